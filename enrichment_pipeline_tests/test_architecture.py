@@ -1,0 +1,158 @@
+"""The rules of the code itself: who imports whom, and what no module may do.
+
+Here: what holds for every module of the package, read from its source, so that a
+new module is under the rules from its first day. Not here: what any of them does.
+The contracts on imports stand in `pyproject.toml`, `[tool.importlinter]`.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = PROJECT / "enrichment_pipeline"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+MAY_READ_ENVIRONMENT = {"settings.py", "cli/main.py"}
+
+# The ledger speaks SQLAlchemy, and where it does not, it is not DuckDB that listens.
+NOT_DUCKDB = {"ledger"}
+
+SQL_STATEMENT = re.compile(
+    r"""\s*(
+        (select|SELECT)\s.*\s(from|FROM)\s
+        | (with|WITH)\s+((recursive|RECURSIVE)\s+)?\w+\s+(as|AS)\s+.*\(
+        | (insert|INSERT)\s+((or|OR)\s+\w+\s+)?(into|INTO)\s
+        | (merge|MERGE)\s+(into|INTO)\s
+        | (delete|DELETE)\s+(from|FROM)\s
+        | (update|UPDATE)\s+[\w.]+\s+(set|SET)\s
+        | (create|CREATE)\s+((or|OR)\s+(replace|REPLACE)\s+)?((temp|TEMP)\w*\s+)?
+          (table|TABLE|view|VIEW|macro|MACRO|schema|SCHEMA|function|FUNCTION)\s
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def name_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
+def parse(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
+
+
+each_module = pytest.mark.parametrize("module", MODULES, ids=name_of)
+
+
+def test_imports_keep_to_the_architecture(tmp_path: Path):
+    # A process of its own: import-linter keeps its settings and its output in globals.
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    linted = subprocess.run(
+        [sys.executable, "-c", command, "--no-logo", "--cache-dir", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert linted.returncode == 0, f"import-linter says:\n{linted.stdout}{linted.stderr}"
+
+
+@each_module
+def test_module_says_what_belongs_in_it(module: Path):
+    docstring = ast.get_docstring(parse(module)) or ""
+    assert docstring, f"{name_of(module)} has no docstring"
+    if module.name == "__init__.py":  # one line on what the package is; its modules say the rest
+        return
+    lines = [line for line in docstring.splitlines() if line.strip()]
+    sentences = re.findall(r"[.!?](?=\s|$)", docstring)
+    assert len(lines) >= 2 or len(sentences) >= 2, (
+        f"{name_of(module)}: the docstring must say what belongs in the module and what does not"
+    )
+
+
+def environment_reads(tree: ast.Module) -> Iterator[int]:
+    """The lines on which the process's environment is named."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name("os"), attr="environ" | "environb" | "getenv"):
+                yield node.lineno
+            case ast.ImportFrom(module="os", names=names):
+                if {"environ", "environb", "getenv"} & {alias.name for alias in names}:
+                    yield node.lineno
+
+
+@each_module
+def test_only_settings_and_cli_read_the_environment(module: Path):
+    if name_of(module) in MAY_READ_ENVIRONMENT:
+        return
+    lines = list(environment_reads(parse(module)))
+    assert not lines, f"{name_of(module)} reads the environment, on lines {lines}"
+
+
+def text_of(node: ast.AST) -> str:
+    """The text of a string literal, with a word in the place of each interpolation."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(text_of(part) for part in parts)
+        case ast.FormattedValue():
+            return "x"
+        case _:
+            return ""
+
+
+def long_sql(tree: ast.Module) -> Iterator[int]:
+    """The lines on which an SQL statement begins that does not end on the same line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant() | ast.JoinedStr() if node.lineno != node.end_lineno:
+                if SQL_STATEMENT.match(text_of(node)):
+                    yield node.lineno
+
+
+@each_module
+def test_sql_lives_in_files(module: Path):
+    if module.relative_to(PACKAGE).parts[0] in NOT_DUCKDB:
+        return
+    lines = list(long_sql(parse(module)))
+    assert not lines, f"{name_of(module)}: the SQL on lines {lines} belongs in a file under sql/"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'q = """\n  select a\n  from b\n"""',
+        'q = ("select a "\n     "from b where c")',
+        'q = f"""create or replace table {name}\nas from b"""',
+        'q = """with recent as (\n select 1)\nselect a from recent"""',
+        'q = """merge into a\nusing b"""',
+    ],
+)
+def test_long_sql_is_found(source: str):
+    assert list(long_sql(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'q = "select count(*) from b"',
+        'help = """Select the lanes\nfrom a comma list."""',
+        'help = """with no lane named,\nall of them (every one) run"""',
+        'names = [\n    "select a from b",\n    "select c from d",\n]',
+    ],
+)
+def test_prose_and_short_sql_are_left_alone(source: str):
+    assert not list(long_sql(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["import os\nos.environ['A']", "import os\nos.getenv('A')", "from os import environ"],
+)
+def test_environment_reads_are_found(source: str):
+    assert list(environment_reads(ast.parse(source)))
