@@ -1,0 +1,223 @@
+"""Admission: one transaction that decides what may be sent now, and reserves it.
+
+Here: single flight, the rate window, the budget and the gate, checked and
+written together. Not here: what happens after a reservation (`journal.py`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import func, insert, select
+
+from enrichment_pipeline.ledger import budget, gate
+from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.schema import RELEASED, RESERVED, UNCONFIRMED, batches, lookups
+from enrichment_pipeline.ledger.store import Transaction
+
+PROBE_ITEMS = 1
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A look-up that is due: whom, by which identifier, and the look-up that it supersedes.
+
+    `supersedes` is the id of the person's last look-up that was not released,
+    or "" where there is none.
+    """
+
+    person_key: str
+    contact_id: str
+    item: str
+    item_kind: str
+    freshness: str
+    priority: str
+    supersedes: str = ""
+
+
+@dataclass(frozen=True)
+class ReservedLookup:
+    lookup_id: str
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A batch that may be sent, once it is marked as sent.
+
+    `left_over` found no room this time; `skipped` are not due any more, since
+    somebody has looked them up meanwhile.
+    """
+
+    batch_id: str
+    lookups: tuple[ReservedLookup, ...]
+    left_over: tuple[Candidate, ...]
+    skipped: int
+
+
+@dataclass(frozen=True)
+class Wait:
+    """No room before `until`: `why` is "rate", "pause" or "probe"."""
+
+    until: datetime
+    why: str
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """The budget of this priority is used up: `period` is "run", "day" or "month"."""
+
+    period: str
+
+
+@dataclass(frozen=True)
+class NotDue:
+    """None of the candidates is due any more; `skipped` counts them."""
+
+    skipped: int
+
+
+Decision = Admitted | Wait | Exhausted | NotDue
+
+
+def admit(
+    transaction: Transaction,
+    candidates: Sequence[Candidate],
+    *,
+    provider: str,
+    request: str,
+    run_id: str,
+    limits: Limits,
+    max_credits: int | None,
+    now: datetime,
+    business_now: datetime,
+) -> Decision:
+    """Reserve as many of the candidates (all of one priority) as every limit allows.
+
+    `max_credits` caps the run below its budget. Writes nothing unless it
+    returns Admitted.
+    """
+    connection = transaction.connection
+    priority = candidates[0].priority
+    due = _still_due(transaction, candidates, provider, request, limits, business_now)
+    skipped = len(candidates) - len(due)
+    if not due:
+        return NotDue(skipped)
+
+    state = gate.read(connection, provider, now, limits.window)
+    if state.closed_until is not None:
+        return Wait(state.closed_until, "probe" if state.is_probe else "pause")
+
+    policy = limits.budget
+    if max_credits is not None:
+        policy = policy.model_copy(update={"per_run": min(policy.per_run, max_credits)})
+    day = business_now.date().isoformat()
+    credits = budget.room(connection, provider, run_id, day, priority, policy)
+    if credits.credits == 0:
+        return Exhausted(credits.period)
+
+    slots, free_at = _slots(transaction, provider, limits, state.rate_share, now)
+    if slots <= 0:
+        return Wait(free_at or now, "rate")
+
+    room = min(slots, credits.credits, PROBE_ITEMS if state.is_probe else len(due))
+    chosen, left_over = due[:room], due[room:]
+    batch_id = uuid4().hex
+    if state.is_probe:
+        gate.lease_probe(connection, provider, now + limits.answer_deadline)
+    connection.execute(
+        insert(batches).values(
+            batch_id=batch_id,
+            provider=provider,
+            run_id=run_id,
+            item_count=len(chosen),
+            reserved_at=now,
+            slot_free_at=now + limits.send_lease + limits.window,
+        )
+    )
+    reserved = tuple(ReservedLookup(uuid4().hex, candidate) for candidate in chosen)
+    connection.execute(
+        insert(lookups),
+        [
+            {
+                "lookup_id": lookup.lookup_id,
+                "provider": provider,
+                "request": request,
+                "person_key": lookup.candidate.person_key,
+                "supersedes": lookup.candidate.supersedes,
+                "contact_id": lookup.candidate.contact_id,
+                "item": lookup.candidate.item,
+                "item_kind": lookup.candidate.item_kind,
+                "freshness": lookup.candidate.freshness,
+                "priority": lookup.candidate.priority,
+                "run_id": run_id,
+                "batch_id": batch_id,
+                "state": RESERVED,
+                "credits_reserved": 1,
+                "budget_day": day,
+                "reserved_at": now,
+                "requested_at": business_now,
+                "revision": transaction.revision,
+            }
+            for lookup in reserved
+        ],
+    )
+    budget.move(connection, provider, Counter({(run_id, day): len(reserved)}), to="reserved")
+    return Admitted(batch_id, reserved, tuple(left_over), skipped)
+
+
+def _still_due(
+    transaction: Transaction,
+    candidates: Sequence[Candidate],
+    provider: str,
+    request: str,
+    limits: Limits,
+    business_now: datetime,
+) -> list[Candidate]:
+    """Those whose last look-up is still the one that they would supersede.
+
+    The work list was read a while ago; this is what makes a look-up that
+    another process has made meanwhile not due any more. The unique index
+    guards the same promise.
+    """
+    rows = transaction.connection.execute(
+        select(
+            lookups.c.person_key,
+            lookups.c.lookup_id,
+            lookups.c.supersedes,
+            lookups.c.state,
+            lookups.c.requested_at,
+        ).where(
+            lookups.c.provider == provider,
+            lookups.c.request == request,
+            lookups.c.person_key.in_({candidate.person_key for candidate in candidates}),
+            lookups.c.state != RELEASED,
+        )
+    ).all()
+    superseded = {row.supersedes for row in rows}
+    last = {row.person_key: row for row in rows if row.lookup_id not in superseded}
+    due: dict[str, Candidate] = {}
+    for candidate in candidates:
+        row = last.get(candidate.person_key)
+        if candidate.supersedes != (row.lookup_id if row else ""):
+            continue
+        is_held = row is not None and row.state == UNCONFIRMED
+        if is_held and row.requested_at + limits.unconfirmed_hold > business_now:
+            continue
+        due.setdefault(candidate.person_key, candidate)
+    return list(due.values())
+
+
+def _slots(
+    transaction: Transaction, provider: str, limits: Limits, rate_share: float, now: datetime
+) -> tuple[int, datetime | None]:
+    """Items that the rate window still takes, and when the next of those in it leaves."""
+    in_window = (batches.c.provider == provider, batches.c.slot_free_at > now)
+    used, free_at = transaction.connection.execute(
+        select(
+            func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
+        ).where(*in_window)
+    ).one()
+    return max(1, int(limits.items_per_window * rate_share)) - int(used), free_at

@@ -1,0 +1,119 @@
+"""The gate in front of a provider, shared by all processes.
+
+Here: the pause after a 429, the reduced rate and its recovery, and the breaker
+with its single probe. Not here: the rate window itself (`admission.py`).
+Always called inside a writing transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from enrichment_pipeline.ledger.schema import gates
+
+FAILURES_THAT_OPEN = 3
+FIRST_COOL_DOWN = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(minutes=15)
+RECOVERY_STEP = 0.125
+"""Share of the full rate that comes back with each window that passes after a 429."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How the gate stands at an instant.
+
+    `closed_until`: nobody may send before (None: open). `rate_share`: share of
+    the items per window that may be used. `is_probe`: the next request is the
+    one that finds out whether the provider is back, so it should be small.
+    """
+
+    closed_until: datetime | None
+    rate_share: float
+    is_probe: bool
+
+
+def read(connection: Connection, provider: str, now: datetime, window: timedelta) -> Gate:
+    row = connection.execute(select(gates).where(gates.c.provider == provider)).one_or_none()
+    if row is None:
+        return Gate(closed_until=None, rate_share=1.0, is_probe=False)
+    is_half_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
+    holds = [row.pause_until] + ([row.probe_until] if is_half_open else [])
+    waits = [instant for instant in holds if instant is not None and instant > now]
+    return Gate(
+        closed_until=max(waits, default=None),
+        rate_share=_recovered(row.rate_share, row.rate_share_at, now, window),
+        is_probe=is_half_open,
+    )
+
+
+def lease_probe(connection: Connection, provider: str, until: datetime) -> None:
+    """Take the one probe that a half-open breaker allows; a killed prober loses it at `until`."""
+    connection.execute(update(gates).where(gates.c.provider == provider).values(probe_until=until))
+
+
+def close_for(
+    connection: Connection,
+    provider: str,
+    now: datetime,
+    window: timedelta,
+    retry_after: timedelta | None,
+) -> None:
+    """After a 429: nobody sends for `retry_after` (one window if unknown), then at half the rate.
+
+    A pause is never shortened, and never longer than LONGEST_PAUSE.
+    """
+    _ensure(connection, provider)
+    row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
+    pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
+    share = _recovered(row.rate_share, row.rate_share_at, now, window)
+    connection.execute(
+        update(gates)
+        .where(gates.c.provider == provider)
+        .values(
+            pause_until=_later(row.pause_until, now + pause),
+            rate_share=share / 2,
+            rate_share_at=now + pause,
+        )
+    )
+
+
+def count_failure(connection: Connection, provider: str, now: datetime) -> None:
+    """The provider failed (no connection, no answer, a 5xx, an answer that is none)."""
+    _ensure(connection, provider)
+    row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
+    failures = row.failures_in_a_row + 1
+    values: dict[str, object] = {"failures_in_a_row": failures, "probe_until": None}
+    if failures >= FAILURES_THAT_OPEN:
+        doublings = min(failures - FAILURES_THAT_OPEN, 10)
+        cool_down = min(FIRST_COOL_DOWN * 2**doublings, LONGEST_PAUSE)
+        values["pause_until"] = _later(row.pause_until, now + cool_down)
+    connection.execute(update(gates).where(gates.c.provider == provider).values(values))
+
+
+def count_success(connection: Connection, provider: str) -> None:
+    """The provider answered; the breaker closes."""
+    connection.execute(
+        update(gates)
+        .where(gates.c.provider == provider, gates.c.failures_in_a_row > 0)
+        .values(failures_in_a_row=0, probe_until=None)
+    )
+
+
+def _ensure(connection: Connection, provider: str) -> None:
+    known = connection.execute(
+        select(gates.c.provider).where(gates.c.provider == provider)
+    ).one_or_none()
+    if known is None:
+        connection.execute(insert(gates).values(provider=provider))
+
+
+def _recovered(share: float, since: datetime | None, now: datetime, window: timedelta) -> float:
+    if since is None or share >= 1.0:
+        return 1.0
+    windows_passed = max(0, int((now - since) / window))
+    return min(1.0, share + RECOVERY_STEP * windows_passed)
+
+
+def _later(first: datetime | None, second: datetime) -> datetime:
+    return second if first is None else max(first, second)

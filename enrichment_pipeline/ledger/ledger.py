@@ -1,0 +1,425 @@
+"""The ledger as the rest of the pipeline sees it: one provider's paid calls.
+
+Here: one method per step of a look-up's life, each a transaction of its own,
+and the questions that others ask. Not here: how each step is done
+(`admission.py`, `journal.py`, `budget.py`, `gate.py`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import Row, and_, case, func, insert, or_, select
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.ledger import admission, gate, journal
+from enrichment_pipeline.ledger.admission import Candidate, Decision
+from enrichment_pipeline.ledger.journal import Settlement
+from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.schema import (
+    APPLIED,
+    RELEASED,
+    REPLIED,
+    RESERVED,
+    SENT,
+    UNCONFIRMED,
+    balances,
+    batches,
+    budgets,
+    head,
+    lookups,
+    replies,
+)
+from enrichment_pipeline.ledger.store import LedgerStore
+
+PERSON = "person"
+"""What is asked of a provider: a person's profile with contacts."""
+
+PAGE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class UnsettledReply:
+    """A reply that was kept, but not yet read into its look-ups (its run was killed)."""
+
+    reply_id: str
+    batch_id: str
+    http_status: int
+    body: bytes
+    answered_at: datetime
+    items: dict[str, str]
+    """Items by look-up id, for those that are still open."""
+
+
+@dataclass(frozen=True)
+class RunTotals:
+    """What a run has come to so far, in look-ups and credits."""
+
+    lookups: int
+    matched: int
+    released: int
+    unconfirmed: int
+    credits_charged: int
+    credits_reserved: int
+
+
+@dataclass(frozen=True)
+class BalanceGap:
+    """How far ledger and provider part since an earlier observation.
+
+    `provider_spent` is the fall of the provider's balance, `ledger_charged`
+    what the ledger knows of; `unconfirmed` look-ups may explain as many
+    credits of the difference.
+    """
+
+    provider_spent: int
+    ledger_charged: int
+    unconfirmed: int
+
+    @property
+    def unexplained(self) -> int:
+        """Credits that the ledger cannot explain; negative where it booked more."""
+        gap = self.provider_spent - self.ledger_charged
+        return gap - min(max(gap, 0), self.unconfirmed)
+
+
+class Ledger:
+    """Paid calls to one provider. Cheap to make; all state is in the database."""
+
+    def __init__(self, store: LedgerStore, provider: str, limits: Limits, clock: Clock) -> None:
+        self.provider = provider
+        self.limits = limits
+        self._store = store
+        self._clock = clock
+
+    # --- the life of a look-up ---------------------------------------------------------
+
+    def admit(
+        self, candidates: Sequence[Candidate], run_id: str, max_credits: int | None = None
+    ) -> Decision:
+        """Reserve what may be sent now; see `admission.admit`."""
+        with self._store.write() as transaction:
+            return admission.admit(
+                transaction,
+                candidates,
+                provider=self.provider,
+                request=PERSON,
+                run_id=run_id,
+                limits=self.limits,
+                max_credits=max_credits,
+                now=self._clock.now(),
+                business_now=self._clock.business_now(),
+            )
+
+    def mark_sent(self, batch_id: str) -> None:
+        with self._store.write() as transaction:
+            journal.mark_sent(transaction, batch_id, self.limits, self._clock.now())
+
+    def record_reply(
+        self, batch_id: str, *, http_status: int, body: bytes, credits_left: int | None
+    ) -> str:
+        """Commit the raw reply; its id."""
+        with self._store.write() as transaction:
+            return journal.record_reply(
+                transaction,
+                batch_id,
+                http_status=http_status,
+                body=body,
+                credits_left=credits_left,
+                window=self.limits.window,
+                now=self._clock.now(),
+                business_now=self._clock.business_now(),
+            )
+
+    def settle(
+        self,
+        settlements: Mapping[str, Settlement],
+        *,
+        reply_id: str | None = None,
+        answered_at: datetime | None = None,
+    ) -> None:
+        """Write what the look-ups came to, all or none (FenceError)."""
+        with self._store.write() as transaction:
+            journal.settle(
+                transaction,
+                self.provider,
+                settlements,
+                reply_id=reply_id,
+                answered_at=answered_at or self._clock.business_now(),
+            )
+
+    def note_unsent(self, batch_id: str, error: str) -> None:
+        with self._store.write() as transaction:
+            journal.note_unsent(transaction, batch_id, error, self._clock.now())
+
+    def note_error(self, batch_id: str, error: str) -> None:
+        with self._store.write() as transaction:
+            journal.note_error(transaction, batch_id, error)
+
+    def mark_applied(self, lookup_ids: Sequence[str]) -> int:
+        """The answers of these look-ups stand in the tables; how many were not yet marked."""
+        applied = 0
+        for start in range(0, len(lookup_ids), PAGE_ROWS):
+            with self._store.write() as transaction:
+                page = lookup_ids[start : start + PAGE_ROWS]
+                applied += journal.mark_applied(transaction, page)
+        return applied
+
+    # --- the provider's condition ------------------------------------------------------
+
+    def pause(self, retry_after: timedelta | None) -> None:
+        """The provider asked everybody to slow down (429)."""
+        with self._store.write() as transaction:
+            gate.close_for(
+                transaction.connection,
+                self.provider,
+                self._clock.now(),
+                self.limits.window,
+                retry_after,
+            )
+
+    def count_failure(self) -> None:
+        with self._store.write() as transaction:
+            gate.count_failure(transaction.connection, self.provider, self._clock.now())
+
+    def count_success(self) -> None:
+        with self._store.write() as transaction:
+            gate.count_success(transaction.connection, self.provider)
+
+    # --- after a kill ------------------------------------------------------------------
+
+    def clear_abandoned(self, dead_run_ids: Sequence[str] = ()) -> int:
+        """Bring to an end what nobody else will; how many look-ups that was."""
+        now = self._clock.now()
+        with self._store.write() as transaction:
+            settlements = journal.abandoned(
+                transaction, self.provider, dead_run_ids, self.limits, now
+            )
+            if settlements:
+                journal.settle(
+                    transaction,
+                    self.provider,
+                    settlements,
+                    reply_id=None,
+                    answered_at=self._clock.business_now(),
+                )
+                journal.free_unsent_slots(transaction, self.provider, now)
+        return len(settlements)
+
+    def unsettled_replies(self) -> Iterator[UnsettledReply]:
+        """Replies that came, but whose look-ups are still open."""
+        is_open = lookups.c.state.in_((SENT, UNCONFIRMED)) & lookups.c.reply_id.is_(None)
+        with self._store.read() as connection:
+            reply_ids = list(
+                connection.execute(
+                    select(replies.c.reply_id)
+                    .where(
+                        replies.c.batch_id.in_(
+                            select(lookups.c.batch_id).where(
+                                lookups.c.provider == self.provider, is_open
+                            )
+                        )
+                    )
+                    .order_by(replies.c.received_at)
+                ).scalars()
+            )
+        for reply_id in reply_ids:
+            with self._store.read() as connection:
+                reply = connection.execute(
+                    select(replies).where(replies.c.reply_id == reply_id)
+                ).one()
+                items = connection.execute(
+                    select(lookups.c.lookup_id, lookups.c.item).where(
+                        lookups.c.batch_id == reply.batch_id, is_open
+                    )
+                )
+                by_id = {row.lookup_id: row.item for row in items}
+            if by_id:
+                yield UnsettledReply(
+                    reply_id,
+                    reply.batch_id,
+                    reply.http_status,
+                    bytes(reply.body),
+                    reply.answered_at,
+                    by_id,
+                )
+
+    # --- what the warehouse copies -----------------------------------------------------
+
+    def changed_lookups(self, since_revision: int) -> Iterator[Sequence[Row]]:
+        """Look-ups changed at or after a revision, in pages, oldest change first.
+
+        `replied` and `applied` are one state to a reader: `answered`.
+        """
+        with self._store.read() as connection:
+            newest = connection.execute(select(head.c.revision)).scalar_one()
+        after: tuple[int, str] = (since_revision, "")
+        columns = (
+            lookups.c.lookup_id,
+            lookups.c.provider,
+            lookups.c.person_key,
+            lookups.c.supersedes,
+            lookups.c.contact_id,
+            lookups.c.item,
+            lookups.c.item_kind,
+            lookups.c.freshness,
+            lookups.c.priority,
+            lookups.c.run_id,
+            case(
+                (lookups.c.state.in_((REPLIED, APPLIED)), "answered"), else_=lookups.c.state
+            ).label("state"),
+            lookups.c.outcome,
+            lookups.c.reason,
+            lookups.c.reply_id,
+            lookups.c.answer_index,
+            lookups.c.credits_charged,
+            lookups.c.requested_at,
+            lookups.c.answered_at,
+            lookups.c.revision,
+        )
+        while True:
+            query = (
+                select(*columns)
+                .where(
+                    lookups.c.provider == self.provider,
+                    lookups.c.revision <= newest,
+                    or_(
+                        lookups.c.revision > after[0],
+                        and_(lookups.c.revision == after[0], lookups.c.lookup_id > after[1]),
+                    ),
+                )
+                .order_by(lookups.c.revision, lookups.c.lookup_id)
+                .limit(PAGE_ROWS)
+            )
+            with self._store.read() as connection:
+                page = connection.execute(query).all()
+            if not page:
+                return
+            yield page
+            after = (page[-1].revision, page[-1].lookup_id)
+
+    def reply_bodies(self, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Raw bodies by reply id."""
+        with self._store.read() as connection:
+            query = select(replies.c.reply_id, replies.c.body).where(
+                replies.c.reply_id.in_(reply_ids)
+            )
+            return [(row.reply_id, bytes(row.body)) for row in connection.execute(query)]
+
+    def unapplied_lookup_ids(self, run_revision: int) -> list[str]:
+        """Answered look-ups up to a revision that are not yet marked as applied."""
+        with self._store.read() as connection:
+            query = select(lookups.c.lookup_id).where(
+                lookups.c.provider == self.provider,
+                lookups.c.state == REPLIED,
+                lookups.c.revision <= run_revision,
+            )
+            return list(connection.execute(query).scalars())
+
+    # --- sums --------------------------------------------------------------------------
+
+    def run_totals(self, run_id: str) -> RunTotals:
+        """What a run has bought and reserved."""
+        counts = {
+            "lookups": func.count(),
+            "matched": func.coalesce(
+                func.sum(case((lookups.c.outcome == "matched", 1), else_=0)), 0
+            ),
+            "released": func.coalesce(func.sum(case((lookups.c.state == RELEASED, 1), else_=0)), 0),
+            "unconfirmed": func.coalesce(
+                func.sum(case((lookups.c.state == UNCONFIRMED, 1), else_=0)), 0
+            ),
+            "credits_charged": func.coalesce(func.sum(lookups.c.credits_charged), 0),
+            "credits_reserved": func.coalesce(
+                func.sum(case((lookups.c.state.in_((RESERVED, SENT, UNCONFIRMED)), 1), else_=0)), 0
+            ),
+        }
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(*(value.label(name) for name, value in counts.items())).where(
+                    lookups.c.provider == self.provider, lookups.c.run_id == run_id
+                )
+            ).one()
+        return RunTotals(**{name: int(getattr(row, name)) for name in counts})
+
+    def count_by_state(self) -> dict[str, int]:
+        with self._store.read() as connection:
+            query = (
+                select(lookups.c.state, func.count())
+                .where(lookups.c.provider == self.provider)
+                .group_by(lookups.c.state)
+            )
+            return dict(connection.execute(query).tuples().all())
+
+    def budget_used(self, period: str) -> tuple[int, int]:
+        """Credits reserved and charged in a period such as `day:2026-11-23`."""
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(budgets.c.credits_reserved, budgets.c.credits_charged).where(
+                    budgets.c.provider == self.provider, budgets.c.period == period
+                )
+            ).one_or_none()
+        return (row.credits_reserved, row.credits_charged) if row else (0, 0)
+
+    def observe_balance(self, run_id: str, credits_left: int) -> None:
+        """Keep the provider's balance beside the ledger's own sums, as they are now."""
+        charged = func.coalesce(func.sum(lookups.c.credits_charged), 0)
+        unconfirmed = func.coalesce(
+            func.sum(case((lookups.c.state.in_((SENT, UNCONFIRMED)), 1), else_=0)), 0
+        )
+        with self._store.write() as transaction:
+            sums = transaction.connection.execute(
+                select(charged, unconfirmed).where(lookups.c.provider == self.provider)
+            ).one()
+            transaction.connection.execute(
+                insert(balances).values(
+                    balance_id=uuid4().hex,
+                    provider=self.provider,
+                    run_id=run_id,
+                    observed_at=self._clock.now(),
+                    credits_left=credits_left,
+                    ledger_charged=int(sums[0]),
+                    ledger_unconfirmed=int(sums[1]),
+                )
+            )
+
+    def last_balance(self) -> tuple[datetime, int] | None:
+        """When the provider's balance was last seen, and what it was."""
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(balances)
+                .where(balances.c.provider == self.provider)
+                .order_by(balances.c.observed_at.desc())
+                .limit(1)
+            ).one_or_none()
+        return (row.observed_at, row.credits_left) if row else None
+
+    def balance_gap(self) -> BalanceGap | None:
+        """The latest observation against the one before it; None with fewer than two."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                select(balances)
+                .where(balances.c.provider == self.provider)
+                .order_by(balances.c.observed_at.desc())
+                .limit(2)
+            ).all()
+        if len(rows) < 2:
+            return None
+        new, old = rows
+        return BalanceGap(
+            provider_spent=old.credits_left - new.credits_left,
+            ledger_charged=new.ledger_charged - old.ledger_charged,
+            unconfirmed=max(0, new.ledger_unconfirmed - old.ledger_unconfirmed),
+        )
+
+    def rate_window(self) -> tuple[int, int]:
+        """Items in the rate window now, and the limit."""
+        with self._store.read() as connection:
+            used = connection.execute(
+                select(func.coalesce(func.sum(batches.c.item_count), 0)).where(
+                    batches.c.provider == self.provider,
+                    batches.c.slot_free_at > self._clock.now(),
+                )
+            ).scalar_one()
+        return int(used), self.limits.items_per_window

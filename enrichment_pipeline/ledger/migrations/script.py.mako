@@ -1,0 +1,14 @@
+"""${message}
+
+What changes and why; what a reader of the old form has to know.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "raise ValueError('write the upgrade')"}

@@ -1,0 +1,164 @@
+"""Opening the ledger: engine, transactions, schema version, stamp.
+
+Here: what every other module of this package needs to reach the database.
+Not here: what is written in a transaction (`admission.py`, `journal.py`).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.schema import head, stamp
+
+BUSY_TIMEOUT_SECONDS = 60
+MIGRATION_LOCK = 7_305_808_869_231_650_661
+"""Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A writing transaction: its connection, and the revision that its changes get."""
+
+    connection: Connection
+    revision: int
+
+
+class LedgerStore:
+    """One database, SQLite or Postgres. Safe to use from several processes at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A serialised writing transaction; rolled back whole on any exception.
+
+        Every writer takes the head row first. So checks and writes are one step
+        for all processes together, and revisions appear in commit order.
+        """
+        with self._engine.begin() as connection:
+            revision = connection.execute(
+                update(head).values(revision=head.c.revision + 1).returning(head.c.revision)
+            ).scalar_one()
+            yield Transaction(connection, revision)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that reads one statement at a time and blocks no writer."""
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
+    def check_stamp(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Stamp the ledger if it is new; the stamp that it bears after that."""
+        with self.read() as connection:
+            found = _stamp(connection)
+        if not found:
+            with self._engine.begin() as connection:
+                found = _stamp(connection)
+                if not found:
+                    rows = [{"key": key, "value": value} for key, value in wanted.items()]
+                    try:
+                        connection.execute(insert(stamp), rows)
+                        return dict(wanted)
+                    except IntegrityError:  # another process stamped it meanwhile
+                        connection.rollback()
+            with self.read() as connection:
+                found = _stamp(connection)
+        return found
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def open_store(url: str) -> LedgerStore:
+    """Open the ledger at an SQLAlchemy URL, creating or upgrading its tables.
+
+    Raises ConfigurationError, without the URL's password, where it cannot be opened.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("ENRICHMENT_LEDGER_URL: not an SQLAlchemy URL") from None
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise ConfigurationError(
+            f"ENRICHMENT_LEDGER_URL: {parsed.get_backend_name()} is not supported; "
+            "use sqlite:///path or postgresql+psycopg://…"
+        )
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+            engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
+        else:
+            engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        _migrate(engine)
+    except (NoSuchModuleError, ModuleNotFoundError):
+        raise ConfigurationError(
+            f"ledger {shown}: its driver is missing; pip install enrichment-pipeline[postgres]"
+        ) from None
+    except (OperationalError, OSError) as error:
+        cause = error.orig if isinstance(error, OperationalError) else error
+        first_line = re.sub(r"\s+", " ", str(cause)).strip()
+        raise ConfigurationError(
+            f"ledger {shown}: cannot be opened ({first_line}); see ENRICHMENT_LEDGER_URL"
+        ) from None
+    return LedgerStore(engine)
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        poolclass=QueuePool,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:  # noqa: ANN001 - the DBAPI's own types
+        # The driver must not open transactions by itself: it would begin them
+        # deferred, and two writers that upgrade from a read then dead-lock.
+        connection.isolation_level = None
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        connection.execute("pragma foreign_keys = on")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("begin immediate")
+
+    return engine
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to this version's schema; one process at a time."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if MigrationContext.configure(connection).get_current_revision() == newest:
+            return
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _stamp(connection: Connection) -> dict[str, str]:
+    return {row.key: row.value for row in connection.execute(select(stamp.c.key, stamp.c.value))}

@@ -1,0 +1,189 @@
+"""The policy file: what is due, what may be spent, what is good enough.
+
+Here: the typed form of `enrichment.toml`, its defaults and its limits. Not
+here: environment variables and paths (`settings.py`), and what the rules do
+(`warehouse/sql/`, `ledger/`).
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from enrichment_pipeline.errors import ConfigurationError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=1, le=3650)]
+Credits = Annotated[int, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0)]
+Score = Annotated[float, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcePolicy(_Section):
+    """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet."""
+
+    attach: str | None = None
+    contacts: str = "select * from crm.contacts"
+    accounts: str | None = None
+
+
+class SignalHirePolicy(_Section):
+    """How fast, in what portions and in which way SignalHire is asked."""
+
+    items_per_window: int = Field(600, ge=1, le=100_000)
+    window_seconds: float = Field(60.0, gt=0, le=86_400)
+    callback_deadline_minutes: float = Field(30.0, gt=0, le=10_080)
+    items_per_request: int = Field(100, ge=1, le=100)
+    search: Literal["off", "on"] = "off"
+    searches_per_day: int = Field(300, ge=0)
+
+
+class FreshnessPolicy(_Section):
+    """After how many days something is looked up again."""
+
+    max_age_days: Days = 90
+    no_match_days: Days = 30
+    unconfirmed_days: Days = 30
+
+
+class SchedulePolicy(_Section):
+    """When the daily refresh starts."""
+
+    time_zone: str = "UTC"
+    hour: int = Field(5, ge=0, le=23)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is no IANA time zone, such as Europe/Berlin")
+        ZoneInfo(value)
+        return value
+
+
+class Bands(_Section):
+    """The least score of each band, for accounts without a tier."""
+
+    strategic: Score = 2000
+    target: Score = 1000
+    standard: Score = 300
+
+
+class Weights(_Section):
+    """How much each property of an account weighs in its score."""
+
+    tier: Weight = 1000
+    open_pipeline: Weight = 1.0
+    annual_revenue: Weight = 1.0
+    employee_count: Weight = 1.0
+
+
+class PriorityPolicy(_Section):
+    """How an account's score becomes a priority."""
+
+    bands: Bands = Bands()
+    weights: Weights = Weights()
+
+    @field_validator("bands")
+    @classmethod
+    def _descending(cls, value: Bands) -> Bands:
+        if not value.strategic >= value.target >= value.standard:
+            raise ValueError("must not rise: strategic >= target >= standard")
+        return value
+
+
+class Floors(_Section):
+    """The share of the day's and the month's budget that each priority leaves untouched."""
+
+    strategic: Share = 0.0
+    target: Share = 0.1
+    standard: Share = 0.3
+    bulk: Share = 0.5
+
+
+class BudgetPolicy(_Section):
+    """How many credits may be spent, reserved ones included. Days and months are UTC's."""
+
+    per_run: Credits = 5000
+    per_day: Credits = 20_000
+    per_month: Credits = 300_000
+    floors: Floors = Floors()
+
+
+class AcceptancePolicy(_Section):
+    """What a contact must have, all of it, to count as enriched."""
+
+    require: tuple[Literal["verified_email", "verified_work_email", "verified_phone"], ...] = Field(
+        ("verified_email",), min_length=1
+    )
+
+
+class IdentityPolicy(_Section):
+    """How identifiers are read.
+
+    `phone_region` is the country (two letters) of phone numbers that carry no
+    country code and whose company domain tells no country. Empty: such numbers
+    are not used as a key, since a guessed country is a guessed person.
+    """
+
+    phone_region: str = ""
+
+    @field_validator("phone_region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        from phonenumbers import SUPPORTED_REGIONS
+
+        if value and value.upper() not in SUPPORTED_REGIONS:
+            raise ValueError("is no two-letter country code, such as US")
+        return value.upper()
+
+
+class Policy(_Section):
+    """The whole policy file; every key has a default."""
+
+    source: SourcePolicy = SourcePolicy()
+    signalhire: SignalHirePolicy = SignalHirePolicy()
+    freshness: FreshnessPolicy = FreshnessPolicy()
+    schedule: SchedulePolicy = SchedulePolicy()
+    priority: PriorityPolicy = PriorityPolicy()
+    budget: BudgetPolicy = BudgetPolicy()
+    acceptance: AcceptancePolicy = AcceptancePolicy()
+    identity: IdentityPolicy = IdentityPolicy()
+
+
+def load_policy(path: Path | None) -> Policy:
+    """Read a policy file, or the defaults for None.
+
+    Raises ConfigurationError with the key's name for an unknown key or a value
+    out of range, and with the position for a file that is no TOML.
+    """
+    if path is None:
+        return Policy()
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"policy file {path}: cannot be read ({error.strerror}); "
+            "set ENRICHMENT_CONFIG to a TOML file, or unset it"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"policy file {path}: not valid TOML: {error}") from error
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(f"policy file {path}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {message[0].lower()}{message[1:]} (given: {problem['input']!r})"
