@@ -1,0 +1,156 @@
+"""The protocol that every provider fulfils, and the types of what comes back.
+
+Here: outcomes of a single look-up, signals about the provider as a whole, and
+the two ways in which a request can fail. Not here: any provider's codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+
+# --- what one look-up comes to ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A profile was found, and charged."""
+
+    credits: int = 1
+
+
+@dataclass(frozen=True)
+class NoMatch:
+    """Nothing was found; nothing was charged."""
+
+
+@dataclass(frozen=True)
+class OutOfCredits:
+    """The account is used up; not charged, to be tried again."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The provider will not take this item; not charged, not worth trying again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Retriable:
+    """It failed for a passing reason; certainly not charged."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class LegalStop:
+    """The person must not be looked up, for legal reasons."""
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """It may have been charged, but there is no answer to read."""
+
+    reason: str
+
+
+Outcome = Matched | NoMatch | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
+
+
+# --- what a reply says of the provider as a whole --------------------------------------
+
+
+@dataclass(frozen=True)
+class Halt:
+    """No further request makes sense before a person has acted; `message` tells which act."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class SlowDown:
+    """Too many requests for now (429); `Reply.retry_after` says for how long, if anything does."""
+
+
+@dataclass(frozen=True)
+class Failing:
+    """The provider is in trouble; counts towards the breaker."""
+
+    reason: str
+
+
+Signal = Halt | SlowDown | Failing
+
+
+# --- requests and replies --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP reply as it came. `body` is kept before anything reads it."""
+
+    http_status: int
+    body: bytes
+    credits_left: int | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class ItemReading:
+    """The outcome for one item, and the position of its answer in the reply, if it has one."""
+
+    outcome: Outcome
+    answer_index: int | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reply says: one reading per item, in the order in which they were asked.
+
+    `unasked` counts answers to what was not asked for: kept raw, never applied.
+    """
+
+    items: tuple[ItemReading, ...]
+    signal: Signal | None = None
+    unasked: int = 0
+
+
+class NotSentError(Exception):
+    """The request never reached the provider (no connection): not billed. Names no datum."""
+
+
+class NoReplyError(Exception):
+    """The request may have reached the provider, but no reply came: may be billed."""
+
+
+class WrongKeyError(ConfigurationError):
+    """The provider does not accept the key, or has disabled its account."""
+
+
+class ProviderUnavailableError(PipelineError):
+    """The provider cannot be reached, or does not answer a question that costs nothing."""
+
+
+class Provider(Protocol):
+    """A synchronous provider of contact data."""
+
+    name: str
+    max_batch: int
+
+    async def credits_left(self) -> int:
+        """The account's balance. Raises WrongKeyError or ProviderUnavailableError."""
+        ...
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        """Ask for up to `max_batch` items at once. Raises NotSentError or NoReplyError."""
+        ...
+
+    def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
+        """What a kept reply says of each item. Never raises for what came from outside."""
+        ...
+
+    async def close(self) -> None: ...

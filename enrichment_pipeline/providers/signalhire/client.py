@@ -1,0 +1,175 @@
+"""SignalHire over HTTP: one request, one reply, and nothing decided.
+
+Here: URLs, headers, time limits, and which transport error means what. Not
+here: what a reply means (`answers.py`), and whether a call may be made.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from enrichment_pipeline.providers.base import (
+    NoReplyError,
+    NotSentError,
+    ProviderUnavailableError,
+    Reading,
+    Reply,
+    WrongKeyError,
+)
+from enrichment_pipeline.providers.signalhire.answers import read_reply
+
+MAX_BATCH = 100
+MAX_BODY_BYTES = 64 * 1024 * 1024
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+"""How long a synchronous answer may take in all; SignalHire documents no limit."""
+IDLE_CONNECTION_SECONDS = 2.0
+"""Shorter than any server's, so that no request goes out on a connection that is being closed."""
+CONNECT_ATTEMPTS = 3
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class SignalHireClient:
+    """SignalHire's synchronous mode, and its sandbox's: only URL and key differ.
+
+    Create one per event loop, and close it.
+    """
+
+    name = "signalhire"
+    max_batch = MAX_BATCH
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._answer_seconds = answer_seconds
+        self._http = httpx.AsyncClient(
+            base_url=base_url + "/",
+            headers={"apikey": api_key, "accept": "application/json"},
+            timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(keepalive_expiry=IDLE_CONNECTION_SECONDS),
+            transport=transport,
+        )
+
+    async def credits_left(self) -> int:
+        """See `Provider.credits_left`. Costs nothing, and so is tried again."""
+        try:
+            async for attempt in _retrying(httpx.TransportError):
+                with attempt:
+                    response = await self._http.get("credits")
+        except httpx.TransportError as error:
+            raise ProviderUnavailableError(
+                f"SignalHire at {self._http.base_url}: cannot be reached ({type(error).__name__}); "
+                "check SIGNALHIRE_BASE_URL and the network"
+            ) from None
+        if response.status_code in {401, 403}:
+            raise WrongKeyError(
+                f"SignalHire at {self._http.base_url} does not accept the key "
+                f"({response.status_code}); check SIGNALHIRE_API_KEY"
+            )
+        try:
+            response.raise_for_status()
+            return int(response.json()["credits"])
+        except (httpx.HTTPStatusError, ValueError, TypeError, KeyError):
+            raise ProviderUnavailableError(
+                f"SignalHire at {self._http.base_url} gives no balance "
+                f"(GET /credits: {response.status_code}); check SIGNALHIRE_BASE_URL"
+            ) from None
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        """See `Provider.lookup`. Tried again only where the request cannot have left."""
+        try:
+            async for attempt in _retrying(*_NEVER_SENT):
+                with attempt:
+                    async with asyncio.timeout(self._answer_seconds):
+                        return await self._post(items)
+        except _NEVER_SENT as error:
+            raise NotSentError(_code(error)) from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise NoReplyError(_code(error)) from None
+        raise AssertionError("unreachable: the retrying loop returns or raises")
+
+    async def _post(self, items: Sequence[str]) -> Reply:
+        body = json.dumps({"items": list(items), "withoutWaterfall": True}).encode()
+        async with self._http.stream(
+            "POST", "candidate/search", content=body, headers={"content-type": "application/json"}
+        ) as response:
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    # kept cut off: it does not parse, and so ends as unconfirmed
+                    break
+                chunks.append(chunk)
+            return Reply(
+                http_status=response.status_code,
+                body=b"".join(chunks),
+                credits_left=_whole_number(response.headers.get("x-credits-left")),
+                retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
+            )
+
+    def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
+        return read_reply(http_status, body, items)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def retry_after(header: str | None, now: datetime) -> timedelta | None:
+    """A `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); None where it says nothing."""
+    if header is None:
+        return None
+    seconds = _whole_number(header)
+    if seconds is not None:
+        return timedelta(seconds=min(max(seconds, 0), 86_400))
+    try:
+        instant = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return max(timedelta(0), instant - now)
+
+
+def _retrying(*errors: type[Exception]) -> AsyncRetrying:
+    """A fresh one per call: it keeps state, and is not safe across tasks."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        stop=stop_after_attempt(CONNECT_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.2, max=3),
+        reraise=True,
+    )
+
+
+def _whole_number(text: str | None) -> int | None:
+    try:
+        return int(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def _code(error: Exception) -> str:
+    """The error's class as a code: its text could hold a URL or a datum."""
+    return type(error).__name__
