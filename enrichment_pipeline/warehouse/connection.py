@@ -1,0 +1,112 @@
+"""Opening the warehouse: one writer at a time, late and briefly.
+
+Here: DuckDB's file lock and waiting for it, session settings, transactions.
+Not here: what is read or written.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from nicknames import NickNamer
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.warehouse.statements import execute
+
+LOCK_WAIT_SECONDS = 600.0
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_warehouse(
+    path: str,
+    *,
+    read_only: bool = False,
+    wait_seconds: float = LOCK_WAIT_SECONDS,
+    on_wait: Callable[[str], None] = _log.warning,
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse's connection, closed on the way out whatever happens.
+
+    While another process has the file open, waits up to `wait_seconds` and says
+    so through `on_wait`; the operating system frees the lock of a killed
+    process at once. Raises PipelineError when the wait is over, and
+    ConfigurationError where the file is none that can be opened.
+    """
+    connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
+    try:
+        execute(connection, "create_macros")
+        if not read_only:
+            with transaction(connection):
+                execute(connection, "create_tables")
+        yield connection
+    finally:
+        connection.close()
+
+
+def connect(
+    path: str, *, read_only: bool, wait_seconds: float, on_wait: Callable[[str], None]
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB file, waiting for its lock; see `open_warehouse`."""
+    has_spoken = False
+
+    def say_so(_state: object) -> None:
+        nonlocal has_spoken
+        if not has_spoken:
+            has_spoken = True
+            on_wait(f"{path} is in use by another process; waiting up to {wait_seconds:.0f} s")
+
+    if not read_only:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for attempt in Retrying(
+            retry=retry_if_exception(is_locked),
+            stop=stop_after_delay(wait_seconds),
+            wait=wait_random_exponential(multiplier=0.05, max=1.0),
+            before_sleep=say_so,
+            reraise=True,
+        ):
+            with attempt:
+                connection = duckdb.connect(path, read_only=read_only)
+    except duckdb.Error as error:
+        if is_locked(error):
+            raise PipelineError(
+                f"{path} was in use by another process for {wait_seconds:.0f} s; try again later"
+            ) from None
+        raise ConfigurationError(
+            f"{path}: cannot be opened as a DuckDB database ({first_line(error)})"
+        ) from None
+    connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All or nothing: commits on the way out, rolls back on any exception."""
+    connection.execute("begin transaction")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give this connection the nicknames of given names, which `names_alike` looks up."""
+    nicknames = NickNamer.default_lookup()
+    connection.execute(
+        "set variable nicknames = map($names::varchar[], $nicknames::varchar[][])",
+        {"names": list(nicknames), "nicknames": [sorted(each) for each in nicknames.values()]},
+    )
+
+
+def is_locked(error: BaseException) -> bool:
+    return isinstance(error, duckdb.IOException) and "lock" in str(error).lower()
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line: DuckDB's further ones quote the statement."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

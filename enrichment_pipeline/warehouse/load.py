@@ -1,0 +1,102 @@
+"""Loading the source into staging, and finding out who is who.
+
+Here: the order of the steps from source rows to person keys. Not here: reading
+the source (`source.py`) and normalising values (`normalise.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.policy import SourcePolicy
+from enrichment_pipeline.warehouse.connection import set_nicknames
+from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones
+from enrichment_pipeline.warehouse.source import attached_source, read_accounts, read_contacts
+from enrichment_pipeline.warehouse.statements import execute
+
+MAX_SPREADING_STEPS = 100
+
+
+@dataclass(frozen=True)
+class LoadCounts:
+    """Rows of a staging table after a load: present, new or changed by it, gone by it."""
+
+    present: int
+    changed: int
+    left: int
+
+
+def load_contacts(
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    path: Path,
+    *,
+    phone_region: str,
+    loaded_at: datetime,
+) -> LoadCounts:
+    """Bring `staging.contacts` and the person keys to what the source has now.
+
+    Raises ConfigurationError for whatever is wrong with the source, and
+    PipelineError where it is empty all of a sudden. Call it in a transaction.
+    """
+    with attached_source(connection, path):
+        read_contacts(connection, source)
+    _refuse_sudden_emptiness(connection)
+    execute(connection, "load_contacts", loaded_at=loaded_at)
+    counts = _counts(connection, "count_loaded_contacts", loaded_at)
+    resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
+    return counts
+
+
+def load_accounts(
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    path: Path,
+    *,
+    loaded_at: datetime,
+) -> LoadCounts:
+    """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
+    with attached_source(connection, path):
+        read_accounts(connection, source)
+    execute(connection, "load_accounts", loaded_at=loaded_at)
+    return _counts(connection, "count_loaded_accounts", loaded_at)
+
+
+def resolve_persons(
+    connection: duckdb.DuckDBPyConnection, *, phone_region: str, loaded_at: datetime
+) -> None:
+    """Give every new or changed contact its normalised parts and its person key."""
+    set_nicknames(connection)
+    execute(connection, "find_changed_parts", phone_region=phone_region)
+    learn_hosts(connection, "find_new_hosts")
+    execute(connection, "find_changed_domains")
+    learn_phones(connection, "find_new_phones", phone_region)
+    execute(connection, "merge_contact_parts", phone_region=phone_region)
+    execute(connection, "create_identities")
+    execute(connection, "replace_shared_identifiers")
+    execute(connection, "select_identities")
+    execute(connection, "start_person_labels")
+    for _step in range(MAX_SPREADING_STEPS):
+        row = execute(connection, "spread_person_labels").fetchone()
+        if row is None or row[0] == 0:
+            break
+    execute(connection, "assign_persons", loaded_at=loaded_at)
+
+
+def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:
+    """An empty source would take every contact out of every table: rather stop and ask."""
+    incoming, known = execute(connection, "count_incoming_contacts").fetchall()[0]
+    if known and not incoming:
+        raise PipelineError(
+            f"the source gives no contacts at all, but gave {known} before; nothing was changed. "
+            "Check [source] contacts, or use another ENRICHMENT_HOME for another source"
+        )
+
+
+def _counts(
+    connection: duckdb.DuckDBPyConnection, statement: str, loaded_at: datetime
+) -> LoadCounts:
+    return LoadCounts(*execute(connection, statement, loaded_at=loaded_at).fetchall()[0])

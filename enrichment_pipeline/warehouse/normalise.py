@@ -1,0 +1,84 @@
+"""Reading host names and phone numbers in Python, for values never met before.
+
+Here: fetching the distinct new values, normalising them, storing the result.
+Not here: the rules (`identity.py`), and what SQL can normalise by itself.
+"""
+
+from collections.abc import Iterable
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.identity import read_domain, region_of, to_e164
+from enrichment_pipeline.warehouse.statements import execute
+
+NO_REGION = ""
+
+
+def learn_hosts(connection: duckdb.DuckDBPyConnection, new_hosts_statement: str) -> None:
+    """Normalise the hosts that a statement lists, and add them to `staging.hosts`."""
+    hosts = [host for (host,) in execute(connection, new_hosts_statement).fetchall()]
+    domains = [read_domain(host) for host in hosts]
+    page = pa.table(
+        {
+            "host": pa.array(hosts, pa.string()),
+            "registrable_domain": pa.array([d.registrable for d in domains], pa.string()),
+            "is_free_mail": pa.array([d.is_free_mail for d in domains], pa.bool_()),
+            "is_disposable": pa.array([d.is_disposable for d in domains], pa.bool_()),
+        }
+    )
+    _insert(connection, page, "staging.hosts")
+
+
+def learn_phones(
+    connection: duckdb.DuckDBPyConnection, phones_statement: str, default_region: str
+) -> None:
+    """Normalise the phone numbers that a statement lists with the domain that places them.
+
+    Leaves the temporary table `phone_regions`: by which country each number of
+    the statement was read. New results are added to `staging.phones`.
+    """
+    wanted = execute(connection, phones_statement).fetchall()
+    regions = [region_of(domain) or default_region or NO_REGION for _, domain in wanted]
+    placed = pa.table(
+        {
+            "phone_text": pa.array([text for text, _ in wanted], pa.string()),
+            "company_domain": pa.array([domain for _, domain in wanted], pa.string()),
+            "region": pa.array(regions, pa.string()),
+        }
+    )
+    _replace_temporary(connection, placed, "phone_regions")
+    known = set(execute(connection, "find_known_phones").fetchall())
+    new = sorted(
+        {(text, region) for (text, _), region in zip(wanted, regions, strict=True)} - known
+    )
+    page = pa.table(
+        {
+            "phone_text": pa.array([text for text, _ in new], pa.string()),
+            "region": pa.array([region for _, region in new], pa.string()),
+            "e164": pa.array(_read_all(new), pa.string()),
+        }
+    )
+    _insert(connection, page, "staging.phones")
+
+
+def _read_all(phones: Iterable[tuple[str, str]]) -> list[str | None]:
+    return [to_e164(text, region or None) for text, region in phones]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, page: pa.Table, table: str) -> None:
+    if page.num_rows == 0:
+        return
+    connection.register("new_values", page)
+    try:
+        connection.execute(f"insert into {table} by name select * from new_values")
+    finally:
+        connection.unregister("new_values")
+
+
+def _replace_temporary(connection: duckdb.DuckDBPyConnection, page: pa.Table, name: str) -> None:
+    connection.register("new_values", page)
+    try:
+        connection.execute(f"create or replace temp table {name} as select * from new_values")
+    finally:
+        connection.unregister("new_values")

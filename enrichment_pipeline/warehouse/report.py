@@ -1,0 +1,71 @@
+"""Questions about the warehouse that the command line and asset metadata ask.
+
+Here: counts, shapes and previews. Not here: anything that changes a row, and
+anything personal: contacts appear by id.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from enrichment_pipeline.warehouse.statements import execute
+
+TABLES: tuple[str, ...] = (
+    "staging.contacts",
+    "staging.accounts",
+    "raw.lookups",
+    "raw.provider_responses",
+    "enrichment.worklist",
+    "enrichment.person_facts",
+    "enrichment.company_facts",
+    "enrichment.enriched_contacts",
+    "enrichment.needs_review",
+    "enrichment.contact_status",
+)
+
+
+@dataclass(frozen=True)
+class ColumnShape:
+    """A column as it is shown: name, type, and its comment."""
+
+    name: str
+    type: str
+    comment: str | None
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Rows by table, for the tables that exist."""
+    existing = table_comments(connection)
+    return {table: row_count(connection, table) for table in TABLES if table in existing}
+
+
+def row_count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Rows of `schema.table`."""
+    return connection.execute(f"select count(*) from {table}").fetchall()[0][0]
+
+
+def table_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The comment of every table, by `schema.table`."""
+    return dict(execute(connection, "list_tables").fetchall())
+
+
+def column_shapes(connection: duckdb.DuckDBPyConnection, table: str) -> list[ColumnShape]:
+    """The columns of `schema.table`, in order."""
+    schema, name = table.split(".")
+    rows = execute(connection, "describe_columns", schema=schema, name=name).fetchall()
+    return [ColumnShape(*row) for row in rows]
+
+
+def status_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Contacts by status."""
+    return dict(execute(connection, "count_statuses").fetchall())
+
+
+def review_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Contacts for review by reason, most first."""
+    return dict(execute(connection, "count_review_reasons").fetchall())
+
+
+def lane_counts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, int]]:
+    """Contacts by freshness and priority, as `contact_status` has them."""
+    return execute(connection, "count_lanes").fetchall()

@@ -1,0 +1,6 @@
+-- Contacts for review by reason, most first.
+
+select reason, count(*) as contacts
+from enrichment.needs_review
+group by reason
+order by contacts desc, reason;

@@ -1,0 +1,107 @@
+-- Normalising text: the same rules wherever two values are compared.
+-- Temporary macros, made anew on each connection, so that the file holds no logic.
+
+-- Blanks of every kind and invisible characters are not content.
+create or replace temp macro clean_text(value) as nullif(
+    regexp_replace(
+        regexp_replace(value, '[\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]', '', 'g'),
+        '^[\s\x{00A0}]+|[\s\x{00A0}]+$', '', 'g'
+    ),
+    ''
+);
+
+-- The part of a personal profile URL that names the person; null for company pages,
+-- the old /pub/ form and anything else.
+create or replace temp macro linkedin_slug(value) as nullif(
+    lower(regexp_extract(
+        url_decode(clean_text(value)),
+        '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
+    )),
+    ''
+);
+
+-- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms.
+create or replace temp macro email_address(value) as nullif(
+    regexp_extract(
+        lower(clean_text(value)),
+        concat(
+            '^(?:mailto:)?(?:[^<>]*<)?',
+            '([a-z0-9.!#$%&''*+/=?^_`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24})',
+            '>?(?:\?.*)?$'
+        ),
+        1
+    ),
+    ''
+);
+
+-- A mailbox that a function reads, not a person.
+create or replace temp macro is_role_address(email) as list_contains(
+    [
+        'abuse', 'accounting', 'accounts', 'admin', 'administrator', 'billing', 'bookings',
+        'buchhaltung', 'career', 'careers', 'compras', 'contact', 'contacto', 'customerservice',
+        'empfang', 'enquiries', 'enquiry', 'facturation', 'feedback', 'finance', 'hello', 'help',
+        'hi', 'hr', 'info', 'information', 'inquiries', 'inquiry', 'invoice', 'invoices', 'jobs',
+        'kontakt', 'legal', 'mail', 'mailbox', 'marketing', 'media', 'news', 'newsletter',
+        'no-reply', 'noreply', 'office', 'oficina', 'orders', 'postmaster', 'presse', 'press',
+        'privacy', 'purchasing', 'reception', 'recruiting', 'sales', 'sekretariat', 'service',
+        'support', 'team', 'vendas', 'ventas', 'vertrieb', 'webmaster', 'welcome'
+    ],
+    split_part(email, '@', 1)
+);
+
+-- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
+create or replace temp macro name_key(value) as array_to_string(
+    list_sort(list_filter(
+        string_split_regex(
+            regexp_replace(
+                replace(replace(replace(replace(replace(
+                    lower(strip_accents(clean_text(value))), 'ß', 'ss'
+                ), 'ø', 'o'), 'ł', 'l'), 'æ', 'ae'), 'đ', 'd'),
+                '[''’`´.]', '', 'g'
+            ),
+            '[^\p{L}\p{N}]+'
+        ),
+        lambda word: word <> '' and not list_contains(
+            [
+                'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
+                'prof', 'sr'
+            ],
+            word
+        )
+    )),
+    ' '
+);
+
+-- Two words of names that may stand for the same name: equal, an initial of the other,
+-- a nickname of the other (`connection.set_nicknames` sets the variable), or close in spelling.
+create or replace temp macro words_alike(one, other) as
+    one = other
+    or (length(one) = 1 and starts_with(other, one))
+    or (length(other) = 1 and starts_with(one, other))
+    or coalesce(list_contains(getvariable('nicknames')[one], other), false)
+    or coalesce(list_contains(getvariable('nicknames')[other], one), false)
+    or (length(one) > 2 and length(other) > 2 and jaro_winkler_similarity(one, other) >= 0.9);
+
+-- How many words of a name have a counterpart in another.
+create or replace temp macro matching_words(words, other_words) as len(list_filter(
+    words,
+    lambda ours: len(list_filter(other_words, lambda theirs: words_alike(ours, theirs))) > 0
+));
+
+-- Two name keys that may belong to one person: every word of the shorter one has a
+-- counterpart in the other, and the shorter one has at least two. An unknown name
+-- contradicts nothing.
+create or replace temp macro names_alike(one, other) as
+    coalesce(one, '') = ''
+    or coalesce(other, '') = ''
+    or one = other
+    or (
+        least(len(string_split(one, ' ')), len(string_split(other, ' '))) > 1
+        and case
+            when len(string_split(one, ' ')) <= len(string_split(other, ' '))
+                then matching_words(string_split(one, ' '), string_split(other, ' '))
+                    = len(string_split(one, ' '))
+            else matching_words(string_split(other, ' '), string_split(one, ' '))
+                = len(string_split(other, ' '))
+        end
+    );

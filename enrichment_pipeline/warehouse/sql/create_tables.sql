@@ -1,0 +1,326 @@
+-- Every table of the warehouse. No primary keys, unique indexes, sequences, enums or
+-- checks: DuckLake has none of them. MERGE over de-duplicated rows and blocking asset
+-- checks keep keys unique. Comments are what Dagster and BI tools show.
+
+create schema if not exists staging;
+create schema if not exists raw;
+create schema if not exists enrichment;
+
+-- staging ------------------------------------------------------------------------------
+
+create table if not exists staging.stamp (key varchar, value varchar);
+comment on table staging.stamp
+is 'What this warehouse belongs to: the source of its contacts, and who answers';
+
+create table if not exists staging.contacts (
+    contact_id varchar,
+    account_id varchar,
+    first_name varchar,
+    last_name varchar,
+    full_name varchar,
+    email varchar,
+    phone varchar,
+    linkedin_url varchar,
+    company_name varchar,
+    company_domain varchar,
+    job_title varchar,
+    created_at timestamptz,
+    updated_at timestamptz,
+    row_hash varchar,
+    loaded_at timestamptz,
+    left_at timestamptz
+);
+comment on table staging.contacts is 'Contacts as the source gives them, one row per contact_id';
+comment on column staging.contacts.contact_id is 'The source''s id';
+comment on column staging.contacts.row_hash
+is 'Digest of the row''s content, by which a change is noticed';
+comment on column staging.contacts.loaded_at is 'When this version of the row was loaded';
+comment on column staging.contacts.left_at
+is 'When the contact was missing from the source; null while it is there';
+
+create table if not exists staging.accounts (
+    account_id varchar,
+    name varchar,
+    domain varchar,
+    tier varchar,
+    annual_revenue double,
+    employee_count double,
+    open_pipeline double,
+    row_hash varchar,
+    loaded_at timestamptz,
+    left_at timestamptz
+);
+comment on table staging.accounts is 'Accounts as the source gives them, one row per account_id';
+comment on column staging.accounts.tier
+is 'strategic, target, standard, bulk or null; whatever else the source says counts as null';
+comment on column staging.accounts.left_at
+is 'When the account was missing from the source; null while it is there';
+
+create table if not exists staging.source_contact_ids (contact_id varchar, source_rows bigint);
+comment on table staging.source_contact_ids
+is 'Every contact_id of the source as the last load saw it, and how many rows bore it';
+
+create table if not exists staging.hosts (
+    host varchar, registrable_domain varchar, is_free_mail boolean, is_disposable boolean
+);
+comment on table staging.hosts
+is 'Host names met so far and their registrable domain, read with the public-suffix list';
+
+create table if not exists staging.phones (phone_text varchar, region varchar, e164 varchar);
+comment on table staging.phones
+is 'Phone numbers met so far, as written, and in E.164 where they are valid';
+
+create table if not exists staging.contact_parts (
+    contact_id varchar,
+    row_hash varchar,
+    phone_region_default varchar,
+    name_key varchar,
+    linkedin_slug varchar,
+    email varchar,
+    email_domain varchar,
+    company_domain varchar,
+    phone varchar,
+    phone_text varchar,
+    has_any_identifier boolean
+);
+comment on table staging.contact_parts
+is 'The identifying parts of each contact in normalised form';
+
+create table if not exists staging.shared_identifiers (alias varchar);
+comment on table staging.shared_identifiers
+is 'E-mails and phones that differently named contacts share: never a key';
+
+create table if not exists staging.person_aliases (
+    alias varchar, person_key varchar, origin varchar, added_at timestamptz
+);
+comment on table staging.person_aliases
+is 'Every identifier that the source or an answer gave, and the one person it belongs to';
+
+create table if not exists staging.contact_persons (
+    contact_id varchar, person_key varchar, assigned_at timestamptz
+);
+comment on table staging.contact_persons is 'Which person each contact is';
+
+-- raw ----------------------------------------------------------------------------------
+
+create table if not exists raw.lookups (
+    lookup_id varchar,
+    provider varchar,
+    person_key varchar,
+    supersedes varchar,
+    contact_id varchar,
+    item varchar,
+    item_kind varchar,
+    freshness varchar,
+    priority varchar,
+    run_id varchar,
+    state varchar,
+    outcome varchar,
+    reason varchar,
+    reply_id varchar,
+    answer_index integer,
+    credits_charged integer,
+    requested_at timestamptz,
+    answered_at timestamptz,
+    revision bigint
+);
+comment on table raw.lookups is 'A copy of the ledger''s look-ups, as of the last run';
+comment on column raw.lookups.state is 'reserved, sent, answered, released or unconfirmed';
+comment on column raw.lookups.revision is 'The ledger''s revision in which this row last changed';
+
+create table if not exists raw.provider_responses (
+    lookup_id varchar,
+    provider varchar,
+    person_key varchar,
+    item varchar,
+    outcome varchar,
+    answer json,
+    answered_at timestamptz,
+    run_id varchar
+);
+comment on table raw.provider_responses
+is 'Each paid answer as the provider gave it, one row per look-up; facts are derived from here and can be again';
+comment on column raw.provider_responses.outcome is 'matched, no_match, refused or legal_stop';
+comment on column raw.provider_responses.answer is 'The provider''s JSON for this one item';
+
+-- enrichment ---------------------------------------------------------------------------
+
+create table if not exists enrichment.worklist (
+    contact_id varchar,
+    person_key varchar,
+    freshness varchar,
+    priority varchar,
+    priority_score double,
+    lookup_identity varchar,
+    identity_kind varchar,
+    supersedes varchar,
+    contact_count bigint,
+    waiting_since timestamptz,
+    run_id varchar
+);
+comment on table enrichment.worklist
+is 'What is due, one row per person to look up; each run replaces the rows of its own lanes';
+comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
+comment on column enrichment.worklist.person_key
+is 'One key per human being; contacts that share it share the look-up';
+comment on column enrichment.worklist.freshness is 'new, retry or stale';
+comment on column enrichment.worklist.priority is 'strategic, target, standard or bulk';
+comment on column enrichment.worklist.priority_score is 'Order within the priority, higher first';
+comment on column enrichment.worklist.lookup_identity
+is 'What the provider is asked for: a profile URL, an e-mail or a phone number';
+comment on column enrichment.worklist.identity_kind is 'linkedin, email or phone';
+comment on column enrichment.worklist.supersedes
+is 'The person''s last look-up, which this one would replace; empty for none';
+comment on column enrichment.worklist.contact_count is 'How many contacts get the answer';
+comment on column enrichment.worklist.waiting_since is 'Since when it has been due';
+comment on column enrichment.worklist.run_id is 'The run that selected the row';
+
+create table if not exists enrichment.person_facts (
+    contact_id varchar,
+    person_key varchar,
+    field varchar,
+    value varchar,
+    position integer,
+    provider varchar,
+    confidence varchar,
+    status varchar,
+    observed_at timestamptz,
+    lookup_id varchar,
+    run_id varchar,
+    valid_from timestamptz,
+    valid_to timestamptz
+);
+comment on table enrichment.person_facts
+is 'Every value that an answer gave, with where it came from: the provenance and the history';
+comment on column enrichment.person_facts.field
+is 'What the value is; lookup_outcome is what the answer as a whole came to';
+comment on column enrichment.person_facts.position
+is 'Order among several values of one field in one answer, from 1';
+comment on column enrichment.person_facts.confidence is 'The provider''s rating as given';
+comment on column enrichment.person_facts.status
+is 'The rating mapped: verified, likely or unverified; null for what is not rated';
+comment on column enrichment.person_facts.valid_to
+is 'When a newer answer gave this field; null while it is the newest';
+
+create table if not exists enrichment.company_facts (
+    company_domain varchar,
+    field varchar,
+    value varchar,
+    provider varchar,
+    observed_at timestamptz,
+    lookup_id varchar,
+    run_id varchar
+);
+comment on table enrichment.company_facts
+is 'What answers say of companies, by registrable domain: the newest value of each field';
+comment on column enrichment.company_facts.field is 'name, website, industry or employee_count';
+
+create table if not exists enrichment.enriched_contacts (
+    contact_id varchar,
+    account_id varchar,
+    person_key varchar,
+    full_name varchar,
+    job_title varchar,
+    company_name varchar,
+    company_domain varchar,
+    work_email varchar,
+    work_email_status varchar,
+    personal_email varchar,
+    personal_email_status varchar,
+    direct_phone varchar,
+    direct_phone_status varchar,
+    mobile_phone varchar,
+    mobile_phone_status varchar,
+    linkedin_url varchar,
+    location varchar,
+    provider varchar,
+    provider_uid varchar,
+    job_changed boolean,
+    enriched_at timestamptz,
+    expires_at timestamptz,
+    lookup_id varchar,
+    run_id varchar,
+    needs_manual_enrichment boolean
+);
+comment on table enrichment.enriched_contacts
+is 'The best current value of each field for every contact with an accepted answer';
+comment on column enrichment.enriched_contacts.contact_id is 'The source''s id of the contact';
+comment on column enrichment.enriched_contacts.account_id is 'The source''s id of its account';
+comment on column enrichment.enriched_contacts.person_key
+is 'One key per human being; contacts that share it share their answers';
+comment on column enrichment.enriched_contacts.full_name
+is 'As the provider gives it, else as the source does';
+comment on column enrichment.enriched_contacts.job_title is 'Of the current position';
+comment on column enrichment.enriched_contacts.company_name is 'Current employer';
+comment on column enrichment.enriched_contacts.company_domain
+is 'The employer''s registrable domain';
+comment on column enrichment.enriched_contacts.work_email is 'Only ever from a provider''s answer';
+comment on column enrichment.enriched_contacts.work_email_status
+is 'verified, likely or unverified';
+comment on column enrichment.enriched_contacts.personal_email
+is 'Only ever from a provider''s answer';
+comment on column enrichment.enriched_contacts.personal_email_status
+is 'verified, likely or unverified';
+comment on column enrichment.enriched_contacts.direct_phone is 'At work, E.164 where valid';
+comment on column enrichment.enriched_contacts.direct_phone_status
+is 'verified, likely or unverified';
+comment on column enrichment.enriched_contacts.mobile_phone is 'E.164 where valid';
+comment on column enrichment.enriched_contacts.mobile_phone_status
+is 'verified, likely or unverified';
+comment on column enrichment.enriched_contacts.linkedin_url is 'Profile';
+comment on column enrichment.enriched_contacts.location is 'As the provider words it';
+comment on column enrichment.enriched_contacts.provider is 'Who answered';
+comment on column enrichment.enriched_contacts.provider_uid is 'The provider''s id of the profile';
+comment on column enrichment.enriched_contacts.job_changed
+is 'The current employer is another than the source''s';
+comment on column enrichment.enriched_contacts.enriched_at
+is 'When the latest accepted answer came';
+comment on column enrichment.enriched_contacts.expires_at is 'When it is due to be looked up again';
+comment on column enrichment.enriched_contacts.lookup_id is 'The look-up of that answer';
+comment on column enrichment.enriched_contacts.run_id is 'The run that bought it';
+comment on column enrichment.enriched_contacts.needs_manual_enrichment
+is 'True where the contact stands in needs_review';
+
+create table if not exists enrichment.needs_review (
+    contact_id varchar,
+    account_id varchar,
+    reason varchar,
+    detail varchar,
+    candidate json,
+    priority varchar,
+    attempts bigint,
+    first_flagged_at timestamptz,
+    last_attempt_at timestamptz,
+    needs_manual_enrichment boolean
+);
+comment on table enrichment.needs_review is 'Contacts that a person must look at, and why';
+comment on column enrichment.needs_review.contact_id is 'The source''s id of the contact';
+comment on column enrichment.needs_review.account_id is 'The source''s id of its account';
+comment on column enrichment.needs_review.reason is 'One of the reasons listed in the README';
+comment on column enrichment.needs_review.detail is 'The reason in words';
+comment on column enrichment.needs_review.candidate
+is 'What was found and not accepted, as evidence';
+comment on column enrichment.needs_review.priority is 'strategic, target, standard or bulk';
+comment on column enrichment.needs_review.attempts is 'Look-ups of this person so far';
+comment on column enrichment.needs_review.first_flagged_at is 'Since when it has been here';
+comment on column enrichment.needs_review.last_attempt_at is 'When the last look-up was made';
+comment on column enrichment.needs_review.needs_manual_enrichment is 'Always true';
+
+create table if not exists enrichment.contact_status (
+    contact_id varchar,
+    status varchar,
+    freshness varchar,
+    priority varchar,
+    reason varchar,
+    next_lookup_at timestamptz
+);
+comment on table enrichment.contact_status is 'Exactly one row for every contact of the source';
+comment on column enrichment.contact_status.contact_id is 'The source''s id of the contact';
+comment on column enrichment.contact_status.status
+is 'enriched, needs_review, queued, in_flight or suppressed';
+comment on column enrichment.contact_status.freshness
+is 'new, retry, stale, fresh, in_flight, suppressed or unusable';
+comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
+comment on column enrichment.contact_status.reason is 'Why it needs review; null otherwise';
+comment on column enrichment.contact_status.next_lookup_at
+is 'When it is, or was, due to be looked up; null where it will not be';

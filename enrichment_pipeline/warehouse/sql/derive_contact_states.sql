@@ -1,0 +1,153 @@
+-- Where every contact of the source stands at $as_of: its priority, by which identifier
+-- its person would be looked up, what the last look-up came to, and whether it is due.
+-- The work list and contact_status are both read off this.
+
+-- How much each account matters. A tier given by the source decides the band; without
+-- one the score does. Every term but the tier is 100 per power of ten, so that weights
+-- of 1 compare like with like: 1 million in open pipeline counts 600, 1,000 heads 300.
+create or replace temp table account_priorities as
+with scored as (
+    select
+        account_id,
+        tier,
+        $tier_weight
+        * case tier when 'strategic' then 3 when 'target' then 2 when 'standard' then 1 else 0 end
+        + $open_pipeline_weight * 100 * log10(1 + greatest(coalesce(open_pipeline, 0), 0))
+        + $annual_revenue_weight * 100 * log10(1 + greatest(coalesce(annual_revenue, 0), 0))
+        + $employee_count_weight * 100 * log10(1 + greatest(coalesce(employee_count, 0), 0))
+            as priority_score
+    from staging.accounts
+    where left_at is null
+)
+
+select
+    account_id,
+    priority_score,
+    coalesce(
+        tier,
+        case
+            when priority_score >= $strategic_band then 'strategic'
+            when priority_score >= $target_band then 'target'
+            when priority_score >= $standard_band then 'standard'
+            else 'bulk'
+        end
+    ) as priority
+from scored;
+
+-- By what each person would be asked for: the best identifier that is its own.
+create or replace temp table person_identities as
+select
+    assigned.person_key,
+    arg_min(mine.kind, (mine.kind_rank, mine.value)) as identity_kind,
+    arg_min(
+        case mine.kind
+            when 'linkedin' then 'https://www.linkedin.com/in/' || url_encode(mine.value)
+            else mine.value
+        end,
+        (mine.kind_rank, mine.value)
+    ) as lookup_identity
+from identities as mine
+join staging.contact_persons as assigned on assigned.contact_id = mine.contact_id
+join staging.person_aliases as owned
+    on owned.alias = mine.alias and owned.person_key = assigned.person_key
+where mine.kind <> 'name'
+group by assigned.person_key;
+
+-- The look-up that stands for each person (the one that nothing supersedes), and the
+-- failed attempts since.
+create or replace temp table person_lookups as
+with
+heads as (
+    select *
+    from raw.lookups
+    where state <> 'released'
+        and lookup_id not in (
+            select supersedes from raw.lookups where state <> 'released' and supersedes <> ''
+        )
+    qualify row_number() over (partition by person_key order by requested_at desc, lookup_id) = 1
+),
+
+attempts as (
+    select
+        person_key,
+        count(*) as attempts,
+        max(requested_at) as last_attempt_at,
+        max(requested_at) filter (state = 'released') as last_released_at
+    from raw.lookups
+    group by person_key
+)
+
+select
+    attempts.person_key,
+    attempts.attempts,
+    attempts.last_attempt_at,
+    attempts.last_released_at,
+    heads.lookup_id,
+    heads.state,
+    heads.outcome,
+    heads.reason,
+    heads.requested_at,
+    heads.answered_at,
+    attempts.last_released_at > coalesce(heads.requested_at, cast('-infinity' as timestamptz))
+        as has_failed_since,
+    -- when the answer stops being good enough; null for what is never asked again
+    case
+        when heads.state = 'unconfirmed' then heads.requested_at + to_days($unconfirmed_days)
+        when heads.outcome = 'matched' then heads.answered_at + to_days($max_age_days)
+        when heads.outcome = 'no_match' then heads.answered_at + to_days($no_match_days)
+    end as due_at
+from attempts
+left join heads on heads.person_key = attempts.person_key;
+
+create or replace temp table contact_states as
+select
+    contact.contact_id,
+    contact.account_id,
+    contact.loaded_at,
+    assigned.person_key,
+    coalesce(account.priority, 'bulk') as priority,
+    case coalesce(account.priority, 'bulk')
+        when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
+    end as priority_rank,
+    -- contacts without an account come last in their band
+    coalesce(account.priority_score, -1) as priority_score,
+    identity.identity_kind,
+    identity.lookup_identity,
+    coalesce(lookup.lookup_id, '') as last_lookup_id,
+    lookup.state as last_state,
+    lookup.outcome as last_outcome,
+    lookup.reason as last_reason,
+    coalesce(lookup.attempts, 0) as attempts,
+    lookup.last_attempt_at,
+    case
+        when lookup.state in ('reserved', 'sent') then 'in_flight'
+        when lookup.outcome = 'legal_stop' then 'suppressed'
+        -- refused for good: nothing but a changed identity makes it worth asking again
+        when lookup.outcome = 'refused' then 'fresh'
+        when identity.lookup_identity is null and lookup.lookup_id is null then 'unusable'
+        when lookup.lookup_id is null and lookup.has_failed_since then 'retry'
+        when lookup.lookup_id is null then 'new'
+        when lookup.due_at > $as_of and lookup.state = 'unconfirmed' then 'in_flight'
+        when lookup.due_at > $as_of then 'fresh'
+        when identity.lookup_identity is null then 'unusable'
+        when lookup.state = 'unconfirmed' or lookup.has_failed_since then 'retry'
+        else 'stale'
+    end as freshness,
+    case
+        when lookup.lookup_id is null then assigned.assigned_at
+        else lookup.due_at
+    end as due_at,
+    part.has_any_identifier,
+    part.linkedin_slug,
+    part.email,
+    part.phone,
+    part.phone_text,
+    part.name_key,
+    part.company_domain
+from staging.contacts as contact
+left join staging.contact_parts as part on part.contact_id = contact.contact_id
+left join staging.contact_persons as assigned on assigned.contact_id = contact.contact_id
+left join account_priorities as account on account.account_id = contact.account_id
+left join person_identities as identity on identity.person_key = assigned.person_key
+left join person_lookups as lookup on lookup.person_key = assigned.person_key
+where contact.left_at is null;

@@ -1,0 +1,25 @@
+-- Contacts whose identifying parts have to be read (again), cleaned as far as SQL can.
+
+create or replace temp table changed_parts as
+select
+    contact.contact_id,
+    contact.row_hash,
+    coalesce(
+        clean_text(contact.full_name),
+        clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
+    ) as name,
+    linkedin_slug(contact.linkedin_url) as linkedin_slug,
+    email_address(contact.email) as email,
+    split_part(email_address(contact.email), '@', 2) as email_host,
+    lower(clean_text(contact.company_domain)) as company_host,
+    clean_text(contact.phone) as phone_text,
+    coalesce(
+        clean_text(contact.linkedin_url), clean_text(contact.email), clean_text(contact.phone)
+    ) is not null as has_any_identifier
+from staging.contacts as contact
+left join staging.contact_parts as known on known.contact_id = contact.contact_id
+where contact.left_at is null
+    and (
+        known.row_hash is distinct from contact.row_hash
+        or known.phone_region_default is distinct from $phone_region
+    );

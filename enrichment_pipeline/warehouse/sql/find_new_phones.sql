@@ -1,0 +1,5 @@
+-- Phone numbers (with the domain that may tell their country) never met before.
+
+select distinct phone_text, company_domain
+from changed_domains
+where phone_text is not null;

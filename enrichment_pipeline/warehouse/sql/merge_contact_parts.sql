@@ -1,0 +1,45 @@
+-- Write the normalised parts of the changed contacts.
+
+merge into staging.contact_parts as known
+using (
+    select
+        part.contact_id,
+        part.row_hash,
+        $phone_region as phone_region_default,
+        coalesce(name_key(part.name), '') as name_key,
+        part.linkedin_slug,
+        part.email,
+        mail.registrable_domain as email_domain,
+        domains.company_domain,
+        phone.e164 as phone,
+        part.phone_text,
+        part.has_any_identifier
+    from changed_parts as part
+    join changed_domains as domains on domains.contact_id = part.contact_id
+    left join staging.hosts as mail on mail.host = part.email_host
+    left join phone_regions as region
+        on region.phone_text = part.phone_text
+        and region.company_domain is not distinct from domains.company_domain
+    left join staging.phones as phone
+        on phone.phone_text = part.phone_text and phone.region = region.region
+) as fresh
+on known.contact_id = fresh.contact_id
+when matched then update set
+    row_hash = fresh.row_hash,
+    phone_region_default = fresh.phone_region_default,
+    name_key = fresh.name_key,
+    linkedin_slug = fresh.linkedin_slug,
+    email = fresh.email,
+    email_domain = fresh.email_domain,
+    company_domain = fresh.company_domain,
+    phone = fresh.phone,
+    phone_text = fresh.phone_text,
+    has_any_identifier = fresh.has_any_identifier
+when not matched then insert (
+    contact_id, row_hash, phone_region_default, name_key, linkedin_slug, email, email_domain,
+    company_domain, phone, phone_text, has_any_identifier
+) values (
+    fresh.contact_id, fresh.row_hash, fresh.phone_region_default, fresh.name_key,
+    fresh.linkedin_slug, fresh.email, fresh.email_domain, fresh.company_domain, fresh.phone,
+    fresh.phone_text, fresh.has_any_identifier
+);

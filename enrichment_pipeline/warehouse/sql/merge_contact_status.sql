@@ -1,0 +1,33 @@
+-- One row for every contact of the source, whatever became of it.
+
+delete from enrichment.contact_status
+where contact_id not in (select contact_id from judged_contacts);
+
+merge into enrichment.contact_status as known
+using (
+    select
+        contact_id,
+        status,
+        freshness,
+        priority,
+        reason,
+        case when freshness not in ('unusable', 'suppressed') then due_at end as next_lookup_at
+    from judged_contacts
+) as fresh
+on known.contact_id = fresh.contact_id
+when matched and row(
+    known.status, known.freshness, known.priority, known.reason, known.next_lookup_at
+) is distinct from row(
+    fresh.status, fresh.freshness, fresh.priority, fresh.reason, fresh.next_lookup_at
+) then update set
+    status = fresh.status,
+    freshness = fresh.freshness,
+    priority = fresh.priority,
+    reason = fresh.reason,
+    next_lookup_at = fresh.next_lookup_at
+when not matched then insert (
+    contact_id, status, freshness, priority, reason, next_lookup_at
+) values (
+    fresh.contact_id, fresh.status, fresh.freshness, fresh.priority, fresh.reason,
+    fresh.next_lookup_at
+);

@@ -1,0 +1,45 @@
+-- Whatever a person must look at. A contact keeps the instant at which it was first flagged.
+
+delete from enrichment.needs_review
+where contact_id not in (select contact_id from judged_contacts where reason is not null);
+
+merge into enrichment.needs_review as known
+using (
+    select
+        judged.contact_id,
+        judged.account_id,
+        judged.reason,
+        judged.detail,
+        -- evidence only where there is something to decide
+        case when judged.reason in ('identity_mismatch', 'no_verified_email')
+            then json_extract(response.answer, '$.candidate')
+        end as candidate,
+        judged.priority,
+        judged.attempts,
+        judged.last_attempt_at
+    from judged_contacts as judged
+    left join raw.provider_responses as response on response.lookup_id = judged.last_lookup_id
+    where judged.reason is not null
+) as fresh
+on known.contact_id = fresh.contact_id
+when matched and row(
+    known.account_id, known.reason, known.detail, cast(known.candidate as varchar), known.priority,
+    known.attempts, known.last_attempt_at
+) is distinct from row(
+    fresh.account_id, fresh.reason, fresh.detail, cast(fresh.candidate as varchar), fresh.priority,
+    fresh.attempts, fresh.last_attempt_at
+) then update set
+    account_id = fresh.account_id,
+    reason = fresh.reason,
+    detail = fresh.detail,
+    candidate = fresh.candidate,
+    priority = fresh.priority,
+    attempts = fresh.attempts,
+    last_attempt_at = fresh.last_attempt_at
+when not matched then insert (
+    contact_id, account_id, reason, detail, candidate, priority, attempts, first_flagged_at,
+    last_attempt_at, needs_manual_enrichment
+) values (
+    fresh.contact_id, fresh.account_id, fresh.reason, fresh.detail, fresh.candidate,
+    fresh.priority, fresh.attempts, $flagged_at, fresh.last_attempt_at, true
+);

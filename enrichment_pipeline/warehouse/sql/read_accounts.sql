@@ -1,0 +1,42 @@
+-- The source's accounts with the columns of the contract; see read_contacts.sql.
+
+create or replace temp table incoming_accounts as
+with
+typed as (
+    select
+        clean_text(account_id) as account_id,
+        clean_text(name) as name,
+        clean_text(domain) as domain,
+        nullif(lower(clean_text(tier)), '') as given_tier,
+        try_cast(annual_revenue as double) as annual_revenue,
+        try_cast(employee_count as double) as employee_count,
+        try_cast(open_pipeline as double) as open_pipeline
+    from (
+        select
+            cast(null as varchar) as account_id,
+            cast(null as varchar) as name,
+            cast(null as varchar) as domain,
+            cast(null as varchar) as tier,
+            cast(null as varchar) as annual_revenue,
+            cast(null as varchar) as employee_count,
+            cast(null as varchar) as open_pipeline
+        where false
+        union all by name
+        from source_rows
+    )
+)
+
+select
+    account_id,
+    name,
+    domain,
+    case when given_tier in ('strategic', 'target', 'standard', 'bulk') then given_tier end as tier,
+    annual_revenue,
+    employee_count,
+    open_pipeline,
+    md5(cast(to_json(row(
+        name, domain, given_tier, annual_revenue, employee_count, open_pipeline
+    )) as varchar)) as row_hash
+from typed
+where account_id is not null
+qualify row_number() over (partition by account_id order by row_hash) = 1;

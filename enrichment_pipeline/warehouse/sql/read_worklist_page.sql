@@ -1,0 +1,23 @@
+-- The next page of the lanes' work after a given place, in the order in which it is to
+-- be bought: highest priority first, within it the highest score, then who waits longest.
+
+with ordered as (
+    select
+        *,
+        case priority
+            when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
+        end as priority_rank,
+        -priority_score as descending_score,
+        coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
+    from enrichment.worklist
+    where list_contains($lanes, concat(freshness, '|', priority))
+)
+
+select
+    contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
+    priority_rank, descending_score, waiting_from
+from ordered
+where (priority_rank, descending_score, waiting_from, person_key)
+    > ($after_rank, $after_score, cast($after_waiting as timestamptz), $after_person)
+order by priority_rank, descending_score, waiting_from, person_key
+limit $limit;

@@ -1,0 +1,33 @@
+-- Contacts that are nobody yet, or whose identity changed: none of their identifiers
+-- belongs to the person that they were. Each starts with its own label: the person
+-- that one of its identifiers belongs to, else its best identifier. Labels then spread
+-- over shared identifiers (spread_person_labels.sql) until contacts of one human agree.
+
+create or replace temp table unresolved as
+select distinct contact_id
+from identities
+where contact_id not in (
+    select assigned.contact_id
+    from staging.contact_persons as assigned
+    join identities as mine on mine.contact_id = assigned.contact_id
+    join staging.person_aliases as owned
+        on owned.alias = mine.alias and owned.person_key = assigned.person_key
+);
+
+-- a name with a company joins nobody who has a better identifier: namesakes exist
+create or replace temp table person_links as
+select mine.contact_id, mine.alias, mine.kind_rank
+from identities as mine
+join unresolved on unresolved.contact_id = mine.contact_id
+where mine.kind <> 'name';
+
+create or replace temp table person_labels as
+select
+    link.contact_id,
+    coalesce(
+        '0|' || arg_min(owned.person_key, link.kind_rank),
+        min(link.kind_rank || '|' || link.alias)
+    ) as label
+from person_links as link
+left join staging.person_aliases as owned on owned.alias = link.alias
+group by link.contact_id;

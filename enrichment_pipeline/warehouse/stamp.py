@@ -1,0 +1,22 @@
+"""What the warehouse belongs to: the source of its contacts, and who answers.
+
+Here: the stamp inside the DuckDB file, since that file can be put anywhere by
+URL. Not here: the comparison with the settings (`state.py`).
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+
+
+def stamp_warehouse(
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]
+) -> dict[str, str]:
+    """Stamp the warehouse if it is new; the stamp that it bears after that."""
+    query = "select key, value from staging.stamp"
+    found = dict(connection.execute(query).fetchall())
+    if not found:
+        for key, value in wanted.items():
+            connection.execute("insert into staging.stamp (key, value) values (?, ?)", [key, value])
+        found = dict(wanted)
+    return found

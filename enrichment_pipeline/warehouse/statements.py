@@ -1,0 +1,34 @@
+"""Running the SQL files of this package.
+
+Here: reading a file, letting DuckDB's own parser cut it into statements, and
+binding to each the values it names. Not here: transactions (`connection.py`).
+"""
+
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+
+
+def execute(
+    connection: duckdb.DuckDBPyConnection, name: str, /, **values: object
+) -> duckdb.DuckDBPyConnection:
+    """Run every statement of `sql/<name>.sql` in order; the result is the last one's.
+
+    Values are bound to the parameters of the same name, in whichever statement
+    has them. Raises duckdb.Error as it comes.
+    """
+    result = connection
+    for statement in connection.extract_statements(_text(name)):
+        bound = {key: values[key] for key in statement.named_parameters}
+        result = connection.execute(statement, bound)
+    return result
+
+
+@cache
+def _text(name: str) -> str:
+    return (
+        files("enrichment_pipeline.warehouse")
+        .joinpath("sql", f"{name}.sql")
+        .read_text(encoding="utf-8")
+    )

@@ -1,0 +1,31 @@
+"""Where every contact stands at an instant: what the work list and the outcomes share.
+
+Here: handing the policy's numbers to `derive_contact_states.sql`. Not here: the
+rules themselves, which are that file.
+"""
+
+from datetime import datetime
+
+import duckdb
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.statements import execute
+
+
+def derive_contact_states(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
+) -> None:
+    """Make the temporary tables `identities` and `contact_states`, with ages counted to `as_of`."""
+    execute(connection, "create_identities")
+    execute(connection, "select_identities")
+    execute(
+        connection,
+        "derive_contact_states",
+        as_of=as_of,
+        **policy.freshness.model_dump(),
+        **{
+            f"{name}_weight": weight
+            for name, weight in policy.priority.weights.model_dump().items()
+        },
+        **{f"{name}_band": score for name, score in policy.priority.bands.model_dump().items()},
+    )

@@ -1,0 +1,101 @@
+"""The work list: selecting what is due in a run's lanes, and reading it page by page.
+
+Here: the table `enrichment.worklist`. Not here: buying what stands in it
+(`dispatch.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import duckdb
+
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.states import derive_contact_states
+
+PAGE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One person to look up."""
+
+    contact_id: str
+    person_key: str
+    freshness: str
+    priority: str
+    lookup_identity: str
+    identity_kind: str
+    supersedes: str
+
+
+@dataclass(frozen=True)
+class LaneWork:
+    """What is due in one lane: contacts, and the look-ups that they come down to."""
+
+    lane: Lane
+    contacts: int
+    lookups: int
+
+
+class OpensWarehouse(Protocol):
+    """Something that opens the warehouse for a moment."""
+
+    def __call__(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
+
+
+def select_worklist(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    lanes: Sequence[Lane],
+    *,
+    as_of: datetime,
+    run_id: str,
+) -> list[LaneWork]:
+    """Replace the rows of these lanes by what is due at `as_of`; what each lane holds now."""
+    derive_contact_states(connection, policy, as_of)
+    execute(connection, "find_due_persons")
+    execute(connection, "replace_worklist", lanes=_keys(lanes), run_id=run_id)
+    return count_due(connection, lanes)
+
+
+def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> list[LaneWork]:
+    """What is due in each lane; `find_due_persons` must have run on this connection."""
+    rows = execute(connection, "count_plan", lanes=_keys(lanes)).fetchall()
+    found = {Lane(f, p): (contacts, lookups) for f, p, contacts, lookups in rows}
+    return [LaneWork(lane, *found.get(lane, (0, 0))) for lane in lanes]
+
+
+def worklist_pages(
+    open_warehouse: OpensWarehouse, lanes: Sequence[Lane], page_rows: int = PAGE_ROWS
+) -> Iterator[list[WorkItem]]:
+    """The lanes' work in buying order, page by page; the warehouse is closed between pages."""
+    after = {
+        "after_rank": -1,
+        "after_score": 0.0,
+        "after_waiting": "epoch",
+        "after_person": "",
+    }
+    while True:
+        with open_warehouse() as connection:
+            rows = execute(
+                connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
+            ).fetchall()
+        if not rows:
+            return
+        yield [WorkItem(*row[:7]) for row in rows]
+        last = rows[-1]
+        after = {
+            "after_rank": last[7],
+            "after_score": last[8],
+            "after_waiting": last[9],
+            "after_person": last[1],
+        }
+
+
+def _keys(lanes: Sequence[Lane]) -> list[str]:
+    return [lane.key for lane in lanes]
