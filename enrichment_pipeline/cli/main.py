@@ -1,0 +1,323 @@
+"""The commands: arguments, exit statuses, and which sandbox a command brings along.
+
+Here: parsing and preparing. Not here: running the job (`refresh.py`), how
+things are shown (`terminal.py`), and what they do (`pipeline.py`, `defs/`).
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
+from enrichment_pipeline.settings import PROJECT_ROOT, SANDBOX_KEY, Settings, load_settings
+
+SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
+
+app = typer.Typer(
+    help="Enrich contacts in the warehouse: never pay twice, never guess.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+FreshnessOption = Annotated[
+    str | None, typer.Option(help=f"Comma list of {', '.join(FRESHNESS)}; all, where not given.")
+]
+PriorityOption = Annotated[
+    str | None, typer.Option(help=f"Comma list of {', '.join(PRIORITIES)}; all, where not given.")
+]
+AsOfOption = Annotated[
+    str | None, typer.Option(help="Count ages to this ISO instant, within a day of now.")
+]
+SimulateOption = Annotated[
+    bool, typer.Option(help="Let --as-of be any instant, and date everything with it. For trials.")
+]
+
+
+@app.command()
+def run(
+    freshness: FreshnessOption = None,
+    priority: PriorityOption = None,
+    as_of: AsOfOption = None,
+    simulate: SimulateOption = False,
+    max_credits: Annotated[
+        int | None, typer.Option(min=0, help="Spend at most this many credits.")
+    ] = None,
+) -> None:
+    """Refresh the chosen lanes once: load, look up what is due, bring every table up to date."""
+    chosen = (
+        parse_choice("--freshness", freshness, FRESHNESS),
+        parse_choice("--priority", priority, PRIORITIES),
+    )
+    with _ready_settings() as settings:
+        from enrichment_pipeline.cli.refresh import refresh
+
+        _write_dagster_yaml(settings)
+        refresh(
+            settings,
+            lane_blocks(*chosen),
+            as_of=_instant(as_of),
+            is_simulated=simulate,
+            max_credits=max_credits,
+            console=_out,
+        )
+
+
+@app.command()
+def plan(
+    freshness: FreshnessOption = None,
+    priority: PriorityOption = None,
+    as_of: AsOfOption = None,
+    simulate: SimulateOption = False,
+) -> None:
+    """Show what a run would look up, by lane. Spends nothing, and changes no table."""
+    from enrichment_pipeline.cli.terminal import duration, table
+    from enrichment_pipeline.pipeline import Pipeline, Run
+
+    lanes = [
+        Lane(f, p)
+        for p in parse_choice("--priority", priority, PRIORITIES)
+        for f in parse_choice("--freshness", freshness, FRESHNESS)
+    ]
+    settings = load_settings()
+    if settings.uses_own_sandbox:
+        settings = settings.with_own_sandbox_limits()
+    _check_state(settings)
+    _create_sample(settings)
+    result = Pipeline(settings).plan(
+        Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate), lanes
+    )
+    rows = [
+        (work.lane.key, work.contacts, work.lookups, work.contacts - work.lookups)
+        for work in result.lanes
+    ]
+    rows.append(("all", result.contacts, result.lookups, result.contacts - result.lookups))
+    _out.print(
+        table("What a run would look up", ("lane", "contacts", "look-ups", "cache hits"), rows)
+    )
+    limits = settings.signalhire
+    _out.print(
+        f"credits, at worst: {result.worst_case_credits:,} "
+        f"(left in the budget: {result.budget_left_today:,} today, "
+        f"{result.budget_left_this_month:,} this month)\n"
+        f"time at the limit of {limits.items_per_window} items per {limits.window_seconds:g} s: "
+        f"{duration(result.seconds_at_limit)}"
+    )
+
+
+@app.command()
+def status() -> None:
+    """Show what is in the tables, in the lanes and in the ledger."""
+    from enrichment_pipeline.cli.status import print_status
+
+    settings = load_settings()
+    _check_state(settings)
+    print_status(settings, _out)
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+) -> None:
+    """Open Dagster's web UI on the same state; its daemon runs the schedule, once switched on."""
+    with _ready_settings() as settings:
+        _refuse_taken_port(host, port)
+        _write_dagster_yaml(settings)
+        workspace = PROJECT_ROOT / "workspace.yaml"
+        where = (
+            ["-w", str(workspace)]
+            if workspace.is_file()
+            else ["-m", "enrichment_pipeline.definitions"]
+        )
+        command = [sys.executable, "-m", "dagster", "dev", *where, "-h", host, "-p", str(port)]
+        environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
+        if settings.base_url is not None:
+            environment["SIGNALHIRE_BASE_URL"] = settings.base_url
+        if settings.sandbox_window_seconds is not None:
+            environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
+        _out.print(f"Dagster's UI: http://{host}:{port}  (Ctrl+C ends it)")
+        finished = subprocess.run(command, env=environment, check=False)  # noqa: S603
+    raise typer.Exit(finished.returncode)
+
+
+@app.command()
+def sandbox(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8086,
+    people: Annotated[
+        Path | None, typer.Option(help="Directory of people, CSV or JSON Lines; else our own.")
+    ] = None,
+    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = SANDBOX_KEY,
+    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = 100_000,
+    items_per_window: Annotated[int, typer.Option(min=1)] = 600,
+    window_seconds: Annotated[float, typer.Option(min=0.001)] = 60.0,
+    window_kind: Annotated[Literal["sliding", "fixed"], typer.Option()] = "sliding",
+    latency_ms: Annotated[int, typer.Option(min=0)] = 0,
+    rating_as_string: Annotated[bool, typer.Option()] = False,
+    echo_normalised: Annotated[bool, typer.Option()] = False,
+    charge_repeats: Annotated[bool, typer.Option()] = True,
+    duplicate_query_seconds: Annotated[float, typer.Option(min=0)] = 0.0,
+    seed: Annotated[int, typer.Option()] = 0,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
+    ] = None,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Serve a local SignalHire, over its own directory of people or yours."""
+    from enrichment_pipeline.sandbox.account import JournalError
+    from enrichment_pipeline.sandbox.config import SandboxConfig
+    from enrichment_pipeline.sandbox.people import PeopleFileError, load_people
+    from enrichment_pipeline.sandbox.server import serve
+
+    def announce(url: str) -> None:
+        if until_stdin_closes:
+            print(url, flush=True)  # noqa: T201 - read by our parent process
+        else:
+            _out.print(
+                f"sandbox: SIGNALHIRE_BASE_URL={url} SIGNALHIRE_API_KEY={api_key}\n"
+                f"{items_per_window} items per {window_seconds:g} s; Ctrl+C ends it"
+            )
+
+    try:
+        serve(
+            SandboxConfig(
+                api_key=api_key,
+                credits=credits,
+                items_per_window=items_per_window,
+                window_seconds=window_seconds,
+                window_kind=window_kind,
+                latency_ms=latency_ms,
+                rating_as_string=rating_as_string,
+                echo_normalised=echo_normalised,
+                charge_repeats=charge_repeats,
+                duplicate_query_seconds=duplicate_query_seconds,
+                seed=seed,
+                journal=journal,
+            ),
+            load_people(people or SAMPLE_FOLDER / "people.csv"),
+            host,
+            port,
+            announce=announce,
+            exit_on_stdin_eof=until_stdin_closes,
+        )
+    except (PeopleFileError, JournalError, ValueError) as error:
+        raise ConfigurationError(str(error)) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"sandbox on {host}:{port}: {error.strerror or error}; choose another --port"
+        ) from None
+
+
+def main() -> None:
+    """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(str(error), 2)
+    except PipelineError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; every answer that came is kept, and the next run goes on", 1)
+
+
+def _fail(message: str, status: int) -> None:
+    _err.print(f"[red]error:[/] {message}", soft_wrap=True, markup=True)
+    sys.exit(status)
+
+
+@contextmanager
+def _ready_settings() -> Iterator[Settings]:
+    """The settings, with the sample made and a sandbox running where they ask for one."""
+    settings = load_settings()
+    _check_state(settings)
+    _create_sample(settings)
+    if not settings.uses_own_sandbox:
+        yield settings
+        return
+    from enrichment_pipeline.sandbox.process import SandboxError, sandbox_process
+
+    settings = settings.with_own_sandbox_limits()
+    limits = settings.signalhire
+    options = [
+        *("--items-per-window", str(limits.items_per_window)),
+        *("--window-seconds", str(limits.window_seconds)),
+        *("--journal", str(settings.home / "sandbox_journal.jsonl")),
+    ]
+    try:
+        with sandbox_process(options) as base_url:
+            _out.print(
+                f"sandbox provider at {base_url}, {limits.items_per_window} items per "
+                f"{limits.window_seconds:g} s (SignalHire allows 600 per 60 s)"
+            )
+            yield settings.with_base_url(base_url)
+    except SandboxError as error:
+        raise PipelineError(f"the sandbox did not start: {error}") from None
+
+
+def _check_state(settings: Settings) -> None:
+    from enrichment_pipeline.state import check_stamp, ensure_state_folder
+
+    ensure_state_folder(settings)
+    check_stamp(settings, is_first_use=False)
+
+
+def _create_sample(settings: Settings) -> None:
+    if settings.policy.source.attach is not None:
+        return
+    from enrichment_pipeline.sandbox.sample_warehouse import create_sample_warehouse
+
+    try:
+        create_sample_warehouse(SAMPLE_FOLDER, settings.source_path)
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"the sample's {error.args[0]} is missing; name a source of your own in [source] attach"
+        ) from None
+
+
+def _write_dagster_yaml(settings: Settings) -> None:
+    """Put our dagster.yaml into a DAGSTER_HOME of ours; one that the user named is the user's."""
+    target = settings.dagster_home / "dagster.yaml"
+    if not settings.owns_dagster_home and target.exists():
+        return
+    try:
+        settings.dagster_home.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".dagster.yaml.{os.getpid()}")
+        with files("enrichment_pipeline").joinpath("dagster.yaml").open("rb") as packaged:
+            draft.write_bytes(packaged.read())
+        shutil.move(draft, target)
+    except OSError as error:
+        raise ConfigurationError(
+            f"DAGSTER_HOME {settings.dagster_home}: cannot be written ({error.strerror})"
+        ) from None
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"{host}:{port}: {error.strerror}; choose another --port"
+        ) from None
+
+
+def _instant(text: str | None) -> datetime:
+    from enrichment_pipeline.pipeline import parse_instant
+
+    return datetime.now(UTC) if text is None else parse_instant(text)

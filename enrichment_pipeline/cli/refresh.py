@@ -1,0 +1,113 @@
+"""`enrichment run`: the job `daily_refresh` in this process, over the chosen lanes.
+
+Here: one Dagster run per block of lanes, and the closing table. Not here: the
+assets (`defs/`), and arguments (`main.py`).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+import dagster as dg
+from dagster import DagsterInstance
+from rich.console import Console
+
+from enrichment_pipeline.cli.terminal import ProgressBar, table
+from enrichment_pipeline.definitions import build_definitions, range_tags
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.lanes import LaneBlock
+from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.warehouse.report import review_counts, status_counts
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster's log goes into its event store; the terminal shows the bar and the summary."""
+
+
+def refresh(
+    settings: Settings,
+    blocks: Sequence[LaneBlock],
+    *,
+    as_of: datetime,
+    is_simulated: bool,
+    max_credits: int | None,
+    console: Console,
+) -> None:
+    """Run every block in turn, highest priority first, and print what came of it.
+
+    Raises ConfigurationError or PipelineError with the cause of a failed run.
+    """
+    spent = 0
+    bar = ProgressBar(console)
+    definitions = build_definitions(settings, progress=lambda _log: bar)
+    job = definitions.resolve_job_def("daily_refresh")
+    pipeline = Pipeline(settings)
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance, bar.shown():
+        for block in blocks:
+            run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
+            try:
+                _execute(job, instance, block, run)
+            finally:
+                release_run_lock(settings.home, run.run_id)
+            spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
+    _print_summary(settings, pipeline, run, spent, console)
+
+
+def _left(max_credits: int | None, spent: int) -> int | None:
+    return None if max_credits is None else max(0, max_credits - spent)
+
+
+def _execute(job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock, run: Run) -> None:
+    try:
+        result = job.execute_in_process(
+            run_id=run.run_id,
+            instance=instance,
+            tags={**range_tags(block), **run.tags},
+            run_config=QUIET,
+        )
+    except Exception as error:
+        raise _cause(error, run.run_id) from error
+    if not result.success:
+        raise PipelineError(f"run {run.run_id} failed; see `enrichment ui`")
+
+
+def _cause(error: BaseException, run_id: str) -> PipelineError:
+    """What to tell the user: the pipeline's own error where there is one, else where to look.
+
+    An unforeseen error's text stays in Dagster's event store: it may hold anything.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, PipelineError):
+            return seen
+        seen = getattr(seen, "user_exception", None) or seen.__cause__
+    return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
+
+
+def _print_summary(
+    settings: Settings, pipeline: Pipeline, run: Run, spent: int, console: Console
+) -> None:
+    with pipeline.open_warehouse() as connection:
+        statuses = status_counts(connection)
+        reasons = review_counts(connection)
+    balance = pipeline.ledger(run).last_balance()
+    rows: list[tuple[str, object]] = [
+        ("contacts in", sum(statuses.values())),
+        ("enriched", statuses.get("enriched", 0)),
+        ("for review", statuses.get("needs_review", 0)),
+        *((f"  {reason}", count) for reason, count in reasons.items()),
+        *(
+            (name.replace("_", " "), statuses[name])
+            for name in ("queued", "in_flight", "suppressed")
+            if name in statuses
+        ),
+        ("credits spent by this run", spent),
+    ]
+    if balance is not None:
+        rows.append(("credits left", balance[1]))
+    console.print(table("Done", ("", ""), rows))
+    console.print(
+        f"tables: {settings.warehouse_url} (schema enrichment)\n"
+        f"for BI: {settings.published_dir / 'warehouse.duckdb'} and Parquet beside it"
+    )

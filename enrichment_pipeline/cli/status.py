@@ -1,0 +1,42 @@
+"""`enrichment status`: what is in the tables, in the lanes and in the ledger.
+
+Here: asking and showing. Not here: the questions themselves (`warehouse/report.py`,
+`ledger/ledger.py`).
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from enrichment_pipeline.cli.terminal import table
+from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.warehouse.report import lane_counts, row_counts
+
+
+def print_status(settings: Settings, console: Console) -> None:
+    """Print the tables, the lanes, the ledger by state, and the credits. Changes nothing."""
+    if not (settings.home / "stamp.json").exists():
+        console.print(f"{settings.home}: nothing here yet; `enrichment run` makes a start")
+        return
+    if Path(settings.warehouse_url).exists():
+        with open_warehouse(settings.warehouse_url, read_only=True) as connection:
+            rows = row_counts(connection)
+            lanes = lane_counts(connection) if "enrichment.contact_status" in rows else []
+        console.print(table("Tables", ("table", "rows"), list(rows.items())))
+        console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
+    ledger = Pipeline(settings).ledger(Run(run_id="", as_of=datetime.now(UTC)))
+    states = sorted(ledger.count_by_state().items())
+    console.print(table("Ledger", ("look-ups", "number"), states))
+    today = datetime.now(UTC).date().isoformat()
+    budget = settings.policy.budget
+    periods = ((f"day:{today}", budget.per_day), (f"month:{today[:7]}", budget.per_month))
+    credits = [(period, *reversed(ledger.budget_used(period)), limit) for period, limit in periods]
+    console.print(table("Credits", ("period", "charged", "reserved", "budget"), credits))
+    balance = ledger.last_balance()
+    if balance is not None:
+        console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")
+    used, limit = ledger.rate_window()
+    console.print(f"rate window: {used} of {limit} items")

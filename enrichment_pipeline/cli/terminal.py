@@ -1,0 +1,77 @@
+"""What the command line shows: the progress bar and the closing tables.
+
+Here: rich, and nothing but showing. Not here: where the numbers come from.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+
+class ProgressBar:
+    """The steps of a run, and how far buying is: contacts, credits, time left."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("contacts · {task.fields[credits]} credits ·"),
+            TimeElapsedColumn(),
+            TextColumn("· left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("looking up", total=None, credits=0)
+        self._lock = Lock()
+        self._total = self._credits = 0
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        with self._progress:
+            yield
+
+    def add_total(self, lookups: int) -> None:
+        with self._lock:
+            self._total += lookups
+            self._progress.update(self._task, total=self._total)
+
+    def advance(self, lookups: int, credits: int) -> None:
+        with self._lock:
+            self._credits += credits
+            self._progress.update(self._task, advance=lookups, credits=self._credits)
+
+    def say(self, message: str) -> None:
+        self._console.print(f"[yellow]·[/] {message}", highlight=False)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table whose columns but the first are numbers, aligned to the right."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    return shown
+
+
+def duration(seconds: float) -> str:
+    """Such as `12 s`, `4 min` or `2 h 10 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

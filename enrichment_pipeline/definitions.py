@@ -1,0 +1,50 @@
+"""The one Definitions object, assembled from the settings.
+
+Here: putting together what `defs/` declares. Not here: any asset. Dagster
+loads `defs`; everybody else calls `build_definitions` with settings of their own.
+"""
+
+import dagster as dg
+
+from enrichment_pipeline.defs.assets import lookups, outcomes, publishing, source
+from enrichment_pipeline.defs.checks import ALL_CHECKS
+from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, range_tags
+from enrichment_pipeline.defs.resources import LoggedProgress, ProgressFactory, WarehouseResource
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.settings import Settings, load_settings
+
+__all__ = ["build_definitions", "defs", "range_tags"]
+
+ASSETS = [
+    source.accounts,
+    source.contacts,
+    lookups.worklist,
+    lookups.provider_lookups,
+    lookups.provider_responses,
+    outcomes.facts,
+    outcomes.outcomes,
+    publishing.published,
+]
+
+
+def build_definitions(
+    settings: Settings, progress: ProgressFactory = LoggedProgress
+) -> dg.Definitions:
+    """Everything that Dagster runs, for one state folder; `progress` is told how far buying is."""
+    return dg.Definitions(
+        assets=ASSETS,
+        asset_checks=ALL_CHECKS,
+        jobs=[daily_refresh],
+        schedules=[daily_schedule(settings.policy.schedule)],
+        resources={
+            "pipeline": Pipeline(settings),
+            "warehouse": WarehouseResource(database=settings.warehouse_url),
+            "progress": progress,
+        },
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `workspace.yaml` loads: the environment is read here, and not at import."""
+    return build_definitions(load_settings())

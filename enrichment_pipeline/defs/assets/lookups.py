@@ -1,0 +1,124 @@
+"""The group `lookups`: what is due, buying it, and keeping what was answered.
+
+Here: the assets `worklist`, `provider_lookups` (the only one that spends
+money) and `provider_responses`. Not here: whether a call may be made (`ledger/`).
+"""
+
+import dagster as dg
+
+from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.metadata import markdown_table, preview, table_metadata
+from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
+from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
+from enrichment_pipeline.defs.runs import begin
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.warehouse.report import row_count
+
+
+@dg.asset(
+    deps=["contacts", "accounts"],
+    partitions_def=lanes_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="lookups",
+    kinds={"duckdb", "sql"},
+    owners=OWNERS,
+    metadata=table_metadata("enrichment.worklist"),
+)
+def worklist(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> dg.MaterializeResult:
+    """What is due in this run's lanes, one row per person; other lanes' rows stay."""
+    lanes = lanes_of(context)
+    work = pipeline.select_worklist(begin(context, pipeline), lanes)
+    with warehouse.get_connection() as connection:
+        first_rows = preview(
+            connection,
+            "enrichment.worklist",
+            ("contact_id", "freshness", "priority", "identity_kind", "contact_count"),
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(lane.lookups for lane in work),
+            "contacts": sum(lane.contacts for lane in work),
+            "lanes": markdown_table(
+                ("lane", "contacts", "look-ups"),
+                [(lane.lane.key, lane.contacts, lane.lookups) for lane in work],
+            ),
+            "preview": first_rows,
+        }
+    )
+
+
+@dg.asset(
+    deps=["worklist"],
+    partitions_def=lanes_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="lookups",
+    kinds={"python"},
+    owners=OWNERS,
+    tags={"spends": "credits"},
+)
+def provider_lookups(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    progress: dg.ResourceParam[ProgressFactory],
+) -> dg.MaterializeResult:
+    """Buys the work list, in order of priority, inside the rate limit and the budgets.
+
+    Every call is in the ledger before it is sent, and its raw answer before it
+    is read. Where credits or the budget run out, the rest stays queued.
+    """
+    lanes = lanes_of(context)
+    run = begin(context, pipeline)
+    purchase = pipeline.buy(run, lanes, progress(context.log))
+    report = purchase.report
+    answered = report.matched + report.no_match + report.refused
+    metadata: dict[str, dg.RawMetadataValue] = {
+        "lookups_offered": report.offered,
+        "lookups_sent": report.sent,
+        "matched": report.matched,
+        "no_match": report.no_match,
+        "refused": report.refused,
+        "released": report.released,
+        "unconfirmed": report.unconfirmed,
+        "not_due": report.not_due,
+        "answers_nobody_asked_for": report.unasked,
+        "credits_charged": report.credits,
+    }
+    if answered:
+        metadata["match_rate"] = round(report.matched / answered, 4)
+    if purchase.credits_left is not None:
+        metadata["credits_left"] = purchase.credits_left
+    if report.exhausted:
+        metadata["budget_used_up"] = report.exhausted
+    if report.halted is not None:
+        metadata["halted"] = report.halted.message
+    return dg.MaterializeResult(metadata=metadata)
+
+
+@dg.asset(
+    deps=["provider_lookups"],
+    group_name="lookups",
+    kinds={"duckdb", "sql"},
+    owners=OWNERS,
+    metadata=table_metadata("raw.provider_responses"),
+)
+def provider_responses(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> dg.MaterializeResult:
+    """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
+    new = pipeline.store_responses(begin(context, pipeline))
+    with warehouse.get_connection() as connection:
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": row_count(connection, "raw.provider_responses"),
+                "new_rows": new,
+                "preview": preview(
+                    connection, "raw.provider_responses", ("lookup_id", "outcome", "answered_at")
+                ),
+            }
+        )

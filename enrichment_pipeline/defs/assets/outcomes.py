@@ -1,0 +1,119 @@
+"""The group `outcomes`: from raw answers to the tables that people read.
+
+Here: facts (one step, one transaction) and outcomes (likewise), so that tables
+that belong together change together. Not here: the rules (`warehouse/sql/`).
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.metadata import markdown_table, preview, table_metadata
+from enrichment_pipeline.defs.resources import WarehouseResource
+from enrichment_pipeline.defs.runs import begin
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.warehouse.report import review_counts, row_count, status_counts
+
+
+def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=deps,
+        description=description,
+        group_name="outcomes",
+        kinds={"duckdb", "sql"},
+        owners=OWNERS,
+        metadata=table_metadata(f"enrichment.{table}"),
+    )
+
+
+@dg.multi_asset(
+    specs=[
+        _spec(
+            "person_facts",
+            ["provider_responses", "contacts"],
+            "Every value that an answer gave, with its source, rating and time: the provenance.",
+        ),
+        _spec(
+            "company_facts",
+            ["provider_responses"],
+            "What answers say of companies, by registrable domain.",
+        ),
+    ]
+)
+def facts(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> Iterator[dg.MaterializeResult]:
+    """Read new answers into facts, in one transaction."""
+    pipeline.derive_facts(begin(context, pipeline))
+    with warehouse.get_connection() as connection:
+        for table in ("person_facts", "company_facts"):
+            rows = row_count(connection, f"enrichment.{table}")
+            yield dg.MaterializeResult(asset_key=table, metadata={"dagster/row_count": rows})
+
+
+@dg.multi_asset(
+    specs=[
+        _spec(
+            "enriched_contacts",
+            ["person_facts", "contacts"],
+            "The best current value of each field; verified is never guessed.",
+        ),
+        _spec(
+            "needs_review",
+            ["person_facts", "contacts"],
+            "What a person must look at, with a reason and the evidence.",
+        ),
+        _spec(
+            "contact_status",
+            ["person_facts", "contacts", "accounts"],
+            "Exactly one row for every contact of the source: nothing is dropped in silence.",
+        ),
+    ]
+)
+def outcomes(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> Iterator[dg.MaterializeResult]:
+    """Judge every contact of the source, in one transaction."""
+    pipeline.derive_outcomes(begin(context, pipeline))
+    with warehouse.get_connection() as connection:
+        yield dg.MaterializeResult(
+            asset_key="enriched_contacts",
+            metadata={
+                "dagster/row_count": row_count(connection, "enrichment.enriched_contacts"),
+                "preview": preview(
+                    connection,
+                    "enrichment.enriched_contacts",
+                    ("contact_id", "work_email_status", "mobile_phone_status", "enriched_at"),
+                ),
+            },
+        )
+        reasons = review_counts(connection)
+        yield dg.MaterializeResult(
+            asset_key="needs_review",
+            metadata={
+                "dagster/row_count": sum(reasons.values()),
+                "reasons": markdown_table(("reason", "contacts"), list(reasons.items())),
+                "preview": preview(
+                    connection, "enrichment.needs_review", ("contact_id", "reason", "priority")
+                ),
+            },
+        )
+        statuses = status_counts(connection)
+        yield dg.MaterializeResult(
+            asset_key="contact_status",
+            metadata={
+                "dagster/row_count": sum(statuses.values()),
+                "statuses": markdown_table(("status", "contacts"), list(statuses.items())),
+                "preview": preview(
+                    connection,
+                    "enrichment.contact_status",
+                    ("contact_id", "status", "freshness", "priority", "next_lookup_at"),
+                ),
+            },
+        )

@@ -1,0 +1,57 @@
+"""What the UI shows beside an asset: column schemas, row counts, previews.
+
+Here: metadata only, and nothing personal in it: contacts appear by id. Not
+here: what the numbers mean (`warehouse/report.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import dagster as dg
+import duckdb
+
+from enrichment_pipeline.warehouse.report import column_shapes
+from enrichment_pipeline.warehouse.statements import execute
+
+PREVIEW_ROWS = 10
+
+
+@cache
+def column_schema(table: str) -> dg.TableSchema:
+    """The columns of `schema.table` with their comments, as `create_tables.sql` declares them."""
+    with duckdb.connect(":memory:") as connection:
+        execute(connection, "create_tables")
+        shapes = column_shapes(connection, table)
+    return dg.TableSchema(
+        [dg.TableColumn(shape.name, shape.type, description=shape.comment) for shape in shapes]
+    )
+
+
+def table_metadata(table: str) -> dict[str, object]:
+    """The definition metadata of an asset that is this table."""
+    return {
+        "dagster/column_schema": column_schema(table),
+        "dagster/table_name": table,
+    }
+
+
+def preview(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> dg.MarkdownMetadataValue:
+    """The first rows of a table; `columns` must hold nothing personal."""
+    rows = connection.execute(
+        f"select {', '.join(columns)} from {table} order by {columns[0]} limit {PREVIEW_ROWS}"
+    ).fetchall()
+    return markdown_table(columns, rows)
+
+
+def markdown_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> dg.MarkdownMetadataValue:
+    lines = [_line(columns), _line(["---"] * len(columns)), *(_line(row) for row in rows)]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _line(cells: Sequence[object]) -> str:
+    shown = ("" if cell is None else str(cell).replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(shown)} |"

@@ -1,0 +1,57 @@
+"""Resources that assets and checks are given.
+
+Here: the warehouse as Dagster knows it, and the progress that a run reports.
+Not here: the pipeline's steps (`pipeline.py`).
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from enrichment_pipeline.dispatch import Progress
+from enrichment_pipeline.warehouse.connection import open_warehouse
+
+ProgressFactory = Callable[[logging.Logger], Progress]
+"""Makes the progress of one run, given Dagster's log of it."""
+
+
+class WarehouseResource(DuckDBResource):
+    """dagster-duckdb's resource, over our own way of opening the file.
+
+    The parent's `get_connection` leaks the file's lock where the body raises;
+    this one closes, waits for other processes, and brings the SQL macros.
+    """
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_warehouse(self.database) as connection:
+            yield connection
+
+
+class LoggedProgress:
+    """Progress as lines in Dagster's log, at most one every few seconds."""
+
+    def __init__(self, log: logging.Logger, seconds_between: float = 5.0) -> None:
+        self._log = log
+        self._seconds_between = seconds_between
+        self._next_at = time.monotonic() + seconds_between
+        self._total = self._done = self._credits = 0
+
+    def add_total(self, lookups: int) -> None:
+        self._total += lookups
+
+    def advance(self, lookups: int, credits: int) -> None:
+        self._done += lookups
+        self._credits += credits
+        if time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + self._seconds_between
+            self._log.info(
+                "%d of %d look-ups done, %d credits charged", self._done, self._total, self._credits
+            )
+
+    def say(self, message: str) -> None:
+        self._log.warning(message)

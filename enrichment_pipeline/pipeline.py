@@ -1,0 +1,415 @@
+"""The pipeline's steps, in order, free of Dagster.
+
+Here: what each asset does, over the warehouse, the ledger and the provider
+that the settings name. Not here: Dagster objects (`defs/`), and how a step is
+done (each has its own package).
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+import duckdb
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch import (
+    Dispatcher,
+    DispatchReport,
+    Progress,
+    settle_kept_replies,
+)
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.providers.base import Provider
+from enrichment_pipeline.providers.signalhire.client import ANSWER_SECONDS, SignalHireClient
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import (
+    check_stamp,
+    dead_runs,
+    ensure_state_folder,
+    hold_run_lock,
+    refuse_other_stamp,
+    stamp_of,
+)
+from enrichment_pipeline.warehouse import answers, outcomes
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
+from enrichment_pipeline.warehouse.publish import publish
+from enrichment_pipeline.warehouse.stamp import stamp_warehouse
+from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.warehouse.worklist import (
+    LaneWork,
+    count_due,
+    select_worklist,
+    worklist_pages,
+)
+
+AS_OF_TAG = "enrichment/as_of"
+SIMULATE_TAG = "enrichment/simulate"
+MAX_CREDITS_TAG = "enrichment/max_credits"
+"""Tags of a Dagster run that carry what is fixed for it."""
+
+PROVIDER = "signalhire"
+SEND_LEASE = timedelta(seconds=30)
+"""From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
+ANSWER_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
+AS_OF_TOLERANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is fixed for a whole run: its id, the instant that ages are counted to, its caps."""
+
+    run_id: str
+    as_of: datetime
+    is_simulated: bool = False
+    max_credits: int | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(simulated_at=self.as_of if self.is_simulated else None)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """As the tags of a Dagster run, from which `from_tags` reads it again."""
+        tags = {AS_OF_TAG: self.as_of.isoformat()}
+        if self.is_simulated:
+            tags[SIMULATE_TAG] = "true"
+        if self.max_credits is not None:
+            tags[MAX_CREDITS_TAG] = str(self.max_credits)
+        return tags
+
+    @classmethod
+    def from_tags(cls, run_id: str, tags: Mapping[str, str], created_at: datetime) -> "Run":
+        """Read off a Dagster run. Without an instant, ages are counted to its root's creation.
+
+        So a run that is tried again selects the same work. Raises ConfigurationError.
+        """
+        as_of = tags.get(AS_OF_TAG)
+        max_credits = tags.get(MAX_CREDITS_TAG)
+        if max_credits is not None and not max_credits.isdecimal():
+            raise ConfigurationError(f"{MAX_CREDITS_TAG}: {max_credits!r} is no number of credits")
+        return cls(
+            run_id=run_id,
+            as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
+            is_simulated=tags.get(SIMULATE_TAG) == "true",
+            max_credits=None if max_credits is None else int(max_credits),
+        )
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What buying came to, and the provider's balance after it (None: it could not be asked)."""
+
+    report: DispatchReport
+    credits_left: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would look up at worst, and how long the rate limit makes it last."""
+
+    lanes: list[LaneWork]
+    lookups: int
+    contacts: int
+    worst_case_credits: int
+    seconds_at_limit: float
+    budget_left_today: int
+    budget_left_this_month: int
+
+
+class Pipeline:
+    """One state folder's pipeline. Cheap to make; opens its stores when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._prepared: set[str] = set()
+
+    # --- before a run ------------------------------------------------------------------
+
+    def prepare(self, run: Run) -> list[str]:
+        """Refuse what cannot work, and clear up after runs that were killed; once per run.
+
+        Gives the ids of those runs. Raises ConfigurationError before anything
+        is loaded: for a state folder of another source or provider, and for a
+        key that is not accepted.
+        """
+        if run.run_id in self._prepared:
+            return []
+        self.check_run(run)
+        check_stamp(self.settings, is_first_use=False)
+        credits_left = self._ask_balance()
+        self.open_state()
+        hold_run_lock(self.settings.home, run.run_id)
+        ledger = self.ledger(run)
+        dead = dead_runs(self.settings.home)
+        settle_kept_replies(ledger, self._provider())
+        ledger.clear_abandoned(dead)
+        ledger.observe_balance(run.run_id, credits_left)
+        self._prepared.add(run.run_id)
+        return dead
+
+    def open_state(self) -> None:
+        """Make or check the state folder, the ledger and the warehouse: stamps and schema."""
+        ensure_state_folder(self.settings)
+        check_stamp(self.settings)
+        stamp = stamp_of(self.settings)
+        refuse_other_stamp("ledger", self._store.check_stamp(stamp), stamp)
+        with self.open_warehouse() as connection, transaction(connection):
+            refuse_other_stamp("warehouse", stamp_warehouse(connection, stamp), stamp)
+
+    def check_run(self, run: Run) -> None:
+        """Refuse an instant or a simulation that is not allowed."""
+        if run.is_simulated and self.settings.is_real_signalhire:
+            raise ConfigurationError(
+                "--simulate: not allowed against SignalHire's own host; it would date paid "
+                "answers wrongly"
+            )
+        if not run.is_simulated and abs(run.as_of - datetime.now(UTC)) > AS_OF_TOLERANCE:
+            raise ConfigurationError(
+                f"--as-of {run.as_of.isoformat()}: must lie within a day of now "
+                "(for trials against the sandbox, add --simulate)"
+            )
+
+    # --- the steps, in order -----------------------------------------------------------
+
+    def load_contacts(self, run: Run) -> LoadCounts:
+        with self.open_warehouse() as connection, transaction(connection):
+            return load_contacts(
+                connection,
+                self.settings.policy.source,
+                self.settings.source_path,
+                phone_region=self.settings.policy.identity.phone_region,
+                loaded_at=run.clock.business_now(),
+            )
+
+    def load_accounts(self, run: Run) -> LoadCounts:
+        with self.open_warehouse() as connection, transaction(connection):
+            return load_accounts(
+                connection,
+                self.settings.policy.source,
+                self.settings.source_path,
+                loaded_at=run.clock.business_now(),
+            )
+
+    def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> list[LaneWork]:
+        """Take over the ledger's latest look-ups, then select what is due in the lanes."""
+        ledger = self.ledger(run)
+        with self.open_warehouse() as connection:
+            self._copy_lookups(connection, ledger)
+            with transaction(connection):
+                return select_worklist(
+                    connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
+                )
+
+    def buy(self, run: Run, lanes: Sequence[Lane], progress: Progress) -> Purchase:
+        """Look up what stands in the lanes' work list.
+
+        Requests run in a thread of their own: an interrupt in this one lets
+        what is on the wire be answered and kept before it takes effect.
+        """
+        provider = self._provider()
+        dispatcher = Dispatcher(
+            self.ledger(run),
+            provider,
+            run.clock,
+            progress,
+            run_id=run.run_id,
+            batch_size=self._batch_size,
+            max_credits=run.max_credits,
+        )
+
+        async def dispatch() -> DispatchReport:
+            try:
+                return await dispatcher.run(self._candidate_pages(lanes))
+            finally:
+                await provider.close()
+
+        with ThreadPoolExecutor(1, thread_name_prefix="dispatch") as pool:
+            future = pool.submit(lambda: asyncio.run(dispatch()))
+            try:
+                report = future.result()
+            except BaseException:
+                dispatcher.stop()
+                raise
+        return Purchase(report, self._observe_balance_after(run))
+
+    def store_responses(self, run: Run) -> int:
+        """Copy look-ups and raw answers from the ledger into `raw`; how many answers were new."""
+        ledger = self.ledger(run)
+        with self.open_warehouse() as connection:
+            self._copy_lookups(connection, ledger)
+            return answers.insert_responses(connection, ledger.reply_bodies)
+
+    def derive_facts(self, run: Run) -> None:
+        with self.open_warehouse() as connection, transaction(connection):
+            outcomes.derive_facts(connection, loaded_at=run.clock.business_now())
+
+    def derive_outcomes(self, run: Run) -> None:
+        """Bring the outcome tables up to date; then the ledger's answers are applied."""
+        ledger = self.ledger(run)
+        with self.open_warehouse() as connection:
+            with transaction(connection):
+                outcomes.derive_outcomes(
+                    connection,
+                    self.settings.policy,
+                    as_of=run.as_of,
+                    flagged_at=run.clock.business_now(),
+                )
+            copied_up_to = answers.last_revision(connection)
+        ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
+
+    def publish(self, run: Run) -> dict[str, int]:
+        with self.open_warehouse() as connection:
+            return publish(
+                connection,
+                self.settings.published_dir,
+                run_id=run.run_id,
+                published_at=run.clock.business_now(),
+            )
+
+    # --- questions ---------------------------------------------------------------------
+
+    def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
+        """What a run over these lanes would look up. Loads the source, then takes it all back."""
+        self.check_run(run)
+        self.open_state()
+        ledger = self.ledger(run)
+        policy = self.settings.policy
+        with self.open_warehouse() as connection:
+            self._copy_lookups(connection, ledger)
+            with _rolled_back(connection):
+                loading = {"loaded_at": run.clock.business_now()}
+                path = self.settings.source_path
+                load_accounts(connection, policy.source, path, **loading)
+                load_contacts(
+                    connection,
+                    policy.source,
+                    path,
+                    phone_region=policy.identity.phone_region,
+                    **loading,
+                )
+                derive_contact_states(connection, policy, run.as_of)
+                execute(connection, "find_due_persons")
+                work = count_due(connection, lanes)
+        lookups = sum(lane.lookups for lane in work)
+        today = run.clock.business_now().date().isoformat()
+        limits = self.settings.signalhire
+        full_windows = max(0, -(-lookups // limits.items_per_window) - 1)
+        return Plan(
+            lanes=work,
+            lookups=lookups,
+            contacts=sum(lane.contacts for lane in work),
+            worst_case_credits=lookups,
+            seconds_at_limit=full_windows * limits.window_seconds,
+            budget_left_today=policy.budget.per_day - sum(ledger.budget_used(f"day:{today}")),
+            budget_left_this_month=policy.budget.per_month
+            - sum(ledger.budget_used(f"month:{today[:7]}")),
+        )
+
+    @contextmanager
+    def open_warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_warehouse(self.settings.warehouse_url) as connection:
+            yield connection
+
+    def ledger(self, run: Run) -> Ledger:
+        """The ledger, with the clock of this run."""
+        policy = self.settings.policy
+        limits = Limits(
+            items_per_window=self.settings.signalhire.items_per_window,
+            window=timedelta(seconds=self.settings.signalhire.window_seconds),
+            send_lease=SEND_LEASE,
+            answer_deadline=ANSWER_DEADLINE,
+            unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
+            budget=policy.budget,
+        )
+        return Ledger(self._store, PROVIDER, limits, run.clock)
+
+    # --- parts -------------------------------------------------------------------------
+
+    @cached_property
+    def _store(self) -> LedgerStore:
+        return open_store(self.settings.ledger_url.get_secret_value())
+
+    @property
+    def _batch_size(self) -> int:
+        limits = self.settings.signalhire
+        return min(limits.items_per_request, limits.items_per_window)
+
+    def _provider(self) -> Provider:
+        if self.settings.base_url is None:
+            raise ConfigurationError(
+                "no sandbox is running; start the pipeline with `enrichment run` or "
+                "`enrichment ui`, which bring one, or set SIGNALHIRE_BASE_URL"
+            )
+        return SignalHireClient(self.settings.base_url, self.settings.api_key.get_secret_value())
+
+    def _ask_balance(self) -> int:
+        provider = self._provider()
+
+        async def ask() -> int:
+            try:
+                return await provider.credits_left()
+            finally:
+                await provider.close()
+
+        # in a thread of its own, since the caller's may have an event loop already
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(ask())).result()
+
+    def _observe_balance_after(self, run: Run) -> int | None:
+        """The balance after buying. What was bought is safe in the ledger, so no failure here."""
+        try:
+            credits_left = self._ask_balance()
+        except PipelineError:
+            return None
+        self.ledger(run).observe_balance(run.run_id, credits_left)
+        return credits_left
+
+    def _copy_lookups(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+        since = answers.last_revision(connection)
+        answers.merge_lookups(connection, ledger.changed_lookups(since))
+
+    def _candidate_pages(self, lanes: Sequence[Lane]) -> Iterator[list[Candidate]]:
+        for page in worklist_pages(self.open_warehouse, lanes):
+            yield [
+                Candidate(
+                    person_key=item.person_key,
+                    contact_id=item.contact_id,
+                    item=item.lookup_identity,
+                    item_kind=item.identity_kind,
+                    freshness=item.freshness,
+                    priority=item.priority,
+                    supersedes=item.supersedes,
+                )
+                for item in page
+            ]
+
+
+def parse_instant(text: str, option: str = "--as-of") -> datetime:
+    """An ISO 8601 instant; UTC where it names no zone. Raises ConfigurationError."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no ISO instant, such as 2026-01-31T05:00:00+00:00"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+@contextmanager
+def _rolled_back(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("begin transaction")
+    try:
+        yield
+    finally:
+        connection.execute("rollback")

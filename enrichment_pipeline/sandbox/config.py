@@ -1,0 +1,103 @@
+"""Every setting of the sandbox: the account that it plays, and what nobody knows about SignalHire.
+
+Belongs here: one frozen dataclass, its defaults and what each setting does. Whatever SignalHire's
+documentation leaves open is a setting, so that the client can be shown to survive either answer.
+Does not belong here: reading the environment or files, and anything that acts on a setting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+WindowKind = Literal["sliding", "fixed"]
+ChargeWhen = Literal["before_response", "after_response"]
+ItemOrder = Literal["kept", "shuffled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxConfig:
+    """What the sandbox plays. A value out of range raises `ValueError` with the setting's name."""
+
+    api_key: str = "sandbox"
+    """What the header `apikey` must say; anything else is answered with 401."""
+
+    account_disabled: bool = False
+    """Answer every request that carries the right key with 403."""
+
+    credits: int = 100_000
+    """Credits of the standard pool before the first charge in the journal."""
+
+    credits_without_contacts: int = 100_000
+    """Credits of the pool for `withoutContacts` look-ups before the first charge in the journal."""
+
+    journal: Path | None = None
+    """File to which each charge is appended as a line of JSON, and from which the balance and the
+    profiles already charged are restored at the next start. None: they live with the process.
+    For one sandbox at a time: the balance is read at the start only."""
+
+    charge_when: ChargeWhen = "before_response"
+    """Whether the charge is made (journal and balance) before the answer is sent or after it."""
+
+    charge_repeats: bool = True
+    """Whether a profile that was charged once is charged again at the next look-up of it."""
+
+    items_per_window: int = 600
+    """Items that may be asked for within a window; trial accounts have 5."""
+
+    window_seconds: float = 60.0
+    """Length of that window in seconds."""
+
+    window_kind: WindowKind = "sliding"
+    """`sliding`: an item counts for `window_seconds` after it was asked for. `fixed`: the count
+    starts anew at each multiple of `window_seconds`."""
+
+    refused_counts_towards_minute: bool = False
+    """Whether the items of a search that was refused (402, 406, 422, 429) count all the same."""
+
+    duplicate_query_seconds: float = 0.0
+    """For how long after an answer the same query is answered with `duplicate_query`; 0: never."""
+
+    item_order: ItemOrder = "kept"
+    """Whether the answers stand in the order of the items or in a random one (see `seed`)."""
+
+    bad_item_spoils_batch: bool = False
+    """Whether one item of no known kind (a name, say) has its whole request answered with 422,
+    instead of being `failed` alone."""
+
+    echo_normalised: bool = False
+    """Whether `item` in the answer is the normalised item instead of what was sent."""
+
+    rating_as_string: bool = False
+    """Whether ratings are strings, as in the older documentation, instead of integers."""
+
+    latency_ms: int = 0
+    """How long the answer of a search that was not refused is held back, in milliseconds."""
+
+    seed: int = 0
+    """Seed of everything random."""
+
+    def __post_init__(self) -> None:
+        at_least = {
+            "credits": 0,
+            "credits_without_contacts": 0,
+            "items_per_window": 1,
+            "duplicate_query_seconds": 0,
+            "latency_ms": 0,
+        }
+        for name, least in at_least.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}")
+        if not self.api_key:
+            raise ValueError("api_key must not be empty")
+        if self.window_seconds <= 0:
+            raise ValueError("window_seconds must be more than 0")
+        choices = {
+            "charge_when": ("before_response", "after_response"),
+            "window_kind": ("sliding", "fixed"),
+            "item_order": ("kept", "shuffled"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be {' or '.join(allowed)}")

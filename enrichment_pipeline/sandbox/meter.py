@@ -1,0 +1,47 @@
+"""The meter of items: how many may still be asked for in the current window.
+
+Belongs here: counting items against the limit, in a sliding window or a fixed one. Does not belong
+here: what a refusal looks like on the wire, and credits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from enrichment_pipeline.sandbox.config import WindowKind
+
+
+class ItemMeter:
+    """Counts items against `limit` per window; `clock` gives seconds and never goes back."""
+
+    def __init__(
+        self, limit: int, window_seconds: float, kind: WindowKind, clock: Callable[[], float]
+    ) -> None:
+        self._limit = limit
+        self._window_seconds = window_seconds
+        self._kind = kind
+        self._clock = clock
+        self._counted: deque[tuple[float, int]] = deque()
+        self._total = 0
+
+    def admits(self, items: int) -> bool:
+        """Whether that many items fit into the window now. Counts nothing."""
+        self._forget_what_is_over(self._clock())
+        return self._total + items <= self._limit
+
+    def count(self, items: int) -> None:
+        """Count that many items as asked for now, whether they fit or not."""
+        now = self._clock()
+        self._forget_what_is_over(now)
+        self._counted.append((now, items))
+        self._total += items
+
+    def _forget_what_is_over(self, now: float) -> None:
+        while self._counted and self._is_over(self._counted[0][0], now):
+            self._total -= self._counted.popleft()[1]
+
+    def _is_over(self, at: float, now: float) -> bool:
+        if self._kind == "fixed":
+            return at // self._window_seconds < now // self._window_seconds
+        return now - at >= self._window_seconds

@@ -1,0 +1,202 @@
+"""Typed settings: the environment and the policy file, read once and passed on.
+
+Here: every environment variable, its default and its checks, and where state
+lies. Not here: what a policy key means (`policy.py`). No other module but
+`cli` reads the environment, and nothing is read at import.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.policy import Policy, SignalHirePolicy, load_policy
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
+SANDBOX_KEY = "sandbox"
+OWN_SANDBOX_WINDOW_SECONDS = 1.0
+"""The minute of a sandbox that we start ourselves; a trial should not take minutes."""
+
+
+class _Environment(BaseSettings):
+    """The variables as they are written; see CONTRACT in the README for what they mean."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    home: Path | None = Field(None, validation_alias="ENRICHMENT_HOME")
+    config: Path | None = Field(None, validation_alias="ENRICHMENT_CONFIG")
+    warehouse_url: str | None = Field(None, validation_alias="ENRICHMENT_WAREHOUSE_URL")
+    ledger_url: SecretStr | None = Field(None, validation_alias="ENRICHMENT_LEDGER_URL")
+    provider: Literal["sandbox", "signalhire"] = Field(
+        "sandbox", validation_alias="ENRICHMENT_PROVIDER"
+    )
+    api_key: SecretStr | None = Field(None, validation_alias="SIGNALHIRE_API_KEY")
+    base_url: str | None = Field(None, validation_alias="SIGNALHIRE_BASE_URL")
+    callback_url: str | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_URL")
+    sandbox_window_seconds: float | None = Field(
+        None, gt=0, validation_alias="ENRICHMENT_SANDBOX_WINDOW_SECONDS"
+    )
+    dagster_home: Path | None = Field(None, validation_alias="DAGSTER_HOME")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a process needs to know; made by `load_settings`, or by a test."""
+
+    home: Path
+    policy: Policy
+    policy_path: Path | None
+    warehouse_url: str
+    ledger_url: SecretStr
+    provider: Literal["sandbox", "signalhire"]
+    api_key: SecretStr
+    base_url: str | None
+    dagster_home: Path
+    owns_dagster_home: bool
+    sandbox_window_seconds: float | None = None
+
+    @property
+    def published_dir(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def uses_own_sandbox(self) -> bool:
+        """True where a sandbox has to be started, since no URL names one."""
+        return self.provider == "sandbox" and self.base_url is None
+
+    @property
+    def is_real_signalhire(self) -> bool:
+        return is_signalhire_host(self.base_url or "")
+
+    @property
+    def source_label(self) -> str:
+        """What the state folder is stamped with: where its contacts come from."""
+        return "sample" if self.policy.source.attach is None else str(self.source_path)
+
+    @cached_property
+    def source_path(self) -> Path:
+        """The attached database or folder; a relative path is relative to the policy file."""
+        attach = self.policy.source.attach
+        if attach is None:
+            return self.home / "sample_source.duckdb"
+        base = self.policy_path.parent if self.policy_path else Path.cwd()
+        return (base / Path(attach).expanduser()).resolve()
+
+    @property
+    def signalhire(self) -> SignalHirePolicy:
+        """SignalHire's limits: the policy's, with the sandbox's shorter minute where it has one.
+
+        A policy that names `window_seconds` itself is always obeyed.
+        """
+        limits = self.policy.signalhire
+        if self.sandbox_window_seconds is None or "window_seconds" in limits.model_fields_set:
+            return limits
+        return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
+
+    def with_own_sandbox_limits(self) -> "Settings":
+        """These settings for a sandbox of our own, before it has a URL."""
+        return replace(
+            self, sandbox_window_seconds=self.sandbox_window_seconds or OWN_SANDBOX_WINDOW_SECONDS
+        )
+
+    def with_base_url(self, base_url: str) -> "Settings":
+        return replace(self, base_url=base_url)
+
+
+def load_settings() -> Settings:
+    """Read the environment and the policy file.
+
+    Raises ConfigurationError, naming the variable or key, for whatever is wrong.
+    Creates and opens nothing.
+    """
+    try:
+        env = _Environment()
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
+    home = (env.home or _default_home()).expanduser().resolve()
+    policy_path = _policy_path(env.config, home)
+    policy = load_policy(policy_path)
+    _refuse_what_is_not_built(env, policy)
+    return Settings(
+        home=home,
+        policy=policy,
+        policy_path=policy_path,
+        warehouse_url=env.warehouse_url or str(home / "warehouse.duckdb"),
+        ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
+        provider=env.provider,
+        api_key=_api_key(env),
+        base_url=_base_url(env),
+        dagster_home=(env.dagster_home or home / "dagster").expanduser().resolve(),
+        owns_dagster_home=env.dagster_home is None,
+        sandbox_window_seconds=env.sandbox_window_seconds if env.provider == "sandbox" else None,
+    )
+
+
+def is_signalhire_host(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host == "signalhire.com" or host.endswith(".signalhire.com")
+
+
+def _default_home() -> Path:
+    root = PROJECT_ROOT if (PROJECT_ROOT / "pyproject.toml").is_file() else Path.cwd()
+    return root / "data" / "state"
+
+
+def _policy_path(named: Path | None, home: Path) -> Path | None:
+    if named is not None:
+        return named.expanduser().resolve()
+    beside_state = home / "enrichment.toml"
+    return beside_state if beside_state.is_file() else None
+
+
+def _refuse_what_is_not_built(env: _Environment, policy: Policy) -> None:
+    """Say so plainly, rather than take a setting and not act on it."""
+    if env.callback_url is not None:
+        raise ConfigurationError(
+            "ENRICHMENT_CALLBACK_URL: the asynchronous mode is not available in this version; "
+            "unset it to use SignalHire's synchronous mode"
+        )
+    if policy.signalhire.search == "on":
+        raise ConfigurationError(
+            'signalhire.search: "on" is not available in this version; leave it "off"'
+        )
+
+
+def _api_key(env: _Environment) -> SecretStr:
+    if env.api_key is not None:
+        return env.api_key
+    if env.provider == "sandbox":
+        return SecretStr(SANDBOX_KEY)
+    raise ConfigurationError(
+        "SIGNALHIRE_API_KEY: not set; ENRICHMENT_PROVIDER=signalhire needs your account's key"
+    )
+
+
+def _base_url(env: _Environment) -> str | None:
+    """The API's URL; None where a sandbox of our own is to be started."""
+    if env.provider == "signalhire":
+        return _checked_url(env.base_url or SIGNALHIRE_API)
+    if env.base_url is None:
+        return None
+    if is_signalhire_host(env.base_url):
+        raise ConfigurationError(
+            "SIGNALHIRE_BASE_URL names SignalHire's own host, but ENRICHMENT_PROVIDER is sandbox; "
+            "set ENRICHMENT_PROVIDER=signalhire to spend real credits"
+        )
+    return _checked_url(env.base_url)
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(
+            "SIGNALHIRE_BASE_URL: not a URL such as https://www.signalhire.com/api/v1"
+        )
+    return url.rstrip("/")

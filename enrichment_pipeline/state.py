@@ -1,0 +1,129 @@
+"""The state folder: its stamp, and the lock by which a live run is known.
+
+Here: files directly under `ENRICHMENT_HOME`. Not here: the warehouse and the
+ledger, which have packages of their own.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.settings import Settings
+
+_held: dict[Path, FileLock] = {}
+"""Locks of runs in this process; kept for its lifetime, and freed by the system after a kill."""
+
+
+def ensure_state_folder(settings: Settings) -> None:
+    """Create the state folder, or say in one line why it cannot be used."""
+    try:
+        (settings.home / "runs").mkdir(parents=True, exist_ok=True)
+        probe = settings.home / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"state folder {settings.home}: cannot be written ({error.strerror}); "
+            "set ENRICHMENT_HOME to a folder that can"
+        ) from error
+
+
+def stamp_of(settings: Settings) -> dict[str, str]:
+    """What this state belongs to: the source of its contacts, and who answers."""
+    return {"source": settings.source_label, "answers": settings.provider}
+
+
+def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
+    """Refuse a state folder of another source or provider; at first use, stamp it.
+
+    The sandbox's rows never stand beside real ones. Without `is_first_use` a
+    folder that bears no stamp stays without. Raises ConfigurationError.
+    """
+    path = settings.home / "stamp.json"
+    stamp = stamp_of(settings)
+    try:
+        if is_first_use and not path.exists():
+            _write_new(path, json.dumps(stamp, indent=2) + "\n")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{path}: the state folder's stamp cannot be read; restore it, or use another "
+            "ENRICHMENT_HOME"
+        ) from error
+    refuse_other_stamp(f"state folder {settings.home}", found, stamp)
+
+
+def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str]) -> None:
+    """Raise ConfigurationError where a store was stamped by another source or provider."""
+    for key, meaning in (("source", "its contacts come"), ("answers", "its answers come")):
+        if found.get(key) != stamp[key]:
+            raise ConfigurationError(
+                f"{where}: {meaning} from {found.get(key)!r}, not from {stamp[key]!r}; "
+                "use another ENRICHMENT_HOME (and stores) for each"
+            )
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Create the file with its whole text or, where another process was first, not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def hold_run_lock(home: Path, run_id: str) -> None:
+    """Mark this run as alive for as long as this process lives, SIGKILL included."""
+    path = _lock_path(home, run_id)
+    if path in _held:
+        return
+    # Locked first and named afterwards: nobody can find it unlocked while we live.
+    draft = path.with_name(f".{run_id}.{os.getpid()}")
+    lock = FileLock(draft)
+    lock.acquire()
+    draft.rename(path)
+    _held[path] = lock
+
+
+def release_run_lock(home: Path, run_id: str) -> None:
+    """The run is over; nobody needs to ask any more whether it is alive."""
+    path = _lock_path(home, run_id)
+    lock = _held.pop(path, None)
+    if lock is not None:
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def dead_runs(home: Path) -> list[str]:
+    """Runs on this machine that were never ended, and whose process is gone.
+
+    A run that took no lock in this state folder (another machine's) is not among them.
+    """
+    return [path.stem for path in sorted((home / "runs").glob("*.lock")) if _is_dead(path)]
+
+
+def forget_dead_run(home: Path, run_id: str) -> None:
+    """Its successor has cleared up after it."""
+    _lock_path(home, run_id).unlink(missing_ok=True)
+
+
+def _is_dead(path: Path) -> bool:
+    if path in _held:
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return True
+    except (Timeout, FileNotFoundError):
+        return False
+
+
+def _lock_path(home: Path, run_id: str) -> Path:
+    return home / "runs" / f"{run_id}.lock"
