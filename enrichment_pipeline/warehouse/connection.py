@@ -14,7 +14,7 @@ from nicknames import NickNamer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
 _log = logging.getLogger(__name__)
@@ -39,8 +39,7 @@ def open_warehouse(
     try:
         execute(connection, "create_macros")
         if not read_only:
-            with transaction(connection):
-                execute(connection, "create_tables")
+            _ensure_tables(connection)
         yield connection
     finally:
         connection.close()
@@ -92,6 +91,19 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("rollback")
         raise
     connection.execute("commit")
+
+
+def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create what is missing, once for each version of `create_tables.sql`."""
+    wanted = digest("create_tables")
+    is_new = not execute(connection, "describe_columns", schema="staging", name="stamp").fetchall()
+    query = "select value from staging.stamp where key = 'tables'"
+    if not is_new and connection.execute(query).fetchall() == [(wanted,)]:
+        return
+    with transaction(connection):
+        execute(connection, "create_tables")
+        connection.execute("delete from staging.stamp where key = 'tables'")
+        connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
 
 
 def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:

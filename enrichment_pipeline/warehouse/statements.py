@@ -4,6 +4,7 @@ Here: reading a file, letting DuckDB's own parser cut it into statements, and
 binding to each the values it names. Not here: transactions (`connection.py`).
 """
 
+import hashlib
 from functools import cache
 from importlib.resources import files
 
@@ -23,6 +24,12 @@ def execute(
         bound = {key: values[key] for key in statement.named_parameters}
         result = connection.execute(statement, bound)
     return result
+
+
+@cache
+def digest(name: str) -> str:
+    """A digest of `sql/<name>.sql`: whether it has changed since it was last run."""
+    return hashlib.sha256(_text(name).encode()).hexdigest()
 
 
 @cache
