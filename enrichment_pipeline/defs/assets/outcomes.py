@@ -50,9 +50,18 @@ def facts(
     """Read new answers into facts, in one transaction."""
     pipeline.derive_facts(begin(context, pipeline))
     with warehouse.get_connection() as connection:
-        for table in ("person_facts", "company_facts"):
-            rows = row_count(connection, f"enrichment.{table}")
-            yield dg.MaterializeResult(asset_key=table, metadata={"dagster/row_count": rows})
+        previews = {
+            "person_facts": ("contact_id", "field", "status", "observed_at"),
+            "company_facts": ("company_domain", "field", "value", "observed_at"),
+        }
+        for table, columns in previews.items():
+            yield dg.MaterializeResult(
+                asset_key=table,
+                metadata={
+                    "dagster/row_count": row_count(connection, f"enrichment.{table}"),
+                    "preview": preview(connection, f"enrichment.{table}", columns),
+                },
+            )
 
 
 @dg.multi_asset(

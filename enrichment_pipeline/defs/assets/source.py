@@ -5,7 +5,7 @@ Here: the assets `contacts` and `accounts`. Not here: how the source is read.
 
 import dagster as dg
 
-from enrichment_pipeline.defs.metadata import table_metadata
+from enrichment_pipeline.defs.metadata import preview, table_metadata
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
@@ -22,10 +22,15 @@ OWNERS = ["team:data-engineering"]
     metadata=table_metadata("staging.accounts"),
 )
 def accounts(
-    context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
 ) -> dg.MaterializeResult:
     """Accounts of the source, new or changed since the last load: they give the priority."""
-    return _loaded(pipeline.load_accounts(begin(context, pipeline)))
+    counts = pipeline.load_accounts(begin(context, pipeline))
+    with warehouse.get_connection() as connection:
+        first_rows = preview(connection, "staging.accounts", ("account_id", "tier", "loaded_at"))
+    return dg.MaterializeResult(metadata={**_counts(counts), "preview": first_rows})
 
 
 @dg.asset(
@@ -43,21 +48,22 @@ def contacts(
     counts = pipeline.load_contacts(begin(context, pipeline))
     with warehouse.get_connection() as connection:
         persons, identified = execute(connection, "count_persons").fetchall()[0]
-    result = _loaded(counts)
+        first_rows = preview(
+            connection, "staging.contacts", ("contact_id", "account_id", "loaded_at")
+        )
     return dg.MaterializeResult(
         metadata={
-            **(result.metadata or {}),
+            **_counts(counts),
             "persons": persons,
             "contacts_without_identity": counts.present - identified,
+            "preview": first_rows,
         }
     )
 
 
-def _loaded(counts: LoadCounts) -> dg.MaterializeResult:
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": counts.present,
-            "rows_new_or_changed": counts.changed,
-            "rows_left": counts.left,
-        }
-    )
+def _counts(counts: LoadCounts) -> dict[str, int]:
+    return {
+        "dagster/row_count": counts.present,
+        "rows_new_or_changed": counts.changed,
+        "rows_left": counts.left,
+    }
