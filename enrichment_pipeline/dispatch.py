@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Protocol
 
 from enrichment_pipeline.clock import Clock
@@ -48,8 +49,6 @@ from enrichment_pipeline.providers.base import (
 CONCURRENT_REQUESTS = 8
 LONGEST_WAIT = timedelta(minutes=10)
 """A gate that stays closed for longer ends the run; what is left stays queued."""
-POLL = timedelta(milliseconds=100)
-"""How often to look again while other processes' answers may free slots earlier than known."""
 MAX_ATTEMPTS = 3
 """How often a run offers a look-up again that was refused unbilled for a passing reason."""
 
@@ -125,11 +124,15 @@ def settle_kept_replies(ledger: Ledger, provider: Provider) -> int:
         settlements = {
             lookup_id: settlement
             for lookup_id, settlement in settlements.items()
-            if settlement.state != UNCONFIRMED
+            if settlement.state != UNCONFIRMED or lookup_id in kept.sent
         }
-        if settlements:
+        if not settlements:
+            continue
+        try:
             ledger.settle(settlements, reply_id=kept.reply_id, answered_at=kept.answered_at)
-            settled += len(settlements)
+        except FenceError:
+            continue  # its own run is alive, and has settled it meanwhile
+        settled += len(settlements)
     return settled
 
 
@@ -183,8 +186,9 @@ class Dispatcher:
 
     async def _work_off(self) -> None:
         try:
-            while self._backlog and not self._is_done:
-                if len(self._flights) >= self._concurrency:
+            # a request on the wire may bring some back: refused for now, or never sent
+            while (self._backlog or self._flights) and not self._is_done:
+                if not self._backlog or len(self._flights) >= self._concurrency:
                     await self._wait(None)
                     continue
                 await self._offer(self._backlog.take(self._batch_size))
@@ -204,6 +208,10 @@ class Dispatcher:
                 await asyncio.sleep(0)
             case NotDue(skipped):
                 self._skip(skipped)
+            case Exhausted() if self._flights:
+                # what is on the wire may turn out to cost nothing, and give its credits back
+                self._backlog.add(candidates)
+                await self._wait(None)
             case Exhausted(period):
                 if priority not in self.report.exhausted:
                     self.report.exhausted[priority] = period
@@ -220,8 +228,7 @@ class Dispatcher:
                 "paused", f"the provider asks for a pause until {until:%H:%M}"
             )
             return
-        # Answers of this or another process may free a slot earlier than is known now.
-        await self._wait(min(pause, POLL) if why == "rate" else pause)
+        await self._wait(pause)
 
     async def _wait(self, pause: timedelta | None) -> None:
         """Until a request is answered, or the pause is over."""
@@ -247,7 +254,8 @@ class Dispatcher:
         try:
             self._ledger.mark_sent(admitted.batch_id)
         except FenceError:
-            # Our lease ran out (a suspended machine): somebody else has released the batch.
+            # Our lease ran out (a suspended machine), and anybody may release the batch.
+            self._ledger.clear_abandoned()
             self._backlog.add([lookup.candidate for lookup in admitted.lookups])
             return
         try:
@@ -310,11 +318,13 @@ class Dispatcher:
         match reading.signal:
             case Halt() as halt:
                 self._ledger.note_error(batch_id, halt.reason)
+                self._ledger.count_success()
                 if self.report.halted is None:
                     self.report.halted = halt
                     self._progress.say(halt.message)
             case SlowDown():
                 self._ledger.note_error(batch_id, "rate_limited")
+                self._ledger.count_success()
                 self._ledger.pause(retry_after)
                 self._progress.say("the provider asks to slow down (429); pausing")
             case Failing(reason):
@@ -337,8 +347,9 @@ class _Backlog:
     """What waits to be admitted: highest priority first, within it as it came."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, Candidate]] = []
+        self._heap: list[tuple[int, int, int, Candidate]] = []
         self._places: dict[str, int] = {}
+        self._added = count()  # no two entries compare equal, also where a person comes twice
 
     def __bool__(self) -> bool:
         return bool(self._heap)
@@ -348,14 +359,14 @@ class _Backlog:
         for candidate in candidates:
             place = self._places.setdefault(candidate.person_key, len(self._places))
             rank = PRIORITIES.index(candidate.priority)
-            heapq.heappush(self._heap, (rank, place, candidate))
+            heapq.heappush(self._heap, (rank, place, next(self._added), candidate))
 
     def take(self, limit: int) -> list[Candidate]:
-        """The next candidates, all of one priority, no person twice."""
+        """The next candidates, all of one priority."""
         rank = self._heap[0][0]
         taken: list[Candidate] = []
         while self._heap and self._heap[0][0] == rank and len(taken) < limit:
-            taken.append(heapq.heappop(self._heap)[2])
+            taken.append(heapq.heappop(self._heap)[-1])
         return taken
 
     def drop(self, priority: str) -> None:

@@ -14,7 +14,14 @@ from sqlalchemy import func, insert, select
 
 from enrichment_pipeline.ledger import budget, gate
 from enrichment_pipeline.ledger.limits import Limits
-from enrichment_pipeline.ledger.schema import RELEASED, RESERVED, UNCONFIRMED, batches, lookups
+from enrichment_pipeline.ledger.schema import (
+    RELEASED,
+    RESERVED,
+    SENT,
+    UNCONFIRMED,
+    batches,
+    lookups,
+)
 from enrichment_pipeline.ledger.store import Transaction
 
 PROBE_ITEMS = 1
@@ -120,7 +127,7 @@ def admit(
 
     slots, free_at = _slots(transaction, provider, limits, state.rate_share, now)
     if slots <= 0:
-        return Wait(free_at or now, "rate")
+        return Wait(free_at, "rate")
 
     room = min(slots, credits.credits, PROBE_ITEMS if state.is_probe else len(due))
     chosen, left_over = due[:room], due[room:]
@@ -189,12 +196,14 @@ def _still_due(
             lookups.c.supersedes,
             lookups.c.state,
             lookups.c.requested_at,
-        ).where(
+        )
+        .where(
             lookups.c.provider == provider,
             lookups.c.request == request,
             lookups.c.person_key.in_({candidate.person_key for candidate in candidates}),
             lookups.c.state != RELEASED,
         )
+        .order_by(lookups.c.reserved_at)
     ).all()
     superseded = {row.supersedes for row in rows}
     last = {row.person_key: row for row in rows if row.lookup_id not in superseded}
@@ -202,6 +211,8 @@ def _still_due(
     for candidate in candidates:
         row = last.get(candidate.person_key)
         if candidate.supersedes != (row.lookup_id if row else ""):
+            continue
+        if row is not None and row.state in (RESERVED, SENT):
             continue
         is_held = row is not None and row.state == UNCONFIRMED
         if is_held and row.requested_at + limits.unconfirmed_hold > business_now:
@@ -212,12 +223,18 @@ def _still_due(
 
 def _slots(
     transaction: Transaction, provider: str, limits: Limits, rate_share: float, now: datetime
-) -> tuple[int, datetime | None]:
-    """Items that the rate window still takes, and when the next of those in it leaves."""
+) -> tuple[int, datetime]:
+    """Items that the rate window still takes, and the earliest instant at which it takes more.
+
+    What is on the wire leaves one window after its response, so not before
+    one window from now: an answered request, or that instant, comes first.
+    """
     in_window = (batches.c.provider == provider, batches.c.slot_free_at > now)
     used, free_at = transaction.connection.execute(
         select(
             func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
         ).where(*in_window)
     ).one()
-    return max(1, int(limits.items_per_window * rate_share)) - int(used), free_at
+    limit = max(1, int(limits.items_per_window * rate_share))
+    in_one_window = now + limits.window
+    return limit - int(used), in_one_window if free_at is None else min(free_at, in_one_window)

@@ -7,6 +7,7 @@ called inside a writing transaction, which serialises all processes.
 
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -40,7 +41,8 @@ def room(
     A priority may draw the day's and the month's budget down to its floor, the
     run's to nothing.
     """
-    usable_share = 1.0 - getattr(policy.floors, priority)
+    # decimal, as the policy says it: 1 - 0.8 is a little less than 0.2 in floating point
+    usable_share = 1 - Decimal(str(getattr(policy.floors, priority)))
     run, day_period, month = periods(run_id, day)
     usable = {
         run: policy.per_run,

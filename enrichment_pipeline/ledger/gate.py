@@ -61,27 +61,37 @@ def close_for(
 ) -> None:
     """After a 429: nobody sends for `retry_after` (one window if unknown), then at half the rate.
 
-    A pause is never shortened, and never longer than LONGEST_PAUSE.
+    A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
+    while it lasts answers a request from before it: the rate is halved once.
     """
     _ensure(connection, provider)
     row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
     pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
+    pause_until = _later(row.pause_until, now + pause)
+    is_halved = row.rate_share_at is not None and row.rate_share_at > now
     share = _recovered(row.rate_share, row.rate_share_at, now, window)
     connection.execute(
         update(gates)
         .where(gates.c.provider == provider)
         .values(
-            pause_until=_later(row.pause_until, now + pause),
-            rate_share=share / 2,
-            rate_share_at=now + pause,
+            pause_until=pause_until,
+            rate_share=share if is_halved else share / 2,
+            rate_share_at=pause_until,
         )
     )
 
 
 def count_failure(connection: Connection, provider: str, now: datetime) -> None:
-    """The provider failed (no connection, no answer, a 5xx, an answer that is none)."""
+    """The provider failed (no connection, no answer, a 5xx, an answer that is none).
+
+    Requests that were on the wire when the breaker opened fail with it: during
+    the cool-down nothing counts, and only a failed probe lengthens it.
+    """
     _ensure(connection, provider)
     row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
+    is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
+    if is_open and row.pause_until is not None and row.pause_until > now:
+        return
     failures = row.failures_in_a_row + 1
     values: dict[str, object] = {"failures_in_a_row": failures, "probe_until": None}
     if failures >= FAILURES_THAT_OPEN:

@@ -53,19 +53,24 @@ def mark_sent(transaction: Transaction, batch_id: str, limits: Limits, now: date
     """Commit that the request is about to go out. Raises FenceError if it must not.
 
     After this commit the batch may have been billed. A reservation whose lease
-    ran out has been released by somebody else, and is refused here.
+    ran out may have been released by somebody else, and its place in the rate
+    window be taken: it is refused here.
     """
     connection = transaction.connection
-    expected = connection.execute(
-        select(batches.c.item_count).where(batches.c.batch_id == batch_id)
-    ).scalar_one()
+    batch = connection.execute(
+        select(batches.c.item_count, batches.c.reserved_at).where(batches.c.batch_id == batch_id)
+    ).one()
+    if batch.reserved_at + limits.send_lease <= now:
+        raise FenceError(f"batch {batch_id}: its lease ran out before it was sent")
     moved = connection.execute(
         update(lookups)
         .where(lookups.c.batch_id == batch_id, _may_become(SENT))
         .values(state=SENT, revision=transaction.revision)
     ).rowcount
-    if moved != expected:
-        raise FenceError(f"batch {batch_id}: {moved} of {expected} look-ups were still reserved")
+    if moved != batch.item_count:
+        raise FenceError(
+            f"batch {batch_id}: {moved} of {batch.item_count} look-ups were still reserved"
+        )
     deadline = now + limits.answer_deadline
     connection.execute(
         update(batches)

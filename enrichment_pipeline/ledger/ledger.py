@@ -50,6 +50,8 @@ class UnsettledReply:
     answered_at: datetime
     items: dict[str, str]
     """Items by look-up id, for those that are still open."""
+    sent: frozenset[str]
+    """Those of them that are not unconfirmed yet."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,10 @@ class BalanceGap:
     """How far ledger and provider part since an earlier observation.
 
     `provider_spent` is the fall of the provider's balance, `ledger_charged`
-    what the ledger knows of; `unconfirmed` look-ups may explain as many
-    credits of the difference.
+    what the ledger knows of. `unconfirmed` is by how many look-ups without an
+    answer there are more now (charged by the provider alone, perhaps) or, below
+    zero, fewer (charged by the provider before, perhaps): they may explain as
+    many credits of the difference.
     """
 
     provider_spent: int
@@ -81,7 +85,7 @@ class BalanceGap:
     def unexplained(self) -> int:
         """Credits that the ledger cannot explain; negative where it booked more."""
         gap = self.provider_spent - self.ledger_charged
-        return gap - min(max(gap, 0), self.unconfirmed)
+        return gap - min(max(gap, min(self.unconfirmed, 0)), max(self.unconfirmed, 0))
 
 
 class Ledger:
@@ -230,19 +234,19 @@ class Ledger:
                     select(replies).where(replies.c.reply_id == reply_id)
                 ).one()
                 items = connection.execute(
-                    select(lookups.c.lookup_id, lookups.c.item).where(
+                    select(lookups.c.lookup_id, lookups.c.item, lookups.c.state).where(
                         lookups.c.batch_id == reply.batch_id, is_open
                     )
-                )
-                by_id = {row.lookup_id: row.item for row in items}
-            if by_id:
+                ).all()
+            if items:
                 yield UnsettledReply(
                     reply_id,
                     reply.batch_id,
                     reply.http_status,
                     bytes(reply.body),
                     reply.answered_at,
-                    by_id,
+                    items={row.lookup_id: row.item for row in items},
+                    sent=frozenset(row.lookup_id for row in items if row.state == SENT),
                 )
 
     # --- what the warehouse copies -----------------------------------------------------
@@ -346,11 +350,11 @@ class Ledger:
     def count_by_state(self) -> dict[str, int]:
         with self._store.read() as connection:
             query = (
-                select(lookups.c.state, func.count())
+                select(lookups.c.state, func.count().label("lookups"))
                 .where(lookups.c.provider == self.provider)
                 .group_by(lookups.c.state)
             )
-            return dict(connection.execute(query).tuples().all())
+            return {row.state: row.lookups for row in connection.execute(query)}
 
     def budget_used(self, period: str) -> tuple[int, int]:
         """Credits reserved and charged in a period such as `day:2026-11-23`."""
@@ -410,7 +414,7 @@ class Ledger:
         return BalanceGap(
             provider_spent=old.credits_left - new.credits_left,
             ledger_charged=new.ledger_charged - old.ledger_charged,
-            unconfirmed=max(0, new.ledger_unconfirmed - old.ledger_unconfirmed),
+            unconfirmed=new.ledger_unconfirmed - old.ledger_unconfirmed,
         )
 
     def rate_window(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
@@ -85,7 +85,7 @@ def open_store(url: str) -> LedgerStore:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise ConfigurationError("ENRICHMENT_LEDGER_URL: not an SQLAlchemy URL") from None
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ConfigurationError(
@@ -94,20 +94,29 @@ def open_store(url: str) -> LedgerStore:
         )
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    shown = parsed.render_as_string(hide_password=True)
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ConfigurationError(
+            "ENRICHMENT_LEDGER_URL: a ledger in memory forgets what was paid for; "
+            "name a file, sqlite:///path"
+        )
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
     try:
         if parsed.get_backend_name() == "sqlite":
             Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
             engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
         else:
             engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
-        _migrate(engine)
+        try:
+            _migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     except (NoSuchModuleError, ModuleNotFoundError):
         raise ConfigurationError(
             f"ledger {shown}: its driver is missing; pip install enrichment-pipeline[postgres]"
         ) from None
-    except (OperationalError, OSError) as error:
-        cause = error.orig if isinstance(error, OperationalError) else error
+    except (DBAPIError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
         first_line = re.sub(r"\s+", " ", str(cause)).strip()
         raise ConfigurationError(
             f"ledger {shown}: cannot be opened ({first_line}); see ENRICHMENT_LEDGER_URL"
@@ -146,6 +155,7 @@ def _migrate(engine: Engine) -> None:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
@@ -157,7 +167,12 @@ def _migrate(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise ConfigurationError(
+                f"ledger: its tables are of another version of this package ({error}); upgrade it"
+            ) from None
 
 
 def _stamp(connection: Connection) -> dict[str, str]:

@@ -9,6 +9,8 @@ the way that cannot cost money twice: as unconfirmed.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -35,6 +37,8 @@ _ITEM_OUTCOMES: dict[str, Outcome] = {
     "duplicate_query": Retriable("duplicate_query"),
     "timeout_exceeded": Retriable("timeout_exceeded"),
 }
+
+_LINKEDIN_SLUG = re.compile(r"linkedin\.com/(?:[^?#]*/)?in/([^/?#\s]+)")
 
 _REFUSALS: dict[int, tuple[Outcome, Signal]] = {
     401: (
@@ -91,7 +95,7 @@ def _read_answers(answers: list, items: Sequence[str]) -> Reading:
         key = _answered_key(answer)
         if key is None or key not in wanted:
             unasked += 1
-        elif key not in position or _is_success(answer):
+        elif key not in position or _weight(answer) > _weight(answers[position[key]]):
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
     readings = []
@@ -114,7 +118,7 @@ def _signal(readings: Sequence[ItemReading]) -> Signal | None:
 
 def _outcome(answer: dict) -> Outcome:
     status = answer.get("status")
-    if status == "success" and not isinstance(answer.get("candidate"), dict):
+    if status == "success" and not _has_candidate(answer):
         return Unconfirmed("success_without_candidate")
     if not isinstance(status, str):
         return Unconfirmed("no_status")
@@ -126,8 +130,12 @@ def _answered_key(answer: object) -> str | None:
     return echo_key(item) if isinstance(item, str) else None
 
 
-def _is_success(answer: dict) -> bool:
-    return answer.get("status") == "success"
+def _weight(answer: dict) -> int:
+    return (answer.get("status") == "success") * (1 + _has_candidate(answer))
+
+
+def _has_candidate(answer: dict) -> bool:
+    return isinstance(answer.get("candidate"), dict)
 
 
 def _unreadable(reason: str, items: Sequence[str]) -> Reading:
@@ -140,9 +148,8 @@ def echo_key(item: str) -> str:
     Whether SignalHire echoes an item as it was sent is not documented.
     """
     text = item.strip().casefold()
-    if "linkedin.com/" in text:
-        path = unquote(text.partition("linkedin.com/")[2])
-        return "linkedin:" + path.split("?")[0].split("#")[0].strip("/")
+    if profile := _LINKEDIN_SLUG.search(text):
+        return "linkedin:" + unicodedata.normalize("NFC", unquote(profile[1])).casefold()
     if "@" not in text and text.lstrip("+(")[:1].isdigit() and not text.isalnum():
         return "phone:" + "".join(filter(str.isdigit, text))
     if text.isdigit() and len(text) < 20:

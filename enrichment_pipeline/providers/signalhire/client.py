@@ -30,6 +30,8 @@ from enrichment_pipeline.providers.signalhire.answers import read_reply
 
 MAX_BATCH = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_CREDITS = 2**31 - 1
+"""What the ledger's columns hold; a larger number is no balance."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """How long a synchronous answer may take in all; SignalHire documents no limit."""
@@ -49,7 +51,8 @@ _NEVER_SENT = (
 class SignalHireClient:
     """SignalHire's synchronous mode, and its sandbox's: only URL and key differ.
 
-    Create one per event loop, and close it.
+    Create one per event loop, and close it. Raises WrongKeyError for a key that
+    no request can carry.
     """
 
     name = "signalhire"
@@ -63,6 +66,10 @@ class SignalHireClient:
         answer_seconds: float = ANSWER_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        if not (api_key and api_key.isascii() and api_key.isprintable()):
+            raise WrongKeyError(
+                "SIGNALHIRE_API_KEY: empty, or with a character that no key has (a line break?)"
+            )
         self._answer_seconds = answer_seconds
         self._http = httpx.AsyncClient(
             base_url=base_url + "/",
@@ -75,10 +82,10 @@ class SignalHireClient:
     async def credits_left(self) -> int:
         """See `Provider.credits_left`. Costs nothing, and so is tried again."""
         try:
-            async for attempt in _retrying(httpx.TransportError):
+            async for attempt in _retrying(httpx.RequestError):
                 with attempt:
                     response = await self._http.get("credits")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ProviderUnavailableError(
                 f"SignalHire at {self._http.base_url}: cannot be reached ({type(error).__name__}); "
                 "check SIGNALHIRE_BASE_URL and the network"
@@ -88,14 +95,13 @@ class SignalHireClient:
                 f"SignalHire at {self._http.base_url} does not accept the key "
                 f"({response.status_code}); check SIGNALHIRE_API_KEY"
             )
-        try:
-            response.raise_for_status()
-            return int(response.json()["credits"])
-        except (httpx.HTTPStatusError, ValueError, TypeError, KeyError):
+        credits_left = _balance(response)
+        if credits_left is None:
             raise ProviderUnavailableError(
                 f"SignalHire at {self._http.base_url} gives no balance "
                 f"(GET /credits: {response.status_code}); check SIGNALHIRE_BASE_URL"
-            ) from None
+            )
+        return credits_left
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""
@@ -126,7 +132,7 @@ class SignalHireClient:
             return Reply(
                 http_status=response.status_code,
                 body=b"".join(chunks),
-                credits_left=_whole_number(response.headers.get("x-credits-left")),
+                credits_left=_credits(response.headers.get("x-credits-left")),
                 retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
             )
 
@@ -146,7 +152,7 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(max(seconds, 0), 86_400))
     try:
         instant = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
@@ -163,9 +169,22 @@ def _retrying(*errors: type[Exception]) -> AsyncRetrying:
     )
 
 
-def _whole_number(text: str | None) -> int | None:
+def _balance(response: httpx.Response) -> int | None:
     try:
-        return int(text) if text is not None else None
+        document = response.json() if response.is_success else None
+    except (ValueError, RecursionError):
+        return None
+    return _credits(document.get("credits")) if isinstance(document, dict) else None
+
+
+def _credits(value: object) -> int | None:
+    number = _whole_number(value)
+    return number if number is not None and abs(number) <= MAX_CREDITS else None
+
+
+def _whole_number(value: object) -> int | None:
+    try:
+        return int(str(value))
     except ValueError:
         return None
 

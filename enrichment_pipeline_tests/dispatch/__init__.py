@@ -1,0 +1,138 @@
+"""Tests of the dispatcher: a real ledger, the real client, and the sandbox over real HTTP.
+
+Here: candidates, a client that remembers what it had on the wire, and a short way to buy. Not here:
+servers that misbehave (`enrichment_pipeline_tests.providers`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch import Dispatcher, DispatchReport
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.schema import lookups
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.sandbox.people import People
+from enrichment_pipeline_tests.ledger import limits_of
+from enrichment_pipeline_tests.sandbox import crowd, journal_lines
+
+KEY = "sandbox"
+UNKNOWN = 900
+"""From this number on, nobody is in the directory."""
+
+
+def directory(size: int = 60) -> People:
+    return crowd(size)
+
+
+def uid(number: int) -> str:
+    return f"{number:032x}"
+
+
+def person(number: int, priority: str = "standard", supersedes: str = "") -> Candidate:
+    return Candidate(
+        person_key=f"person:{number}",
+        contact_id=f"contact-{number}",
+        item=f"person-{number}@crowd.example",
+        item_kind="email",
+        freshness="new",
+        priority=priority,
+        supersedes=supersedes,
+    )
+
+
+def persons(numbers: Iterable[int], priority: str = "standard") -> list[Candidate]:
+    return [person(number, priority) for number in numbers]
+
+
+def ledger_on(store: LedgerStore, clock: Clock | None = None, **limits: Any) -> Ledger:
+    """A ledger on the real clock, whose limits nothing comes near, but for those named."""
+    wide = {"items_per_window": 100_000, "window": timedelta(seconds=1)}
+    return Ledger(store, "signalhire", limits_of(**wide | limits), clock or Clock())
+
+
+class Wire(SignalHireClient):
+    """The real client, which also remembers what it sent and how much was under way at once."""
+
+    def __init__(self, base_url: str, api_key: str = KEY, **options: Any) -> None:
+        super().__init__(base_url, api_key, **options)
+        self.batches: list[list[str]] = []
+        self.under_way = 0
+        self.most_under_way = 0
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        self.batches.append(list(items))
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            return await super().lookup(items)
+        finally:
+            self.under_way -= 1
+
+
+class Told:
+    """A progress bar that only remembers."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.done = 0
+        self.credits = 0
+        self.said: list[str] = []
+
+    def add_total(self, lookups: int) -> None:
+        self.total += lookups
+
+    def advance(self, lookups: int, credits: int) -> None:
+        self.done += lookups
+        self.credits += credits
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def buy(
+    ledger: Ledger,
+    wire: Wire,
+    *pages: Sequence[Candidate],
+    told: Told | None = None,
+    **options: Any,
+) -> DispatchReport:
+    """Dispatch these pages, and close the client."""
+    settings: dict[str, Any] = {"run_id": "run", "batch_size": 5, "concurrency": 4, **options}
+
+    async def run() -> DispatchReport:
+        try:
+            dispatcher = Dispatcher(ledger, wire, Clock(), told or Told(), **settings)
+            return await dispatcher.run(pages)
+        finally:
+            await wire.close()
+
+    return asyncio.run(run())
+
+
+def charges(journal: Path) -> Counter[str]:
+    """How often each profile was charged."""
+    if not journal.exists():
+        return Counter()
+    return Counter(line["uid"] for line in journal_lines(journal))
+
+
+def states_of(store: LedgerStore) -> dict[str, list[str]]:
+    """The states of each person's look-ups, in the order of their reservation."""
+    found: dict[str, list[str]] = {}
+    with store.read() as connection:
+        query = sa.select(lookups.c.person_key, lookups.c.state).order_by(lookups.c.reserved_at)
+        for person_key, state in connection.execute(query):
+            found.setdefault(person_key, []).append(state)
+    return found

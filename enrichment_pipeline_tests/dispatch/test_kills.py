@@ -1,0 +1,178 @@
+"""A run that is killed with SIGKILL at every instant between two commits, and the one after it.
+
+The killed runs are processes of their own, over one ledger and one sandbox, whose journal is the
+provider's side of the bill.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch import settle_kept_replies
+from enrichment_pipeline.ledger.schema import REPLIED, RESERVED, SENT, UNCONFIRMED, lookups
+from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline_tests.dispatch import (
+    KEY,
+    Wire,
+    buy,
+    charges,
+    directory,
+    ledger_on,
+    persons,
+    states_of,
+    uid,
+)
+from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
+from enrichment_pipeline_tests.support import MovingClock, running_sandbox
+
+BATCH = 3
+INSTANTS = ("reserved", "sent", "answered", "kept", "settled", "counted")
+"""After which a run may be killed, for each of its two batches; "answered" is no commit."""
+
+PROGRAM = """
+import asyncio, json, os, signal, sys
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch import Dispatcher
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline_tests.dispatch import Told, Wire, ledger_on, persons
+
+given = json.loads(sys.argv[1])
+passed = 0
+
+
+def pass_instant(dies_at):
+    global passed
+    passed += 1
+    if passed == dies_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def mortal(make, dies_at, *names):
+    def wrap(whole):
+        if asyncio.iscoroutinefunction(whole):
+            async def die(*arguments, **named):
+                result = await whole(*arguments, **named)
+                pass_instant(dies_at)
+                return result
+        else:
+            def die(*arguments, **named):
+                result = whole(*arguments, **named)
+                pass_instant(dies_at)
+                return result
+        return die
+
+    for name in names:
+        setattr(make, name, wrap(getattr(make, name)))
+
+
+def run(number):
+    steps = ("admit", "mark_sent", "record_reply", "settle", "count_success")
+    mortal(Ledger, number, *steps)
+    mortal(Wire, number, "lookup")
+    first = (number - 1) * 2 * given["batch"]
+    people = persons(range(first, first + 2 * given["batch"]))
+
+    async def dispatch():
+        wire = Wire(given["base_url"])
+        dispatcher = Dispatcher(
+            ledger_on(open_store(given["url"])), wire, Clock(), Told(),
+            run_id=f"run-{number}", batch_size=given["batch"], concurrency=1,
+        )
+        await dispatcher.run([people])
+        await wire.close()
+
+    asyncio.run(dispatch())
+
+
+ends = []
+for number in range(1, given["runs"] + 1):
+    child = os.fork()
+    if child == 0:
+        try:
+            run(number)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(ends))
+"""
+
+
+def kill_runs(url: str, base_url: str, runs: int) -> list[int]:
+    """Exit codes of as many runs: the n-th is killed at its n-th instant, if it has so many."""
+    given = {"url": url, "base_url": base_url, "batch": BATCH, "runs": runs}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(given)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+@pytest.mark.timeout(120)
+def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twice(
+    ledger_url: str, tmp_path: Path
+):
+    kills = 2 * len(INSTANTS)
+    runs = kills + 1
+    everybody = range(runs * 2 * BATCH)
+    store = open_store(ledger_url)
+    with running_sandbox(directory(len(everybody)), tmp_path / "journal") as sandbox:
+        ends = kill_runs(ledger_url, sandbox.base_url, runs)
+        assert ends == [-signal.SIGKILL] * kills + [0]
+
+        clock = MovingClock(Clock().now() + timedelta(hours=1))
+        ledger = ledger_on(store, clock)
+        kept = settle_kept_replies(ledger, Wire("http://unused.invalid"))
+        cleared = ledger.clear_abandoned([f"run-{number}" for number in range(1, runs + 1)])
+        report = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="resumed")
+        again = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="again")
+
+    unconfirmed: set[int] = set()
+    never_asked: set[int] = set()
+    for number in range(kills):
+        batch, instant = divmod(number, len(INSTANTS))
+        first = (2 * number + batch) * BATCH
+        if INSTANTS[instant] in ("sent", "answered"):
+            unconfirmed.update(range(first, first + BATCH))
+        if INSTANTS[instant] == "sent":
+            never_asked.update(range(first, first + BATCH))
+
+    final = {person: states[-1] for person, states in states_of(store).items()}
+    assert final == {f"person:{n}": UNCONFIRMED if n in unconfirmed else REPLIED for n in everybody}
+    assert charges(tmp_path / "journal") == Counter(
+        uid(n) for n in everybody if n not in never_asked
+    )
+    assert kept == 2 * BATCH
+    assert cleared == 2 * BATCH + len(unconfirmed)
+    assert report.not_due + report.matched == len(everybody)
+    assert (again.sent, again.not_due) == (0, len(everybody))
+    assert booked_budgets(store) == recomputed_budgets(store)
+    with store.read() as connection:
+        states = set(connection.execute(sa.select(lookups.c.state)).scalars())
+    assert not states & {RESERVED, SENT}
+    store.close()
+
+
+def test_the_sandboxs_key_is_the_one_that_these_tests_use(tmp_path: Path):
+    with running_sandbox(directory(1), tmp_path / "journal") as sandbox:
+        store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+        assert buy(ledger_on(store), Wire(sandbox.base_url, KEY), persons([0])).matched == 1
+        store.close()

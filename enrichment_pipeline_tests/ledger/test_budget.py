@@ -1,0 +1,174 @@
+"""Budgets: what each priority may still spend of the run's, the day's and the month's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from enrichment_pipeline.ledger.admission import Exhausted
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline_tests.ledger import (
+    GIVEN_BACK,
+    MATCHED,
+    MISSED,
+    NOT_ANSWERED,
+    admitted,
+    booked_budgets,
+    bring_to,
+    buy,
+    candidate,
+    crowd,
+    ids,
+    recomputed_budgets,
+    reply,
+    reserve,
+    room_for,
+    send,
+    settle_all,
+)
+from enrichment_pipeline_tests.ledger.conftest import LedgerOf
+from enrichment_pipeline_tests.support import MovingClock
+
+WIDE = 100_000
+"""Items a window: in these tests only the budget is tight."""
+
+
+@pytest.mark.parametrize(
+    ("budget", "period"), [("per_run", "run"), ("per_day", "day"), ("per_month", "month")]
+)
+def test_each_budget_is_spent_to_the_last_credit_and_no_further(
+    ledger_of: LedgerOf, budget: str, period: str
+):
+    ledger = ledger_of(items_per_window=WIDE, **{budget: 7}, floors={"standard": 0})
+    batch = reserve(ledger, *crowd(10))
+    assert len(batch.lookups) == 7
+    assert ledger.admit(batch.left_over, "run") == Exhausted(period)
+
+
+def test_the_tightest_budget_decides(ledger_of: LedgerOf):
+    ledger = ledger_of(
+        items_per_window=WIDE, per_run=9, per_day=5, per_month=7, floors={"standard": 0}
+    )
+    batch = reserve(ledger, *crowd(10))
+    assert len(batch.lookups) == 5
+    assert ledger.admit(batch.left_over, "run") == Exhausted("day")
+
+
+def test_bulk_leaves_the_floor_untouched(ledger_of: LedgerOf):
+    floors = {"bulk": 0.5, "standard": 0.3, "target": 0.1, "strategic": 0}
+    ledger = ledger_of(items_per_window=WIDE, per_day=20, floors=floors)
+    spent = {}
+    for priority in ("bulk", "standard", "target", "strategic"):
+        batch = reserve(ledger, *crowd(30, priority, prefix=priority))
+        spent[priority] = len(batch.lookups)
+        assert ledger.admit(batch.left_over, "run") == Exhausted("day")
+    assert spent == {"bulk": 10, "standard": 4, "target": 4, "strategic": 2}
+
+
+def test_a_floor_holds_in_the_month_too_but_not_in_the_run(ledger_of: LedgerOf):
+    ledger = ledger_of(items_per_window=WIDE, per_run=4, per_month=10, floors={"bulk": 0.5})
+    assert len(reserve(ledger, *crowd(9, "bulk"), run_id="one").lookups) == 4
+    left = reserve(ledger, *crowd(9, "bulk", prefix="q"), run_id="two")
+    assert len(left.lookups) == 1
+    assert ledger.admit(left.left_over, "two") == Exhausted("month")
+
+
+@pytest.mark.parametrize(
+    ("per_day", "floor"),
+    [(10, 0.8), (10, 0.9), (10, 0.7), (100, 0.07), (1000, 0.999), (3, 0.5), (7, 0.0), (7, 1.0)],
+)
+def test_a_floor_is_exact_to_the_credit(ledger_of: LedgerOf, per_day: int, floor: float):
+    """1 - 0.8 is 0.19999999999999996 in floating point: the second of two credits was lost."""
+    ledger = ledger_of(items_per_window=WIDE, per_day=per_day, floors={"bulk": floor})
+    usable = int(per_day * (1 - Decimal(str(floor))))
+    assert room_for(ledger, crowd(per_day, "bulk")) == usable
+
+
+@pytest.mark.parametrize("max_credits", [0, 3, 50])
+def test_a_cap_of_the_run_lowers_its_budget_and_never_raises_it(
+    ledger_of: LedgerOf, max_credits: int
+):
+    ledger = ledger_of(items_per_window=WIDE, per_run=8)
+    spent = 0
+    left = crowd(20)
+    for _ in range(3):
+        decision = ledger.admit(left, "run", max_credits)
+        if isinstance(decision, Exhausted):
+            assert decision == Exhausted("run")
+            break
+        spent += len(admitted(decision).lookups)
+        left = list(admitted(decision).left_over)
+    assert spent == min(max_credits, 8)
+
+
+@pytest.mark.parametrize(
+    ("settlement", "expected"),
+    [(MATCHED, (0, 1)), (MISSED, (0, 0)), (GIVEN_BACK, (0, 0)), (NOT_ANSWERED, (1, 0))],
+    ids=["matched", "missed", "released", "unconfirmed"],
+)
+def test_settling_books_what_was_charged_and_gives_the_rest_back(
+    ledger: Ledger, settlement, expected: tuple[int, int]
+):
+    batch = send(ledger, candidate("ada"))
+    for period in ("run:run", "day:2026-03-02", "month:2026-03"):
+        assert ledger.budget_used(period) == (1, 0)
+    settle_all(ledger, batch, settlement)
+    for period in ("run:run", "day:2026-03-02", "month:2026-03"):
+        assert ledger.budget_used(period) == expected
+
+
+def test_credits_that_came_back_can_be_spent(ledger_of: LedgerOf):
+    ledger = ledger_of(items_per_window=WIDE, per_run=5)
+    batch = send(ledger, *crowd(5))
+    assert ledger.admit([candidate("later")], "run") == Exhausted("run")
+    outcomes = [MATCHED, MISSED, MISSED, NOT_ANSWERED, GIVEN_BACK]
+    ledger.settle(dict(zip(ids(batch), outcomes, strict=True)), reply_id=reply(ledger, batch))
+    assert room_for(ledger, crowd(9, prefix="q")) == 3
+
+
+def test_a_late_answer_turns_a_credit_held_for_it_into_a_charge(ledger: Ledger):
+    batch = bring_to(ledger, "unconfirmed", "ada")
+    assert ledger.budget_used("run:run") == (1, 0)
+    settle_all(ledger, batch, MATCHED, reply(ledger, batch))
+    assert ledger.budget_used("run:run") == (0, 1)
+
+
+def test_a_credit_is_booked_on_the_day_of_its_reservation(ledger_of: LedgerOf, clock: MovingClock):
+    clock.advance(hours=14, minutes=59, seconds=59)
+    assert clock.now() == datetime(2026, 3, 2, 23, 59, 59, tzinfo=UTC)
+    ledger = ledger_of(items_per_window=WIDE, per_day=4, floors={"standard": 0})
+    batch = send(ledger, *crowd(4))
+    clock.advance(seconds=2)
+    settle_all(ledger, batch, MATCHED, reply(ledger, batch))
+    assert ledger.budget_used("day:2026-03-02") == (0, 4)
+    assert ledger.budget_used("day:2026-03-03") == (0, 0)
+    assert room_for(ledger, crowd(9, prefix="q")) == 4
+
+
+def test_a_new_month_has_a_budget_of_its_own(ledger_of: LedgerOf, clock: MovingClock):
+    ledger = ledger_of(items_per_window=WIDE, per_month=3, floors={"standard": 0})
+    buy(ledger, *crowd(3))
+    assert ledger.admit([candidate("later")], "run") == Exhausted("month")
+    clock.advance(days=30)
+    assert room_for(ledger, crowd(9, prefix="q")) == 3
+
+
+def test_budgets_are_each_providers_own(ledger_of: LedgerOf):
+    tight = {"items_per_window": WIDE, "per_day": 2, "floors": {"standard": 0}}
+    buy(ledger_of("signalhire", **tight), *crowd(2))
+    assert room_for(ledger_of("another", **tight), crowd(5)) == 2
+
+
+def test_the_budget_table_says_what_the_look_ups_say(
+    ledger: Ledger, store: LedgerStore, clock: MovingClock
+):
+    for number, settlement in enumerate([MATCHED, MISSED, GIVEN_BACK, NOT_ANSWERED]):
+        buy(ledger, candidate(f"p{number}"), settlement=settlement, run_id=f"run-{number % 2}")
+        clock.advance(hours=9)
+    reserve(ledger, candidate("waiting"))
+    booked = booked_budgets(store)
+    assert booked == recomputed_budgets(store)
+    assert booked["month:2026-03"] == (2, 1)

@@ -1,0 +1,306 @@
+"""What SignalHire's replies mean: every status of a request and of an item, and what is none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from enrichment_pipeline.providers.base import (
+    Failing,
+    Halt,
+    ItemReading,
+    LegalStop,
+    Matched,
+    NoMatch,
+    Outcome,
+    OutOfCredits,
+    Reading,
+    Retriable,
+    SlowDown,
+    Unconfirmed,
+)
+from enrichment_pipeline.providers.signalhire.answers import echo_key, read_reply
+from enrichment_pipeline.sandbox.people import identify
+
+ADA = "ada@crowd.example"
+BOB = "https://www.linkedin.com/in/bob"
+
+
+def answer(item: object, status: object, **more: object) -> dict[str, object]:
+    found = {"candidate": {"uid": "u"}} if status == "success" else {}
+    return {"item": item, "status": status, **found, **more}
+
+
+def read(*answers: object, items: tuple[str, ...] = (ADA, BOB)) -> Reading:
+    return read_reply(200, json.dumps(answers).encode(), items)
+
+
+def outcomes(reading: Reading) -> list[Outcome]:
+    return [item.outcome for item in reading.items]
+
+
+# --- the status of a request -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("http_status", "outcome", "signal"),
+    [
+        (401, Retriable("wrong_key"), Halt),
+        (402, OutOfCredits(), Halt),
+        (403, Retriable("not_allowed"), Halt),
+        (404, Retriable("no_such_endpoint"), Halt),
+        (406, Retriable("not_acceptable"), Halt),
+        (422, Retriable("wrong_parameters"), Halt),
+        (429, Retriable("rate_limited"), SlowDown),
+        (451, LegalStop(), Halt),
+        (100, Unconfirmed("http_100"), Failing),
+        (201, Unconfirmed("http_201"), Failing),
+        (204, Unconfirmed("http_204"), Failing),
+        (302, Unconfirmed("http_302"), Failing),
+        (400, Unconfirmed("http_400"), Failing),
+        (418, Unconfirmed("http_418"), Failing),
+        (500, Unconfirmed("http_500"), Failing),
+        (502, Unconfirmed("http_502"), Failing),
+        (503, Unconfirmed("http_503"), Failing),
+        (504, Unconfirmed("http_504"), Failing),
+    ],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "x"}', b"[]"])
+def test_every_http_status_but_200_says_the_same_of_all_items(
+    http_status: int, outcome: Outcome, signal: type, body: bytes
+):
+    reading = read_reply(http_status, body, [ADA, BOB])
+    assert outcomes(reading) == [outcome, outcome]
+    assert isinstance(reading.signal, signal)
+    assert {item.answer_index for item in reading.items} == {None}
+
+
+def test_whoever_has_to_act_is_told_what_to_do():
+    for http_status in (401, 402, 403, 404, 406, 422, 451):
+        signal = read_reply(http_status, b"", [ADA]).signal
+        assert isinstance(signal, Halt)
+        assert str(http_status) in signal.message
+        assert ADA not in signal.message
+
+
+# --- the status of an item ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("success", Matched(1)),
+        ("failed", NoMatch()),
+        ("credits_are_over", OutOfCredits()),
+        ("duplicate_query", Retriable("duplicate_query")),
+        ("timeout_exceeded", Retriable("timeout_exceeded")),
+        ("SUCCESS", Unconfirmed("unknown_status")),
+        ("something new", Unconfirmed("unknown_status")),
+        ("", Unconfirmed("unknown_status")),
+        (None, Unconfirmed("no_status")),
+        (7, Unconfirmed("no_status")),
+        (["success"], Unconfirmed("no_status")),
+    ],
+)
+def test_every_status_of_an_item_has_its_outcome(status: object, outcome: Outcome):
+    reading = read(answer(BOB, "failed"), answer(ADA, status))
+    assert reading.items == (ItemReading(outcome, 1), ItemReading(NoMatch(), 0))
+
+
+def test_an_item_that_the_answer_passes_over_may_have_been_charged():
+    reading = read(answer(BOB, "success"))
+    assert reading.items == (
+        ItemReading(Unconfirmed("missing_from_answer")),
+        ItemReading(Matched(), 0),
+    )
+    assert reading.signal is None
+
+
+def test_an_answer_that_passes_over_everything_is_a_failure_of_the_provider():
+    assert read().signal == Failing("nothing_answered")
+    assert outcomes(read()) == [Unconfirmed("missing_from_answer")] * 2
+
+
+def test_credits_that_are_over_stop_the_run_whatever_else_was_answered():
+    signal = read(answer(ADA, "success"), answer(BOB, "credits_are_over")).signal
+    assert isinstance(signal, Halt)
+    assert signal.reason == "out_of_credits"
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "duplicate_query", "timeout_exceeded"])
+def test_other_answers_say_nothing_of_the_provider(status: str):
+    assert read(answer(ADA, status), answer(BOB, status)).signal is None
+
+
+@pytest.mark.parametrize("candidate", [None, [], "text", 0, False])
+def test_a_success_without_a_candidate_is_no_answer(candidate: object):
+    reading = read(answer(ADA, "success", candidate=candidate), answer(BOB, "failed"))
+    assert reading.items[0] == ItemReading(Unconfirmed("success_without_candidate"), 0)
+    bare = read({"item": ADA, "status": "success"}, answer(BOB, "failed"))
+    assert bare.items[0].outcome == Unconfirmed("success_without_candidate")
+
+
+def test_an_empty_candidate_is_one():
+    """Anything in a profile may be null or empty, and it was charged."""
+    assert read(answer(ADA, "success", candidate={})).items[0].outcome == Matched()
+
+
+# --- what nobody asked for, and what came twice ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        answer("somebody@else.example", "success"),
+        answer(None, "success"),
+        answer(3, "success"),
+        {"status": "success"},
+        {},
+        [],
+        [answer(ADA, "success")],
+        "success",
+        None,
+        1.5,
+    ],
+)
+def test_what_nobody_asked_for_is_counted_and_never_applied(stray: object):
+    reading = read(stray, answer(ADA, "failed"), stray, answer(BOB, "success"))
+    assert reading.items == (ItemReading(NoMatch(), 1), ItemReading(Matched(), 3))
+    assert reading.unasked == 2
+
+
+@pytest.mark.parametrize(
+    ("statuses", "index"),
+    [
+        (["failed", "success"], 1),
+        (["success", "failed"], 0),
+        (["duplicate_query", "success", "failed"], 1),
+        (["success", "success"], 0),
+        (["failed", "failed"], 0),
+    ],
+)
+def test_of_two_answers_to_one_item_a_success_counts(statuses: list[str], index: int):
+    reading = read(*(answer(ADA, status) for status in statuses), items=(ADA,))
+    assert reading.items[0].answer_index == index
+    assert reading.unasked == 0
+
+
+@pytest.mark.parametrize("empty_first", [True, False])
+def test_a_success_with_a_candidate_counts_more_than_one_without(empty_first: bool):
+    pair = [answer(ADA, "success", candidate=None), answer(ADA, "success")]
+    reading = read(*(pair if empty_first else reversed(pair)), items=(ADA,))
+    assert reading.items == (ItemReading(Matched(), int(empty_first)),)
+
+
+# --- bodies that cannot be read ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"{}",
+        b'{"item": "ada@crowd.example", "status": "success"}',
+        b'"success"',
+        b"7",
+        b"true",
+        b"[",
+        b'[{"item": "ada@crowd.example", "status": "success", "candidate": {"uid": "u"',
+        b"[]]",
+        b"<html><body>502</body></html>",
+        b"\xff\xfe\x00",
+        b'[{"item": "\xe9"}]',
+        b"[" * 200_000,
+        b"[" + b"9" * 10_000 + b"]",
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_a_body_that_cannot_be_read_leaves_everything_unconfirmed(body: bytes):
+    reading = read_reply(200, body, [ADA, BOB])
+    assert outcomes(reading) == [Unconfirmed("malformed_body")] * 2
+    assert reading.signal == Failing("malformed_body")
+
+
+@given(
+    http_status=st.integers(100, 599),
+    body=st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(st.sampled_from(["item", "status", "candidate"]), inner)
+            ),
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+    items=st.lists(st.text(), max_size=4),
+)
+@settings(max_examples=100, deadline=None, database=None)
+def test_nothing_from_outside_makes_reading_fail(http_status: int, body: bytes, items: list[str]):
+    assert len(read_reply(http_status, body, items).items) == len(items)
+
+
+# --- items echoed in another form --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "echoed"),
+    [
+        ("ada@crowd.example", "ADA@Crowd.Example"),
+        ("ada@crowd.example", "  ada@crowd.example "),
+        ("+491511234567", "491511234567"),
+        ("+491511234567", "+49 151 123-45.67"),
+        ("+491511234567", "+49 (151) 1234567"),
+        ("https://www.linkedin.com/in/bob", "http://linkedin.com/in/bob/"),
+        ("https://www.linkedin.com/in/bob", "https://de.linkedin.com/in/Bob?trk=x#top"),
+        ("https://www.linkedin.com/in/bob", "linkedin.com/in/bob"),
+        ("https://www.linkedin.com/in/bob", "https://www.linkedin.com/mwlite/in/bob"),
+        ("https://www.linkedin.com/in/bob", "https://www.linkedin.com/in/bob/details/skills"),
+        ("https://www.linkedin.com/in/%C3%A9mile", "https://www.linkedin.com/in/émile"),
+        ("https://www.linkedin.com/in/%C3%89MILE", "https://www.linkedin.com/in/émile"),
+        ("https://www.linkedin.com/in/%c3%a9mile", "https://www.linkedin.com/in/%C3%A9mile"),
+        ("https://www.linkedin.com/in/e%CC%81mile", "https://www.linkedin.com/in/émile"),
+        ("a" * 32, "A" * 32),
+    ],
+)
+def test_an_item_is_known_again_in_another_form(sent: str, echoed: str):
+    reading = read(answer(echoed, "success"), items=(sent,))
+    assert reading.items == (ItemReading(Matched(), 0),)
+    assert reading.unasked == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "other"),
+    [
+        ("ada@crowd.example", "ada@other.example"),
+        ("+491511234567", "+491511234568"),
+        ("https://www.linkedin.com/in/bob", "https://www.linkedin.com/in/bob2"),
+        ("https://www.linkedin.com/in/bob", "bob"),
+        ("https://www.linkedin.com/in/491511234567", "+491511234567"),
+        ("1" * 32, "+" + "1" * 32),
+        ("a" * 32, "b" * 32),
+    ],
+)
+def test_an_item_is_not_taken_for_another(sent: str, other: str):
+    reading = read(answer(other, "success"), items=(sent,))
+    assert reading.items[0].outcome == Unconfirmed("missing_from_answer")
+    assert reading.unasked == 1
+
+
+@given(
+    item=st.one_of(
+        st.from_regex(r"[a-zA-Z0-9.]{1,8}@[a-zA-Z]{1,8}\.example", fullmatch=True),
+        st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True),
+        st.from_regex(r"[0-9a-zA-Z]{32}", fullmatch=True),
+        st.from_regex(r"https://www\.linkedin\.com/in/[a-z0-9-]{1,12}", fullmatch=True),
+    )
+)
+@settings(max_examples=100, deadline=None, database=None)
+def test_an_item_is_known_again_in_the_form_in_which_the_sandbox_normalises_it(item: str):
+    normalised = identify(item)
+    assert normalised is not None
+    assert echo_key(item) == echo_key(normalised)

@@ -1,0 +1,121 @@
+"""What the tests share: a clock that they move, a sandbox in a thread, settings of a state folder.
+
+Here: helpers, without assertions. Not here: fixtures (`conftest.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from pydantic import SecretStr
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.sandbox.app import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.config import SandboxConfig
+from enrichment_pipeline.sandbox.people import People, load_people
+from enrichment_pipeline.settings import Settings
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class MovingClock(Clock):
+    """A `Clock` whose both times pass only when a test says so."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def business_now(self) -> datetime:
+        return self._now
+
+    def advance(self, **time: float) -> None:
+        self._now += timedelta(**time)
+
+
+@dataclass
+class RunningSandbox:
+    """A sandbox that answers real HTTP, and what it was asked and charged."""
+
+    base_url: str
+    journal: Path
+
+
+@contextmanager
+def running_sandbox(people: People, journal: Path, **config: Any) -> Iterator[RunningSandbox]:
+    """Serve these people on a free loopback port, in a thread, without a practical rate limit."""
+    settings: dict[str, Any] = {"items_per_window": 1_000_000, "window_seconds": 1.0, **config}
+    app = create_app(SandboxConfig(journal=journal, **settings), people)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield RunningSandbox(f"http://127.0.0.1:{port}{BASE_PATH}", journal)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:
+    """A CSV file of these rows; a column that a row lacks is empty."""
+    rows = list(rows)
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def people_of(path: Path, rows: Iterable[Mapping[str, object]]) -> People:
+    """A directory of people with the columns of the sandbox's CSV format."""
+    return load_people(write_csv(path, rows))
+
+
+def policy_for(source: Path, **sections: Mapping[str, object]) -> Policy:
+    """A policy over a folder with contacts.csv and, where it is there, accounts.csv."""
+    accounts = "select * from accounts" if (source / "accounts.csv").exists() else None
+    document: dict[str, object] = {
+        "source": {
+            "attach": str(source),
+            "contacts": "select * from contacts",
+            **({"accounts": accounts} if accounts else {}),
+        },
+        "signalhire": {"items_per_window": 100_000, "window_seconds": 1.0},
+        **sections,
+    }
+    return Policy.model_validate(document)
+
+
+def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: Any) -> Settings:
+    """Settings of a state folder of a test's own."""
+    values: dict[str, Any] = {
+        "home": home,
+        "policy": policy,
+        "policy_path": None,
+        "warehouse_url": str(home / "warehouse.duckdb"),
+        "ledger_url": SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
+        "provider": "sandbox",
+        "api_key": SecretStr("sandbox"),
+        "base_url": base_url,
+        "dagster_home": home / "dagster",
+        "owns_dagster_home": True,
+        **changes,
+    }
+    return Settings(**values)
