@@ -22,7 +22,7 @@ Score = Annotated[float, Field(ge=0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class SourcePolicy(_Section):
@@ -120,7 +120,7 @@ class AcceptancePolicy(_Section):
     """What a contact must have, all of it, to count as enriched."""
 
     require: tuple[Literal["verified_email", "verified_work_email", "verified_phone"], ...] = Field(
-        ("verified_email",), min_length=1
+        ("verified_email",), min_length=1, strict=False
     )
 
 
@@ -166,7 +166,7 @@ def load_policy(path: Path | None) -> Policy:
     if path is None:
         return Policy()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(
             f"policy file {path}: cannot be read ({error.strerror}); "

@@ -31,7 +31,7 @@ class _Environment(BaseSettings):
 
     home: Path | None = Field(None, validation_alias="ENRICHMENT_HOME")
     config: Path | None = Field(None, validation_alias="ENRICHMENT_CONFIG")
-    warehouse_url: str | None = Field(None, validation_alias="ENRICHMENT_WAREHOUSE_URL")
+    warehouse_url: Path | None = Field(None, validation_alias="ENRICHMENT_WAREHOUSE_URL")
     ledger_url: SecretStr | None = Field(None, validation_alias="ENRICHMENT_LEDGER_URL")
     provider: Literal["sandbox", "signalhire"] = Field(
         "sandbox", validation_alias="ENRICHMENT_PROVIDER"
@@ -128,7 +128,7 @@ def load_settings() -> Settings:
         home=home,
         policy=policy,
         policy_path=policy_path,
-        warehouse_url=env.warehouse_url or str(home / "warehouse.duckdb"),
+        warehouse_url=str((env.warehouse_url or home / "warehouse.duckdb").expanduser().resolve()),
         ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         provider=env.provider,
         api_key=_api_key(env),
@@ -140,7 +140,10 @@ def load_settings() -> Settings:
 
 
 def is_signalhire_host(url: str) -> bool:
-    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:  # broken brackets
+        return False
     return host == "signalhire.com" or host.endswith(".signalhire.com")
 
 
@@ -194,8 +197,12 @@ def _base_url(env: _Environment) -> str | None:
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # broken brackets, or a port that is no number
+        is_url = False
+    if not is_url:
         raise ConfigurationError(
             "SIGNALHIRE_BASE_URL: not a URL such as https://www.signalhire.com/api/v1"
         )

@@ -47,10 +47,10 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     try:
         if is_first_use and not path.exists():
             _write_new(path, json.dumps(stamp, indent=2) + "\n")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ConfigurationError(
             f"{path}: the state folder's stamp cannot be read; restore it, or use another "
             "ENRICHMENT_HOME"

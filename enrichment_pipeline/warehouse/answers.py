@@ -4,6 +4,8 @@ Here: pages of ledger rows on their way into `raw`. Not here: the ledger itself
 (pages are handed in), and what an answer means (`outcomes.py`).
 """
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +16,9 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.statements import execute
 
 REPLIES_PER_PAGE = 50
+
+_ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
+"""An escape in JSON: a pair of surrogates, half a pair (the group), or another one."""
 
 _LOOKUP_SCHEMA = pa.schema(
     [
@@ -76,9 +81,7 @@ def insert_responses(
         page = pa.table(
             {
                 "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
-                "body": pa.array(
-                    [body.decode("utf-8", "replace") for _, body in rows], pa.string()
-                ),
+                "body": pa.array([_as_json_text(body) for _, body in rows], pa.string()),
             }
         )
         connection.register("reply_page", page)
@@ -88,3 +91,13 @@ def insert_responses(
         finally:
             connection.unregister("reply_page")
     return inserted
+
+
+def _as_json_text(body: bytes) -> str:
+    """A reply as DuckDB's JSON reader takes it, wherever Python's took it.
+
+    That one knows other encodings and byte order marks, and lets half of a
+    surrogate pair pass: one in a single profile would cost all answers of its reply.
+    """
+    text = body.decode(json.detect_encoding(body), "replace")
+    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], text)

@@ -5,6 +5,7 @@ Not here: what is read or written.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
+SCHEMAS = frozenset({"staging", "raw", "enrichment"})
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +59,13 @@ def connect(
             has_spoken = True
             on_wait(f"{path} is in use by another process; waiting up to {wait_seconds:.0f} s")
 
+    if Path(path).stem.lower() in SCHEMAS:
+        raise ConfigurationError(
+            f"{path}: cannot be the warehouse, since DuckDB could not tell it from the schema of "
+            "that name in it; choose another file name"
+        )
     if not read_only:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(path).parent)
     try:
         for attempt in Retrying(
             retry=retry_if_exception(is_locked),
@@ -79,6 +86,15 @@ def connect(
         ) from None
     connection.execute("set timezone = 'UTC'")
     return connection
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"folder {folder}: cannot be made for the warehouse ({error.strerror})"
+        ) from error
 
 
 @contextmanager
@@ -107,7 +123,9 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give this connection the nicknames of given names, which `names_alike` looks up."""
+    """Give this connection the nicknames of given names, which `names_alike` looks up; once."""
+    if connection.execute("select getvariable('nicknames') is not null").fetchall() == [(True,)]:
+        return
     nicknames = NickNamer.default_lookup()
     connection.execute(
         "set variable nicknames = map($names::varchar[], $nicknames::varchar[][])",
@@ -116,9 +134,10 @@ def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def is_locked(error: BaseException) -> bool:
-    return isinstance(error, duckdb.IOException) and "lock" in str(error).lower()
+    return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
 
 
 def first_line(error: BaseException) -> str:
-    """An error's first line: DuckDB's further ones quote the statement."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """An error's first line, without the values in it; further lines quote the statement."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"'[^']*'", "'…'", lines[0])

@@ -14,7 +14,12 @@ from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import set_nicknames
 from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones
-from enrichment_pipeline.warehouse.source import attached_source, read_accounts, read_contacts
+from enrichment_pipeline.warehouse.source import (
+    attached_source,
+    hand_over,
+    read_accounts,
+    read_contacts,
+)
 from enrichment_pipeline.warehouse.statements import execute
 
 MAX_SPREADING_STEPS = 100
@@ -42,11 +47,11 @@ def load_contacts(
     Raises ConfigurationError for whatever is wrong with the source, and
     PipelineError where it is empty all of a sudden. Call it in a transaction.
     """
-    with attached_source(connection, path):
-        read_contacts(connection, source)
+    with attached_source(connection, path) as reading:
+        read_contacts(reading, source)
+        hand_over(reading, connection, "incoming_contacts")
     _refuse_sudden_emptiness(connection)
-    execute(connection, "load_contacts", loaded_at=loaded_at)
-    counts = _counts(connection, "count_loaded_contacts", loaded_at)
+    counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
     return counts
 
@@ -59,10 +64,10 @@ def load_accounts(
     loaded_at: datetime,
 ) -> LoadCounts:
     """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
-    with attached_source(connection, path):
-        read_accounts(connection, source)
-    execute(connection, "load_accounts", loaded_at=loaded_at)
-    return _counts(connection, "count_loaded_accounts", loaded_at)
+    with attached_source(connection, path) as reading:
+        read_accounts(reading, source)
+        hand_over(reading, connection, "incoming_accounts")
+    return _load(connection, "load_accounts", "count_loaded_accounts", loaded_at)
 
 
 def resolve_persons(
@@ -78,7 +83,7 @@ def resolve_persons(
     execute(connection, "create_identities")
     execute(connection, "replace_shared_identifiers")
     execute(connection, "select_identities")
-    execute(connection, "start_person_labels")
+    execute(connection, "start_person_labels", loaded_at=loaded_at)
     for _step in range(MAX_SPREADING_STEPS):
         row = execute(connection, "spread_person_labels").fetchone()
         if row is None or row[0] == 0:
@@ -96,7 +101,9 @@ def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _counts(
-    connection: duckdb.DuckDBPyConnection, statement: str, loaded_at: datetime
+def _load(
+    connection: duckdb.DuckDBPyConnection, load: str, count: str, loaded_at: datetime
 ) -> LoadCounts:
-    return LoadCounts(*execute(connection, statement, loaded_at=loaded_at).fetchall()[0])
+    changed = execute(connection, load, loaded_at=loaded_at).fetchall()[0][0]
+    present, left = execute(connection, count, loaded_at=loaded_at).fetchall()[0]
+    return LoadCounts(present=present, changed=changed, left=left)

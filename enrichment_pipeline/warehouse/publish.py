@@ -4,13 +4,13 @@ Here: `published/warehouse.duckdb` and the Parquet files beside it. Not here:
 whether the tables are fit to be published (blocking asset checks).
 """
 
-import os
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
+from enrichment_pipeline.warehouse.statements import execute
 
 PUBLISHED_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
 
@@ -24,11 +24,9 @@ def publish(
     rename leaves the last good snapshot in place.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".draft-{os.getpid()}.duckdb"
-    draft.unlink(missing_ok=True)
-    parquet_drafts = {
-        table: folder / f".draft-{os.getpid()}-{table}.parquet" for table in PUBLISHED_TABLES
-    }
+    _remove_drafts(folder)  # of a run that was killed: there is one writer at a time
+    draft = folder / ".draft-warehouse.duckdb"
+    parquet_drafts = {table: folder / f".draft-{table}.parquet" for table in PUBLISHED_TABLES}
     try:
         rows = _write_database(connection, draft, run_id, published_at)
         for table, path in parquet_drafts.items():
@@ -37,9 +35,13 @@ def publish(
         for table, path in parquet_drafts.items():
             path.replace(folder / f"{table}.parquet")
     finally:
-        for leftover in (draft, *parquet_drafts.values()):
-            leftover.unlink(missing_ok=True)
+        _remove_drafts(folder)
     return rows
+
+
+def _remove_drafts(folder: Path) -> None:
+    for draft in folder.glob(".draft-*"):
+        draft.unlink()
 
 
 def _write_database(
@@ -49,10 +51,7 @@ def _write_database(
     try:
         connection.execute("create schema published_draft.enrichment")
         rows = {table: _copy_table(connection, table) for table in PUBLISHED_TABLES}
-        publication = "create table published_draft.enrichment.publication as "
-        connection.execute(
-            publication + "select ? as published_at, ? as run_id", [published_at, run_id]
-        )
+        execute(connection, "create_publication", published_at=published_at, run_id=run_id)
     finally:
         connection.execute("detach published_draft")
     return rows

@@ -4,6 +4,7 @@ Here: what the `[source]` section of the policy leads to, and every mistake that
 can be made in it. Not here: what becomes of the rows (`load.py`).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,74 +18,87 @@ from enrichment_pipeline.warehouse.statements import execute
 
 ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
+FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
 
 
 @contextmanager
-def attached_source(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
-    """The source as the connection's default catalogue, for reading only.
+def attached_source(
+    connection: duckdb.DuckDBPyConnection, path: Path
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection beside the given one, with the source as its default catalogue, to read only.
 
     A DuckDB file is attached; in a folder each CSV or Parquet file is a view
     named by its stem (CSV columns stay text, so that no leading zero is lost).
     Raises ConfigurationError where it is missing or cannot be read.
+
+    It is another connection because the caller's is in a transaction: there a
+    statement of the user's that fails would end it, and the views would be
+    writes to a second database, of which DuckDB allows one.
     """
-    warehouse = _scalar(connection, "select current_database()")
-    if path.is_dir():
-        _attach_folder(connection, path)
-    elif path.is_file():
-        _attach_file(connection, path)
-    else:
-        raise ConfigurationError(
-            f"source {path}: no such file or folder; see [source] attach in the policy file"
-        )
-    try:
-        connection.execute(f"use {ALIAS}")
-        yield
-    finally:
-        connection.execute(f'use "{warehouse}"')
+    with connection.cursor() as reading:
+        reading.execute("set timezone = 'UTC'")
+        execute(reading, "create_macros")
+        warehouse = _scalar(reading, "select current_database()")
+        _attach(reading, path)
+        try:
+            reading.execute(f"use {ALIAS}")
+            yield reading
+        finally:
+            reading.execute(f'use "{warehouse}"')
+            reading.execute(f"detach {ALIAS}")
 
 
-def read_contacts(connection: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
+def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
     """Read the source's contacts into the temporary table `incoming_contacts`.
 
     Raises ConfigurationError for SQL that fails, a missing `contact_id` column,
     or rows without an id.
     """
-    _read_rows(connection, "contacts", source.contacts, required="contact_id")
-    is_blank = "trim(coalesce(contact_id::varchar, '')) = ''"
-    nameless = _scalar(connection, f"select count(*) from source_rows where {is_blank}")
+    _read_rows(reading, "contacts", source.contacts, required="contact_id")
+    is_blank = "clean_text(contact_id::varchar) is null"
+    nameless = _scalar(reading, f"select count(*) from source_rows where {is_blank}")
     if nameless:
         raise ConfigurationError(
             f"source contacts: {nameless} rows have no contact_id; give each an id, or leave "
             "them out in [source] contacts"
         )
-    _run(connection, "contacts", "read_contacts")
+    _run(reading, "contacts", "read_contacts")
 
 
-def read_accounts(connection: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
+def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
     """Read the source's accounts into the temporary table `incoming_accounts`.
 
     They may be left out: without `[source] accounts`, `crm.accounts` is read
     where the source has it, and otherwise there are none.
     """
     query = source.accounts or DEFAULT_ACCOUNTS
-    if source.accounts is None and not _has_default_accounts(connection):
+    if source.accounts is None and not _has_default_accounts(reading):
         query = "select null::varchar as account_id where false"
-    _read_rows(connection, "accounts", query, required="account_id")
-    _run(connection, "accounts", "read_accounts")
+    _read_rows(reading, "accounts", query, required="account_id")
+    _run(reading, "accounts", "read_accounts")
 
 
-def _read_rows(
-    connection: duckdb.DuckDBPyConnection, what: str, query: str, *, required: str
+def hand_over(
+    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, table: str
 ) -> None:
+    """Copy a temporary table from the connection that read it to the one that needs it."""
+    connection.register("handed_over", reading.table(table).to_arrow_reader())
     try:
-        statements = connection.extract_statements(query)
+        connection.execute(f"create or replace temp table {table} as select * from handed_over")
+    finally:
+        connection.unregister("handed_over")
+
+
+def _read_rows(reading: duckdb.DuckDBPyConnection, what: str, query: str, *, required: str) -> None:
+    try:
+        statements = reading.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise ConfigurationError(
                 f"[source] {what}: must be one select statement; the source is only ever read"
             )
         text = statements[0].query.strip().rstrip(";")
-        connection.execute(f"create or replace temp table source_rows as {text}")
-        columns = [row[0].lower() for row in connection.execute("describe source_rows").fetchall()]
+        reading.execute(f"create or replace temp table source_rows as {text}")
+        columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
         raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None
     if required not in columns:
@@ -94,18 +108,32 @@ def _read_rows(
         )
 
 
-def _run(connection: duckdb.DuckDBPyConnection, what: str, statement: str) -> None:
+def _run(reading: duckdb.DuckDBPyConnection, what: str, statement: str) -> None:
     try:
-        execute(connection, statement)
+        execute(reading, statement)
     except duckdb.Error as error:
         raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None
-    connection.execute("drop table source_rows")
+    reading.execute("drop table source_rows")
 
 
-def _attach_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _attach(reading: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        if path.is_dir():
+            _attach_folder(reading, path)
+        elif path.is_file():
+            _attach_file(reading, path)
+        else:
+            raise ConfigurationError(
+                f"source {path}: no such file or folder; see [source] attach in the policy file"
+            )
+    except OSError as error:
+        raise ConfigurationError(f"source {path}: cannot be read ({error.strerror})") from error
+
+
+def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path) -> None:
     quoted = str(path).replace("'", "''")
     try:
-        connection.execute(f"attach if not exists '{quoted}' as {ALIAS} (read_only)")
+        reading.execute(f"attach '{quoted}' as {ALIAS} (read_only)")
     except duckdb.Error as error:
         advice = (
             "another process has it open for writing; try again when that is done"
@@ -117,26 +145,41 @@ def _attach_file(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         ) from None
 
 
-def _attach_folder(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    readers = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
-    found = sorted(file for file in folder.iterdir() if file.suffix.lower() in readers)
-    if not found:
+def _attach_folder(reading: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    views: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in FILE_READERS:
+            twin = views.setdefault(file.stem.lower(), file)
+            if twin != file:
+                raise ConfigurationError(
+                    f"source {folder}: {twin.name} and {file.name} would be one view; rename one"
+                )
+    if not views:
         raise ConfigurationError(f"source {folder}: holds no .csv or .parquet file")
-    connection.execute(f"attach if not exists ':memory:' as {ALIAS}")
-    for file in found:
-        reader = readers[file.suffix.lower()].format(str(file).replace("'", "''"))
+    reading.execute(f"attach ':memory:' as {ALIAS}")
+    for file in views.values():
         view = file.stem.replace('"', '""')
         try:
-            connection.execute(f'create or replace view {ALIAS}."{view}" as select * from {reader}')
+            reading.execute(f'create view {ALIAS}."{view}" as select * from {_reader(file)}')
         except duckdb.Error as error:
-            raise ConfigurationError(f"source {file}: {first_line(error)}") from None
+            reading.execute(f"detach {ALIAS}")
+            raise ConfigurationError(
+                f"source {file}: cannot be read ({first_line(error)}); it must be UTF-8 text with "
+                "a header and the same columns in every line, or Parquet"
+            ) from None
 
 
-def _has_default_accounts(connection: duckdb.DuckDBPyConnection) -> bool:
-    columns = execute(connection, "describe_columns", schema="crm", name="accounts").fetchall()
+def _reader(file: Path) -> str:
+    """The table function that reads this one file: its name is no pattern, whatever is in it."""
+    literal = re.sub(r"([*?\[])", r"[\1]", str(file)).replace("'", "''")
+    return FILE_READERS[file.suffix.lower()].format(literal)
+
+
+def _has_default_accounts(reading: duckdb.DuckDBPyConnection) -> bool:
+    columns = execute(reading, "describe_columns", schema="crm", name="accounts").fetchall()
     return bool(columns)
 
 
-def _scalar(connection: duckdb.DuckDBPyConnection, query: str):  # noqa: ANN202 - any SQL value
-    row = connection.execute(query).fetchone()
+def _scalar(reading: duckdb.DuckDBPyConnection, query: str):  # noqa: ANN202 - any SQL value
+    row = reading.execute(query).fetchone()
     return row[0] if row else None

@@ -4,21 +4,25 @@
 -- Blanks of every kind and invisible characters are not content.
 create or replace temp macro clean_text(value) as nullif(
     regexp_replace(
-        regexp_replace(value, '[\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}\x{FEFF}]', '', 'g'),
-        '^[\s\x{00A0}]+|[\s\x{00A0}]+$', '', 'g'
+        regexp_replace(value, '\p{Cf}', '', 'g'),
+        '^[\s\p{Z}\p{Cc}]+|[\s\p{Z}\p{Cc}]+$', '', 'g'
     ),
     ''
 );
 
 -- The part of a personal profile URL that names the person; null for company pages,
--- the old /pub/ form and anything else.
+-- the old /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written.
 create or replace temp macro linkedin_slug(value) as nullif(
-    lower(regexp_extract(
-        url_decode(clean_text(value)),
+    lower(nfc_normalize(regexp_extract(
+        coalesce(try(url_decode(clean_text(value))), clean_text(value)),
         '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
-    )),
+    ))),
     ''
 );
+
+-- A number that can be reckoned with: text such as `nan`, which tools write for nothing, is null.
+create or replace temp macro finite_number(value) as
+    case when isfinite(try_cast(value as double)) then try_cast(value as double) end;
 
 -- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms.
 create or replace temp macro email_address(value) as nullif(
@@ -74,34 +78,46 @@ create or replace temp macro name_key(value) as array_to_string(
 
 -- Two words of names that may stand for the same name: equal, an initial of the other,
 -- a nickname of the other (`connection.set_nicknames` sets the variable), or close in spelling.
+-- A last vowel is no slip of the pen: it tells Paul from Paula and Mario from Maria. Nor is
+-- any letter of a short name: it tells Ada from Adam.
 create or replace temp macro words_alike(one, other) as
     one = other
     or (length(one) = 1 and starts_with(other, one))
     or (length(other) = 1 and starts_with(one, other))
     or coalesce(list_contains(getvariable('nicknames')[one], other), false)
     or coalesce(list_contains(getvariable('nicknames')[other], one), false)
-    or (length(one) > 2 and length(other) > 2 and jaro_winkler_similarity(one, other) >= 0.9);
+    or (
+        length(one) > 3 and length(other) > 3
+        and jaro_winkler_similarity(one, other) >= 0.9
+        and regexp_replace(one, '[aeiosy]+$', '') <> regexp_replace(other, '[aeiosy]+$', '')
+    );
 
--- How many words of a name have a counterpart in another.
-create or replace temp macro matching_words(words, other_words) as len(list_filter(
+-- The distinct words of a name that stand in it and not in another.
+create or replace temp macro words_besides(one, other) as list_filter(
+    list_distinct(string_split(one, ' ')),
+    lambda word: not list_contains(string_split(other, ' '), word)
+);
+
+-- Whether each of these words has a counterpart among those.
+create or replace temp macro have_counterparts(words, other_words) as len(list_filter(
     words,
-    lambda ours: len(list_filter(other_words, lambda theirs: words_alike(ours, theirs))) > 0
-));
+    lambda ours: len(list_filter(other_words, lambda theirs: words_alike(ours, theirs))) = 0
+)) = 0;
 
 -- Two name keys that may belong to one person: every word of the shorter one has a
--- counterpart in the other, and the shorter one has at least two. An unknown name
--- contradicts nothing.
+-- counterpart of its own in the other, and the shorter one has at least two. An unknown
+-- name contradicts nothing.
 create or replace temp macro names_alike(one, other) as
     coalesce(one, '') = ''
     or coalesce(other, '') = ''
     or one = other
     or (
-        least(len(string_split(one, ' ')), len(string_split(other, ' '))) > 1
+        least(
+            len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
+        ) > 1
         and case
-            when len(string_split(one, ' ')) <= len(string_split(other, ' '))
-                then matching_words(string_split(one, ' '), string_split(other, ' '))
-                    = len(string_split(one, ' '))
-            else matching_words(string_split(other, ' '), string_split(one, ' '))
-                = len(string_split(other, ' '))
+            when len(words_besides(one, other)) <= len(words_besides(other, one))
+                then have_counterparts(words_besides(one, other), words_besides(other, one))
+            else have_counterparts(words_besides(other, one), words_besides(one, other))
         end
     );

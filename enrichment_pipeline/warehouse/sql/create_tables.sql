@@ -31,6 +31,19 @@ create table if not exists staging.contacts (
     left_at timestamptz
 );
 comment on table staging.contacts is 'Contacts as the source gives them, one row per contact_id';
+comment on column staging.contacts.account_id is 'The source''s id of its account';
+comment on column staging.contacts.first_name is 'As the source has it';
+comment on column staging.contacts.last_name is 'As the source has it';
+comment on column staging.contacts.full_name
+is 'As the source has it; else first and last name count';
+comment on column staging.contacts.email is 'As the source has it, whatever its form';
+comment on column staging.contacts.phone is 'As the source has it, whatever its form';
+comment on column staging.contacts.linkedin_url is 'As the source has it, whatever its form';
+comment on column staging.contacts.company_name is 'As the source has it';
+comment on column staging.contacts.company_domain is 'As the source has it, a domain or a URL';
+comment on column staging.contacts.job_title is 'As the source has it';
+comment on column staging.contacts.created_at is 'In the source; UTC where it names no zone';
+comment on column staging.contacts.updated_at is 'In the source; UTC where it names no zone';
 comment on column staging.contacts.contact_id is 'The source''s id';
 comment on column staging.contacts.row_hash
 is 'Digest of the row''s content, by which a change is noticed';
@@ -51,6 +64,15 @@ create table if not exists staging.accounts (
     left_at timestamptz
 );
 comment on table staging.accounts is 'Accounts as the source gives them, one row per account_id';
+comment on column staging.accounts.account_id is 'The source''s id';
+comment on column staging.accounts.name is 'As the source has it';
+comment on column staging.accounts.domain is 'As the source has it';
+comment on column staging.accounts.annual_revenue is 'In the source''s currency';
+comment on column staging.accounts.employee_count is 'Heads';
+comment on column staging.accounts.open_pipeline is 'In the source''s currency';
+comment on column staging.accounts.row_hash
+is 'Digest of the row''s content, by which a change is noticed';
+comment on column staging.accounts.loaded_at is 'When this version of the row was loaded';
 comment on column staging.accounts.tier
 is 'strategic, target, standard, bulk or null; whatever else the source says counts as null';
 comment on column staging.accounts.left_at
@@ -140,6 +162,12 @@ create table if not exists raw.provider_responses (
 );
 comment on table raw.provider_responses
 is 'Each paid answer as the provider gave it, one row per look-up; facts are derived from here and can be again';
+comment on column raw.provider_responses.lookup_id is 'The look-up in the ledger';
+comment on column raw.provider_responses.provider is 'Who answered';
+comment on column raw.provider_responses.person_key is 'Who was looked up';
+comment on column raw.provider_responses.item is 'What was asked for';
+comment on column raw.provider_responses.answered_at is 'When the answer came';
+comment on column raw.provider_responses.run_id is 'The run that bought it';
 comment on column raw.provider_responses.outcome is 'matched, no_match, refused or legal_stop';
 comment on column raw.provider_responses.answer is 'The provider''s JSON for this one item';
 
@@ -192,6 +220,16 @@ create table if not exists enrichment.person_facts (
 );
 comment on table enrichment.person_facts
 is 'Every value that an answer gave, with where it came from: the provenance and the history';
+comment on column enrichment.person_facts.contact_id is 'The source''s id of the contact';
+comment on column enrichment.person_facts.person_key is 'One key per human being';
+comment on column enrichment.person_facts.value
+is 'As the provider gives it; e-mails and phones normalised';
+comment on column enrichment.person_facts.provider is 'Who said so';
+comment on column enrichment.person_facts.observed_at is 'When the answer came';
+comment on column enrichment.person_facts.lookup_id is 'The look-up that gave it';
+comment on column enrichment.person_facts.run_id is 'The run that bought it';
+comment on column enrichment.person_facts.valid_from
+is 'From when it held, as far as is known: the observation';
 comment on column enrichment.person_facts.field
 is 'What the value is; lookup_outcome is what the answer as a whole came to';
 comment on column enrichment.person_facts.position
@@ -213,6 +251,12 @@ create table if not exists enrichment.company_facts (
 );
 comment on table enrichment.company_facts
 is 'What answers say of companies, by registrable domain: the newest value of each field';
+comment on column enrichment.company_facts.company_domain is 'The company''s registrable domain';
+comment on column enrichment.company_facts.value is 'As the provider gives it';
+comment on column enrichment.company_facts.provider is 'Who said so';
+comment on column enrichment.company_facts.observed_at is 'When the answer came';
+comment on column enrichment.company_facts.lookup_id is 'The look-up that gave it';
+comment on column enrichment.company_facts.run_id is 'The run that bought it';
 comment on column enrichment.company_facts.field is 'name, website, industry or employee_count';
 
 create table if not exists enrichment.enriched_contacts (

@@ -134,8 +134,8 @@ reasons as (
 select
     *,
     case
-        when freshness = 'suppressed' then 'suppressed'
         when reason is not null then 'needs_review'
+        when freshness = 'suppressed' then 'suppressed'
         when enriched_at is not null then 'enriched'
         when freshness = 'in_flight' then 'in_flight'
         else 'queued'

@@ -2,12 +2,16 @@
 -- evidence for a reviewer and never fills a field.
 
 create or replace temp table judged_answers as
+with named as (
+    select *, coalesce(name_key(candidate.fullName), '') as their_name_key
+    from new_answers
+)
+
 select
-    answer.*,
+    *,
     case
-        when answer.outcome <> 'matched' then answer.outcome
-        when names_alike(answer.our_name_key, coalesce(name_key(answer.candidate.fullName), ''))
-            then 'matched'
+        when outcome <> 'matched' then outcome
+        when names_alike(our_name_key, their_name_key) then 'matched'
         else 'identity_mismatch'
     end as judgement
-from new_answers as answer;
+from named;

@@ -33,8 +33,8 @@ using (
 ) as fresh
 on known.company_domain = fresh.company_domain and known.field = fresh.field
 when matched
-    and fresh.observed_at >= known.observed_at
-    and fresh.lookup_id <> known.lookup_id then update set
+    -- of two from one instant, the one that would have won if they had come together
+    and (fresh.observed_at, known.lookup_id) > (known.observed_at, fresh.lookup_id) then update set
     value = fresh.value,
     provider = fresh.provider,
     observed_at = fresh.observed_at,

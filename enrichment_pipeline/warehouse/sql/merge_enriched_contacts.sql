@@ -9,7 +9,13 @@ using (
         judged.contact_id,
         judged.account_id,
         judged.person_key,
-        coalesce(best.full_name, clean_text(contact.full_name)) as full_name,
+        coalesce(
+            best.full_name,
+            clean_text(contact.full_name),
+            clean_text(
+                concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name))
+            )
+        ) as full_name,
         coalesce(best.job_title, clean_text(contact.job_title)) as job_title,
         coalesce(best.company_name, clean_text(contact.company_name)) as company_name,
         coalesce(best.company_domain, part.company_domain) as company_domain,

@@ -8,9 +8,9 @@ typed as (
         clean_text(name) as name,
         clean_text(domain) as domain,
         nullif(lower(clean_text(tier)), '') as given_tier,
-        try_cast(annual_revenue as double) as annual_revenue,
-        try_cast(employee_count as double) as employee_count,
-        try_cast(open_pipeline as double) as open_pipeline
+        finite_number(annual_revenue) as annual_revenue,
+        finite_number(employee_count) as employee_count,
+        finite_number(open_pipeline) as open_pipeline
     from (
         select
             cast(null as varchar) as account_id,

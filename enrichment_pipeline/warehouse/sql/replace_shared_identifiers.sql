@@ -1,5 +1,6 @@
 -- E-mails and phones that differently named contacts share are nobody's. Made anew at each
--- load: one more contact can turn a personal address into a shared one.
+-- load: one more contact can turn a personal address into a shared one. All are compared
+-- with the longest name: `A Smith` would pass for Anna Smith as well as for Adam Smith.
 
 delete from staging.shared_identifiers;
 
@@ -12,7 +13,7 @@ named as (
 ),
 
 several as (
-    select alias, min(name_key) as anchor
+    select alias, arg_max(name_key, (length(name_key), name_key)) as anchor
     from named
     group by alias
     having count(*) > 1

@@ -1,5 +1,6 @@
 -- One step: each contact takes the least label among those that share an identifier
--- with it. Gives the number of contacts that changed; done when that is none.
+-- with it, unless one of its own identifiers is somebody's already. Gives the number of
+-- contacts that changed; done when that is none.
 
 update person_labels as mine
 set label = best.label
@@ -15,4 +16,6 @@ from (
     ) as shared on shared.alias = link.alias
     group by link.contact_id
 ) as best
-where best.contact_id = mine.contact_id and best.label < mine.label;
+where best.contact_id = mine.contact_id
+    and best.label < mine.label
+    and not starts_with(mine.label, '0|');

@@ -14,6 +14,16 @@ where contact_id not in (
         on owned.alias = mine.alias and owned.person_key = assigned.person_key
 );
 
+-- who stays who they were owns what they are newly known by, before anybody else can claim it
+insert into staging.person_aliases (alias, person_key, origin, added_at)
+select mine.alias, min(assigned.person_key), 'source', $loaded_at
+from identities as mine
+join staging.contact_persons as assigned on assigned.contact_id = mine.contact_id
+where mine.kind <> 'name'
+    and mine.contact_id not in (select contact_id from unresolved)
+    and mine.alias not in (select alias from staging.person_aliases)
+group by mine.alias;
+
 -- a name with a company joins nobody who has a better identifier: namesakes exist
 create or replace temp table person_links as
 select mine.contact_id, mine.alias, mine.kind_rank

@@ -1,0 +1,283 @@
+"""Tests of the warehouse, and the few helpers that they share.
+
+A `World` is a warehouse in memory, a source of CSV files and a ledger written by hand. Its time is
+what each call is given.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
+from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline_tests.support import START, policy_for, write_csv
+
+Row = dict[str, Any]
+Rows = Iterable[Mapping[str, object]]
+
+DAY = timedelta(days=1)
+ADA = {
+    "contact_id": "C1",
+    "full_name": "Ada Example",
+    "email": "ada@acme.example.com",
+    "linkedin_url": "https://www.linkedin.com/in/ada-example",
+    "company_name": "Acme",
+    "company_domain": "acme.com",
+}
+BOB = {
+    "contact_id": "C2",
+    "full_name": "Bob Other",
+    "email": "bob@brio.com",
+    "company_name": "Brio",
+    "company_domain": "brio.com",
+}
+
+
+class World:
+    """A warehouse of a test's own, with everything around it that a test has to move."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self.connection = connection
+        self.folder = folder
+        self.policy = Policy()
+        self._rows: dict[str, Row] = {}
+        self._bodies: dict[str, bytes] = {}
+        self._revision = 0
+
+    # --- the source --------------------------------------------------------------------
+
+    def load(
+        self,
+        contacts: Rows,
+        accounts: Rows | None = None,
+        *,
+        at: datetime = START,
+        phone_region: str = "",
+    ) -> LoadCounts:
+        """Load these rows as the whole source."""
+        write_csv(self.folder / "contacts.csv", [{"contact_id": ""}, *contacts])
+        if accounts is not None:
+            write_csv(self.folder / "accounts.csv", [{"account_id": ""}, *accounts])
+        source = policy_for(self.folder).source
+        # the blank row above only makes a header where there are no rows
+        source = source.model_copy(
+            update={"contacts": "select * from contacts where contact_id <> ''"}
+        )
+        with transaction(self.connection):
+            load_accounts(self.connection, source, self.folder, loaded_at=at)
+            return load_contacts(
+                self.connection, source, self.folder, phone_region=phone_region, loaded_at=at
+            )
+
+    # --- the ledger --------------------------------------------------------------------
+
+    def look_up(
+        self,
+        contact_id: str,
+        *,
+        at: datetime = START,
+        state: str = "answered",
+        outcome: str | None = None,
+        candidate: Mapping[str, object] | None = None,
+        reason: str | None = None,
+        supersedes: str | None = None,
+        body: bytes | None = None,
+        run_id: str = "run-1",
+    ) -> str:
+        """Book a look-up of this contact's person and copy it to the warehouse; its id.
+
+        With a candidate it is a match. The answer stands in its reply between two others'.
+        Without `supersedes` it takes the place of the person's last one that was not released.
+        """
+        person_key = self.persons()[contact_id]
+        if supersedes is None:
+            supersedes = self._last_of(person_key)
+        number = len(self._rows) + 1
+        lookup_id, reply_id = f"lookup-{number:03}", f"reply-{number:03}"
+        is_answered = state == "answered"
+        if is_answered:
+            outcome = outcome or ("matched" if candidate is not None else "no_match")
+            item = {"item": "ours", "status": "success", "candidate": candidate}
+            other = {"item": "x", "status": "success", "candidate": {"fullName": "Not Ours"}}
+            self._bodies[reply_id] = body or json.dumps([other, item, other]).encode()
+        self._book(
+            lookup_id=lookup_id,
+            provider="signalhire",
+            person_key=person_key,
+            supersedes=supersedes,
+            contact_id=contact_id,
+            item="ours",
+            item_kind="email",
+            freshness="new",
+            priority="bulk",
+            run_id=run_id,
+            state=state,
+            outcome=outcome,
+            reason=reason,
+            reply_id=reply_id if is_answered else None,
+            answer_index=1 if is_answered else None,
+            credits_charged=int(outcome == "matched"),
+            requested_at=at,
+            answered_at=at if is_answered else None,
+        )
+        return lookup_id
+
+    def settle(self, lookup_id: str, **changes: object) -> None:
+        """Change a look-up that is booked, as the ledger does."""
+        self._book(**{**self._rows[lookup_id], **changes})
+
+    def copy_lookups(self) -> int:
+        """Copy every look-up anew; how many rows that changed."""
+        pages = [[SimpleNamespace(_mapping=row)] for row in self._rows.values()]
+        return merge_lookups(self.connection, pages)
+
+    def copy_responses(self) -> int:
+        return insert_responses(
+            self.connection,
+            lambda ids: [(reply, self._bodies[reply]) for reply in ids],
+        )
+
+    def _book(self, **row: object) -> None:
+        self._revision += 1
+        self._rows[str(row["lookup_id"])] = {**row, "revision": self._revision}
+        self.copy_lookups()
+        self.copy_responses()
+
+    def _last_of(self, person_key: str) -> str:
+        mine = [
+            row["lookup_id"]
+            for row in self._rows.values()
+            if row["person_key"] == person_key and row["state"] != "released"
+        ]
+        return mine[-1] if mine else ""
+
+    # --- deriving ----------------------------------------------------------------------
+
+    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> None:
+        """Facts and outcomes, as a run at this instant derives them."""
+        with transaction(self.connection):
+            derive_facts(self.connection, loaded_at=at)
+        with transaction(self.connection):
+            derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
+
+    def states(self, *, at: datetime = START, policy: Policy | None = None) -> dict[str, Row]:
+        """Where every contact stands, by its id."""
+        derive_contact_states(self.connection, policy or self.policy, at)
+        return {row["contact_id"]: row for row in self.rows("contact_states")}
+
+    # --- looking -----------------------------------------------------------------------
+
+    def rows(self, table: str, where: str = "true") -> list[Row]:
+        result = self.connection.execute(f"select * from {table} where {where} order by all")
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def only(self, table: str, where: str = "true") -> Row:
+        (row,) = self.rows(table, where)
+        return row
+
+    def persons(self) -> dict[str, str]:
+        """The person key of every contact that has one."""
+        return {
+            row["contact_id"]: row["person_key"] for row in self.rows("staging.contact_persons")
+        }
+
+    def people(self) -> set[frozenset[str]]:
+        """The contacts that are one person, as groups."""
+        groups: dict[str, set[str]] = {}
+        for contact_id, person_key in self.persons().items():
+            groups.setdefault(person_key, set()).add(contact_id)
+        return {frozenset(group) for group in groups.values()}
+
+    def status(self, contact_id: str) -> tuple[str, str | None]:
+        row = self.only("enrichment.contact_status", f"contact_id = '{contact_id}'")
+        return row["status"], row["reason"]
+
+    def facts(self, contact_id: str = "C1") -> dict[str, list[object]]:
+        """The values of each field of a contact that are valid, best first."""
+        values: dict[str, list[object]] = {}
+        rows = self.rows(
+            "enrichment.person_facts",
+            f"contact_id = '{contact_id}' and valid_to is null and field <> 'lookup_outcome'",
+        )
+        for row in sorted(rows, key=lambda row: row["position"]):
+            values.setdefault(row["field"], []).append(row["value"])
+        return values
+
+
+def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
+    """Every row of every table that is kept."""
+    tables = connection.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() "
+        "where schema_name in ('staging', 'raw', 'enrichment') and not temporary"
+    ).fetchall()
+    return {
+        table: connection.execute(f"select * from {table} order by all").fetchall()
+        for (table,) in sorted(tables)
+    }
+
+
+def candidate(
+    name: str | None = "Ada Example",
+    *,
+    emails: Sequence[tuple[object, ...]] = (),
+    phones: Sequence[tuple[object, ...]] = (),
+    jobs: Sequence[Mapping[str, object]] = (),
+    **more: object,
+) -> Row:
+    """A profile as SignalHire gives it; e-mails and phones as (value, rating, subType)."""
+    points = [("email", *point) for point in emails] + [("phone", *point) for point in phones]
+    return {
+        "uid": "f" * 32,
+        "fullName": name,
+        "contacts": [
+            {"type": kind, "value": value, "rating": rating, "subType": sub_type}
+            for kind, value, rating, sub_type in points
+        ],
+        "social": [],
+        "experience": list(jobs),
+        **more,
+    }
+
+
+VERIFIED = candidate(emails=[("ada@acme.com", 100, "work")])
+
+_HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+connection.close()
+"""
+
+
+@contextmanager
+def held_by_another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has a DuckDB file open for writing, until its stdin is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()

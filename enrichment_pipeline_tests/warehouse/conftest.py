@@ -1,0 +1,33 @@
+"""Fixtures of the warehouse's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from enrichment_pipeline.warehouse.connection import open_warehouse, set_nicknames
+from enrichment_pipeline_tests.warehouse import World
+
+
+@pytest.fixture
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty warehouse in memory."""
+    with open_warehouse(":memory:") as connection:
+        connection.execute("set threads = 1")  # a few rows each; the tests run side by side
+        yield connection
+
+
+@pytest.fixture
+def world(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> World:
+    return World(warehouse, tmp_path / "source")
+
+
+@pytest.fixture(scope="module")
+def macros() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for asking macros; nothing is stored in it."""
+    with open_warehouse(":memory:") as connection:
+        set_nicknames(connection)
+        yield connection

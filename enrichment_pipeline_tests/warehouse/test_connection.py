@@ -1,0 +1,249 @@
+"""Opening the warehouse: the lock and waiting for it, what cannot be opened, transactions."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.statements import digest, execute
+from enrichment_pipeline_tests.warehouse import contents, held_by_another_process
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse.duckdb"
+
+
+def test_waits_for_another_process_and_says_so_once(path: Path) -> None:
+    said: list[str] = []
+    with held_by_another_process(path) as holder:
+
+        def let_go(message: str) -> None:
+            said.append(message)
+            assert holder.stdin
+            holder.stdin.close()
+
+        with open_warehouse(str(path), wait_seconds=60, on_wait=let_go) as connection:
+            assert connection.execute("select 1").fetchall() == [(1,)]
+    assert said == [f"{path} is in use by another process; waiting up to 60 s"]
+
+
+def test_by_default_the_wait_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.WARNING),
+        held_by_another_process(path),
+        pytest.raises(PipelineError),
+        open_warehouse(str(path), wait_seconds=0.1),
+    ):
+        pass
+    assert "in use by another process" in caplog.text
+
+
+def test_nothing_is_said_where_nobody_has_the_file(path: Path) -> None:
+    said: list[str] = []
+    with open_warehouse(str(path), on_wait=said.append):
+        pass
+    assert said == []
+
+
+def test_gives_up_when_the_wait_is_over(path: Path) -> None:
+    with (
+        held_by_another_process(path),
+        pytest.raises(PipelineError, match="try again") as caught,
+        open_warehouse(str(path), wait_seconds=0.1, on_wait=lambda _: None),
+    ):
+        pass
+    assert not isinstance(caught.value, ConfigurationError)
+    assert str(path) in str(caught.value)
+
+
+def test_a_reader_waits_for_a_writer_too(path: Path) -> None:
+    with open_warehouse(str(path)):
+        pass
+    with (
+        held_by_another_process(path),
+        pytest.raises(PipelineError, match="in use"),
+        open_warehouse(str(path), read_only=True, wait_seconds=0.1, on_wait=lambda _: None),
+    ):
+        pass
+
+
+def test_a_killed_process_frees_the_lock_at_once(path: Path) -> None:
+    with held_by_another_process(path) as holder:
+
+        def kill(_message: str) -> None:
+            holder.kill()
+            holder.wait()
+
+        with open_warehouse(str(path), wait_seconds=60, on_wait=kill) as connection:
+            assert contents(connection)["staging.contacts"] == []
+
+
+def test_an_exception_closes_the_connection(path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), open_warehouse(str(path)) as connection:
+        raise ZeroDivisionError
+    with pytest.raises(duckdb.ConnectionException):
+        connection.execute("select 1")
+    with held_by_another_process(path):  # so the file is free, too
+        pass
+
+
+def test_a_reader_reads_and_cannot_write(path: Path) -> None:
+    with open_warehouse(str(path)) as connection:
+        connection.execute("insert into staging.source_contact_ids values ('C1', 1)")
+    with open_warehouse(str(path), read_only=True) as connection:
+        assert contents(connection)["staging.source_contact_ids"] == [("C1", 1)]
+        assert connection.execute("select clean_text(' x ')").fetchall() == [("x",)]
+        with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+            connection.execute("delete from staging.source_contact_ids")
+
+
+# The word "lock" in the name of such a file once made it look locked, for ten minutes.
+@pytest.mark.parametrize("name", ["warehouse.duckdb", "locked.duckdb"])
+def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("contact_id,email\n" * 500)
+    said: list[str] = []
+    with (
+        pytest.raises(ConfigurationError, match="cannot be opened as a DuckDB database"),
+        open_warehouse(str(path), wait_seconds=30, on_wait=said.append),
+    ):
+        pass
+    assert said == []
+    assert path.read_text() == "contact_id,email\n" * 500
+
+
+def test_a_missing_file_is_not_made_by_a_reader(path: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="cannot be opened"),
+        open_warehouse(str(path), read_only=True),
+    ):
+        pass
+    assert not path.exists()
+
+
+def test_the_folder_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "some" / "where" / "warehouse.duckdb"
+    with open_warehouse(str(path)):
+        pass
+    assert path.is_file()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with (
+        pytest.raises(ConfigurationError, match=f"{tmp_path}/taken: cannot be made"),
+        open_warehouse(str(tmp_path / "taken" / "warehouse.duckdb")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["enrichment", "staging", "raw", "Enrichment"])
+def test_a_file_named_like_a_schema_in_it_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.duckdb"
+    with (
+        pytest.raises(ConfigurationError, match="choose another file name"),
+        open_warehouse(str(path)),
+    ):
+        pass
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["my warehouse", "it's", 'a "b"', "enrichment-2"])
+def test_other_names_of_the_file_do_not_matter(tmp_path: Path, name: str) -> None:
+    with open_warehouse(str(tmp_path / f"{name}.duckdb")) as connection:
+        assert contents(connection)["enrichment.contact_status"] == []
+
+
+def test_opening_again_changes_nothing(path: Path) -> None:
+    with open_warehouse(str(path)) as connection:
+        connection.execute("insert into staging.source_contact_ids values ('C1', 1)")
+        before = contents(connection)
+    with open_warehouse(str(path)) as connection:
+        assert contents(connection) == before
+
+
+def test_a_file_of_an_older_version_gets_the_tables_that_it_lacks(path: Path) -> None:
+    with open_warehouse(str(path)) as connection:
+        connection.execute("insert into staging.source_contact_ids values ('C1', 1)")
+        connection.execute("drop table enrichment.contact_status")
+        connection.execute("update staging.stamp set value = 'older' where key = 'tables'")
+    with open_warehouse(str(path)) as connection:
+        assert contents(connection)["enrichment.contact_status"] == []
+        assert contents(connection)["staging.source_contact_ids"] == [("C1", 1)]
+        assert contents(connection)["staging.stamp"] == [("tables", digest("create_tables"))]
+
+
+def test_the_session_reckons_in_utc(warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = warehouse.execute("select current_setting('timezone')").fetchall()
+    assert found == [("UTC",)]
+
+
+def test_a_transaction_is_kept_whole(warehouse: duckdb.DuckDBPyConnection) -> None:
+    with transaction(warehouse):
+        warehouse.execute("insert into staging.source_contact_ids values ('C1', 1)")
+        warehouse.execute("insert into staging.source_contact_ids values ('C2', 1)")
+    assert len(contents(warehouse)["staging.source_contact_ids"]) == 2
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_transaction_is_taken_back_whole(
+    warehouse: duckdb.DuckDBPyConnection, error: type[BaseException]
+) -> None:
+    before = contents(warehouse)
+
+    def write_and_fail() -> None:
+        with transaction(warehouse):
+            warehouse.execute("insert into staging.source_contact_ids values ('C1', 1)")
+            warehouse.execute("create table staging.other (a integer)")
+            raise error
+
+    with pytest.raises(error):
+        write_and_fail()
+    assert contents(warehouse) == before
+
+
+def test_a_statement_that_fails_takes_its_transaction_back(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    before = contents(warehouse)
+
+    def write_and_fail() -> None:
+        with transaction(warehouse):
+            warehouse.execute("insert into staging.source_contact_ids values ('C1', 1)")
+            warehouse.execute("select cast('x' as integer)")
+
+    with pytest.raises(duckdb.ConversionException):
+        write_and_fail()
+    assert contents(warehouse) == before
+    assert warehouse.execute("select 1").fetchall() == [(1,)]
+
+
+# --- statements ------------------------------------------------------------------------
+
+
+def test_each_statement_gets_the_values_that_it_names(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+    create or replace temp table t (a varchar, b integer);
+    insert into t (a, b) values ($a, 1); -- a semicolon; in a comment
+    insert into t (a, b) values (';', $b);
+    select a, b from t where a = $a or b = $b order by b;
+    """
+    monkeypatch.setattr("enrichment_pipeline.warehouse.statements._text", {"x": text}.__getitem__)
+    rows = execute(warehouse, "x", a="it's; $b", b=2, unused=3).fetchall()
+    assert rows == [("it's; $b", 1), (";", 2)]
+
+
+def test_a_value_that_is_missing_is_named(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enrichment_pipeline.warehouse.statements._text", lambda _: "select $a")
+    with pytest.raises(KeyError, match="a"):
+        execute(warehouse, "x")

@@ -1,0 +1,378 @@
+"""From answers to facts: what each part of a profile becomes, and for whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    VERIFIED,
+    Row,
+    World,
+    candidate,
+    contents,
+)
+
+JOB = {"position": "CTO", "company": "Acme", "current": True, "started": "2020-01"}
+
+
+@pytest.fixture
+def ada(world: World) -> World:
+    world.load([ADA])
+    return world
+
+
+def facts_of(world: World, **profile: Any) -> dict[str, list[object]]:
+    """Ada's facts once she has been found with this profile."""
+    world.look_up("C1", candidate=candidate(**profile))
+    world.derive()
+    return world.facts()
+
+
+def outcomes(world: World) -> dict[str, list[str]]:
+    """What each contact's answers came to, oldest first."""
+    found: dict[str, list[str]] = {}
+    rows = world.rows("enrichment.person_facts", "field = 'lookup_outcome'")
+    for row in sorted(rows, key=lambda row: row["observed_at"]):
+        found.setdefault(row["contact_id"], []).append(row["value"])
+    return found
+
+
+# --- what a profile becomes ------------------------------------------------------------
+
+
+def test_a_fact_says_where_it_comes_from(ada: World) -> None:
+    lookup_id = ada.look_up("C1", candidate=VERIFIED, at=START + DAY, run_id="run-9")
+    ada.derive()
+    assert ada.only("enrichment.person_facts", "field = 'work_email'") == {
+        "contact_id": "C1",
+        "person_key": ada.persons()["C1"],
+        "field": "work_email",
+        "value": "ada@acme.com",
+        "position": 1,
+        "provider": "signalhire",
+        "confidence": "100",
+        "status": "verified",
+        "observed_at": START + DAY,
+        "lookup_id": lookup_id,
+        "run_id": "run-9",
+        "valid_from": START + DAY,
+        "valid_to": None,
+    }
+
+
+RATINGS = [
+    (100, "verified"),
+    ("100", "verified"),
+    (100.0, "verified"),
+    (70, "likely"),
+    ("70", "likely"),
+    (90, "unverified"),
+    (0, "unverified"),
+    ("high", "unverified"),
+    (None, "unverified"),
+]
+
+
+def test_a_rating_is_mapped_and_kept_as_given(ada: World) -> None:
+    facts_of(
+        ada,
+        emails=[(f"a{n}@acme.com", rating, "work") for n, (rating, _) in enumerate(RATINGS)],
+        phones=[(f"+493090182{n}", rating, None) for n, (rating, _) in enumerate(RATINGS)],
+    )
+    for field in ("work_email", "direct_phone"):
+        rows = ada.rows("enrichment.person_facts", f"field = '{field}'")
+        found = [(row["confidence"], row["status"]) for row in rows]
+        assert found == [(None if r is None else str(r), status) for r, status in RATINGS]
+
+
+KINDS = [
+    ("email", "work", "work_email"),
+    ("email", "WORK", "work_email"),
+    ("Email", "work", "work_email"),
+    ("email", "personal", "personal_email"),
+    ("email", None, "personal_email"),
+    ("email", "something new", "personal_email"),
+    ("phone", "mobile", "mobile_phone"),
+    ("phone", "work_phone", "direct_phone"),
+    ("phone", None, "direct_phone"),
+    ("skype", None, None),
+    ("link", "work", None),
+    (None, "work", None),
+]
+
+
+def test_the_kind_of_a_contact_point_decides_its_field(ada: World) -> None:
+    values = [
+        f"+493090182{n}" if kind == "phone" else f"a{n}@acme.com"
+        for n, (kind, *_) in enumerate(KINDS)
+    ]
+    facts_of(
+        ada,
+        contacts=[
+            {"type": kind, "value": value, "rating": 100, "subType": sub_type}
+            for value, (kind, sub_type, _) in zip(values, KINDS, strict=True)
+        ],
+    )
+    fields = {row["value"]: row["field"] for row in ada.rows("enrichment.person_facts")}
+    assert [fields.get(value) for value in values] == [field for *_, field in KINDS]
+
+
+def test_several_of_one_kind_are_kept_the_best_rated_first(ada: World) -> None:
+    found = facts_of(
+        ada,
+        emails=[
+            ("c@acme.com", None, "work"),
+            ("b@acme.com", 70, "work"),
+            ("a2@acme.com", 100, "work"),
+            ("a1@acme.com", "100", "work"),
+        ],
+    )
+    assert found["work_email"] == ["a2@acme.com", "a1@acme.com", "b@acme.com", "c@acme.com"]
+
+
+def test_a_value_given_twice_counts_with_its_better_rating(ada: World) -> None:
+    facts_of(ada, emails=[("ada@acme.com", 70, "work"), (" ADA@acme.com ", 100, "work")])
+    row = ada.only("enrichment.person_facts", "field = 'work_email'")
+    assert (row["value"], row["status"]) == ("ada@acme.com", "verified")
+
+
+def test_phones_are_e164_where_they_are_valid_and_kept_where_not(ada: World) -> None:
+    phones = [("+49 30 / 90 18 20", 100, "mobile"), ("ext. 5", 70, "mobile")]
+    assert facts_of(ada, phones=phones)["mobile_phone"] == ["+4930901820", "ext. 5"]
+
+
+def test_what_is_no_address_or_empty_is_no_fact(ada: World) -> None:
+    found = facts_of(
+        ada,
+        emails=[("not an address", 100, "work"), ("", 100, "work"), (None, 100, "personal")],
+        phones=[(" ", 100, "mobile")],
+        locations=[{"name": " "}],
+        uid=None,
+    )
+    assert found == {"full_name": ["Ada Example"]}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"contacts": None, "social": None, "experience": None, "locations": None},
+        {"contacts": [], "social": [], "experience": [], "locations": []},
+        {"contacts": {}, "social": "x", "experience": 5, "locations": [None]},
+        {"contacts": [None, {}], "social": [None, {}], "experience": [None, {}]},
+    ],
+)
+def test_parts_that_are_missing_or_misshapen_are_passed_over(ada: World, more: Row) -> None:
+    assert facts_of(ada, **more) == {"provider_uid": ["f" * 32], "full_name": ["Ada Example"]}
+    assert outcomes(ada) == {"C1": ["matched"]}
+
+
+def test_the_profile_comes_from_whichever_social_link_is_one(ada: World) -> None:
+    social = [
+        {"type": "fb", "link": "https://facebook.com/in/ada"},
+        {"type": "li", "link": None},
+        {"type": "li", "link": "https://uk.linkedin.com/in/Ad%C3%A1/?x=1"},
+        {"type": "li", "link": "https://linkedin.com/in/second"},
+    ]
+    assert facts_of(ada, social=social)["linkedin_url"] == ["https://www.linkedin.com/in/ad%C3%A1"]
+
+
+def test_the_first_location_counts(ada: World) -> None:
+    locations = [{"name": " Berlin, Germany "}, {"name": "Paris"}]
+    assert facts_of(ada, locations=locations)["location"] == ["Berlin, Germany"]
+
+
+def test_the_current_position_that_started_last_counts(ada: World) -> None:
+    jobs = [
+        {"position": "Old", "company": "Past", "current": False, "started": "2024-01"},
+        {"position": "Adviser", "company": "Side", "current": True, "started": None},
+        {"position": " CTO ", "company": "Acme", "current": True, "started": "2023-05"},
+        {"position": "Dev", "company": "Acme", "current": True, "started": "2019-01"},
+        {"position": "None", "company": "None", "current": None, "started": "2025-01"},
+    ]
+    found = facts_of(ada, jobs=jobs)
+    assert (found["job_title"], found["company_name"]) == (["CTO"], ["Acme"])
+
+
+def test_without_a_current_position_there_is_no_employer(ada: World) -> None:
+    assert "company_name" not in facts_of(ada, jobs=[{**JOB, "current": False}])
+
+
+WEBSITES = {
+    "https://www.Acme.co.uk/about?x=1": "acme.co.uk",
+    "brio.com": "brio.com",
+    "https://gmail.com": None,
+    "https://mail.mailinator.com": None,
+    "not a site": None,
+    "": None,
+    None: None,
+}
+
+
+def test_the_employers_domain_is_its_websites(world: World) -> None:
+    ids = [f"C{n}" for n in range(len(WEBSITES))]
+    world.load({"contact_id": each, "email": f"{each}@home.net"} for each in ids)
+    for contact_id, website in zip(ids, WEBSITES, strict=True):
+        world.look_up(contact_id, candidate=candidate(jobs=[{**JOB, "website": website}]))
+    world.derive()
+    found = [world.facts(each).get("company_domain", [None]) for each in ids]
+    assert found == [[domain] for domain in WEBSITES.values()]
+    companies = {row["company_domain"] for row in world.rows("enrichment.company_facts")}
+    assert companies == {"acme.co.uk", "brio.com"}
+
+
+def test_text_that_looks_like_sql_or_a_formula_stays_text(ada: World) -> None:
+    title = "=cmd|' /C calc'!A0'); drop table staging.contacts;-- <script>"
+    assert facts_of(ada, jobs=[{**JOB, "position": title}])["job_title"] == [title]
+
+
+# --- of companies ----------------------------------------------------------------------
+
+
+def company(world: World) -> dict[str, object]:
+    rows = world.rows("enrichment.company_facts", "company_domain = 'acme.com'")
+    return {row["field"]: row["value"] for row in rows}
+
+
+def job_at(domain: str = "acme.com", **more: object) -> Row:
+    return candidate(jobs=[{**JOB, "website": f"https://www.{domain}", **more}])
+
+
+def test_a_company_gets_the_facts_that_answers_give_of_it(ada: World) -> None:
+    ada.look_up("C1", candidate=job_at(industry="Tools", staffCount=12, companySize="11-50"))
+    ada.derive()
+    assert company(ada) == {
+        "name": "Acme",
+        "website": "https://www.acme.com",
+        "industry": "Tools",
+        "employee_count": "12",
+    }
+
+
+def test_a_newer_answer_replaces_what_it_gives_and_keeps_the_rest(ada: World) -> None:
+    ada.look_up("C1", candidate=job_at(industry="Tools", companySize="11-50"))
+    ada.derive()
+    ada.look_up("C1", candidate=job_at(company="Acme SE"), at=START + DAY)
+    ada.derive()
+    found = company(ada)
+    assert (found["name"], found["industry"], found["employee_count"]) == (
+        *("Acme SE", "Tools"),
+        "11-50",
+    )
+
+
+def test_an_older_answer_that_comes_in_later_replaces_nothing(world: World) -> None:
+    world.load([ADA, BOB])
+    world.look_up(
+        "C2", candidate={**job_at(company="New"), "fullName": "Bob Other"}, at=START + DAY
+    )
+    world.derive()
+    world.look_up("C1", candidate=job_at(company="Old"))
+    world.derive()
+    assert company(world)["name"] == "New"
+
+
+def test_of_two_answers_from_one_instant_the_same_wins_in_any_order(world: World) -> None:
+    world.load([ADA, BOB])
+    world.look_up("C1", candidate=job_at(company="First"))
+    world.look_up("C2", candidate={**job_at(company="Second"), "fullName": "Bob Other"})
+    world.derive()
+    together = company(world)
+    # another contact of Bob turns up and gets his old answer anew
+    world.load([ADA, BOB, {**BOB, "contact_id": "C3"}])
+    world.derive()
+    assert company(world) == together
+
+
+def test_the_answer_on_a_stranger_says_nothing_of_companies(ada: World) -> None:
+    ada.look_up("C1", candidate={**job_at(), "fullName": "Bob Stranger"})
+    ada.derive()
+    assert company(ada) == {}
+
+
+# --- whose facts they are --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["Ada Example", "EXAMPLE, ADA", "Ada M. Example", "A. Example", None, ""]
+)
+def test_the_person_who_was_looked_for_is_known_by_name(ada: World, name: str | None) -> None:
+    ada.look_up("C1", candidate={**VERIFIED, "fullName": name})
+    ada.derive()
+    assert outcomes(ada) == {"C1": ["matched"]}
+    assert ada.facts()["work_email"] == ["ada@acme.com"]
+
+
+@pytest.mark.parametrize("name", ["Bob Stranger", "Adam Example", "Example", "アダ"])
+def test_an_answer_with_another_name_gives_no_facts(ada: World, name: str) -> None:
+    facts_of(ada, name=name, emails=[("x@acme.com", 100, "work")], jobs=[JOB])
+    assert outcomes(ada) == {"C1": ["identity_mismatch"]}
+    assert ada.facts() == {}
+    assert {row["origin"] for row in ada.rows("staging.person_aliases")} == {"source"}
+
+
+def test_each_contact_judges_the_answer_by_its_own_name(world: World) -> None:
+    world.load([ADA, {**ADA, "contact_id": "C2", "full_name": "Somebody Else", "email": ""}])
+    world.look_up("C1", candidate=VERIFIED)
+    world.derive()
+    assert outcomes(world) == {"C1": ["matched"], "C2": ["identity_mismatch"]}
+    assert (world.facts("C1")["full_name"], world.facts("C2")) == (["Ada Example"], {})
+
+
+@pytest.mark.parametrize("outcome", ["no_match", "refused", "legal_stop"])
+def test_an_answer_without_a_profile_gives_its_outcome_only(ada: World, outcome: str) -> None:
+    ada.look_up("C1", outcome=outcome)
+    ada.derive()
+    assert outcomes(ada) == {"C1": [outcome]}
+    assert ada.facts() == {}
+
+
+def test_a_later_contact_of_the_person_gets_the_old_answers(world: World) -> None:
+    world.load([ADA])
+    lookup_id = world.look_up("C1", candidate=VERIFIED)
+    world.derive()
+    world.load([ADA, {**ADA, "contact_id": "C2", "linkedin_url": ""}], at=START + 5 * DAY)
+    world.derive(at=START + 5 * DAY)
+    assert world.facts("C2") == world.facts("C1")
+    later = world.only("enrichment.person_facts", "contact_id = 'C2' and field = 'work_email'")
+    assert (later["observed_at"], later["lookup_id"]) == (START, lookup_id)
+    assert world.states(at=START + 5 * DAY)["C2"]["freshness"] == "fresh"
+    assert len(world.rows("raw.lookups")) == 1
+
+
+def test_a_newer_answer_closes_what_it_gives_anew(ada: World) -> None:
+    ada.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")], jobs=[JOB]))
+    ada.derive()
+    ada.look_up("C1", candidate=candidate(emails=[("new@acme.com", 70, "work")]), at=START + DAY)
+    ada.derive()
+    found = ada.facts()
+    assert (found["work_email"], found["job_title"]) == (["new@acme.com"], ["CTO"])
+    old = ada.only("enrichment.person_facts", "value = 'old@acme.com'")
+    assert (old["valid_from"], old["valid_to"]) == (START, START + DAY)
+
+
+def test_an_older_answer_that_comes_in_later_is_closed_at_once(world: World) -> None:
+    world.load([ADA])
+    world.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")]))
+    world.look_up("C1", candidate=candidate(emails=[("new@acme.com", 100, "work")]), at=START + DAY)
+    world.derive()
+    history = {
+        row["value"]: (row["valid_from"], row["valid_to"])
+        for row in world.rows("enrichment.person_facts", "field = 'work_email'")
+    }
+    assert history == {"old@acme.com": (START, START + DAY), "new@acme.com": (START + DAY, None)}
+
+
+def test_deriving_again_changes_nothing(world: World) -> None:
+    world.load([ADA, BOB])
+    world.look_up("C1", candidate=VERIFIED)
+    world.look_up("C2", candidate=candidate("Other Name"))
+    world.derive()
+    before = contents(world.connection)
+    world.derive(at=START + DAY)
+    assert contents(world.connection) == before

@@ -1,0 +1,464 @@
+"""Who is who: what makes two contacts one person, and what must never do so."""
+
+from __future__ import annotations
+
+import random
+import re
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import ADA, BOB, World, candidate, contents
+
+LATER = START + timedelta(hours=1)
+PROFILE = "https://www.linkedin.com/in/ada-example"
+
+
+def contact(contact_id: str, name: str = "", **columns: str) -> dict[str, str]:
+    return {"contact_id": contact_id, "full_name": name, **columns}
+
+
+def groups(*people: str) -> set[frozenset[str]]:
+    """`"C1 C2", "C3"`: C1 and C2 are one person, C3 is another."""
+    return {frozenset(person.split()) for person in people}
+
+
+# --- what makes two contacts one -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"linkedin_url": PROFILE}, {"linkedin_url": "m.linkedin.com/in/Ada-Example/de?trk=1"}),
+        ({"email": "ada@acme.com"}, {"email": " MAILTO:ADA@acme.com "}),
+        ({"phone": "+49 30 901820"}, {"phone": "0049 (30) 90 18 20", "company_domain": "x.de"}),
+        ({"email": "ada@gmail.com"}, {"email": "Ada Example <ada@gmail.com>"}),
+        (
+            {"linkedin_url": PROFILE, "email": "ada@acme.com"},
+            {"linkedin_url": PROFILE, "email": "ada@elsewhere.com"},
+        ),
+    ],
+    ids=["profile", "e-mail", "phone", "free mail", "profile, though the e-mails differ"],
+)
+def test_one_identifier_in_two_spellings_is_one_person(
+    world: World, one: dict[str, str], other: dict[str, str]
+) -> None:
+    world.load([contact("C1", "Ada Example", **one), contact("C2", "Ada Example", **other)])
+    assert world.people() == groups("C1 C2")
+
+
+def test_a_chain_over_several_identifiers_is_one_person(world: World) -> None:
+    world.load(
+        [
+            contact("C1", "Ada Example", linkedin_url=PROFILE),
+            contact("C2", "Ada Example", linkedin_url=PROFILE, email="ada@acme.com"),
+            contact("C3", "A. Example", email="ada@acme.com", phone="+4930901820"),
+            contact("C4", "", phone="+49 30 901820"),
+            contact("C5", "Bob Other", email="bob@acme.com"),
+        ]
+    )
+    assert world.people() == groups("C1 C2 C3 C4", "C5")
+
+
+def test_a_long_chain_is_one_person(world: World) -> None:
+    world.load(
+        contact(
+            f"C{n}",
+            "Ada Example",
+            email=f"ada{n // 2}@x.com",
+            linkedin_url=f"linkedin.com/in/ada{(n + 1) // 2}",
+        )
+        for n in range(30)
+    )
+    assert len(world.people()) == 1
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [{"email": "team.berlin@acme.com"}, {"phone": "+4930901820"}],
+    ids=["mailbox", "switchboard"],
+)
+def test_what_differently_named_contacts_share_is_nobodys(
+    world: World, shared: dict[str, str]
+) -> None:
+    world.load(
+        [
+            contact("C1", "Ada Example", linkedin_url=PROFILE, **shared),
+            contact("C2", "Bob Other", linkedin_url="linkedin.com/in/bob", **shared),
+            contact("C3", "Cy Third", **shared),
+        ]
+    )
+    assert {"C1", "C2"} <= set(world.persons())
+    assert all(len(person) == 1 for person in world.people())
+    assert len(world.rows("staging.shared_identifiers")) == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Robert Smith", "Bob Smith", "SMITH, R."),
+        ("José García", "Jose Garcia", ""),
+        ("Hans Müller", "Hans Mueller", "Mueller Hans"),
+    ],
+)
+def test_what_spellings_of_one_name_share_is_that_persons(
+    world: World, names: tuple[str, ...]
+) -> None:
+    world.load(contact(f"C{n}", name, email="x@acme.com") for n, name in enumerate(names, 1))
+    assert world.people() == groups("C1 C2 C3")
+
+
+# An initial passes for both: compared with it alone, Anna and Adam once were one person.
+def test_an_initial_does_not_make_two_names_one(world: World) -> None:
+    world.load(
+        [
+            contact("C1", "A Smith", email="smith@acme.com"),
+            contact("C2", "Anna Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x1"),
+            contact("C3", "Adam Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x2"),
+        ]
+    )
+    assert world.people() == groups("C1", "C2", "C3")
+
+
+def test_a_couple_that_shares_a_mailbox_is_two(world: World) -> None:
+    world.load(
+        [
+            contact("C1", "Paul Weber", email="weber@gmx.de", company_domain="weber.de"),
+            contact("C2", "Paula Weber", email="weber@gmx.de", company_domain="weber.de"),
+        ]
+    )
+    assert world.people() == groups("C1", "C2")
+
+
+def test_a_profile_is_one_persons_whatever_the_names_say(world: World) -> None:
+    world.load(
+        [
+            contact("C1", "Ada Example", linkedin_url=PROFILE),
+            contact("C2", "Ada Married", linkedin_url=PROFILE),
+        ]
+    )
+    assert world.people() == groups("C1 C2")
+
+
+def test_a_role_address_is_nobodys(world: World) -> None:
+    world.load(
+        [
+            contact("C1", "Ada Example", email="info@acme.com"),
+            contact("C2", "Ada Example", email="INFO@acme.com"),
+        ]
+    )
+    # their name and company are one, but a role address alone tells nobody
+    assert world.people() == groups("C1 C2")
+    world.load([contact("C3", "", email="info@acme.com"), contact("C4", "", email="info@acme.com")])
+    assert {"C3", "C4"}.isdisjoint(world.persons())
+
+
+def test_a_contact_without_anything_usable_is_nobody(world: World) -> None:
+    world.load([contact("C1", "Ada"), contact("C2", "", phone="n/a"), contact("C3", "Ada Example")])
+    assert world.people() == set()
+
+
+# --- a name and a company --------------------------------------------------------------
+
+NAMED = contact("C9", "EXAMPLE, Ada", company_domain="www.acme.com")
+
+
+def test_a_name_and_a_company_join_the_one_person_known_by_them(world: World) -> None:
+    world.load([ADA, BOB, NAMED])
+    assert world.people() == groups("C1 C9", "C2")
+
+
+def test_a_name_and_a_company_join_a_person_loaded_before(world: World) -> None:
+    world.load([ADA, BOB])
+    world.load([ADA, BOB, NAMED], at=LATER)
+    assert world.people() == groups("C1 C9", "C2")
+
+
+def test_a_name_and_a_company_join_nobody_of_two_namesakes(world: World) -> None:
+    namesake = {**ADA, "contact_id": "C3", "email": "ada2@acme.com", "linkedin_url": ""}
+    rows = [ADA, namesake, NAMED]
+    world.load(rows)
+    assert world.people() == groups("C1", "C3", "C9")
+    before = contents(world.connection)
+    world.load(rows, at=LATER)
+    assert contents(world.connection) == before
+
+
+def test_two_contacts_known_by_the_same_name_and_company_are_one(world: World) -> None:
+    world.load([NAMED, contact("C8", "Dr. Ada Example", email="", company_domain="acme.com")])
+    assert world.people() == groups("C8 C9")
+
+
+def test_a_name_at_another_company_or_a_mail_provider_joins_nobody(world: World) -> None:
+    world.load(
+        [
+            ADA,
+            contact("C2", "Ada Example", company_domain="other.com"),
+            contact("C3", "Ada Example", company_domain="gmail.com"),
+            contact("C4", "Ada", company_domain="acme.com"),
+        ]
+    )
+    assert world.people() == groups("C1", "C2")
+
+
+def test_namesakes_with_identifiers_of_their_own_are_two(world: World) -> None:
+    world.load([ADA, {**ADA, "contact_id": "C2", "email": "a2@acme.com", "linkedin_url": ""}])
+    assert world.people() == groups("C1", "C2")
+
+
+# --- keys last -------------------------------------------------------------------------
+
+
+def test_person_keys_hold_nothing_personal(world: World) -> None:
+    world.load(
+        [{**ADA, "phone": "+4930901820"}, BOB, NAMED, contact("C4", "", phone="+4930901821")]
+    )
+    assert len(world.persons()) == 4
+    for key in world.persons().values():
+        assert re.fullmatch(r"[0-9a-f]{32}", key)
+
+
+def test_person_keys_do_not_depend_on_ids_order_or_instant(world: World, tmp_path: Path) -> None:
+    world.load([ADA, BOB])
+    with open_warehouse(":memory:") as connection:
+        elsewhere = World(connection, tmp_path / "elsewhere")
+        elsewhere.load([{**BOB, "contact_id": "X2"}, {**ADA, "contact_id": "X1"}], at=LATER)
+        assert elsewhere.persons()["X1"] == world.persons()["C1"]
+        assert elsewhere.persons()["X2"] == world.persons()["C2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email": "ada.new@acme.com"},
+        {"linkedin_url": "linkedin.com/in/ada-renamed"},
+        {"full_name": "Ada Married"},
+        {"email": "ada.new@acme.com", "linkedin_url": ""},
+        {"email": "", "linkedin_url": ""},
+        {"email": "ada@other.com", "company_domain": "other.com"},
+        {"email": "broken"},
+    ],
+    ids=" and ".join,
+)
+def test_whoever_keeps_one_identifier_stays_who_they_were(
+    world: World, change: dict[str, str]
+) -> None:
+    world.load([ADA, BOB])
+    before = world.persons()
+    world.load([{**ADA, **change}, BOB], at=LATER)
+    assert world.persons() == before
+
+
+def test_what_was_corrected_may_be_corrected_again(world: World) -> None:
+    world.load([ADA])
+    before = world.persons()
+    world.load([{**ADA, "email": "ada.new@acme.com"}], at=LATER)
+    world.load(
+        [{**ADA, "linkedin_url": "", "full_name": "A B", "email": "ada.new@acme.com"}], at=LATER
+    )
+    assert world.persons() == before
+
+
+def test_an_identity_has_changed_where_nothing_of_the_old_is_left(world: World) -> None:
+    world.load([ADA])
+    before = world.persons()["C1"]
+    world.load([{**BOB, "contact_id": "C1"}], at=LATER)
+    assert world.persons()["C1"] != before
+    assert world.only("staging.contact_persons")["assigned_at"] == LATER
+
+
+def test_a_contact_that_takes_over_a_known_identity_is_that_person(world: World) -> None:
+    world.load([ADA, BOB])
+    world.load([ADA, {**ADA, "contact_id": "C2"}], at=LATER)
+    assert world.people() == groups("C1 C2")
+
+
+def test_an_identifier_belongs_to_its_first_owner(world: World) -> None:
+    world.load([ADA, BOB])
+    persons = world.persons()
+    both = contact("C3", "Ada Example", linkedin_url=PROFILE, email=BOB["email"])
+    # the name on it is nobody's at Brio, so that the mailbox is shared from here on
+    world.load([ADA, BOB, both], at=LATER)
+    assert world.persons() == {**persons, "C3": persons["C1"]}
+    owners = {row["alias"]: row["person_key"] for row in world.rows("staging.person_aliases")}
+    assert owners[f"email:{BOB['email']}"] == persons["C2"]
+
+
+def test_a_new_identifier_of_a_known_person_is_theirs_at_once(world: World) -> None:
+    world.load([ADA])
+    fresh = contact("C2", "Ada Example", email="ada.new@home.net")
+    world.load([{**ADA, "email": "ada.new@home.net"}, fresh], at=LATER)
+    assert world.people() == groups("C1 C2")
+    before = contents(world.connection)
+    world.load([{**ADA, "email": "ada.new@home.net"}, fresh], at=LATER + timedelta(days=1))
+    assert contents(world.connection) == before
+
+
+# Two known persons that a new contact ties together once swapped its neighbour at each load.
+@pytest.mark.parametrize("swap", [False, True])
+def test_known_persons_that_a_contact_ties_together_stay_who_they_are(
+    world: World, swap: bool
+) -> None:
+    one = contact("P1", "Ada Example", linkedin_url="linkedin.com/in/one")
+    other = contact("P2", "Ada Example", email="two@x.com")
+    if swap:
+        one, other = (
+            contact("P1", "Ada Example", linkedin_url="linkedin.com/in/three"),
+            contact("P2", "Ada Example", email="four@x.com"),
+        )
+    tie = contact("C1", "Ada Example", linkedin_url=one["linkedin_url"], email=other["email"])
+    neighbour = contact("C2", "Ada Example", email=other["email"])
+    world.load([one, other])
+    known = world.persons()
+    world.load([one, other, tie, neighbour], at=LATER)
+    assert world.persons() == {**known, "C1": known["P1"], "C2": known["P2"]}
+    before = contents(world.connection)
+    world.load([one, other, tie, neighbour], at=LATER)
+    assert contents(world.connection) == before
+
+
+def test_who_left_and_came_back_is_who_they_were(world: World) -> None:
+    world.load([ADA, BOB])
+    before = world.persons()
+    world.load([BOB], at=LATER)
+    world.load([ADA, BOB], at=LATER)
+    assert world.persons() == before
+
+
+def test_what_is_written_back_to_the_source_makes_nobody_new(world: World) -> None:
+    sparse = contact("C1", "Ada Example", email="ada@acme.com")
+    world.load([sparse, BOB])
+    before = world.persons()
+    answer = candidate(
+        emails=[("ada.private@home.net", 100, "personal"), ("ada.example@newjob.com", 100, "work")],
+        phones=[("+4930901820", 100, "mobile")],
+        social=[{"type": "li", "link": "https://www.linkedin.com/in/ada-found"}],
+    )
+    world.look_up("C1", candidate=answer)
+    world.derive()
+    facts = world.facts("C1")
+    changes: list[dict[str, Any]] = [
+        {"email": facts["work_email"][0]},
+        {"email": facts["personal_email"][0]},
+        {"email": "", "phone": facts["mobile_phone"][0]},
+        {"email": "", "linkedin_url": facts["linkedin_url"][0]},
+        # and a second contact that only has what was found
+        {"contact_id": "C3", "email": facts["work_email"][0]},
+    ]
+    for written in changes:
+        row = {**sparse, "full_name": "", **written}  # no name: the identifier alone must do it
+        world.load([*([] if row["contact_id"] == "C1" else [sparse]), BOB, row], at=LATER)
+        assert world.persons()[row["contact_id"]] == before["C1"]
+
+
+def test_an_answer_does_not_take_an_identifier_from_its_owner(world: World) -> None:
+    world.load([ADA, BOB])
+    persons = world.persons()
+    world.look_up("C1", candidate=candidate(emails=[(BOB["email"], 100, "work")]))
+    world.derive()
+    owners = {row["alias"]: row["person_key"] for row in world.rows("staging.person_aliases")}
+    assert owners[f"email:{BOB['email']}"] == persons["C2"]
+    world.load([ADA, BOB], at=LATER)
+    assert world.persons() == persons
+
+
+# --- properties ------------------------------------------------------------------------
+
+FEW = st.sampled_from(["", "", "one", "two", "three", "four"])
+
+
+@st.composite
+def portions(draw: st.DrawFn, portion: str) -> list[dict[str, str]]:
+    """Contacts whose identifiers only link within the portion, all of one name: no namesakes."""
+    return [
+        contact(
+            f"{portion}{n}",
+            "Ada Example",
+            linkedin_url=f"linkedin.com/in/{portion}{slug}" if slug else "",
+            email=f"{portion}{mail}@home.net" if mail else "",
+            phone=f"+4930{phone}" if phone else "",
+        )
+        for n, (slug, mail, phone) in enumerate(
+            draw(st.lists(st.tuples(FEW, FEW, phones(portion)), min_size=1, max_size=6))
+        )
+    ]
+
+
+def phones(portion: str) -> st.SearchStrategy[str]:
+    start = {"a": 901820, "b": 901830}[portion]
+    return st.sampled_from(["", "", str(start), str(start + 1), str(start + 2)])
+
+
+def expected(rows: list[dict[str, str]]) -> set[frozenset[str]]:
+    """The same grouping, by uniting whatever shares an identifier."""
+    people: list[tuple[set[str], set[str]]] = []
+    for row in rows:
+        mine = {row[column] for column in ("linkedin_url", "email", "phone") if row[column]}
+        if not mine:
+            continue
+        ids = {row["contact_id"]}
+        for person in [each for each in people if each[1] & mine]:
+            people.remove(person)
+            ids, mine = ids | person[0], mine | person[1]
+        people.append((ids, mine))
+    return {frozenset(ids) for ids, _ in people}
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(first=portions("a"), second=portions("b"), order=st.randoms(use_true_random=False))
+def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
+    first: list[dict[str, str]], second: list[dict[str, str]], order: random.Random
+) -> None:
+    everybody = [*first, *second]
+    shuffled = [*everybody]
+    order.shuffle(shuffled)
+    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+        at_once = World(connection, Path(name))
+        at_once.load(everybody)
+        persons = at_once.persons()
+        assert at_once.people() == expected(everybody)
+    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+        in_portions = World(connection, Path(name))
+        in_portions.load(first)
+        in_portions.load(shuffled, at=LATER)
+        assert in_portions.persons() == persons
+        before = contents(connection)
+        in_portions.load(everybody, at=LATER)
+        assert contents(connection) == before
+
+
+NEIGHBOURS = st.lists(st.tuples(FEW, FEW), min_size=1, max_size=5)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(loads=st.lists(NEIGHBOURS, min_size=2, max_size=3))
+def test_whatever_was_loaded_before_loading_again_changes_nothing(
+    loads: list[list[tuple[str, str]]],
+) -> None:
+    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+        world = World(connection, Path(name))
+        for pairs in loads:
+            rows = [
+                contact(
+                    f"C{n}",
+                    "Ada Example",
+                    linkedin_url=f"linkedin.com/in/{slug}" if slug else "",
+                    email=f"{mail}@home.net" if mail else "",
+                )
+                for n, (slug, mail) in enumerate(pairs)
+            ]
+            world.load(rows)
+            before = contents(connection)
+            world.load(rows, at=LATER)
+            assert contents(connection) == before

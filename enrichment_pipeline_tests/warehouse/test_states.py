@@ -1,0 +1,290 @@
+"""Where every contact stands at an instant: priority, freshness, and by what it is looked up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def ada(world: World) -> World:
+    """A world in which Ada is the only contact."""
+    world.load([ADA])
+    return world
+
+
+def freshness(world: World, contact_id: str = "C1", **when: Any) -> str:
+    return world.states(**when)[contact_id]["freshness"]
+
+
+# --- freshness -------------------------------------------------------------------------
+
+
+def test_who_was_never_looked_up_is_new(ada: World) -> None:
+    state = ada.states()["C1"]
+    assert (state["freshness"], state["last_lookup_id"], state["attempts"]) == ("new", "", 0)
+    assert state["due_at"] == START
+
+
+# The default ages; and 60 instead of 90, to see that the policy is asked.
+@pytest.mark.parametrize(
+    ("lookup", "days", "after", "policy"),
+    [
+        ({"candidate": VERIFIED}, 90, "stale", {}),
+        ({"outcome": "no_match"}, 30, "stale", {}),
+        ({"state": "unconfirmed"}, 30, "retry", {}),
+        ({"candidate": VERIFIED}, 60, "stale", {"max_age_days": 60}),
+        ({"outcome": "no_match"}, 7, "stale", {"no_match_days": 7}),
+        ({"state": "unconfirmed"}, 1, "retry", {"unconfirmed_days": 1}),
+    ],
+)
+def test_a_result_is_good_until_its_age_and_not_a_moment_longer(
+    ada: World, lookup: dict[str, Any], days: int, after: str, policy: dict[str, int]
+) -> None:
+    lookup_id = ada.look_up("C1", at=START, **lookup)
+    before = "in_flight" if "state" in lookup else "fresh"
+    chosen = Policy.model_validate({"freshness": policy})
+    ages = {
+        (days - 1) * DAY: before,
+        days * DAY - MOMENT: before,
+        days * DAY: after,
+        (days + 1) * DAY: after,
+    }
+    for age, expected in ages.items():
+        state = ada.states(at=START + age, policy=chosen)["C1"]
+        assert state["freshness"] == expected, age
+        assert state["due_at"] == START + days * DAY
+        assert state["last_lookup_id"] == lookup_id
+
+
+def test_a_lookup_that_was_released_is_tried_again(ada: World) -> None:
+    ada.look_up("C1", state="released", outcome="retriable", reason="rate_limited")
+    state = ada.states()["C1"]
+    assert (state["freshness"], state["last_lookup_id"]) == ("retry", "")
+    assert (state["attempts"], state["last_attempt_at"]) == (1, START)
+
+
+def test_a_release_does_not_make_a_fresh_answer_due(ada: World) -> None:
+    answered = ada.look_up("C1", candidate=VERIFIED)
+    ada.look_up("C1", at=START + 91 * DAY, state="released")
+    assert freshness(ada, at=START + 5 * DAY) == "fresh"
+    late = ada.states(at=START + 91 * DAY)["C1"]
+    assert (late["freshness"], late["last_lookup_id"]) == ("retry", answered)
+
+
+def test_an_answer_after_a_release_counts(ada: World) -> None:
+    ada.look_up("C1", state="released")
+    ada.look_up("C1", at=START + DAY, candidate=VERIFIED)
+    assert freshness(ada, at=START + 2 * DAY) == "fresh"
+    assert freshness(ada, at=START + 91 * DAY) == "stale"
+    assert ada.states()["C1"]["attempts"] == 2
+
+
+def test_the_lookup_that_nothing_supersedes_counts(ada: World) -> None:
+    first = ada.look_up("C1", candidate=VERIFIED)
+    second = ada.look_up("C1", at=START + 90 * DAY, candidate=VERIFIED, supersedes=first)
+    state = ada.states(at=START + 100 * DAY)["C1"]
+    assert (state["freshness"], state["last_lookup_id"]) == ("fresh", second)
+
+
+def test_of_lookups_from_one_instant_the_one_that_supersedes_counts(ada: World) -> None:
+    first = ada.look_up("C1", candidate=VERIFIED)
+    second = ada.look_up("C1", outcome="no_match", supersedes=first)
+    third = ada.look_up("C1", state="released", supersedes=second)
+    assert third not in (state := ada.states()["C1"]).values()
+    assert (state["last_lookup_id"], state["last_outcome"]) == (second, "no_match")
+
+
+@pytest.mark.parametrize("state", ["reserved", "sent"])
+def test_an_open_lookup_is_in_flight(ada: World, state: str) -> None:
+    ada.look_up("C1", state=state)
+    assert freshness(ada, at=START + 365 * DAY) == "in_flight"
+
+
+def test_a_refresh_in_flight_hides_what_it_supersedes(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.look_up("C1", at=START + 91 * DAY, state="sent")
+    assert freshness(ada, at=START + 91 * DAY) == "in_flight"
+
+
+def test_an_unconfirmed_lookup_that_was_answered_late_is_fresh(ada: World) -> None:
+    lookup_id = ada.look_up("C1", state="unconfirmed")
+    assert freshness(ada) == "in_flight"
+    ada.settle(lookup_id, state="answered", outcome="matched", answered_at=START + 40 * DAY)
+    assert freshness(ada, at=START + 41 * DAY) == "fresh"
+    assert freshness(ada, at=START + 130 * DAY) == "stale"
+
+
+@pytest.mark.parametrize(("outcome", "stays"), [("refused", "fresh"), ("legal_stop", "suppressed")])
+def test_what_was_refused_for_good_is_never_asked_again(
+    ada: World, outcome: str, stays: str
+) -> None:
+    ada.look_up("C1", outcome=outcome)
+    state = ada.states(at=START + 3650 * DAY)["C1"]
+    assert (state["freshness"], state["due_at"]) == (stays, None)
+
+
+def test_a_changed_identity_is_new_whatever_was_said_of_the_old_one(ada: World) -> None:
+    ada.look_up("C1", outcome="legal_stop")
+    ada.load([{**BOB, "contact_id": "C1"}], at=START + DAY)
+    state = ada.states(at=START + DAY)["C1"]
+    assert (state["freshness"], state["due_at"]) == ("new", START + DAY)
+
+
+def test_who_cannot_be_asked_for_is_unusable(world: World) -> None:
+    columns = [
+        {},
+        {"full_name": "Ada Example"},
+        {"email": "info@acme.com"},
+        {"phone": "n/a", "email": "broken"},
+        {"full_name": "Ada Example", "company_domain": "acme.com"},
+    ]
+    world.load({"contact_id": f"C{n}", **each} for n, each in enumerate(columns))
+    states = world.states().values()
+    assert len(states) == len(columns)
+    assert {(state["freshness"], state["lookup_identity"]) for state in states} == {
+        ("unusable", None)
+    }
+
+
+def test_one_answer_serves_every_contact_of_the_person(world: World) -> None:
+    world.load([ADA, BOB, {**ADA, "contact_id": "C3", "linkedin_url": ""}])
+    world.look_up("C3", candidate=VERIFIED)
+    found = {contact: state["freshness"] for contact, state in world.states().items()}
+    assert found == {"C1": "fresh", "C2": "new", "C3": "fresh"}
+
+
+def test_who_left_the_source_stands_nowhere(world: World) -> None:
+    world.load([ADA, BOB])
+    world.load([BOB])
+    assert set(world.states()) == {"C2"}
+
+
+# --- by what a person is looked up -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "identity"),
+    [
+        (
+            {"linkedin_url": "linkedin.com/in/Ada", "email": "a@x.com", "phone": "+4930901820"},
+            "linkedin",
+            "https://www.linkedin.com/in/ada",
+        ),
+        ({"linkedin_url": "linkedin.com/company/x", "email": "A@x.com"}, "email", "a@x.com"),
+        ({"email": "info@x.com", "phone": "+49 30 901820"}, "phone", "+4930901820"),
+        (
+            {"linkedin_url": "linkedin.com/in/josé"},
+            "linkedin",
+            "https://www.linkedin.com/in/jos%C3%A9",
+        ),
+    ],
+)
+def test_the_best_identifier_is_asked_for(
+    world: World, columns: dict[str, str], kind: str, identity: str
+) -> None:
+    world.load([{"contact_id": "C1", **columns}])
+    state = world.states()["C1"]
+    assert (state["identity_kind"], state["lookup_identity"]) == (kind, identity)
+
+
+def test_a_person_is_asked_for_by_the_best_of_all_contacts_identifiers(world: World) -> None:
+    by_mail = {"contact_id": "C2", "full_name": "Ada Example", "email": ADA["email"]}
+    by_name = {"contact_id": "C3", "full_name": "Ada Example", "company_domain": "acme.com"}
+    world.load([ADA, by_mail, by_name])
+    assert {state["lookup_identity"] for state in world.states().values()} == {ADA["linkedin_url"]}
+
+
+def test_nobody_is_asked_for_by_what_is_somebody_elses(world: World) -> None:
+    world.load([ADA, BOB])
+    # the profile stays Ada's, though Bob's contact names it now
+    world.load([ADA, {**BOB, "linkedin_url": ADA["linkedin_url"]}])
+    assert world.states()["C2"]["lookup_identity"] == BOB["email"]
+
+
+def test_nobody_is_asked_for_by_what_is_shared(world: World) -> None:
+    world.load([{**ADA, "email": "both@x.com"}, {**BOB, "email": "both@x.com"}])
+    assert world.states()["C2"]["lookup_identity"] is None
+
+
+# --- priority --------------------------------------------------------------------------
+
+FIGURES = {"open_pipeline": "1000000", "annual_revenue": "1e9", "employee_count": "1000"}
+
+
+def priority(world: World, policy: Policy | None = None, **account: str) -> tuple[str, float]:
+    world.load([{**ADA, "account_id": "A1"}], [{"account_id": "A1", **account}])
+    state = world.states(policy=policy)["C1"]
+    return state["priority"], state["priority_score"]
+
+
+def test_a_tier_decides_whatever_the_figures_say(world: World) -> None:
+    accounts = [
+        {"account_id": f"{tier}-{bool(figures)}", "tier": tier, **figures}
+        for tier in ("strategic", "target", "standard", "bulk")
+        for figures in ({}, FIGURES)
+    ]
+    world.load(
+        ({"contact_id": each["account_id"], "account_id": each["account_id"]} for each in accounts),
+        accounts,
+    )
+    for contact_id, state in world.states().items():
+        assert state["priority"] == contact_id.partition("-")[0]
+
+
+def test_a_figure_counts_a_hundred_for_each_power_of_ten(world: World) -> None:
+    assert priority(world, None, **FIGURES) == ("target", pytest.approx(600 + 900 + 300, abs=0.1))
+    assert priority(world, tier="target", open_pipeline="999")[1] == pytest.approx(2300)
+    assert priority(world) == ("bulk", 0)
+
+
+def test_without_a_tier_the_score_decides(world: World) -> None:
+    # 9 and 1 make 10: one power of ten, and so 100 times its weight
+    world.load([{**ADA, "account_id": "A1"}], [{"account_id": "A1", "employee_count": "9"}])
+    bands = {299: "bulk", 300: "standard", 999: "standard", 1000: "target", 2000: "strategic"}
+    for score, band in bands.items():
+        weights = {"employee_count": score / 100}
+        state = world.states(policy=Policy.model_validate({"priority": {"weights": weights}}))["C1"]
+        assert (state["priority"], state["priority_score"]) == (band, pytest.approx(score))
+
+
+def test_the_bands_are_the_policys(world: World) -> None:
+    policy = Policy.model_validate(
+        {"priority": {"bands": {"strategic": 0.0, "target": 0.0, "standard": 0.0}}}
+    )
+    assert priority(world, policy)[0] == "strategic"
+
+
+def test_a_figure_that_makes_no_sense_counts_nothing(world: World) -> None:
+    figures = ("nan", "inf", "-5", "many")
+    world.load(
+        ({"contact_id": each, "account_id": each} for each in figures),
+        [{"account_id": each, "annual_revenue": each, "open_pipeline": each} for each in figures],
+    )
+    found = {(state["priority"], state["priority_score"]) for state in world.states().values()}
+    assert found == {("bulk", 0)}
+
+
+@pytest.mark.parametrize("account_id", ["", "A404"])
+def test_contacts_without_a_known_account_come_last(world: World, account_id: str) -> None:
+    world.load(
+        [{**ADA, "account_id": account_id}, {**BOB, "account_id": "A1"}], [{"account_id": "A1"}]
+    )
+    states = world.states()
+    assert (states["C1"]["priority"], states["C2"]["priority"]) == ("bulk", "bulk")
+    assert states["C1"]["priority_score"] < states["C2"]["priority_score"]
+
+
+def test_an_account_that_left_counts_no_more(world: World) -> None:
+    rows = [{**ADA, "account_id": "A1"}]
+    world.load(rows, [{"account_id": "A1", "tier": "strategic"}, {"account_id": "A2"}])
+    world.load(rows, [{"account_id": "A2"}])
+    assert world.states()["C1"]["priority"] == "bulk"

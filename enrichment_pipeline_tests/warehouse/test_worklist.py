@@ -1,0 +1,228 @@
+"""The work list: one row per person, in its lane, read in buying order page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import duckdb
+import pytest
+
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.worklist import (
+    LaneWork,
+    WorkItem,
+    select_worklist,
+    worklist_pages,
+)
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+
+ALL_LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
+ACCOUNTS = [{"account_id": tier, "tier": tier} for tier in PRIORITIES]
+
+
+def select(
+    world: World,
+    *lanes: str,
+    at: datetime = START,
+    run_id: str = "run-1",
+) -> dict[str, LaneWork]:
+    """Select these lanes' work (all lanes' for none); what each lane that has any came to."""
+    chosen = [Lane.from_key(key) for key in lanes] or ALL_LANES
+    with transaction(world.connection):
+        work = select_worklist(world.connection, world.policy, chosen, as_of=at, run_id=run_id)
+    assert [each.lane for each in work] == chosen
+    return {each.lane.key: each for each in work if each.lookups}
+
+
+def pages(world: World, *lanes: str, page_rows: int = 10_000) -> list[list[WorkItem]]:
+    chosen = [Lane.from_key(key) for key in lanes] or ALL_LANES
+
+    @contextmanager
+    def lend() -> Iterator[duckdb.DuckDBPyConnection]:
+        yield world.connection
+
+    return list(worklist_pages(lend, chosen, page_rows))
+
+
+def on_accounts(**accounts: str) -> list[dict[str, str]]:
+    """Contacts by id, each a person of its own, on these accounts."""
+    return [
+        {"contact_id": contact_id, "account_id": account, "email": f"{contact_id}@home.net"}
+        for contact_id, account in accounts.items()
+    ]
+
+
+def test_a_row_says_whom_to_ask_for_and_by_what(world: World) -> None:
+    world.load([{**ADA, "account_id": "target"}], ACCOUNTS)
+    select(world, run_id="run-7")
+    row = world.only("enrichment.worklist")
+    assert row == {
+        "contact_id": "C1",
+        "person_key": world.persons()["C1"],
+        "freshness": "new",
+        "priority": "target",
+        "priority_score": 2000.0,
+        "lookup_identity": "https://www.linkedin.com/in/ada-example",
+        "identity_kind": "linkedin",
+        "supersedes": "",
+        "contact_count": 1,
+        "waiting_since": START,
+        "run_id": "run-7",
+    }
+
+
+def test_what_is_due_again_supersedes_the_last_lookup(world: World) -> None:
+    world.load([ADA])
+    lookup_id = world.look_up("C1", candidate=VERIFIED)
+    select(world, at=START + 90 * DAY)
+    row = world.only("enrichment.worklist")
+    assert (row["freshness"], row["supersedes"]) == ("stale", lookup_id)
+    assert row["waiting_since"] == START + 90 * DAY
+
+
+def test_whoever_is_not_due_is_not_in_the_list(world: World) -> None:
+    rows = on_accounts(fresh="", sent="", stopped="", refused="", new="")
+    world.load([*rows, {"contact_id": "unusable", "full_name": "Ada"}])
+    world.look_up("fresh", candidate=VERIFIED)
+    world.look_up("sent", state="sent")
+    world.look_up("stopped", outcome="legal_stop")
+    world.look_up("refused", outcome="refused")
+    assert select(world) == {"new|bulk": LaneWork(Lane("new", "bulk"), contacts=1, lookups=1)}
+    assert world.only("enrichment.worklist")["contact_id"] == "new"
+
+
+def test_a_person_stands_once_under_the_contact_of_highest_priority(world: World) -> None:
+    copies = [
+        {**ADA, "contact_id": f"C-{account or 'none'}", "account_id": account}
+        for account in ("bulk", "", "strategic", "standard")
+    ]
+    world.load([*copies, {**BOB, "account_id": "bulk"}], ACCOUNTS)
+    work = select(world)
+    assert work == {
+        "new|strategic": LaneWork(Lane("new", "strategic"), contacts=4, lookups=1),
+        "new|bulk": LaneWork(Lane("new", "bulk"), contacts=1, lookups=1),
+    }
+    row = world.only("enrichment.worklist", "contact_count > 1")
+    assert (row["contact_id"], row["contact_count"]) == ("C-strategic", 4)
+
+
+def test_within_a_priority_the_contact_of_the_highest_score_carries_the_person(
+    world: World,
+) -> None:
+    accounts = [{"account_id": "small"}, {"account_id": "big", "employee_count": "5"}]
+    world.load(
+        [
+            {**ADA, "contact_id": "C1", "account_id": "small"},
+            {**ADA, "contact_id": "C2", "account_id": "big"},
+            {**ADA, "contact_id": "C3", "account_id": "nowhere"},
+        ],
+        accounts,
+    )
+    select(world)
+    assert world.only("enrichment.worklist")["contact_id"] == "C2"
+
+
+def test_only_the_chosen_lanes_are_replaced(world: World) -> None:
+    world.load(on_accounts(S="strategic", B="bulk"), ACCOUNTS)
+    select(world, run_id="first")
+    world.load(on_accounts(S="strategic", S2="strategic", B2="bulk"), ACCOUNTS)
+    select(world, "new|strategic", "stale|strategic", run_id="second")
+    found = {(row["contact_id"], row["run_id"]) for row in world.rows("enrichment.worklist")}
+    assert found == {("S", "second"), ("S2", "second"), ("B", "first")}
+
+
+def test_selecting_again_gives_the_same_rows(world: World) -> None:
+    world.load(on_accounts(S="strategic", B="bulk"), ACCOUNTS)
+    select(world)
+    before = world.rows("enrichment.worklist")
+    select(world)
+    assert world.rows("enrichment.worklist") == before
+
+
+def test_who_left_the_source_leaves_the_list(world: World) -> None:
+    world.load([ADA, BOB])
+    select(world)
+    world.load([BOB])
+    select(world)
+    assert world.only("enrichment.worklist")["contact_id"] == "C2"
+
+
+# --- reading it ------------------------------------------------------------------------
+
+
+def test_the_list_is_read_in_buying_order(world: World) -> None:
+    accounts = [*ACCOUNTS, {"account_id": "big", "tier": "target", "employee_count": "5"}]
+    world.load(on_accounts(old="target"), accounts, at=START - DAY)
+    world.load(
+        on_accounts(
+            old="target", none="", bulk="bulk", big="big", young="target", first="strategic"
+        ),
+        accounts,
+    )
+    select(world)
+    (page,) = pages(world)
+    assert [item.contact_id for item in page] == ["first", "big", "old", "young", "bulk", "none"]
+    first = page[0]
+    assert first == WorkItem(
+        contact_id="first",
+        person_key=world.persons()["first"],
+        freshness="new",
+        priority="strategic",
+        lookup_identity="first@home.net",
+        identity_kind="email",
+        supersedes="",
+    )
+
+
+def test_who_waits_since_nobody_knows_when_goes_first(world: World) -> None:
+    world.load(on_accounts(A="", B="", C=""))
+    select(world)
+    world.connection.execute(
+        "update enrichment.worklist set waiting_since = null where contact_id = 'B'"
+    )
+    (page,) = pages(world)
+    assert page[0].contact_id == "B"
+
+
+@pytest.mark.parametrize("page_rows", [1, 2, 3, 7, 20, 21])
+def test_paging_leaves_nobody_out_and_takes_nobody_twice(world: World, page_rows: int) -> None:
+    # ties in everything but the person, scores that are no round binary numbers, and nulls
+    accounts = [{"account_id": f"A{n}", "employee_count": str(n)} for n in range(4)]
+    world.load(on_accounts(**{f"C{n}": f"A{n % 5}" for n in range(20)}), accounts, at=START)
+    select(world)
+    world.connection.execute(
+        "update enrichment.worklist set waiting_since = null where contact_id like 'C1%'"
+    )
+    (whole,) = pages(world)
+    assert len({item.person_key for item in whole}) == 20
+    cut = pages(world, page_rows=page_rows)
+    assert [item for page in cut for item in page] == whole
+    assert [len(page) for page in cut[:-1]] == [page_rows] * (len(cut) - 1)
+
+
+def test_only_the_chosen_lanes_are_read(world: World) -> None:
+    world.load(on_accounts(S="strategic", B="bulk"), ACCOUNTS)
+    select(world)
+    (page,) = pages(world, "new|bulk", "stale|strategic")
+    assert [item.contact_id for item in page] == ["B"]
+    assert pages(world, "retry|bulk") == []
+
+
+def test_the_warehouse_is_closed_while_a_page_is_worked_on(world: World) -> None:
+    world.load(on_accounts(A="", B="", C=""))
+    select(world)
+    is_open = False
+
+    @contextmanager
+    def lend() -> Iterator[duckdb.DuckDBPyConnection]:
+        nonlocal is_open
+        is_open = True
+        yield world.connection
+        is_open = False
+
+    seen = [is_open for _page in worklist_pages(lend, ALL_LANES, page_rows=1)]
+    assert seen == [False] * 3
