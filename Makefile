@@ -12,6 +12,7 @@ PYTHON ?= python3.13 python3.12 python3.11 python3 python
 BIN := .venv/bin
 RUN := .venv/.ready-run
 DEV := .venv/.ready-dev
+BENCH := .venv/.ready-bench
 
 is_usable := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 usable_python = $(or $(shell for python in $(PYTHON); do \
@@ -52,11 +53,11 @@ lint: $(DEV) ## Linters, formatter, types, SQL, and who imports whom
 	exit $$status
 
 .PHONY: bench
-bench: $(DEV) ## The benchmarks
+bench: $(BENCH) ## The benchmarks
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: soak
-soak: $(DEV) ## The benchmarks' long run
+soak: $(BENCH) ## The benchmarks' long run
 	@exec $(BIN)/python -m benchmarks soak $(ARGS)
 
 .PHONY: sample
@@ -92,3 +93,6 @@ $(RUN): pyproject.toml uv.lock tools/bootstrap.py $(FORCED)
 
 $(DEV): $(RUN)
 	@$(usable_python) tools/bootstrap.py dev
+
+$(BENCH): $(DEV)
+	@$(usable_python) tools/bootstrap.py bench

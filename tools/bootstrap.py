@@ -1,7 +1,8 @@
 """Sets up `.venv` from `uv.lock`; `make` calls it, with nothing but Python there.
 
-Here: the virtual environment, the pinned uv, and the two sets of packages: `run`
-(what the pipeline needs) and `dev` (that, and what the tests and checks need).
+Here: the virtual environment, the pinned uv, and the sets of packages: `run` (what
+the pipeline needs), `dev` (that, and what the tests and checks need) and `bench`
+(that, and the peers that the benchmarks measure against).
 Not here: the choice of the Python that runs this file, and the question whether
 anything is to be done: both are the Makefile's.
 
@@ -32,6 +33,7 @@ INPUTS = (PROJECT / "pyproject.toml", PROJECT / "uv.lock", Path(__file__))
 GROUPS = {
     "run": ("the pipeline's packages, from uv.lock", ["--no-dev"]),
     "dev": ("the packages of the tests and checks, from uv.lock", []),
+    "bench": ("the packages of the benchmarks, from uv.lock", ["--group", "bench"]),
 }
 
 

@@ -1,0 +1,126 @@
+"""What the benchmarks share: a provider in a process of its own, people, and a verdict line.
+
+Here: the setting in which things are measured. Not here: any measurement.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.sandbox.process import sandbox_process
+from enrichment_pipeline.settings import Settings
+
+UNLIMITED = 100_000
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A state folder, and a provider that runs beside this process."""
+
+    settings: Settings
+    journal: Path
+
+    def charges(self) -> list[dict]:
+        """What the provider says that it charged."""
+        if not self.journal.exists():
+            return []
+        return [json.loads(line) for line in self.journal.read_text().splitlines()]
+
+
+@contextmanager
+def stage(
+    people: int, *, policy: Mapping[str, object], sandbox: Sequence[str] = (), ledger_url: str = ""
+) -> Iterator[Stage]:
+    """A fresh state folder and a sandbox over as many people; both gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="enrichment-bench-") as folder:
+        home = Path(folder)
+        directory = write_people(home / "people.csv", people)
+        journal = home / "journal.jsonl"
+        options = ["--people", str(directory), "--journal", str(journal), "--credits", "10000000"]
+        with sandbox_process([*options, *sandbox]) as base_url:
+            yield Stage(settings_for(home, policy, base_url, ledger_url), journal)
+
+
+def settings_for(
+    home: Path, policy: Mapping[str, object], base_url: str, ledger_url: str = ""
+) -> Settings:
+    """Settings over an empty source: what is looked up does not come from a warehouse here."""
+    source = home / "source"
+    source.mkdir(exist_ok=True)
+    (source / "contacts.csv").write_text("contact_id\n")
+    empty = {"attach": str(source), "contacts": "select * from contacts"}
+    return Settings(
+        home=home,
+        policy=Policy.model_validate({"source": empty, **policy}),
+        policy_path=None,
+        warehouse_url=str(home / "warehouse.duckdb"),
+        ledger_url=SecretStr(ledger_url or f"sqlite:///{home / 'ledger.sqlite'}"),
+        provider="sandbox",
+        api_key=SecretStr("sandbox"),
+        base_url=base_url,
+        dagster_home=home / "dagster",
+        owns_dagster_home=True,
+    )
+
+
+def write_people(path: Path, number: int) -> Path:
+    """A directory of people, each with a profile of ordinary size."""
+    header = "uid,full_name,title,company,company_domain,work_email,mobile_phone,headline"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(header + "\n")
+        for n in range(number):
+            file.write(
+                f"{n:032x},Person {n},Engineer,Company {n % 500},company{n % 500}.example,"
+                f"{email(n)},+1415{5550000 + n % 10_000:07d},{'Builds things that last. ' * 4}\n"
+            )
+    return path
+
+
+def email(n: int) -> str:
+    return f"person{n}@company{n % 500}.example"
+
+
+def candidates(numbers: range, priority: str = "standard") -> list[Candidate]:
+    return [
+        Candidate(
+            person_key=f"{n:032x}",
+            contact_id=f"contact-{n}",
+            item=email(n),
+            item_kind="email",
+            freshness="new",
+            priority=priority,
+        )
+        for n in numbers
+    ]
+
+
+class QuietProgress:
+    """Nobody watches a benchmark's progress."""
+
+    def add_total(self, lookups: int) -> None: ...
+
+    def advance(self, lookups: int, credits: int) -> None: ...
+
+    def say(self, message: str) -> None:
+        print(f"    provider: {message}")
+
+
+def verdict(what: str, value: float, relation: str, bound: float) -> bool:
+    """Print a ratio beside what was asked for; whether it holds."""
+    holds = value >= bound if relation == ">=" else value <= bound
+    print(f"  {'ok  ' if holds else 'MISS'} {what}: {value:.3f} (asked: {relation} {bound:g})")
+    return holds
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

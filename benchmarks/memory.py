@@ -1,0 +1,66 @@
+"""What dispatching adds to the process's memory, for a short and a long work list.
+
+Measures: the peak of the resident set above what it was before the first page,
+in a process of its own. Nobody on the list is known to the provider: what counts
+is the list, not the answers.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benchmarks.common import QuietProgress, now, stage, verdict
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
+from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.settings import Settings
+
+LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]
+MEGABYTE = 1024 * 1024
+
+
+def main(short: int = 10_000, long: int = 1_000_000) -> bool:
+    return all([measure(short), measure(long)])
+
+
+def measure(rows: int) -> bool:
+    policy = {
+        "signalhire": {"items_per_window": 100_000, "window_seconds": 0.01},
+        "budget": {"per_run": 10**8, "per_day": 10**8, "per_month": 10**8},
+    }
+    limits = ["--items-per-window", "1000000", "--window-seconds", "0.01"]
+    with stage(1, policy=policy, sandbox=limits) as here:
+        pipeline = Pipeline(here.settings)
+        pipeline.open_state()
+        with pipeline.open_warehouse() as connection:
+            connection.execute(
+                "insert into enrichment.worklist select 'contact-' || n, md5(n::varchar), 'new', "
+                "'bulk', n % 1000, 'nobody' || n || '@example.com', 'email', '', 1, now(), 'bench' "
+                f"from range({rows}) as numbers (n)"
+            )
+        spawn = multiprocessing.get_context("spawn")
+        receiver, sender = spawn.Pipe(duplex=False)
+        process = spawn.Process(target=buy, args=(here.settings, sender))
+        process.start()
+        before, peak, sent = receiver.recv()
+        process.join()
+    print(f"  {rows:,} rows: {before:.0f} MB before, {peak:.0f} MB at the peak, {sent:,} sent")
+    return sent == rows and verdict(f"{rows:,} rows, added MB", peak - before, "<=", 200)
+
+
+def buy(settings: Settings, sender: Connection) -> None:
+    pipeline = Pipeline(settings)
+    run = Run(run_id="bench", as_of=now())
+    pipeline.prepare(run)
+    before = resident()
+    report = pipeline.buy(run, LANES, QuietProgress()).report
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
+    sender.send((before, peak, report.sent))
+
+
+def resident() -> float:
+    """The resident set now, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / MEGABYTE
