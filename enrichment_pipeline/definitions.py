@@ -35,6 +35,9 @@ def build_definitions(
         assets=ASSETS,
         asset_checks=ALL_CHECKS,
         jobs=[daily_refresh],
+        # A run is one process: by the lock that it holds its successors know that it lives.
+        # And a process of its own costs each of these small steps some 2.5 s.
+        executor=dg.in_process_executor,
         schedules=[daily_schedule(settings.policy.schedule)],
         resources={
             "pipeline": Pipeline(settings),

@@ -6,12 +6,13 @@ done (each has its own package).
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, wraps
+from typing import ParamSpec, TypeVar
 
 import duckdb
 
@@ -43,6 +44,7 @@ from enrichment_pipeline.warehouse import answers, outcomes
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
+from enrichment_pipeline.warehouse.source import attached_source
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
@@ -127,6 +129,33 @@ class Plan:
     budget_left_this_month: int
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _discreet(step: Callable[P, R]) -> Callable[P, R]:
+    """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
+
+    Whoever runs the step shows and stores what it raises: the terminal, and
+    Dagster in its event log. They get the error's type and its traceback.
+    """
+    name = getattr(step, "__name__", "a step")
+
+    @wraps(step)
+    def discreet(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return step(*args, **kwargs)
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+            raise PipelineError(
+                f"{name} failed unexpectedly ({type(error).__name__}); what else the "
+                "error says is left out, since it may quote a contact. Please report this"
+            ).with_traceback(error.__traceback__) from None
+
+    return discreet
+
+
 class Pipeline:
     """One state folder's pipeline. Cheap to make; opens its stores when first needed."""
 
@@ -136,6 +165,7 @@ class Pipeline:
 
     # --- before a run ------------------------------------------------------------------
 
+    @_discreet
     def prepare(self, run: Run) -> list[str]:
         """Refuse what cannot work, and clear up after runs that were killed; once per run.
 
@@ -154,13 +184,17 @@ class Pipeline:
         dead = dead_runs(self.settings.home)
         settle_kept_replies(ledger, self._provider())
         ledger.clear_abandoned(dead)
-        ledger.observe_balance(run.run_id, credits_left)
+        if ledger.last_balance() is None:
+            # Later ones are seen after buying only: so that two in a row span the time between
+            # two runs too, in which somebody else may have spent.
+            ledger.observe_balance(run.run_id, credits_left)
         self._prepared.add(run.run_id)
         return dead
 
     def open_state(self) -> None:
         """Make or check the state folder, the ledger and the warehouse: stamps and schema."""
         ensure_state_folder(self.settings)
+        self._check_source()
         check_stamp(self.settings)
         stamp = stamp_of(self.settings)
         refuse_other_stamp("ledger", self._store.check_stamp(stamp), stamp)
@@ -176,12 +210,13 @@ class Pipeline:
             )
         if not run.is_simulated and abs(run.as_of - datetime.now(UTC)) > AS_OF_TOLERANCE:
             raise ConfigurationError(
-                f"--as-of {run.as_of.isoformat()}: must lie within a day of now "
-                "(for trials against the sandbox, add --simulate)"
+                f"--as-of {run.as_of.isoformat()}: must lie within a day of now (for trials "
+                f"against the sandbox, add --simulate); in Dagster, see the run's {AS_OF_TAG}"
             )
 
     # --- the steps, in order -----------------------------------------------------------
 
+    @_discreet
     def load_contacts(self, run: Run) -> LoadCounts:
         with self.open_warehouse() as connection, transaction(connection):
             return load_contacts(
@@ -192,6 +227,7 @@ class Pipeline:
                 loaded_at=run.clock.business_now(),
             )
 
+    @_discreet
     def load_accounts(self, run: Run) -> LoadCounts:
         with self.open_warehouse() as connection, transaction(connection):
             return load_accounts(
@@ -201,6 +237,7 @@ class Pipeline:
                 loaded_at=run.clock.business_now(),
             )
 
+    @_discreet
     def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> list[LaneWork]:
         """Take over the ledger's latest look-ups, then select what is due in the lanes."""
         ledger = self.ledger(run)
@@ -211,6 +248,7 @@ class Pipeline:
                     connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
 
+    @_discreet
     def buy(self, run: Run, lanes: Sequence[Lane], progress: Progress) -> Purchase:
         """Look up what stands in the lanes' work list.
 
@@ -243,6 +281,7 @@ class Pipeline:
                 raise
         return Purchase(report, self._observe_balance_after(run))
 
+    @_discreet
     def store_responses(self, run: Run) -> int:
         """Copy look-ups and raw answers from the ledger into `raw`; how many answers were new."""
         ledger = self.ledger(run)
@@ -250,10 +289,12 @@ class Pipeline:
             self._copy_lookups(connection, ledger)
             return answers.insert_responses(connection, ledger.reply_bodies)
 
+    @_discreet
     def derive_facts(self, run: Run) -> None:
         with self.open_warehouse() as connection, transaction(connection):
             outcomes.derive_facts(connection, loaded_at=run.clock.business_now())
 
+    @_discreet
     def derive_outcomes(self, run: Run) -> None:
         """Bring the outcome tables up to date; then the ledger's answers are applied."""
         ledger = self.ledger(run)
@@ -268,6 +309,7 @@ class Pipeline:
             copied_up_to = answers.last_revision(connection)
         ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
 
+    @_discreet
     def publish(self, run: Run) -> dict[str, int]:
         with self.open_warehouse() as connection:
             return publish(
@@ -279,6 +321,7 @@ class Pipeline:
 
     # --- questions ---------------------------------------------------------------------
 
+    @_discreet
     def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
         """What a run over these lanes would look up. Loads the source, then takes it all back."""
         self.check_run(run)
@@ -335,6 +378,11 @@ class Pipeline:
         return Ledger(self._store, PROVIDER, limits, run.clock)
 
     # --- parts -------------------------------------------------------------------------
+
+    def _check_source(self) -> None:
+        """Refuse a source that is not there, before anything is stamped with its name."""
+        with duckdb.connect() as connection, attached_source(connection, self.settings.source_path):
+            pass
 
     @cached_property
     def _store(self) -> LedgerStore:

@@ -6,19 +6,21 @@ things are shown (`terminal.py`), and what they do (`pipeline.py`, `defs/`).
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 from uuid import uuid4
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
@@ -28,12 +30,17 @@ SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
 
 app = typer.Typer(
     help="Enrich contacts in the warehouse: never pay twice, never guess.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # ty: ignore[invalid-assignment]
+"""Every mistake in arguments. It is click's; newer typers carry click inside and do not name it."""
+INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
+UI_STOP_SECONDS = 10.0
 
 FreshnessOption = Annotated[
     str | None, typer.Option(help=f"Comma list of {', '.join(FRESHNESS)}; all, where not given.")
@@ -64,6 +71,7 @@ def run(
         parse_choice("--freshness", freshness, FRESHNESS),
         parse_choice("--priority", priority, PRIORITIES),
     )
+    instant = _instant(as_of)
     with _ready_settings() as settings:
         from enrichment_pipeline.cli.refresh import refresh
 
@@ -71,7 +79,7 @@ def run(
         refresh(
             settings,
             lane_blocks(*chosen),
-            as_of=_instant(as_of),
+            as_of=instant,
             is_simulated=simulate,
             max_credits=max_credits,
             console=_out,
@@ -145,15 +153,18 @@ def ui(
             if workspace.is_file()
             else ["-m", "enrichment_pipeline.definitions"]
         )
-        command = [sys.executable, "-m", "dagster", "dev", *where, "-h", host, "-p", str(port)]
+        # Dagster would rather have `dg dev`, which is a project tool of its own
+        quietly = ("-W", "ignore:Function `dev_command` is superseded")
+        dagster_dev = [sys.executable, *quietly, "-m", "dagster", "dev"]
+        command = [*dagster_dev, *where, "-h", host, "-p", str(port), "--log-level", "warning"]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
         if settings.base_url is not None:
             environment["SIGNALHIRE_BASE_URL"] = settings.base_url
         if settings.sandbox_window_seconds is not None:
             environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
-        _out.print(f"Dagster's UI: http://{host}:{port}  (Ctrl+C ends it)")
-        finished = subprocess.run(command, env=environment, check=False)  # noqa: S603
-    raise typer.Exit(finished.returncode)
+        _out.print(f"Dagster's UI, in some ten seconds: http://{host}:{port}  (Ctrl+C ends it)")
+        status = _run_until_stopped(command, environment)
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -161,7 +172,11 @@ def sandbox(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8086,
     people: Annotated[
-        Path | None, typer.Option(help="Directory of people, CSV or JSON Lines; else our own.")
+        Path | None,
+        typer.Option(
+            help="Your own people: CSV with the columns of data/sample/people.csv (full_name and "
+            "any others), or JSON Lines of SignalHire's candidates."
+        ),
     ] = None,
     api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = SANDBOX_KEY,
     credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = 100_000,
@@ -226,18 +241,24 @@ def sandbox(
 
 def main() -> None:
     """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
+    # cron, systemd or a container that ends us means what Ctrl+C means
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        app()
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except UsageError as error:
+        _fail(f"{error.format_message().rstrip('.')}; see --help", 2)
     except ConfigurationError as error:
         _fail(str(error), 2)
     except PipelineError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
+    if status == INTERRUPTED:
         _fail("interrupted; every answer that came is kept, and the next run goes on", 1)
+    sys.exit(status)
 
 
-def _fail(message: str, status: int) -> None:
-    _err.print(f"[red]error:[/] {message}", soft_wrap=True, markup=True)
+def _fail(message: str, status: int) -> NoReturn:
+    # Text, since a message such as "[source] attach" is no markup; one line, whatever it quotes
+    _err.print(Text.assemble(("error:", "red"), " ", " ".join(message.split())))
     sys.exit(status)
 
 
@@ -268,6 +289,26 @@ def _ready_settings() -> Iterator[Settings]:
             yield settings.with_base_url(base_url)
     except SandboxError as error:
         raise PipelineError(f"the sandbox did not start: {error}") from None
+
+
+def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command that has processes of its own until it ends or we are told to; its status.
+
+    It has a session of its own, so that Ctrl+C reaches us alone; then it is asked to
+    take its processes down, and what is left of them after a while is killed.
+    """
+    for stop in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stop, signal.default_int_handler)
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:  # noqa: S603
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(UI_STOP_SECONDS)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            return 0
 
 
 def _check_state(settings: Settings) -> None:

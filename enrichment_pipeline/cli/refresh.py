@@ -9,7 +9,8 @@ from datetime import datetime
 from uuid import uuid4
 
 import dagster as dg
-from dagster import DagsterInstance
+from dagster import DagsterExecutionInterruptedError, DagsterInstance
+from filelock import FileLock
 from rich.console import Console
 
 from enrichment_pipeline.cli.terminal import ProgressBar, table
@@ -38,12 +39,13 @@ def refresh(
 
     Raises ConfigurationError or PipelineError with the cause of a failed run.
     """
+    pipeline = Pipeline(settings)
+    pipeline.check_run(Run("", as_of, is_simulated))
     spent = 0
     bar = ProgressBar(console)
     definitions = build_definitions(settings, progress=lambda _log: bar)
     job = definitions.resolve_job_def("daily_refresh")
-    pipeline = Pipeline(settings)
-    with DagsterInstance.from_config(str(settings.dagster_home)) as instance, bar.shown():
+    with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
             run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
             try:
@@ -52,6 +54,15 @@ def refresh(
                 release_run_lock(settings.home, run.run_id)
             spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
     _print_summary(settings, pipeline, run, spent, console)
+
+
+def _open_instance(settings: Settings) -> DagsterInstance:
+    """Dagster's instance; one process at a time, since the first one creates its tables.
+
+    Two that create them at once leave a home behind that Dagster cannot open any more.
+    """
+    with FileLock(settings.dagster_home / ".enrichment.lock"):
+        return DagsterInstance.from_config(str(settings.dagster_home))
 
 
 def _left(max_credits: int | None, spent: int) -> int | None:
@@ -66,6 +77,8 @@ def _execute(job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock,
             tags={**range_tags(block), **run.tags},
             run_config=QUIET,
         )
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
     except Exception as error:
         raise _cause(error, run.run_id) from error
     if not result.success:

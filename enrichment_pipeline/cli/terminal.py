@@ -28,7 +28,7 @@ class ProgressBar:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=15),
             MofNCompleteColumn(),
             TextColumn("contacts · {task.fields[credits]} credits ·"),
             TimeElapsedColumn(),

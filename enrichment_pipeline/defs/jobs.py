@@ -5,7 +5,6 @@ Here: what runs together and when. Not here: which contacts are due (SQL).
 
 import dagster as dg
 
-from enrichment_pipeline.defs.partitions import lanes_partitions
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.pipeline import AS_OF_TAG
 from enrichment_pipeline.policy import SchedulePolicy
@@ -16,8 +15,6 @@ RANGE_END_TAG = "dagster/asset_partition_range_end"
 daily_refresh = dg.define_asset_job(
     "daily_refresh",
     selection=dg.AssetSelection.all(),
-    partitions_def=lanes_partitions,
-    executor_def=dg.in_process_executor,
     description="Load the source, buy what is due in the chosen lanes, update every table.",
 )
 
@@ -38,6 +35,7 @@ def daily_schedule(policy: SchedulePolicy) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name="daily_refresh",
         job=daily_refresh,
+        description="All lanes, once a day; off until you switch it on.",
         cron_schedule=f"0 {policy.hour} * * *",
         execution_timezone=policy.time_zone,
         execution_fn=request,

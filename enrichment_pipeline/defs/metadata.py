@@ -5,6 +5,7 @@ here: what the numbers mean (`warehouse/report.py`).
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache
 
 import dagster as dg
@@ -36,11 +37,18 @@ def table_metadata(table: str) -> dict[str, object]:
 
 
 def preview(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Sequence[str],
+    *,
+    run_id: str | None = None,
 ) -> dg.MarkdownMetadataValue:
-    """The first rows of a table; `columns` must hold nothing personal."""
+    """The first rows of a table, or of a run's rows in it; `columns` must hold nothing personal."""
+    which = "" if run_id is None else "where run_id = $run_id"
+    shown = f"{which} order by {columns[0]} limit {PREVIEW_ROWS}"
     rows = connection.execute(
-        f"select {', '.join(columns)} from {table} order by {columns[0]} limit {PREVIEW_ROWS}"
+        f"select {', '.join(columns)} from {table} {shown}",
+        {} if run_id is None else {"run_id": run_id},
     ).fetchall()
     return markdown_table(columns, rows)
 
@@ -53,5 +61,10 @@ def markdown_table(
 
 
 def _line(cells: Sequence[object]) -> str:
-    shown = ("" if cell is None else str(cell).replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(shown)} |"
+    return f"| {' | '.join(map(_shown, cells))} |"
+
+
+def _shown(cell: object) -> str:
+    if isinstance(cell, datetime):
+        return cell.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if cell is None else str(cell).replace("|", "\\|")

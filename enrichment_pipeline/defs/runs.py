@@ -7,6 +7,7 @@ Not here: what the instant means for a lane (SQL).
 import dagster as dg
 from dagster import DagsterInstance, DagsterRun
 
+from enrichment_pipeline.defs.partitions import refuse_impossible_range
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.state import forget_dead_run
@@ -14,6 +15,7 @@ from enrichment_pipeline.state import forget_dead_run
 
 def begin(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Run:
     """This run's fixed values; refuses what cannot work, once per run (see Pipeline.prepare)."""
+    refuse_impossible_range(context)
     run = run_of(context.instance, context.run)
     for dead_run_id in pipeline.prepare(run):
         _mark_failed(context.instance, dead_run_id)

@@ -37,11 +37,17 @@ def worklist(
             connection,
             "enrichment.worklist",
             ("contact_id", "freshness", "priority", "identity_kind", "contact_count"),
+            run_id=context.run.run_id,
+        )
+    for lane in work:
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": lane.lookups, "contacts": lane.contacts},
+            partition_key=lane.lane.key,
         )
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": sum(lane.lookups for lane in work),
-            "contacts": sum(lane.contacts for lane in work),
+            "run_lookups": sum(lane.lookups for lane in work),
+            "run_contacts": sum(lane.contacts for lane in work),
             "lanes": markdown_table(
                 ("lane", "contacts", "look-ups"),
                 [(lane.lane.key, lane.contacts, lane.lookups) for lane in work],

@@ -1,0 +1,1 @@
+"""The `enrichment` command: what it shows, and how it refuses."""

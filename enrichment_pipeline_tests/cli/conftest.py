@@ -1,0 +1,56 @@
+"""The command in this process: as a user types it, without the seconds that a start costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline.cli.main import main
+
+OURS = ("ENRICHMENT_", "SIGNALHIRE_", "DAGSTER_")
+
+
+@dataclass
+class Said:
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def enrichment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Call with the arguments, and with the environment's variables by name; nothing else is set.
+
+    The state folder is `tmp_path / "state"`, unless it is given.
+    """
+
+    def call(*arguments: str, **variables: object) -> Said:
+        with monkeypatch.context() as patch:
+            for name in list(os.environ):
+                if name.startswith(OURS):
+                    patch.delenv(name)
+            for name, value in {"ENRICHMENT_HOME": tmp_path / "state", **variables}.items():
+                patch.setenv(name, str(value))
+            patch.setattr(sys, "argv", ["enrichment", *arguments])
+            patch.chdir(tmp_path)
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capsys.readouterr()
+        status = ended.value.code
+        assert isinstance(status, int | None)
+        return Said(status or 0, out, err)
+
+    return call

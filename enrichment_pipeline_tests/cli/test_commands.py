@@ -1,0 +1,120 @@
+"""What `plan`, `status` and the command itself show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline.cli.terminal import duration
+from enrichment_pipeline_tests.cli.conftest import Command
+from enrichment_pipeline_tests.end_to_end import world
+from enrichment_pipeline_tests.end_to_end.world import (
+    CREDITS,
+    KEY,
+    LOOKUPS,
+    contents,
+    ledger_rows,
+)
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with world.small_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox.base_url
+
+
+@pytest.fixture
+def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
+    world.write_source(tmp_path / "source")
+    return {
+        "ENRICHMENT_CONFIG": world.write_policy(tmp_path),
+        "SIGNALHIRE_BASE_URL": base_url,
+        "SIGNALHIRE_API_KEY": KEY,
+    }
+
+
+def figures(shown: str) -> dict[str, list[str]]:
+    """The rows of the tables shown, by their first cell."""
+    cells = ([cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines())
+    return {first: rest for first, *rest in filter(None, cells)}
+
+
+def test_help_names_every_command_and_no_argument_is_no_mistake(enrichment: Command) -> None:
+    said = enrichment()
+    assert (said.status, said.err) == (0, "")
+    for command in ("run", "plan", "status", "ui", "sandbox"):
+        assert f" {command} " in said.out
+
+
+def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path
+) -> None:
+    said = enrichment("plan", **variables)
+    assert (said.status, said.err) == (0, "")
+    shown = figures(said.out)
+    # contacts, look-ups, cache hits: the second contact of one profile costs nothing
+    assert shown["new|strategic"] == ["10", "9", "1"]
+    assert shown["new|target"] == ["7", "7", "0"]
+    assert shown["new|standard"] == ["7", "7", "0"]
+    assert shown["new|bulk"] == ["6", "6", "0"]
+    assert shown["stale|bulk"] == ["0", "0", "0"]
+    assert shown["all"] == [str(LOOKUPS + 1), str(LOOKUPS), "1"]
+    assert f"credits, at worst: {LOOKUPS} " in said.out
+    tables = contents(tmp_path / "state")
+    filled = {table for table, rows in tables.items() if rows}
+    assert filled == {"staging.stamp"}
+    assert ledger_rows(tmp_path / "state", "select count(*) from lookups") == [(0,)]
+
+
+def test_a_plan_of_some_lanes_counts_those_only(
+    enrichment: Command, variables: dict[str, object]
+) -> None:
+    said = enrichment("plan", "--priority", "bulk,target", "--freshness", "new", **variables)
+    assert figures(said.out).keys() == {"new|target", "new|bulk", "all"}
+    assert figures(said.out)["all"] == ["13", "13", "0"]
+
+
+def test_after_a_run_a_plan_finds_nothing_due_and_status_counts_what_there_is(
+    enrichment: Command, variables: dict[str, object], base_url: str, tmp_path: Path
+) -> None:
+    # the same state folder as the command's, and the policy file's own path for its source
+    world.run_here(world.small_settings(tmp_path, base_url))
+    assert figures(enrichment("plan", **variables).out)["all"] == ["0", "0", "0"]
+    said = enrichment("status", **variables)
+    assert (said.status, said.err) == (0, "")
+    shown = figures(said.out)
+    assert shown["staging.contacts"] == ["38"]
+    assert shown["enrichment.enriched_contacts"] == ["28"]
+    assert shown["enrichment.contact_status"] == ["38"]
+    assert shown["applied"] == [str(LOOKUPS)]
+    assert [row for name, row in shown.items() if name.startswith("day:")] == [
+        [str(CREDITS), "0", "20,000"]
+    ]
+    assert "provider's balance: 99,972 " in said.out
+
+
+def test_status_before_the_first_run_says_so(enrichment: Command, tmp_path: Path) -> None:
+    said = enrichment("status")
+    assert (said.status, said.err) == (0, "")
+    assert f"{tmp_path / 'state'}: nothing here yet" in said.out
+    assert contents(tmp_path / "state") == {}
+
+
+def test_a_line_of_text_is_never_broken_in_two(
+    enrichment: Command, variables: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a path or a URL that is cut at the window's edge cannot be copied
+    monkeypatch.setenv("COLUMNS", "40")
+    said = enrichment("plan", **variables)
+    assert sum(line.startswith("credits, at worst: ") for line in said.out.splitlines()) == 1
+    assert "(left in the budget: 20,000 today, 300,000 this month)\n" in said.out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (3599, "1 h 0 min"), (7800, "2 h 10 min")],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,1 @@
+"""What Dagster is told: assets, lanes, checks, job and schedule."""

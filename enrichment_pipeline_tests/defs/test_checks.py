@@ -1,0 +1,241 @@
+"""What a run shows of itself, and what the checks say of tables that are not as they should be."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import httpx
+import pytest
+from dagster import ExecuteInProcessResult
+
+from enrichment_pipeline.defs.checks import ALL_CHECKS, UNIQUE_KEYS
+from enrichment_pipeline.defs.resources import WarehouseResource
+from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline_tests.defs.job import evaluation, execute, failure, materialized
+from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
+from enrichment_pipeline_tests.end_to_end.world import (
+    CREDITS,
+    KEY,
+    LOOKUPS,
+    PEOPLE,
+    small_sandbox,
+    small_settings,
+)
+from enrichment_pipeline_tests.support import RunningSandbox
+
+
+@dataclass
+class Finished:
+    settings: Settings
+    sandbox: RunningSandbox
+    result: ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    folder = tmp_path_factory.mktemp("finished")
+    with small_sandbox(folder) as sandbox:
+        settings = small_settings(folder, sandbox.base_url)
+        result = execute(settings)
+        assert result.success, failure(result)
+        yield Finished(settings, sandbox, result)
+
+
+@pytest.fixture
+def copied(finished: Finished, tmp_path: Path) -> Settings:
+    """The state after that run, for a test of its own to spoil."""
+    home = tmp_path / "state"
+    shutil.copytree(finished.settings.home, home)
+    return replace(
+        finished.settings,
+        home=home,
+        warehouse_url=str(home / "warehouse.duckdb"),
+        ledger_url=type(finished.settings.ledger_url)(f"sqlite:///{home / 'ledger.sqlite'}"),
+        dagster_home=home / "dagster",
+    )
+
+
+def spoil(settings: Settings, statement: str) -> None:
+    with duckdb.connect(settings.warehouse_url) as connection:
+        connection.execute(statement)
+
+
+def ask(settings: Settings, asset: str, name: str) -> dg.AssetCheckResult:
+    """Run one check by itself on a warehouse as it is."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+    [check] = [one for one in ALL_CHECKS if key in one.check_keys]
+    result = check(warehouse=WarehouseResource(database=settings.warehouse_url))
+    assert isinstance(result, dg.AssetCheckResult)
+    return result
+
+
+# --- a run as it should be --------------------------------------------------------------------
+
+
+def test_every_check_of_a_good_run_passes_but_for_the_ids_that_repeat(finished: Finished) -> None:
+    evaluations = finished.result.get_asset_check_evaluations()
+    assert len(evaluations) == len(ALL_CHECKS)
+    failed = [one.check_name for one in evaluations if not one.passed]
+    assert failed == ["source_ids_are_unique"]
+
+
+def test_ids_that_repeat_in_the_source_are_a_warning(finished: Finished) -> None:
+    found = evaluation(finished.result, "contacts", "source_ids_are_unique")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values["repeated_ids"] == values["rows_passed_over"] == 1
+    assert values["examples"] == ["twice"]
+
+
+@pytest.mark.parametrize(
+    ("asset", "wanted"),
+    [
+        ("contacts", {"dagster/row_count": 38, "rows_new_or_changed": 38, "rows_left": 0}),
+        ("accounts", {"dagster/row_count": 5}),
+        ("worklist", {"run_lookups": LOOKUPS, "run_contacts": LOOKUPS + 1}),
+        (
+            "provider_lookups",
+            {
+                "lookups_offered": LOOKUPS,
+                "lookups_sent": LOOKUPS,
+                "matched": CREDITS,
+                "no_match": LOOKUPS - CREDITS,
+                "unconfirmed": 0,
+                "credits_charged": CREDITS,
+                "match_rate": round(CREDITS / LOOKUPS, 4),
+                "credits_left": 100_000 - CREDITS,
+            },
+        ),
+        ("provider_responses", {"dagster/row_count": LOOKUPS, "new_rows": LOOKUPS}),
+        ("enriched_contacts", {"dagster/row_count": 28}),
+        ("needs_review", {"dagster/row_count": 11}),
+        ("contact_status", {"dagster/row_count": 38}),
+        ("published", {"rows_contact_status": 38, "rows_needs_review": 11}),
+    ],
+)
+def test_each_materialisation_says_what_it_came_to(
+    finished: Finished, asset: str, wanted: dict[str, object]
+) -> None:
+    metadata = {name: value.value for name, value in materialized(finished.result)[asset].items()}
+    assert {name: metadata[name] for name in wanted} == wanted
+
+
+def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finished) -> None:
+    shown = materialized(finished.result)
+    for asset in ("contacts", "worklist", "provider_responses", "enriched_contacts"):
+        assert "| contact_id |" in str(shown[asset]["preview"].value) or asset.startswith("prov")
+    assert leaks(secrets(), str(shown)) == []
+
+
+# --- tables that are not as they should be ----------------------------------------------------
+
+
+@pytest.mark.parametrize("asset", UNIQUE_KEYS)
+def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
+    table, _ = UNIQUE_KEYS[asset]
+    assert ask(copied, asset, "unique_key").passed
+    spoil(copied, f"insert into {table} from (from {table} order by all limit 1)")
+    found = ask(copied, asset, "unique_key")
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.ERROR
+    assert dict(found.metadata)["doubled_keys"] == dg.MetadataValue.int(1)
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("delete from enrichment.contact_status where contact_id = 'twice'", "without_status"),
+        ("delete from staging.source_contact_ids where contact_id = 'twice'", "not_in_source"),
+    ],
+)
+def test_a_contact_without_a_status_and_a_status_without_a_contact_are_found(
+    copied: Settings, statement: str, problem: str
+) -> None:
+    assert ask(copied, "contact_status", "every_contact_is_accounted_for").passed
+    spoil(copied, statement)
+    found = ask(copied, "contact_status", "every_contact_is_accounted_for")
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.ERROR
+    values = {name: value.value for name, value in found.metadata.items()}
+    expected = {"without_status": 0, "not_in_source": 0, problem: 1, "examples": ["twice"]}
+    assert values == expected
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update enrichment.enriched_contacts set needs_manual_enrichment = true",
+        "delete from enrichment.needs_review where contact_id = 'only-likely'",
+    ],
+)
+def test_a_flag_that_says_something_else_than_the_review_is_found(
+    copied: Settings, statement: str
+) -> None:
+    assert ask(copied, "enriched_contacts", "review_flag_agrees").passed
+    spoil(copied, statement)
+    found = ask(copied, "enriched_contacts", "review_flag_agrees")
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.ERROR
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        (
+            "insert into enrichment.enriched_contacts from enrichment.enriched_contacts",
+            "unique_key",
+        ),
+        (
+            "delete from enrichment.contact_status where contact_id = 'nothing'",
+            "every_contact_is_accounted_for",
+        ),
+    ],
+)
+def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
+    copied: Settings, monkeypatch: pytest.MonkeyPatch, statement: str, check: str
+) -> None:
+    files = {path: path.read_bytes() for path in copied.published_dir.iterdir()}
+    derive = Pipeline.derive_outcomes
+
+    def derive_and_spoil(pipeline: Pipeline, run: Run) -> None:
+        derive(pipeline, run)
+        spoil(copied, statement)
+
+    monkeypatch.setattr(Pipeline, "derive_outcomes", derive_and_spoil)
+    result = execute(copied)
+    assert not result.success
+    failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}
+    assert check in failed
+    assert "published" not in materialized(result)
+    assert {path: path.read_bytes() for path in copied.published_dir.iterdir()} == files
+
+
+def test_what_somebody_else_spends_from_the_account_is_a_warning(
+    tmp_path: Path,
+) -> None:
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        assert execute(settings).success
+        # in a browser, say, and between two runs
+        answer = httpx.post(
+            f"{sandbox.base_url}/candidate/search",
+            headers={"apikey": KEY},
+            json={"items": [PEOPLE[0]["linkedin_url"]], "withoutWaterfall": True},
+        )
+        assert answer.json()[0]["status"] == "success"
+        parted = execute(settings)
+        agreed = execute(settings)
+    assert parted.success
+    found = evaluation(parted, "provider_lookups", "ledger_matches_balance")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert (values["provider_spent"], values["ledger_charged"]) == (1, 0)
+    assert values["unexplained_credits"] == 1
+    # told once
+    assert evaluation(agreed, "provider_lookups", "ledger_matches_balance").passed

@@ -1,0 +1,1 @@
+"""The whole pipeline, over real files, real HTTP and real processes."""

@@ -1,0 +1,71 @@
+"""The sample as `make run` runs it: five thousand contacts, with a sandbox of the run's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline_tests.end_to_end.world import contents, enrichment, outcomes, rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SECONDS = 40
+"""What a trial of the sample may take, once everything is set up, on a machine that is idle."""
+
+
+def figures(shown: str) -> dict[str, list[int]]:
+    """The rows of the tables shown: numbers by their first cell."""
+    cells = ([cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines())
+    return {
+        first: [int(cell.replace(",", "")) for cell in rest]
+        for first, *rest in filter(None, cells)
+        if all(re.fullmatch(r"[\d,]+", cell) for cell in rest)
+    }
+
+
+def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    planned = figures(enrichment(tmp_path, "plan").stdout)
+    assert 4_000 < planned["all"][1] < 4_200
+
+    began = time.monotonic()
+    ended = enrichment(tmp_path, "run")
+    seconds = time.monotonic() - began
+    assert (ended.returncode, ended.stderr) == (0, "")
+    shown = figures(ended.stdout)
+    assert shown["contacts in"] == [4_992]
+    assert sum(shown["enriched"] + shown["for review"]) == 4_992
+    assert 1_900 < shown["enriched"][0] < 2_200
+    journal = (home / "sandbox_journal.jsonl").read_text().splitlines()
+    assert shown["credits spent by this run"] == [len(journal)]
+    assert shown["credits left"] == [100_000 - len(journal)]
+    uids = [json.loads(line)["uid"] for line in journal]
+    # several contacts can turn out to be one person only by the answer
+    assert len(set(uids)) > 0.95 * len(uids)
+    reasons = {reason for _, reason in outcomes(home).values()}
+    assert reasons == {
+        None,
+        "no_match",
+        "no_verified_email",
+        "insufficient_identity",
+        "invalid_identity",
+        "identity_mismatch",
+    }
+    guessed = "select count(*) from enrichment.enriched_contacts where not needs_manual_enrichment "
+    guessed += "and work_email_status <> 'verified' and personal_email_status <> 'verified'"
+    assert rows(home, guessed) == [(0,)]
+
+    before = contents(home)
+    assert figures(enrichment(tmp_path, "plan").stdout)["all"] == [0, 0, 0]
+    told = figures(enrichment(tmp_path, "status").stdout)
+    assert told["enrichment.contact_status"] == [4_992]
+    assert told["applied"] == [planned["all"][1]]
+    assert contents(home) == before
+    # a core has other things to do where more than one process waits for it
+    crowding = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert seconds < SECONDS * crowding

@@ -1,0 +1,148 @@
+"""A run that is killed or interrupted while it spends, and the runs that come after it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from dagster import DagsterRunStatus
+
+from enrichment_pipeline_tests.end_to_end.world import (
+    KEY,
+    Row,
+    answers,
+    dagster_runs,
+    enrichment,
+    ledger_rows,
+    outcomes,
+    rows,
+    start_enrichment,
+    wait_until,
+    write_policy,
+)
+from enrichment_pipeline_tests.support import (
+    RunningSandbox,
+    people_of,
+    running_sandbox,
+    write_csv,
+)
+
+CONTACTS: list[Row] = [
+    {"contact_id": f"c-{number:03}", "email": f"person{number:03}@quillforge.com"}
+    for number in range(300)
+]
+PEOPLE: list[Row] = [
+    {"full_name": f"Person Number{number:03}", "work_email": contact["email"]}
+    for number, contact in enumerate(CONTACTS)
+]
+SMALL_REQUESTS = "[signalhire]\nitems_per_request = 5\nitems_per_window = 100000\n"
+"""Sixty requests of five, eight at a time, half a second each: four seconds on the wire."""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@contextmanager
+def many_requests(folder: Path) -> Iterator[tuple[RunningSandbox, dict[str, object]]]:
+    """A slow sandbox, and the variables by which a run asks it in many small requests."""
+    write_csv(folder / "source" / "contacts.csv", CONTACTS)
+    write_csv(folder / "source" / "accounts.csv", [{"account_id": "none"}])
+    policy = write_policy(folder, SMALL_REQUESTS)
+    people = people_of(folder / "people.csv", PEOPLE)
+    journal = folder / "journal.jsonl"
+    with running_sandbox(people, journal, api_key=KEY, latency_ms=500) as sandbox:
+        yield (
+            sandbox,
+            {
+                "ENRICHMENT_CONFIG": policy,
+                "SIGNALHIRE_BASE_URL": sandbox.base_url,
+                "SIGNALHIRE_API_KEY": KEY,
+            },
+        )
+
+
+def charged(journal: Path) -> list[str]:
+    """The items that the provider charged for, in order."""
+    return [json.loads(line)["item"] for line in journal.read_text().splitlines()]
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate(timeout=30)
+
+
+def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    kills = 3
+    with many_requests(tmp_path) as (sandbox, variables):
+        for _ in range(kills):
+            paid = len(charged(sandbox.journal))
+            process = start_enrichment(tmp_path, "run", **variables)
+            # The charge comes half a second before its answer: whoever sees it is in between.
+            # The second round of requests is awaited, so that there are kept answers too.
+            wait_until(lambda: len(charged(sandbox.journal)) >= paid + 50, "charges")  # noqa: B023
+            assert process.poll() is None
+            kill(process)
+        in_flight = Counter(
+            dict(ledger_rows(home, "select state, count(*) from lookups group by 1"))
+        )
+        assert in_flight["sent"] > 0, "no call was on the wire when the run was killed"
+        last = enrichment(tmp_path, "run", **variables)
+        paid_items = charged(sandbox.journal)
+    assert (last.returncode, last.stderr) == (0, "")
+
+    assert len(paid_items) == len(set(paid_items)), "somebody was bought twice"
+    bought = dict(ledger_rows(home, "select item, state from lookups where state <> 'released'"))
+    assert set(paid_items) <= bought.keys(), "a charge of which the ledger knows nothing"
+    assert {bought[item] for item in paid_items} <= {"applied", "sent", "unconfirmed"}
+    lost = sum(state != "applied" for state in bought.values())
+    assert lost <= kills * 8 * 5, "more was lost than can have been on the wire"
+
+    assert outcomes(home).keys() == {contact["contact_id"] for contact in CONTACTS}
+    [(statuses,)] = rows(home, "select count(*) from enrichment.contact_status")
+    assert statuses == len(CONTACTS)
+    by_status = Counter(status for status, _ in outcomes(home).values())
+    assert by_status == {"enriched": len(CONTACTS) - lost, "in_flight": lost}
+
+    *killed, ended = dagster_runs(home)
+    assert [run.status for run in killed] == [DagsterRunStatus.FAILURE] * kills
+    assert ended.status == DagsterRunStatus.SUCCESS
+    assert list((home / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        process = start_enrichment(tmp_path, "run", **variables)
+        wait_until(lambda: charged(sandbox.journal), "the first charge")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        paid_items = charged(sandbox.journal)
+    assert process.returncode == 1
+    assert err == "error: interrupted; every answer that came is kept, and the next run goes on\n"
+    assert "Traceback" not in out
+    assert 0 < len(paid_items) < len(CONTACTS)
+    kept = ledger_rows(home, "select item from lookups where state = 'replied'")
+    assert sorted(item for (item,) in kept) == sorted(paid_items)
+    [run] = dagster_runs(home)
+    assert run.is_finished
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_a_killed_run_takes_its_own_sandbox_with_it(tmp_path: Path) -> None:
+    process = start_enrichment(tmp_path, "run", "--priority", "strategic")
+    assert process.stdout is not None
+    announced = process.stdout.readline()
+    assert announced.startswith("sandbox provider at http://127.0.0.1:"), announced
+    port = int(announced.split(":")[2].split("/")[0])
+    assert answers(port)
+    kill(process)
+    wait_until(lambda: not answers(port), "the sandbox is gone", seconds=20)

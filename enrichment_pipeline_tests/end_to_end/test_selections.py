@@ -1,0 +1,203 @@
+"""Which lanes a run covers, what it may spend, and to which day it counts ages."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline_tests.end_to_end.world import (
+    CREDITS,
+    EXPECTED,
+    LOOKUPS,
+    dagster_runs,
+    ledger_rows,
+    outcomes,
+    record,
+    rows,
+    run_here,
+    small_policy,
+    small_sandbox,
+    small_settings,
+)
+from enrichment_pipeline_tests.support import START, RunningSandbox
+
+IN_LANES = {"strategic": 9, "target": 7, "standard": 7, "bulk": 6}
+"""Look-ups by priority, at first."""
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[RunningSandbox]:
+    with small_sandbox(tmp_path) as running:
+        yield running
+
+
+def bought(home: Path) -> Counter[str]:
+    """Look-ups by priority."""
+    return Counter(dict(ledger_rows(home, "select priority, count(*) from lookups group by 1")))
+
+
+def charged(home: Path) -> dict[str, int]:
+    """Credits by priority, as the ledger has them."""
+    query = "select priority, sum(credits_charged) from lookups group by 1"
+    return dict(ledger_rows(home, query))
+
+
+def charges(sandbox: RunningSandbox) -> int:
+    if not sandbox.journal.exists():
+        return 0
+    return sum(json.loads(line)["credits"] for line in sandbox.journal.read_text().splitlines())
+
+
+def test_a_run_of_some_priorities_buys_those_only_and_the_rest_is_queued(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    # two blocks of lanes, so two runs of Dagster's
+    run_here(settings, priorities=("strategic", "standard"), keeps_events=True)
+    home = settings.home
+    assert bought(home) == {"strategic": 9, "standard": 7}
+    ranges = [
+        (
+            run.tags["dagster/asset_partition_range_start"],
+            run.tags["dagster/asset_partition_range_end"],
+        )
+        for run in dagster_runs(home)
+    ]
+    assert ranges == [
+        ("new|strategic", "stale|strategic"),
+        ("new|standard", "stale|standard"),
+    ]
+    queued = rows(
+        home,
+        "select distinct priority, freshness from enrichment.contact_status "
+        "where status = 'queued' order by all",
+    )
+    assert queued == [("bulk", "new"), ("target", "new")]
+    assert outcomes(home).keys() == EXPECTED.keys()
+    run_here(settings, priorities=("bulk", "target"))
+    assert bought(home) == IN_LANES
+    assert outcomes(home) == EXPECTED
+
+
+def test_a_run_of_freshness_that_nobody_has_buys_nothing(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    run_here(settings, freshness=("retry", "stale"))
+    assert bought(settings.home) == {}
+    assert {status for status, _ in outcomes(settings.home).values()} == {"queued", "needs_review"}
+
+
+def test_a_cap_on_credits_holds_over_all_blocks_of_lanes_and_goes_to_the_first(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    shown = run_here(settings, priorities=("strategic", "standard"), max_credits=12)
+    assert bought(settings.home)["strategic"] == IN_LANES["strategic"]
+    assert charges(sandbox) == 12
+    assert "credits spent by this run │     12" in shown
+    assert "budget for standard is used up" in shown
+
+
+def test_a_cap_of_nothing_buys_nothing(tmp_path: Path, sandbox: RunningSandbox) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    run_here(settings, max_credits=0)
+    assert bought(settings.home) == {}
+    assert outcomes(settings.home)["by-profile"] == ("queued", None)
+
+
+def test_each_priority_leaves_its_floor_of_the_budget_untouched(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    # Of 20 a day: all for strategic, 18 for target, 14 for standard, 10 for bulk.
+    policy = small_policy(tmp_path, budget={"per_day": 20})
+    settings = small_settings(tmp_path, sandbox.base_url, policy)
+    shown = run_here(settings, as_of=START, is_simulated=True)
+    # 9 + 7 = 16 leave nothing above the floors of standard and bulk
+    assert charged(settings.home) == {"strategic": 9, "target": 7}
+    for priority in ("standard", "bulk"):
+        assert f"the day's budget for {priority} is used up" in " ".join(shown.split())
+    run_here(settings, as_of=START + timedelta(days=1), is_simulated=True)
+    # a new day, of which standard and bulk may use 14 and 10
+    assert charged(settings.home) == {"strategic": 9, "target": 7, "standard": 7, "bulk": 3}
+
+
+def test_the_months_budget_and_the_runs_own_hold_too(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    no_floors = {"floors": {"strategic": 0.0, "target": 0.0, "standard": 0.0, "bulk": 0.0}}
+    budget = {"per_run": 5, "per_month": 8, **no_floors}
+    settings = small_settings(tmp_path, sandbox.base_url, small_policy(tmp_path, budget=budget))
+    for spent in (5, 8, 8):
+        run_here(settings, as_of=START, is_simulated=True)
+        assert charges(sandbox) == spent
+    assert Counter(bought(settings.home)) == {"strategic": 8}
+
+
+def test_a_later_simulated_day_makes_everything_stale_and_dates_the_answers(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    run_here(settings, as_of=START, is_simulated=True)
+    assert record(settings, "enrichment.enriched_contacts", "by-profile")["enriched_at"] == START
+    later = START + timedelta(days=91)
+    run_here(settings, as_of=later, is_simulated=True)
+    assert charges(sandbox) == 2 * CREDITS
+    assert sum(bought(settings.home).values()) == 2 * LOOKUPS
+    found = record(settings, "enrichment.enriched_contacts", "by-profile")
+    assert found["enriched_at"] == later
+    assert found["expires_at"] == later + timedelta(days=90)
+    freshness = dict(
+        ledger_rows(settings.home, "select freshness, count(*) from lookups group by 1")
+    )
+    assert freshness == {"new": LOOKUPS, "stale": LOOKUPS}
+    assert outcomes(settings.home) == EXPECTED
+
+
+@pytest.mark.parametrize(("days", "due"), [(59, False), (61, True)])
+def test_the_policys_age_decides_when_an_answer_is_stale(
+    tmp_path: Path, sandbox: RunningSandbox, days: int, due: bool
+) -> None:
+    policy = small_policy(tmp_path, freshness={"max_age_days": 60, "no_match_days": 365})
+    settings = small_settings(tmp_path, sandbox.base_url, policy)
+    run_here(settings, as_of=START, is_simulated=True)
+    later = START + timedelta(days=days)
+    run_here(settings, freshness=("stale",), as_of=later, is_simulated=True)
+    assert charges(sandbox) == (2 * CREDITS if due else CREDITS)
+
+
+def test_a_contact_that_left_the_source_is_neither_shown_nor_paid_for_any_more(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    run_here(settings, as_of=START, is_simulated=True)
+    contacts = tmp_path / "source" / "contacts.csv"
+    lines = contacts.read_text().splitlines(keepends=True)
+    contacts.write_text("".join(line for line in lines if not line.startswith("by-email,")))
+    run_here(settings, as_of=START + timedelta(days=91), is_simulated=True)
+    assert charges(sandbox) == 2 * CREDITS - 1
+    assert outcomes(settings.home).keys() == EXPECTED.keys() - {"by-email"}
+    for table in ("enriched_contacts", "needs_review", "contact_status", "worklist"):
+        query = f"select 1 from enrichment.{table} where contact_id = 'by-email'"
+        assert rows(settings, query) == [], table
+
+
+def test_credits_that_run_out_leave_the_rest_for_the_next_run(tmp_path: Path) -> None:
+    with small_sandbox(tmp_path, credits=10) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        shown = run_here(settings)
+        assert charges(sandbox) == 10
+    assert "top it up" in shown
+    assert "credits left              │  0" in shown
+    queued = "select count(*) from enrichment.contact_status where status = 'queued'"
+    [(waiting,)] = rows(settings, queued)
+    assert waiting >= LOOKUPS - 10 - 1
+    with small_sandbox(tmp_path / "topped_up") as sandbox:
+        run_here(small_settings(tmp_path, sandbox.base_url))
+        assert charges(sandbox) == CREDITS - 10
+    assert outcomes(settings.home) == EXPECTED
