@@ -481,7 +481,7 @@ def test_every_promise_holds_in_whatever_order_things_happen(template: Path):
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=100,
+            max_examples=60,
             stateful_step_count=50,
             deadline=None,
             database=None,

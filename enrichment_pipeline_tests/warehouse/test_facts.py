@@ -345,6 +345,23 @@ def test_a_later_contact_of_the_person_gets_the_old_answers(world: World) -> Non
     assert len(world.rows("raw.lookups")) == 1
 
 
+def test_who_left_gets_no_facts_until_they_are_back(world: World) -> None:
+    world.load([ADA, BOB])
+    world.look_up("C1", candidate=VERIFIED)
+    world.load([BOB])
+    world.derive()
+    assert world.rows("enrichment.person_facts") == []
+    world.load([ADA, BOB])
+    world.derive()
+    assert world.facts()["work_email"] == ["ada@acme.com"]
+
+
+def test_a_role_address_in_an_answer_is_a_fact_but_nobodys_identifier(ada: World) -> None:
+    assert facts_of(ada, emails=[("info@acme.com", 100, "work")])["work_email"] == ["info@acme.com"]
+    aliases = {row["alias"] for row in ada.rows("staging.person_aliases", "origin = 'answer'")}
+    assert aliases == {"uid:" + "f" * 32}
+
+
 def test_a_newer_answer_closes_what_it_gives_anew(ada: World) -> None:
     ada.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")], jobs=[JOB]))
     ada.derive()

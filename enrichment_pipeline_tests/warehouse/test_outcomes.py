@@ -489,3 +489,6 @@ def test_a_contact_that_is_another_person_now_has_none_of_the_old_values(world: 
     world.derive(at=START + DAY)
     assert world.rows("enrichment.enriched_contacts") == []
     assert world.status("C1") == ("queued", None)
+    world.look_up("C1", candidate=candidate("Bob Other"), at=START + DAY)
+    world.derive(at=START + DAY)
+    assert (enriched(world)["full_name"], enriched(world)["work_email"]) == ("Bob Other", None)
