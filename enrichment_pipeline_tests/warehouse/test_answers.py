@@ -182,6 +182,19 @@ def test_more_replies_than_a_page_are_all_cut(
     assert names == [f"Person {n}" for n in range(5)]
 
 
+def test_a_lookup_that_is_settled_later_by_the_same_reply_doubles_nothing(world: World) -> None:
+    world.load([ADA, BOB])
+    first = world.look_up("C1", candidate=candidate())
+    second = world.look_up("C2", state="sent")
+    reply_id = world.only("raw.lookups", "contact_id = 'C1'")["reply_id"]
+    world.settle(second, state="answered", outcome="matched", reply_id=reply_id, answer_index=2)
+    answers_by_id = [
+        (row["lookup_id"], json.loads(row["answer"])["candidate"]["fullName"])
+        for row in world.rows("raw.provider_responses")
+    ]
+    assert answers_by_id == [(first, "Ada Example"), (second, "Not Ours")]
+
+
 def test_a_reply_that_cannot_be_found_leaves_the_others_alone(world: World) -> None:
     world.load([ADA, BOB])
     world._bodies.clear()
