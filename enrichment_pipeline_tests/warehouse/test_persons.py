@@ -274,6 +274,19 @@ def test_an_identity_has_changed_where_nothing_of_the_old_is_left(world: World) 
     assert world.only("staging.contact_persons")["assigned_at"] == LATER
 
 
+@pytest.mark.parametrize("contact_id", ["C1", "C3"])
+def test_of_two_namesakes_neither_is_known_by_the_name(world: World, contact_id: str) -> None:
+    rows = {
+        "C1": ADA,
+        "C3": {**ADA, "contact_id": "C3", "email": "ada2@acme.com", "linkedin_url": ""},
+    }
+    world.load(rows.values())
+    before = world.persons()
+    rows[contact_id] = {**rows[contact_id], "email": "ada3@acme.com", "linkedin_url": ""}
+    world.load(rows.values(), at=LATER)
+    assert world.persons()[contact_id] not in before.values()
+
+
 def test_a_contact_that_takes_over_a_known_identity_is_that_person(world: World) -> None:
     world.load([ADA, BOB])
     world.load([ADA, {**ADA, "contact_id": "C2"}], at=LATER)

@@ -97,6 +97,17 @@ def test_a_folder_of_csv_is_read_with_every_zero(
     assert (second["phone"], second["updated_at"]) == (None, None)
 
 
+def test_what_looks_like_a_number_or_a_date_in_csv_stays_as_it_is_written(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    (tmp_path / "contacts.csv").write_text(
+        "contact_id,account_id,phone,job_title\n1.50,1e3,+4930901820,2024-5-1\n"
+    )
+    (contact,) = load(warehouse, tmp_path)
+    given = [contact[column] for column in ("contact_id", "account_id", "phone", "job_title")]
+    assert given == ["1.50", "1e3", "+4930901820", "2024-5-1"]
+
+
 def test_a_folder_of_parquet_is_read(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     path = parquet(tmp_path / "lake" / "contacts.parquet", "select 7 as contact_id, 'x' as email")
     assert [row["contact_id"] for row in load(warehouse, path.parent)] == ["7"]
