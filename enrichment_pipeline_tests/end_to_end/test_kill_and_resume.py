@@ -107,7 +107,9 @@ def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_pat
     [(statuses,)] = rows(home, "select count(*) from enrichment.contact_status")
     assert statuses == len(CONTACTS)
     by_status = Counter(status for status, _ in outcomes(home).values())
-    assert by_status == {"enriched": len(CONTACTS) - lost, "in_flight": lost}
+    # on a slow machine the first of them are past their deadline: to be reviewed, not bought again
+    assert by_status["enriched"] == len(CONTACTS) - lost
+    assert by_status["in_flight"] + by_status["needs_review"] == lost
 
     *killed, ended = dagster_runs(home)
     assert [run.status for run in killed] == [DagsterRunStatus.FAILURE] * kills
