@@ -7,6 +7,7 @@ charges in books of its own. After each step the ledger is compared with those b
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -59,6 +60,8 @@ LIMIT = 4
 FLOORS = {"strategic": 0.0, "target": 0.1, "standard": 0.3, "bulk": 0.6}
 PER_RUN, PER_DAY, PER_MONTH = 9, 15, 40
 HOLD = timedelta(hours=6)
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A file system in memory: thousands of commits that need not wait for a disk."""
 WORKERS = st.integers(0, 2)
 PEOPLE = st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True)
 INDEX = st.integers(0, 9)
@@ -124,7 +127,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         path = Path(self.folder.name) / "ledger.sqlite"
         shutil.copy(self.template, path)
         self.store = open_store(f"sqlite:///{path}")
