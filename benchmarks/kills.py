@@ -24,7 +24,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from benchmarks.common import QuietProgress, Stage, candidates, now, settings_for, stage
-from enrichment_pipeline.dispatch import Dispatcher
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.schema import budgets, lookups
 from enrichment_pipeline.pipeline import ANSWER_DEADLINE, Pipeline, Run

@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Barrier
 import sqlalchemy as sa
 
 from benchmarks.common import QuietProgress, candidates, now, stage, verdict
-from enrichment_pipeline.dispatch import Dispatcher
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.schema import batches
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient

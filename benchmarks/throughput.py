@@ -20,7 +20,7 @@ from uuid import uuid4
 import httpx
 
 from benchmarks.common import QuietProgress, Stage, candidates, email, now, stage, verdict
-from enrichment_pipeline.dispatch import CONCURRENT_REQUESTS, Dispatcher
+from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS, Dispatcher
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 

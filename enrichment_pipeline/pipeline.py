@@ -17,12 +17,9 @@ from typing import ParamSpec, TypeVar
 import duckdb
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch import (
-    Dispatcher,
-    DispatchReport,
-    Progress,
-    settle_kept_replies,
-)
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.settling import settle_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from enrichment_pipeline.dispatch import Progress
+from enrichment_pipeline.dispatch.report import Progress
 from enrichment_pipeline.warehouse.connection import open_warehouse
 
 ProgressFactory = Callable[[logging.Logger], Progress]

@@ -4,27 +4,83 @@ Here: single flight, the rate window, the budget and the gate, checked and
 written together. Not here: what happens after a reservation (`journal.py`).
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import BigInteger, bindparam, func, insert, literal_column, select
 
 from enrichment_pipeline.ledger import budget, gate
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
     RELEASED,
     RESERVED,
     SENT,
     UNCONFIRMED,
+    UtcDateTime,
     batches,
     lookups,
 )
 from enrichment_pipeline.ledger.store import Transaction
 
 PROBE_ITEMS = 1
+_BATCH_DIGITS = 28
+"""Of a batch's id; its look-ups add four for their position, and so stand together on disk."""
+
+_IN_HAND = (
+    select(
+        lookups.c.person_key,
+        lookups.c.lookup_id,
+        lookups.c.supersedes,
+        lookups.c.state,
+        lookups.c.requested_at,
+    )
+    .where(
+        lookups.c.provider == bindparam("of_provider"),
+        lookups.c.request == bindparam("of_request"),
+        lookups.c.person_key.in_(select(text_field(0))),
+        # written out, or the planner could not tell that the index of open ones will do
+        lookups.c.state != literal_column(f"'{RELEASED}'"),
+    )
+    .order_by(lookups.c.reserved_at)
+)
+_IN_WINDOW = select(
+    func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
+).where(
+    batches.c.provider == bindparam("of_provider"), batches.c.slot_free_at > bindparam("at_now")
+)
+_RESERVE_BATCH = insert(batches)
+_OF_CANDIDATE = (
+    "lookup_id",
+    "person_key",
+    "supersedes",
+    "contact_id",
+    "item",
+    "item_kind",
+    "freshness",
+    "priority",
+)
+"""The columns that differ within a batch, in the order of the bound rows."""
+_OF_BATCH = (
+    bindparam("provider"),
+    bindparam("request"),
+    bindparam("run_id"),
+    bindparam("batch_id"),
+    bindparam("state"),
+    bindparam("credits_reserved"),
+    bindparam("budget_day"),
+    bindparam("reserved_at", type_=UtcDateTime),
+    bindparam("requested_at", type_=UtcDateTime),
+    bindparam("revision", type_=BigInteger),
+)
+_RESERVE_LOOKUPS = insert(lookups).from_select(
+    [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH)],
+    select(
+        *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH
+    ).select_from(bound_rows),
+)
 
 
 @dataclass(frozen=True)
@@ -131,48 +187,58 @@ def admit(
 
     room = min(slots, credits.credits, PROBE_ITEMS if state.is_probe else len(due))
     chosen, left_over = due[:room], due[room:]
-    batch_id = uuid4().hex
+    batch_id = uuid4().hex[:_BATCH_DIGITS]
     if state.is_probe:
         gate.lease_probe(connection, provider, now + limits.answer_deadline)
     connection.execute(
-        insert(batches).values(
-            batch_id=batch_id,
-            provider=provider,
-            run_id=run_id,
-            item_count=len(chosen),
-            reserved_at=now,
-            slot_free_at=now + limits.send_lease + limits.window,
-        )
+        _RESERVE_BATCH,
+        {
+            "batch_id": batch_id,
+            "provider": provider,
+            "run_id": run_id,
+            "item_count": len(chosen),
+            "reserved_at": now,
+            "slot_free_at": now + limits.send_lease + limits.window,
+        },
     )
-    reserved = tuple(ReservedLookup(uuid4().hex, candidate) for candidate in chosen)
+    reserved = tuple(
+        ReservedLookup(f"{batch_id}{position:04x}", candidate)
+        for position, candidate in enumerate(chosen)
+    )
     connection.execute(
-        insert(lookups),
-        [
-            {
-                "lookup_id": lookup.lookup_id,
-                "provider": provider,
-                "request": request,
-                "person_key": lookup.candidate.person_key,
-                "supersedes": lookup.candidate.supersedes,
-                "contact_id": lookup.candidate.contact_id,
-                "item": lookup.candidate.item,
-                "item_kind": lookup.candidate.item_kind,
-                "freshness": lookup.candidate.freshness,
-                "priority": lookup.candidate.priority,
-                "run_id": run_id,
-                "batch_id": batch_id,
-                "state": RESERVED,
-                "credits_reserved": 1,
-                "budget_day": day,
-                "reserved_at": now,
-                "requested_at": business_now,
-                "revision": transaction.revision,
-            }
-            for lookup in reserved
-        ],
+        _RESERVE_LOOKUPS,
+        {
+            "provider": provider,
+            "request": request,
+            "run_id": run_id,
+            "batch_id": batch_id,
+            "state": RESERVED,
+            "credits_reserved": 1,
+            "budget_day": day,
+            "reserved_at": now,
+            "requested_at": business_now,
+            "revision": transaction.revision,
+            ROWS: as_json(map(_row, reserved)),
+        },
     )
-    budget.move(connection, provider, Counter({(run_id, day): len(reserved)}), to="reserved")
+    booked = {(run_id, day): budget.Move(reserved=len(reserved))}
+    budget.book(connection, provider, booked)
     return Admitted(batch_id, reserved, tuple(left_over), skipped)
+
+
+def _row(lookup: ReservedLookup) -> tuple[str, ...]:
+    """What `_OF_CANDIDATE` names."""
+    of = lookup.candidate
+    return (
+        lookup.lookup_id,
+        of.person_key,
+        of.supersedes,
+        of.contact_id,
+        of.item,
+        of.item_kind,
+        of.freshness,
+        of.priority,
+    )
 
 
 def _still_due(
@@ -189,21 +255,14 @@ def _still_due(
     another process has made meanwhile not due any more. The unique index
     guards the same promise.
     """
+    keys = {candidate.person_key for candidate in candidates}
     rows = transaction.connection.execute(
-        select(
-            lookups.c.person_key,
-            lookups.c.lookup_id,
-            lookups.c.supersedes,
-            lookups.c.state,
-            lookups.c.requested_at,
-        )
-        .where(
-            lookups.c.provider == provider,
-            lookups.c.request == request,
-            lookups.c.person_key.in_({candidate.person_key for candidate in candidates}),
-            lookups.c.state != RELEASED,
-        )
-        .order_by(lookups.c.reserved_at)
+        _IN_HAND,
+        {
+            "of_provider": provider,
+            "of_request": request,
+            ROWS: as_json((key,) for key in keys),
+        },
     ).all()
     superseded = {row.supersedes for row in rows}
     last = {row.person_key: row for row in rows if row.lookup_id not in superseded}
@@ -229,11 +288,8 @@ def _slots(
     What is on the wire leaves one window after its response, so not before
     one window from now: an answered request, or that instant, comes first.
     """
-    in_window = (batches.c.provider == provider, batches.c.slot_free_at > now)
     used, free_at = transaction.connection.execute(
-        select(
-            func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
-        ).where(*in_window)
+        _IN_WINDOW, {"of_provider": provider, "at_now": now}
     ).one()
     limit = max(1, int(limits.items_per_window * rate_share))
     in_one_window = now + limits.window

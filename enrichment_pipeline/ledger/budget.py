@@ -5,14 +5,38 @@ reserved to charged. Not here: the decision to admit (`admission.py`). Always
 called inside a writing transaction, which serialises all processes.
 """
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, integer_field, text_field
 from enrichment_pipeline.ledger.schema import budgets
 from enrichment_pipeline.policy import BudgetPolicy
+
+_PROVIDER = bindparam("of_provider")
+_FIND = select(budgets.c.period, budgets.c.credits_reserved + budgets.c.credits_charged).where(
+    budgets.c.provider == _PROVIDER, budgets.c.period.in_(select(text_field(0)))
+)
+_ADD = (
+    update(budgets)
+    .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
+    .values(
+        credits_reserved=budgets.c.credits_reserved + integer_field(1),
+        credits_charged=budgets.c.credits_charged + integer_field(2),
+    )
+)
+_OPEN = insert(budgets).from_select(
+    ["provider", "period", "credits_reserved", "credits_charged"],
+    select(_PROVIDER, text_field(0), integer_field(1), integer_field(2))
+    .select_from(bound_rows)
+    .where(
+        ~exists()
+        .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
+        .correlate(bound_rows)
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -49,45 +73,39 @@ def room(
         day_period: int(policy.per_day * usable_share),
         month: int(policy.per_month * usable_share),
     }
-    used = {
-        row.period: row.credits_reserved + row.credits_charged
-        for row in connection.execute(
-            select(budgets).where(budgets.c.provider == provider, budgets.c.period.in_(usable))
-        )
-    }
+    found = connection.execute(
+        _FIND, {"of_provider": provider, ROWS: as_json((period,) for period in usable)}
+    )
+    used: dict[str, int] = {row[0]: row[1] for row in found}
     left = {period: limit - used.get(period, 0) for period, limit in usable.items()}
     tightest = min(left, key=lambda period: left[period])
     return Room(max(0, left[tightest]), tightest.partition(":")[0])
 
 
-def move(
-    connection: Connection, provider: str, deltas: Counter[tuple[str, str]], *, to: str
-) -> None:
-    """Book credits: `deltas` counts credits by (run_id, day).
+@dataclass(frozen=True)
+class Move:
+    """Credits that come to (or, below zero, leave) what is reserved and what is charged."""
 
-    `to` is "reserved" (at admission), "released" (reserved ones come back) or
-    "charged" (reserved ones turn out to be spent).
-    """
-    reserved_sign, charged_sign = {"reserved": (1, 0), "released": (-1, 0), "charged": (-1, 1)}[to]
-    by_period: Counter[str] = Counter()
-    for (run_id, day), amount in deltas.items():
+    reserved: int = 0
+    charged: int = 0
+
+    def __add__(self, other: "Move") -> "Move":
+        return Move(self.reserved + other.reserved, self.charged + other.charged)
+
+
+def book(connection: Connection, provider: str, moves: Mapping[tuple[str, str], Move]) -> None:
+    """Book credits, given by (run_id, day), in each of the budgets that they draw on."""
+    by_period: dict[str, Move] = {}
+    for (run_id, day), move in moves.items():
         for period in periods(run_id, day):
-            by_period[period] += amount
-    for period, amount in by_period.items():
-        changed = connection.execute(
-            update(budgets)
-            .where(budgets.c.provider == provider, budgets.c.period == period)
-            .values(
-                credits_reserved=budgets.c.credits_reserved + reserved_sign * amount,
-                credits_charged=budgets.c.credits_charged + charged_sign * amount,
-            )
-        )
-        if changed.rowcount == 0:
-            connection.execute(
-                insert(budgets).values(
-                    provider=provider,
-                    period=period,
-                    credits_reserved=reserved_sign * amount,
-                    credits_charged=charged_sign * amount,
-                )
-            )
+            by_period[period] = by_period.get(period, Move()) + move
+    rows = [
+        (period, move.reserved, move.charged)
+        for period, move in by_period.items()
+        if move != Move()
+    ]
+    if not rows:
+        return
+    values = {"of_provider": provider, ROWS: as_json(rows)}
+    if connection.execute(_ADD, values).rowcount < len(rows):
+        connection.execute(_OPEN, values)  # the first credits of a run, a day or a month

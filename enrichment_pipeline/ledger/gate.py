@@ -8,7 +8,7 @@ Always called inside a writing transaction.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from enrichment_pipeline.ledger.schema import gates
 
@@ -17,6 +17,13 @@ FIRST_COOL_DOWN = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=15)
 RECOVERY_STEP = 0.125
 """Share of the full rate that comes back with each window that passes after a 429."""
+
+_FIND = select(gates).where(gates.c.provider == bindparam("of_provider"))
+_CLOSE_BREAKER = (
+    update(gates)
+    .where(gates.c.provider == bindparam("of_provider"), gates.c.failures_in_a_row > 0)
+    .values(failures_in_a_row=0, probe_until=None)
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Gate:
 
 
 def read(connection: Connection, provider: str, now: datetime, window: timedelta) -> Gate:
-    row = connection.execute(select(gates).where(gates.c.provider == provider)).one_or_none()
+    row = connection.execute(_FIND, {"of_provider": provider}).one_or_none()
     if row is None:
         return Gate(closed_until=None, rate_share=1.0, is_probe=False)
     is_half_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
@@ -65,7 +72,7 @@ def close_for(
     while it lasts answers a request from before it: the rate is halved once.
     """
     _ensure(connection, provider)
-    row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
+    row = connection.execute(_FIND, {"of_provider": provider}).one()
     pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
     pause_until = _later(row.pause_until, now + pause)
     is_halved = row.rate_share_at is not None and row.rate_share_at > now
@@ -88,7 +95,7 @@ def count_failure(connection: Connection, provider: str, now: datetime) -> None:
     the cool-down nothing counts, and only a failed probe lengthens it.
     """
     _ensure(connection, provider)
-    row = connection.execute(select(gates).where(gates.c.provider == provider)).one()
+    row = connection.execute(_FIND, {"of_provider": provider}).one()
     is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
     if is_open and row.pause_until is not None and row.pause_until > now:
         return
@@ -103,11 +110,7 @@ def count_failure(connection: Connection, provider: str, now: datetime) -> None:
 
 def count_success(connection: Connection, provider: str) -> None:
     """The provider answered; the breaker closes."""
-    connection.execute(
-        update(gates)
-        .where(gates.c.provider == provider, gates.c.failures_in_a_row > 0)
-        .values(failures_in_a_row=0, probe_until=None)
-    )
+    connection.execute(_CLOSE_BREAKER, {"of_provider": provider})
 
 
 def _ensure(connection: Connection, provider: str) -> None:

@@ -11,10 +11,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from enrichment_pipeline.ledger import budget
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
 from enrichment_pipeline.ledger.schema import (
     ALLOWED_FROM,
     APPLIED,
@@ -22,11 +34,67 @@ from enrichment_pipeline.ledger.schema import (
     RESERVED,
     SENT,
     UNCONFIRMED,
+    UtcDateTime,
     batches,
     lookups,
     replies,
+    unread_replies,
 )
 from enrichment_pipeline.ledger.store import Transaction
+
+
+def _may_become(state: str) -> ColumnElement[bool]:
+    return or_(*(lookups.c.state == allowed for allowed in ALLOWED_FROM[state]))
+
+
+_OF_BATCH = bindparam("of_batch")
+_SEND_BATCH = (
+    update(batches)
+    .where(batches.c.batch_id == _OF_BATCH, batches.c.reserved_at > bindparam("leased_after"))
+    .values(
+        sent_at=bindparam("sent_at"),
+        deadline_at=bindparam("deadline_at"),
+        slot_free_at=bindparam("slot_free_at"),
+    )
+    .returning(batches.c.item_count)
+)
+_SEND_LOOKUPS = (
+    update(lookups).where(lookups.c.batch_id == _OF_BATCH, _may_become(SENT)).values(state=SENT)
+)
+_FIND_REPLY = select(replies.c.reply_id).where(
+    replies.c.batch_id == _OF_BATCH, replies.c.body_sha256 == bindparam("digest")
+)
+_KEEP_REPLY = insert(replies)
+_QUEUE_REPLY = insert(unread_replies)
+_RESPONDED = (
+    update(batches)
+    .where(batches.c.batch_id == _OF_BATCH)
+    .values(
+        responded_at=bindparam("responded_at"),
+        slot_free_at=bindparam("slot_free_at"),
+        credits_left=bindparam("credits_left"),
+    )
+)
+_NOTE_ERROR = (
+    update(batches).where(batches.c.batch_id == _OF_BATCH).values(error=bindparam("error"))
+)
+_READ_REPLY = delete(unread_replies).where(unread_replies.c.reply_id == bindparam("of_reply"))
+_SETTLE = {
+    state: update(lookups)
+    .where(lookups.c.lookup_id == text_field(0), _may_become(state))
+    .values(
+        state=state,
+        outcome=text_field(1),
+        reason=text_field(2),
+        answer_index=integer_field(3),
+        credits_charged=integer_field(4),
+        reply_id=bindparam("of_reply"),
+        answered_at=bindparam("at", type_=UtcDateTime),
+        revision=bindparam("new_revision", type_=BigInteger),
+    )
+    .returning(lookups.c.run_id, lookups.c.budget_day, lookups.c.credits_charged)
+    for state in ALLOWED_FROM
+}
 
 
 class FenceError(Exception):
@@ -57,36 +125,31 @@ def mark_sent(transaction: Transaction, batch_id: str, limits: Limits, now: date
     window be taken: it is refused here.
     """
     connection = transaction.connection
-    batch = connection.execute(
-        select(batches.c.item_count, batches.c.reserved_at).where(batches.c.batch_id == batch_id)
-    ).one()
-    if batch.reserved_at + limits.send_lease <= now:
-        raise FenceError(f"batch {batch_id}: its lease ran out before it was sent")
-    moved = connection.execute(
-        update(lookups)
-        .where(lookups.c.batch_id == batch_id, _may_become(SENT))
-        .values(state=SENT, revision=transaction.revision)
-    ).rowcount
-    if moved != batch.item_count:
-        raise FenceError(
-            f"batch {batch_id}: {moved} of {batch.item_count} look-ups were still reserved"
-        )
     deadline = now + limits.answer_deadline
-    connection.execute(
-        update(batches)
-        .where(batches.c.batch_id == batch_id)
-        .values(sent_at=now, deadline_at=deadline, slot_free_at=deadline + limits.window)
-    )
+    item_count = connection.execute(
+        _SEND_BATCH,
+        {
+            "of_batch": batch_id,
+            "leased_after": now - limits.send_lease,
+            "sent_at": now,
+            "deadline_at": deadline,
+            "slot_free_at": deadline + limits.window,
+        },
+    ).scalar_one_or_none()
+    if item_count is None:
+        raise FenceError(f"batch {batch_id}: its lease ran out before it was sent")
+    moved = connection.execute(_SEND_LOOKUPS, {"of_batch": batch_id}).rowcount
+    if moved != item_count:
+        raise FenceError(f"batch {batch_id}: {moved} of {item_count} look-ups were still reserved")
 
 
-def record_reply(
+def keep_reply(
     transaction: Transaction,
+    provider: str,
     batch_id: str,
     *,
     http_status: int,
     body: bytes,
-    credits_left: int | None,
-    window: timedelta,
     now: datetime,
     business_now: datetime,
 ) -> str:
@@ -94,30 +157,47 @@ def record_reply(
     connection = transaction.connection
     digest = hashlib.sha256(body).hexdigest()
     known = connection.execute(
-        select(replies.c.reply_id).where(
-            replies.c.batch_id == batch_id, replies.c.body_sha256 == digest
-        )
+        _FIND_REPLY, {"of_batch": batch_id, "digest": digest}
     ).scalar_one_or_none()
     if known is not None:
         return known
     reply_id = uuid4().hex
     connection.execute(
-        insert(replies).values(
-            reply_id=reply_id,
-            batch_id=batch_id,
-            received_at=now,
-            answered_at=business_now,
-            http_status=http_status,
-            body=body,
-            body_sha256=digest,
-        )
+        _KEEP_REPLY,
+        {
+            "reply_id": reply_id,
+            "batch_id": batch_id,
+            "received_at": now,
+            "answered_at": business_now,
+            "http_status": http_status,
+            "body": body,
+            "body_sha256": digest,
+        },
     )
     connection.execute(
-        update(batches)
-        .where(batches.c.batch_id == batch_id)
-        .values(responded_at=now, slot_free_at=now + window, credits_left=credits_left)
+        _QUEUE_REPLY, {"reply_id": reply_id, "provider": provider, "received_at": now}
     )
     return reply_id
+
+
+def note_response(
+    transaction: Transaction,
+    batch_id: str,
+    *,
+    credits_left: int | None,
+    window: timedelta,
+    now: datetime,
+) -> None:
+    """The request was responded to: its items leave the rate window one window from now."""
+    transaction.connection.execute(
+        _RESPONDED,
+        {
+            "of_batch": batch_id,
+            "responded_at": now,
+            "slot_free_at": now + window,
+            "credits_left": credits_left,
+        },
+    )
 
 
 def settle(
@@ -128,56 +208,36 @@ def settle(
     reply_id: str | None,
     answered_at: datetime,
 ) -> None:
-    """Write what each look-up (by id) came to, and move its credits. All or FenceError."""
+    """Write what each look-up (by id) came to, and move its credits. All or FenceError.
+
+    The reply that says so is read then.
+    """
     connection = transaction.connection
-    by_state: dict[str, list[dict[str, object]]] = {}
-    for lookup_id, settlement in settlements.items():
-        by_state.setdefault(settlement.state, []).append(
+    rows_by_state: dict[str, list[tuple[object, ...]]] = {}
+    for lookup_id, of in settlements.items():
+        row = (lookup_id, of.outcome, of.reason, of.answer_index, of.credits_charged)
+        rows_by_state.setdefault(of.state, []).append(row)
+    moves: dict[tuple[str, str], budget.Move] = {}
+    for state, rows in rows_by_state.items():
+        moved = connection.execute(
+            _SETTLE[state],
             {
-                "_lookup_id": lookup_id,
-                "_outcome": settlement.outcome,
-                "_reason": settlement.reason,
-                "_answer_index": settlement.answer_index,
-                "_credits_charged": settlement.credits_charged,
-            }
-        )
-    for state, rows in by_state.items():
-        connection.execute(
-            update(lookups)
-            .where(lookups.c.lookup_id == bindparam("_lookup_id"), _may_become(state))
-            .values(
-                state=state,
-                outcome=bindparam("_outcome"),
-                reason=bindparam("_reason"),
-                answer_index=bindparam("_answer_index"),
-                credits_charged=bindparam("_credits_charged"),
-                reply_id=reply_id,
-                answered_at=answered_at,
-                revision=transaction.revision,
-            ),
-            rows,
-        )
-    moved = connection.execute(
-        select(lookups.c.lookup_id, lookups.c.run_id, lookups.c.budget_day).where(
-            lookups.c.lookup_id.in_(settlements), lookups.c.revision == transaction.revision
-        )
-    ).all()
-    if len(moved) != len(settlements):
-        raise FenceError(f"{len(settlements) - len(moved)} look-ups were settled already")
-    given_back: Counter[tuple[str, str]] = Counter()
-    charged: Counter[tuple[str, str]] = Counter()
-    for row in moved:
-        settlement = settlements[row.lookup_id]
-        if settlement.state == UNCONFIRMED:
+                "of_reply": reply_id,
+                "at": answered_at,
+                "new_revision": transaction.revision,
+                ROWS: as_json(rows),
+            },
+        ).all()
+        if len(moved) != len(rows):
+            raise FenceError(f"{len(rows) - len(moved)} look-ups were settled already")
+        if state == UNCONFIRMED:
             continue  # may have been billed: its credit stays reserved
-        if settlement.credits_charged:
-            charged[row.run_id, row.budget_day] += settlement.credits_charged
-        else:
-            given_back[row.run_id, row.budget_day] += 1
-    if given_back:
-        budget.move(connection, provider, given_back, to="released")
-    if charged:
-        budget.move(connection, provider, charged, to="charged")
+        for (run_id, day, credits), count in Counter(tuple(row) for row in moved).items():
+            move = budget.Move(-count, count * credits)
+            moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
+    budget.book(connection, provider, moves)
+    if reply_id is not None:
+        connection.execute(_READ_REPLY, {"of_reply": reply_id})
 
 
 def note_unsent(transaction: Transaction, batch_id: str, error: str, now: datetime) -> None:
@@ -189,9 +249,7 @@ def note_unsent(transaction: Transaction, batch_id: str, error: str, now: dateti
 
 def note_error(transaction: Transaction, batch_id: str, error: str) -> None:
     """Keep the code of what went wrong with a batch (never text from outside)."""
-    transaction.connection.execute(
-        update(batches).where(batches.c.batch_id == batch_id).values(error=error)
-    )
+    transaction.connection.execute(_NOTE_ERROR, {"of_batch": batch_id, "error": error})
 
 
 def mark_applied(transaction: Transaction, lookup_ids: Sequence[str]) -> int:
@@ -261,8 +319,3 @@ def free_unsent_slots(transaction: Transaction, provider: str, now: datetime) ->
         )
         .values(slot_free_at=now)
     )
-
-
-def _may_become(state: str) -> ColumnElement[bool]:
-    # spelled out, since `in` cannot be bound once for many rows
-    return or_(*(lookups.c.state == allowed for allowed in ALLOWED_FROM[state]))

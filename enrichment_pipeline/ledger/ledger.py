@@ -5,7 +5,9 @@ and the questions that others ask. Not here: how each step is done
 (`admission.py`, `journal.py`, `budget.py`, `gate.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -30,8 +32,9 @@ from enrichment_pipeline.ledger.schema import (
     head,
     lookups,
     replies,
+    unread_replies,
 )
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 PERSON = "person"
 """What is asked of a provider: a person's profile with contacts."""
@@ -89,13 +92,25 @@ class BalanceGap:
 
 
 class Ledger:
-    """Paid calls to one provider. Cheap to make; all state is in the database."""
+    """Paid calls to one provider. Cheap to make; all state is in the database.
+
+    Each step that writes is a transaction of its own, unless `transaction` encloses it.
+    """
 
     def __init__(self, store: LedgerStore, provider: str, limits: Limits, clock: Clock) -> None:
         self.provider = provider
         self.limits = limits
         self._store = store
         self._clock = clock
+        self._write: Callable[[], AbstractContextManager[Transaction]] = store.write
+
+    @contextmanager
+    def transaction(self) -> Iterator["Ledger"]:
+        """This ledger with its writing steps in one transaction: all of them, or none."""
+        with self._write() as transaction:
+            enclosed = copy(self)
+            enclosed._write = lambda: nullcontext(transaction)
+            yield enclosed
 
     # --- the life of a look-up ---------------------------------------------------------
 
@@ -103,7 +118,7 @@ class Ledger:
         self, candidates: Sequence[Candidate], run_id: str, max_credits: int | None = None
     ) -> Decision:
         """Reserve what may be sent now; see `admission.admit`."""
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             return admission.admit(
                 transaction,
                 candidates,
@@ -117,22 +132,29 @@ class Ledger:
             )
 
     def mark_sent(self, batch_id: str) -> None:
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             journal.mark_sent(transaction, batch_id, self.limits, self._clock.now())
 
     def record_reply(
         self, batch_id: str, *, http_status: int, body: bytes, credits_left: int | None
     ) -> str:
-        """Commit the raw reply; its id."""
-        with self._store.write() as transaction:
-            return journal.record_reply(
+        """Commit the raw reply that came in response to the request; its id."""
+        with self._write() as transaction:
+            now = self._clock.now()
+            journal.note_response(
                 transaction,
+                batch_id,
+                credits_left=credits_left,
+                window=self.limits.window,
+                now=now,
+            )
+            return journal.keep_reply(
+                transaction,
+                self.provider,
                 batch_id,
                 http_status=http_status,
                 body=body,
-                credits_left=credits_left,
-                window=self.limits.window,
-                now=self._clock.now(),
+                now=now,
                 business_now=self._clock.business_now(),
             )
 
@@ -144,7 +166,7 @@ class Ledger:
         answered_at: datetime | None = None,
     ) -> None:
         """Write what the look-ups came to, all or none (FenceError)."""
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             journal.settle(
                 transaction,
                 self.provider,
@@ -154,18 +176,18 @@ class Ledger:
             )
 
     def note_unsent(self, batch_id: str, error: str) -> None:
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             journal.note_unsent(transaction, batch_id, error, self._clock.now())
 
     def note_error(self, batch_id: str, error: str) -> None:
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             journal.note_error(transaction, batch_id, error)
 
     def mark_applied(self, lookup_ids: Sequence[str]) -> int:
         """The answers of these look-ups stand in the tables; how many were not yet marked."""
         applied = 0
         for start in range(0, len(lookup_ids), PAGE_ROWS):
-            with self._store.write() as transaction:
+            with self._write() as transaction:
                 page = lookup_ids[start : start + PAGE_ROWS]
                 applied += journal.mark_applied(transaction, page)
         return applied
@@ -174,7 +196,7 @@ class Ledger:
 
     def pause(self, retry_after: timedelta | None) -> None:
         """The provider asked everybody to slow down (429)."""
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             gate.close_for(
                 transaction.connection,
                 self.provider,
@@ -184,11 +206,11 @@ class Ledger:
             )
 
     def count_failure(self) -> None:
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             gate.count_failure(transaction.connection, self.provider, self._clock.now())
 
     def count_success(self) -> None:
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             gate.count_success(transaction.connection, self.provider)
 
     # --- after a kill ------------------------------------------------------------------
@@ -196,7 +218,7 @@ class Ledger:
     def clear_abandoned(self, dead_run_ids: Sequence[str] = ()) -> int:
         """Bring to an end what nobody else will; how many look-ups that was."""
         now = self._clock.now()
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             settlements = journal.abandoned(
                 transaction, self.provider, dead_run_ids, self.limits, now
             )
@@ -212,20 +234,13 @@ class Ledger:
         return len(settlements)
 
     def unsettled_replies(self) -> Iterator[UnsettledReply]:
-        """Replies that came, but whose look-ups are still open."""
-        is_open = lookups.c.state.in_((SENT, UNCONFIRMED)) & lookups.c.reply_id.is_(None)
+        """Replies that came and that nobody has read yet, oldest first."""
         with self._store.read() as connection:
             reply_ids = list(
                 connection.execute(
-                    select(replies.c.reply_id)
-                    .where(
-                        replies.c.batch_id.in_(
-                            select(lookups.c.batch_id).where(
-                                lookups.c.provider == self.provider, is_open
-                            )
-                        )
-                    )
-                    .order_by(replies.c.received_at)
+                    select(unread_replies.c.reply_id)
+                    .where(unread_replies.c.provider == self.provider)
+                    .order_by(unread_replies.c.received_at)
                 ).scalars()
             )
         for reply_id in reply_ids:
@@ -235,7 +250,8 @@ class Ledger:
                 ).one()
                 items = connection.execute(
                     select(lookups.c.lookup_id, lookups.c.item, lookups.c.state).where(
-                        lookups.c.batch_id == reply.batch_id, is_open
+                        lookups.c.batch_id == reply.batch_id,
+                        lookups.c.state.in_((SENT, UNCONFIRMED)),
                     )
                 ).all()
             if items:
@@ -254,7 +270,8 @@ class Ledger:
     def changed_lookups(self, since_revision: int) -> Iterator[Sequence[Row]]:
         """Look-ups changed at or after a revision, in pages, oldest change first.
 
-        `replied` and `applied` are one state to a reader: `answered`.
+        `reserved` and `sent` are one state to a reader: `open`; so are `replied` and
+        `applied`: `answered`.
         """
         with self._store.read() as connection:
             newest = connection.execute(select(head.c.revision)).scalar_one()
@@ -271,7 +288,9 @@ class Ledger:
             lookups.c.priority,
             lookups.c.run_id,
             case(
-                (lookups.c.state.in_((REPLIED, APPLIED)), "answered"), else_=lookups.c.state
+                (lookups.c.state.in_((REPLIED, APPLIED)), "answered"),
+                (lookups.c.state.in_((RESERVED, SENT)), "open"),
+                else_=lookups.c.state,
             ).label("state"),
             lookups.c.outcome,
             lookups.c.reason,
@@ -342,7 +361,11 @@ class Ledger:
         with self._store.read() as connection:
             row = connection.execute(
                 select(*(value.label(name) for name, value in counts.items())).where(
-                    lookups.c.provider == self.provider, lookups.c.run_id == run_id
+                    lookups.c.batch_id.in_(
+                        select(batches.c.batch_id).where(
+                            batches.c.provider == self.provider, batches.c.run_id == run_id
+                        )
+                    )
                 )
             ).one()
         return RunTotals(**{name: int(getattr(row, name)) for name in counts})
@@ -372,7 +395,7 @@ class Ledger:
         unconfirmed = func.coalesce(
             func.sum(case((lookups.c.state.in_((SENT, UNCONFIRMED)), 1), else_=0)), 0
         )
-        with self._store.write() as transaction:
+        with self._write() as transaction:
             sums = transaction.connection.execute(
                 select(charged, unconfirmed).where(lookups.c.provider == self.provider)
             ).one()

@@ -98,6 +98,7 @@ batches = Table(
     Column("slot_free_at", UtcDateTime, nullable=False),
     Column("credits_left", Integer),
     Column("error", String(64)),
+    Column("request_ref", String(64)),
     Index("batches_by_slot", "provider", "slot_free_at"),
     Index("batches_by_run", "run_id"),
     comment="One HTTP request each; slot_free_at is when its items leave the rate window",
@@ -115,6 +116,16 @@ replies = Table(
     Column("body_sha256", String(64), nullable=False),
     UniqueConstraint("batch_id", "body_sha256", name="replies_once"),
     comment="Raw bytes as they came, committed before anything parses them",
+)
+
+unread_replies = Table(
+    "unread_replies",
+    metadata,
+    Column("reply_id", String(32), ForeignKey("replies.reply_id"), primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Index("unread_replies_by_time", "provider", "received_at"),
+    comment="Replies that were kept, but not yet read into their look-ups",
 )
 
 lookups = Table(
@@ -144,9 +155,7 @@ lookups = Table(
     Column("requested_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
     Column("revision", BigInteger, nullable=False),
-    Index("lookups_by_person", "provider", "request", "person_key"),
     Index("lookups_by_batch", "batch_id"),
-    Index("lookups_by_run", "run_id"),
     Index("lookups_by_revision", "revision", "lookup_id"),
     comment="One item of one request each; see ARCHITECTURE for the promises",
 )

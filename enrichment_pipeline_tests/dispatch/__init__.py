@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch import Dispatcher, DispatchReport
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import lookups

@@ -17,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch import Dispatcher, settle_kept_replies
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.settling import settle_kept_replies
 from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.ledger import gate
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
@@ -608,13 +609,12 @@ def test_a_reservation_that_was_slept_over_is_made_anew(
     """The machine was suspended between reserving and sending."""
     clock = MovingClock(Clock().now())
 
-    class Sleepy(Ledger):
-        has_slept = False
+    naps = iter([timedelta(minutes=5)])
 
+    class Sleepy(Ledger):
         def mark_sent(self, batch_id: str) -> None:
-            if not self.has_slept:
-                self.has_slept = True
-                clock.advance(minutes=5)
+            for nap in naps:
+                clock.advance(minutes=nap / timedelta(minutes=1))
             super().mark_sent(batch_id)
 
     ledger = Sleepy(store, "signalhire", limits_of(), clock)

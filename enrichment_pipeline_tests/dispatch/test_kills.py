@@ -1,4 +1,4 @@
-"""A run that is killed with SIGKILL at every instant between two commits, and the one after it.
+"""A run that is killed with SIGKILL before and after each of its commits, and the one after it.
 
 The killed runs are processes of their own, over one ledger and one sandbox, whose journal is the
 provider's side of the bill.
@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch import settle_kept_replies
+from enrichment_pipeline.dispatch.settling import settle_kept_replies
 from enrichment_pipeline.ledger.schema import REPLIED, RESERVED, SENT, UNCONFIRMED, lookups
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch import (
@@ -36,15 +36,20 @@ from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
 from enrichment_pipeline_tests.support import MovingClock, running_sandbox
 
 BATCH = 3
-INSTANTS = ("reserved", "sent", "answered", "kept", "settled", "counted")
-"""After which a run may be killed, for each of its two batches; "answered" is no commit."""
+INSTANTS = (
+    *("reserving", "reserved", "sending", "sent"),
+    "answered",
+    *("keeping", "kept", "settling", "settled"),
+)
+"""At which a run may be killed, for each of its two batches: before each commit and after it, and
+where the answer is there, but nowhere yet."""
 
 PROGRAM = """
 import asyncio, json, os, signal, sys
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch import Dispatcher
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch import Told, Wire, ledger_on, persons
 
@@ -59,28 +64,21 @@ def pass_instant(dies_at):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def mortal(make, dies_at, *names):
-    def wrap(whole):
-        if asyncio.iscoroutinefunction(whole):
-            async def die(*arguments, **named):
-                result = await whole(*arguments, **named)
-                pass_instant(dies_at)
-                return result
-        else:
-            def die(*arguments, **named):
-                result = whole(*arguments, **named)
-                pass_instant(dies_at)
-                return result
-        return die
-
-    for name in names:
-        setattr(make, name, wrap(getattr(make, name)))
-
-
 def run(number):
-    steps = ("admit", "mark_sent", "record_reply", "settle", "count_success")
-    mortal(Ledger, number, *steps)
-    mortal(Wire, number, "lookup")
+    commit, lookup = group._commit, Wire.lookup
+
+    def mortal_commit(*arguments):
+        pass_instant(number)
+        results = commit(*arguments)
+        pass_instant(number)
+        return results
+
+    async def mortal_lookup(*arguments):
+        reply = await lookup(*arguments)
+        pass_instant(number)
+        return reply
+
+    group._commit, Wire.lookup = mortal_commit, mortal_lookup
     first = (number - 1) * 2 * given["batch"]
     people = persons(range(first, first + 2 * given["batch"]))
 
@@ -150,7 +148,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
     for number in range(kills):
         batch, instant = divmod(number, len(INSTANTS))
         first = (2 * number + batch) * BATCH
-        if INSTANTS[instant] in ("sent", "answered"):
+        if INSTANTS[instant] in ("sent", "answered", "keeping"):
             unconfirmed.update(range(first, first + BATCH))
         if INSTANTS[instant] == "sent":
             never_asked.update(range(first, first + BATCH))
@@ -160,8 +158,8 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
     assert charges(tmp_path / "journal") == Counter(
         uid(n) for n in everybody if n not in never_asked
     )
-    assert kept == 2 * BATCH
-    assert cleared == 2 * BATCH + len(unconfirmed)
+    assert kept == 2 * 2 * BATCH  # killed when kept, and when settling
+    assert cleared == 2 * 2 * BATCH + len(unconfirmed)  # when reserved, and when sending
     assert report.not_due + report.matched == len(everybody)
     assert (again.sent, again.not_due) == (0, len(everybody))
     assert booked_budgets(store) == recomputed_budgets(store)

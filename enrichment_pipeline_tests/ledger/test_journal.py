@@ -321,7 +321,7 @@ def test_a_kept_reply_that_nobody_settled_is_found_with_its_items(
 def test_only_look_ups_that_are_still_open_are_found_with_a_kept_reply(ledger: Ledger):
     batch = send(ledger, candidate("ada"), candidate("bob"))
     reply_id = reply(ledger, batch)
-    ledger.settle({ids(batch)[0]: MISSED}, reply_id=reply_id)
+    ledger.settle({ids(batch)[0]: MISSED})
     (kept,) = ledger.unsettled_replies()
     assert list(kept.items) == [ids(batch)[1]]
     ledger.settle({ids(batch)[1]: NOT_ANSWERED}, reply_id=reply_id)

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from enrichment_pipeline.dispatch import settle_kept_replies, settlement_for
+from enrichment_pipeline.dispatch.settling import settle_kept_replies, settlement_for
 from enrichment_pipeline.ledger.admission import Admitted, Candidate
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.journal import FenceError

@@ -16,6 +16,7 @@ from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.policy import BudgetPolicy
 from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline_tests.ledger import MISSED, reply, settle_all
 from enrichment_pipeline_tests.support import START, MovingClock
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
 
@@ -64,10 +65,12 @@ def test_the_copy_follows_the_ledger(world: World, ledger: Ledger) -> None:
     assert answers.last_revision(world.connection) == 0
     batch = reserve(ledger, world, "C1", "C2")
     assert copy(ledger, world) == 2
-    assert {row["state"] for row in world.rows("raw.lookups")} == {"reserved"}
+    assert {row["state"] for row in world.rows("raw.lookups")} == {"open"}
     ledger.mark_sent(batch.batch_id)
+    assert copy(ledger, world) == 0
+    settle_all(ledger, batch, MISSED, reply(ledger, batch))
     assert copy(ledger, world) == 2
-    assert {row["state"] for row in world.rows("raw.lookups")} == {"sent"}
+    assert {row["state"] for row in world.rows("raw.lookups")} == {"answered"}
     before = contents(world.connection)
     assert copy(ledger, world) == 0
     assert contents(world.connection) == before
@@ -154,7 +157,7 @@ def answer_of(world: World) -> Any:
 
 
 def test_an_older_page_does_not_undo_a_newer_one(ada: World) -> None:
-    lookup_id = ada.look_up("C1", state="sent")
+    lookup_id = ada.look_up("C1", state="open")
     old = dict(ada._rows[lookup_id])
     ada.settle(lookup_id, state="unconfirmed")
     ada._rows[lookup_id] = old
@@ -185,7 +188,7 @@ def test_more_replies_than_a_page_are_all_cut(
 def test_a_lookup_that_is_settled_later_by_the_same_reply_doubles_nothing(world: World) -> None:
     world.load([ADA, BOB])
     first = world.look_up("C1", candidate=candidate())
-    second = world.look_up("C2", state="sent")
+    second = world.look_up("C2", state="open")
     reply_id = world.only("raw.lookups", "contact_id = 'C1'")["reply_id"]
     world.settle(second, state="answered", outcome="matched", reply_id=reply_id, answer_index=2)
     answers_by_id = [
@@ -264,6 +267,6 @@ def test_bytes_that_are_no_text_cost_one_character(ada: World) -> None:
 
 
 def test_what_is_open_or_released_has_no_response(ada: World) -> None:
-    for state in ("released", "sent"):
+    for state in ("released", "open"):
         ada.look_up("C1", state=state, at=START + DAY)
     assert ada.rows("raw.provider_responses") == []

@@ -357,8 +357,7 @@ def test_an_answer_that_cannot_be_read_is_for_review(ada: World) -> None:
     [
         (None, "queued", "new"),
         ({"state": "released"}, "queued", "retry"),
-        ({"state": "reserved"}, "in_flight", "in_flight"),
-        ({"state": "sent"}, "in_flight", "in_flight"),
+        ({"state": "open"}, "in_flight", "in_flight"),
         ({"candidate": VERIFIED}, "enriched", "fresh"),
         ({"outcome": "legal_stop"}, "needs_review", "suppressed"),
     ],
@@ -377,7 +376,7 @@ def test_an_enriched_contact_stays_so_while_it_is_stale_and_asked_again(ada: Wor
     ada.look_up("C1", candidate=VERIFIED)
     ada.derive(at=START + 90 * DAY)
     assert ada.status("C1") == ("enriched", None)
-    ada.look_up("C1", state="sent", at=START + 90 * DAY)
+    ada.look_up("C1", state="open", at=START + 90 * DAY)
     ada.derive(at=START + 90 * DAY)
     row = ada.only("enrichment.contact_status")
     assert (row["status"], row["freshness"]) == ("enriched", "in_flight")
@@ -408,7 +407,7 @@ def everything(world: World) -> None:
         "refused": {"outcome": "refused"},
         "stop": {"outcome": "legal_stop"},
         "unconfirmed": {"state": "unconfirmed"},
-        "sent": {"state": "sent"},
+        "sent": {"state": "open"},
         "released": {"state": "released"},
         "refreshed": {"candidate": VERIFIED},
     }

@@ -88,7 +88,7 @@ def test_whoever_is_not_due_is_not_in_the_list(world: World) -> None:
     rows = on_accounts(fresh="", sent="", stopped="", refused="", new="")
     world.load([*rows, {"contact_id": "unusable", "full_name": "Ada"}])
     world.look_up("fresh", candidate=VERIFIED)
-    world.look_up("sent", state="sent")
+    world.look_up("sent", state="open")
     world.look_up("stopped", outcome="legal_stop")
     world.look_up("refused", outcome="refused")
     assert select(world) == {"new|bulk": LaneWork(Lane("new", "bulk"), contacts=1, lookups=1)}

@@ -12,7 +12,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import unquote
+
+import msgspec
 
 from enrichment_pipeline.providers.base import (
     Failing,
@@ -37,6 +40,22 @@ _ITEM_OUTCOMES: dict[str, Outcome] = {
     "duplicate_query": Retriable("duplicate_query"),
     "timeout_exceeded": Retriable("timeout_exceeded"),
 }
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """What is read of one answer here. Profiles are large, and stay undecoded."""
+
+    item: Any = None
+    status: Any = None
+    candidate: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def has_candidate(self) -> bool:
+        return memoryview(self.candidate)[:1] == b"{"
+
+
+_NO_ANSWER = _Answer()
+_ANSWERS = msgspec.json.Decoder(list[_Answer])
 
 _LINKEDIN_SLUG = re.compile(r"linkedin\.com/(?:[^?#]*/)?in/([^/?#\s]+)")
 
@@ -78,17 +97,39 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
         return Reading((ItemReading(outcome),) * len(items), signal)
     if http_status != 200:
         return _unreadable(f"http_{http_status}", items)
-    try:
-        answers = json.loads(body)
-    except (ValueError, RecursionError):
-        return _unreadable("malformed_body", items)
-    if not isinstance(answers, list):
+    answers = _decode(body)
+    if answers is None:
         return _unreadable("malformed_body", items)
     return _read_answers(answers, items)
 
 
-def _read_answers(answers: list, items: Sequence[str]) -> Reading:
-    wanted = {echo_key(item) for item in items}
+def _decode(body: bytes) -> list[_Answer] | None:
+    """The answers in a body; None for a body that is no list.
+
+    What the fast decoder refuses (another encoding, half of a surrogate pair, an
+    element that is no object) the forgiving one may still take: it was paid for.
+    """
+    try:
+        return _ANSWERS.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        answers = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return list(map(_forgiven, answers)) if isinstance(answers, list) else None
+
+
+def _forgiven(answer: object) -> _Answer:
+    if not isinstance(answer, dict):
+        return _NO_ANSWER
+    candidate = msgspec.Raw(b"{}" if isinstance(answer.get("candidate"), dict) else b"")
+    return _Answer(answer.get("item"), answer.get("status"), candidate)
+
+
+def _read_answers(answers: Sequence[_Answer], items: Sequence[str]) -> Reading:
+    keys = [echo_key(item) for item in items]
+    wanted = set(keys)
     position: dict[str, int] = {}
     unasked = 0
     for index, answer in enumerate(answers):
@@ -99,8 +140,8 @@ def _read_answers(answers: list, items: Sequence[str]) -> Reading:
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
     readings = []
-    for item in items:
-        index = position.get(echo_key(item))
+    for key in keys:
+        index = position.get(key)
         if index is None:
             readings.append(ItemReading(Unconfirmed("missing_from_answer")))
         else:
@@ -116,26 +157,20 @@ def _signal(readings: Sequence[ItemReading]) -> Signal | None:
     return None
 
 
-def _outcome(answer: dict) -> Outcome:
-    status = answer.get("status")
-    if status == "success" and not _has_candidate(answer):
+def _outcome(answer: _Answer) -> Outcome:
+    if answer.status == "success" and not answer.has_candidate:
         return Unconfirmed("success_without_candidate")
-    if not isinstance(status, str):
+    if not isinstance(answer.status, str):
         return Unconfirmed("no_status")
-    return _ITEM_OUTCOMES.get(status, Unconfirmed("unknown_status"))
+    return _ITEM_OUTCOMES.get(answer.status, Unconfirmed("unknown_status"))
 
 
-def _answered_key(answer: object) -> str | None:
-    item = answer.get("item") if isinstance(answer, dict) else None
-    return echo_key(item) if isinstance(item, str) else None
+def _answered_key(answer: _Answer) -> str | None:
+    return echo_key(answer.item) if isinstance(answer.item, str) else None
 
 
-def _weight(answer: dict) -> int:
-    return (answer.get("status") == "success") * (1 + _has_candidate(answer))
-
-
-def _has_candidate(answer: dict) -> bool:
-    return isinstance(answer.get("candidate"), dict)
+def _weight(answer: _Answer) -> int:
+    return (answer.status == "success") * (1 + answer.has_candidate)
 
 
 def _unreadable(reason: str, items: Sequence[str]) -> Reading:
@@ -148,7 +183,7 @@ def echo_key(item: str) -> str:
     Whether SignalHire echoes an item as it was sent is not documented.
     """
     text = item.strip().casefold()
-    if profile := _LINKEDIN_SLUG.search(text):
+    if "linkedin.com" in text and (profile := _LINKEDIN_SLUG.search(text)):
         return "linkedin:" + unicodedata.normalize("NFC", unquote(profile[1])).casefold()
     if "@" not in text and text.lstrip("+(")[:1].isdigit() and not text.isalnum():
         return "phone:" + "".join(filter(str.isdigit, text))

@@ -147,7 +147,7 @@ create table if not exists raw.lookups (
     revision bigint
 );
 comment on table raw.lookups is 'A copy of the ledger''s look-ups, as of the last run';
-comment on column raw.lookups.state is 'reserved, sent, answered, released or unconfirmed';
+comment on column raw.lookups.state is 'open, answered, released or unconfirmed';
 comment on column raw.lookups.revision is 'The ledger''s revision in which this row last changed';
 
 create table if not exists raw.provider_responses (

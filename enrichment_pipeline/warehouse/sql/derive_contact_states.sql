@@ -120,7 +120,7 @@ select
     coalesce(lookup.attempts, 0) as attempts,
     lookup.last_attempt_at,
     case
-        when lookup.state in ('reserved', 'sent') then 'in_flight'
+        when lookup.state = 'open' then 'in_flight'
         when lookup.outcome = 'legal_stop' then 'suppressed'
         -- refused for good: nothing but a changed identity makes it worth asking again
         when lookup.outcome = 'refused' then 'fresh'

@@ -1,0 +1,319 @@
+"""Requests on the wire: admitted, committed as sent, answered, settled.
+
+Here: when the next batch is offered, and what a run does about each kind of
+failure. Not here: the order of those who wait (`backlog.py`), and what an outcome
+becomes (`settling.py`).
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.backlog import Backlog
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.settling import settlement_for
+from enrichment_pipeline.ledger.admission import (
+    Admitted,
+    Candidate,
+    Decision,
+    Exhausted,
+    NotDue,
+    Wait,
+)
+from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.journal import FenceError, Settlement
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.providers.base import (
+    Failing,
+    Halt,
+    ItemReading,
+    NoReplyError,
+    NotSentError,
+    Provider,
+    Reading,
+    Retriable,
+    Signal,
+    SlowDown,
+    Unconfirmed,
+)
+
+CONCURRENT_REQUESTS = 8
+LONGEST_WAIT = timedelta(minutes=10)
+"""A gate that stays closed for longer ends the run; what is left stays queued."""
+MAX_ATTEMPTS = 3
+"""How often a run offers a look-up again that was refused unbilled for a passing reason."""
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Buys a work list. One per run; `stop()` may be called from another thread."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        provider: Provider,
+        clock: Clock,
+        progress: Progress,
+        *,
+        run_id: str,
+        batch_size: int,
+        max_credits: int | None = None,
+        concurrency: int = CONCURRENT_REQUESTS,
+    ) -> None:
+        self._writer = GroupCommit(ledger)
+        self._provider = provider
+        self._clock = clock
+        self._progress = progress
+        self._run_id = run_id
+        self._batch_size = min(batch_size, provider.max_batch)
+        self._max_credits = max_credits
+        self._concurrency = concurrency
+        self._backlog = Backlog()
+        self._attempts: Counter[str] = Counter()
+        self._flights: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self.report = DispatchReport()
+
+    def stop(self) -> None:
+        """Admit nothing more; what is on the wire is still answered and kept."""
+        self._stopping = True
+
+    async def run(self, pages: Iterable[Sequence[Candidate]]) -> DispatchReport:
+        """Look up page after page. The next page is only drawn when nothing is on the wire."""
+        for page in pages:
+            if self._is_done:
+                break
+            self.report.offered += len(page)
+            self._progress.add_total(len(page))
+            self._backlog.add(page)
+            await self._work_off()
+        return self.report
+
+    @property
+    def _is_done(self) -> bool:
+        return self._stopping or self.report.halted is not None
+
+    async def _work_off(self) -> None:
+        try:
+            # a request on the wire may bring some back: refused for now, or never sent
+            while (self._backlog or self._flights) and not self._is_done:
+                if not self._backlog or len(self._flights) >= self._concurrency:
+                    await self._wait(None)
+                    continue
+                await self._offer()
+        finally:
+            if self._flights:
+                await asyncio.wait(self._flights)
+        self._land(self._flights)
+        self._backlog.clear()
+
+    async def _offer(self) -> None:
+        """Offer as many batches as may still be under way at once, in order, in one transaction."""
+        offers: list[list[Candidate]] = []
+        while self._backlog and len(self._flights) + len(offers) < self._concurrency:
+            offers.append(self._backlog.take(self._batch_size))
+        admit = partial(
+            _admit_in_turn, offers=offers, run_id=self._run_id, max_credits=self._max_credits
+        )
+        decisions = await self._writer.run(admit)
+        for not_decided in offers[len(decisions) :]:
+            self._backlog.add(not_decided)
+        for candidates, decision in zip(offers, decisions, strict=False):
+            await self._act_on(decision, candidates)
+
+    async def _act_on(self, decision: Decision, candidates: list[Candidate]) -> None:
+        priority = candidates[0].priority
+        match decision:
+            case Admitted() as admitted:
+                self._backlog.add(admitted.left_over)
+                self._skip(admitted.skipped)
+                self._flights.add(asyncio.create_task(self._fly(admitted)))
+            case NotDue(skipped):
+                self._skip(skipped)
+            case Exhausted() if self._flights:
+                # what is on the wire may turn out to cost nothing, and give its credits back
+                self._backlog.add(candidates)
+                await self._wait(None)
+            case Exhausted(period):
+                if priority not in self.report.exhausted:
+                    self.report.exhausted[priority] = period
+                    self._progress.say(f"the {period}'s budget for {priority} is used up")
+                self._backlog.drop(priority)
+            case Wait(until, why):
+                self._backlog.add(candidates)
+                await self._wait_for_room(until, why)
+
+    async def _wait_for_room(self, until: datetime, why: str) -> None:
+        pause = until - self._clock.now()
+        if why != "rate" and pause > LONGEST_WAIT:
+            self.report.halted = Halt(
+                "paused", f"the provider asks for a pause until {until:%H:%M}"
+            )
+            return
+        await self._wait(pause)
+
+    async def _wait(self, pause: timedelta | None) -> None:
+        """Until a request is answered, or the pause is over."""
+        seconds = None if pause is None else max(0.0, pause.total_seconds())
+        if not self._flights:
+            await asyncio.sleep(min(seconds or 0.0, 1.0))
+            return
+        done, _ = await asyncio.wait(
+            self._flights, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._land(done)
+
+    def _land(self, done: Iterable[asyncio.Task[None]]) -> None:
+        """Forget requests that are over; an error in one of them ends the dispatch."""
+        done = set(done)
+        self._flights -= done
+        for flight in done:
+            flight.result()
+
+    async def _fly(self, admitted: Admitted) -> None:
+        """One request: committed as sent before it goes, kept before it is read."""
+        batch_id = admitted.batch_id
+        items = [lookup.candidate.item for lookup in admitted.lookups]
+        try:
+            await self._writer.run(lambda ledger: ledger.mark_sent(batch_id))
+        except FenceError:
+            # Our lease ran out (a suspended machine), and anybody may release the batch.
+            await self._writer.run(Ledger.clear_abandoned)
+            self._backlog.add([lookup.candidate for lookup in admitted.lookups])
+            return
+        try:
+            reply = await self._provider.lookup(items)
+        except NotSentError as error:
+            code = str(error)
+            await self._settle(
+                admitted,
+                _nothing_read(admitted, Retriable("not_sent"), code),
+                note=lambda ledger: ledger.note_unsent(batch_id, code),
+            )
+            return
+        except NoReplyError as error:
+            await self._settle(
+                admitted, _nothing_read(admitted, Unconfirmed("no_reply"), str(error))
+            )
+            return
+        reply_id = await self._writer.run(
+            lambda ledger: ledger.record_reply(
+                batch_id,
+                http_status=reply.http_status,
+                body=reply.body,
+                credits_left=reply.credits_left,
+            )
+        )
+        reading = self._provider.read(reply.http_status, reply.body, items)
+        await self._settle(admitted, reading, reply_id, reply.retry_after)
+
+    async def _settle(
+        self,
+        admitted: Admitted,
+        reading: Reading,
+        reply_id: str | None = None,
+        retry_after: timedelta | None = None,
+        note: Callable[[Ledger], None] = lambda _ledger: None,
+    ) -> None:
+        """What was read goes into the ledger, with what it says of the provider as a whole."""
+        settlements = {
+            lookup.lookup_id: settlement_for(item)
+            for lookup, item in zip(admitted.lookups, reading.items, strict=True)
+        }
+
+        def note_all(ledger: Ledger) -> None:
+            note(ledger)
+            note_signal(ledger, admitted.batch_id, reading.signal, retry_after)
+
+        def settle_and_note(ledger: Ledger) -> None:
+            ledger.settle(settlements, reply_id=reply_id)
+            note_all(ledger)
+
+        try:
+            await self._writer.run(settle_and_note)
+        except FenceError:
+            # Settled meanwhile, past its deadline, by another process; a kept reply is read
+            # again at the start of the next run.
+            _log.warning("batch %s had been settled by another process", admitted.batch_id)
+            await self._writer.run(note_all)
+        else:
+            self._count(admitted, reading, settlements)
+        self._obey(reading.signal)
+
+    def _count(
+        self, admitted: Admitted, reading: Reading, settlements: dict[str, Settlement]
+    ) -> None:
+        self.report.unasked += reading.unasked
+        retried = 0
+        for lookup in admitted.lookups:
+            settlement = settlements[lookup.lookup_id]
+            self.report.sent += 1
+            if self._is_worth_another_try(lookup.candidate, settlement):
+                self._backlog.add([lookup.candidate])
+                retried += 1
+            self.report.count(settlement)
+        charged = sum(settlement.credits_charged for settlement in settlements.values())
+        self._progress.advance(len(settlements) - retried, charged)
+
+    def _is_worth_another_try(self, candidate: Candidate, settlement: Settlement) -> bool:
+        if settlement.reason not in {"rate_limited", "not_sent"}:
+            return False
+        self._attempts[candidate.person_key] += 1
+        return self._attempts[candidate.person_key] < MAX_ATTEMPTS
+
+    def _obey(self, signal: Signal | None) -> None:
+        match signal:
+            case Halt() as halt if self.report.halted is None:
+                self.report.halted = halt
+                self._progress.say(halt.message)
+            case SlowDown():
+                self._progress.say("the provider asks to slow down (429); pausing")
+            case Failing(reason):
+                self._progress.say(f"a request failed ({reason})")
+            case _:
+                pass
+
+    def _skip(self, lookups: int) -> None:
+        if lookups:
+            self.report.not_due += lookups
+            self._progress.advance(lookups, 0)
+
+
+def _admit_in_turn(
+    ledger: Ledger, offers: Sequence[Sequence[Candidate]], run_id: str, max_credits: int | None
+) -> list[Decision]:
+    """A decision for each offer, up to the first for which there is no room."""
+    decisions: list[Decision] = []
+    for candidates in offers:
+        decisions.append(ledger.admit(candidates, run_id, max_credits))
+        if isinstance(decisions[-1], Wait | Exhausted):
+            break
+    return decisions
+
+
+def note_signal(
+    ledger: Ledger, batch_id: str, signal: Signal | None, retry_after: timedelta | None
+) -> None:
+    """What a reply, or none, says of the provider as a whole: to the breaker and the gate."""
+    match signal:
+        case Failing(reason):
+            ledger.note_error(batch_id, reason)
+            ledger.count_failure()
+            return
+        case Halt(reason):
+            ledger.note_error(batch_id, reason)
+        case SlowDown():
+            ledger.note_error(batch_id, "rate_limited")
+            ledger.pause(retry_after)
+        case None:
+            pass
+    ledger.count_success()
+
+
+def _nothing_read(admitted: Admitted, outcome: Retriable | Unconfirmed, code: str) -> Reading:
+    return Reading((ItemReading(outcome),) * len(admitted.lookups), Failing(code))

@@ -1,0 +1,51 @@
+"""What a dispatch came to, and how it tells how far it is.
+
+Here: the counts and the protocol of a progress bar. Not here: showing either
+(`cli/`, `defs/`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from enrichment_pipeline.ledger.journal import Settlement
+from enrichment_pipeline.ledger.schema import REPLIED
+from enrichment_pipeline.providers.base import Halt
+
+
+class Progress(Protocol):
+    """Told how far a run is; used by the progress bar and by Dagster's log."""
+
+    def add_total(self, lookups: int) -> None: ...
+
+    def advance(self, lookups: int, credits: int) -> None: ...
+
+    def say(self, message: str) -> None: ...
+
+
+@dataclass
+class DispatchReport:
+    """What a dispatch came to. Counts are look-ups; `credits` were charged."""
+
+    offered: int = 0
+    sent: int = 0
+    matched: int = 0
+    no_match: int = 0
+    refused: int = 0
+    released: int = 0
+    unconfirmed: int = 0
+    not_due: int = 0
+    credits: int = 0
+    unasked: int = 0
+    exhausted: dict[str, str] = field(default_factory=dict)
+    """The budget period that ran out, by priority."""
+    halted: Halt | None = None
+
+    def count(self, settlement: Settlement) -> None:
+        if settlement.state == REPLIED:
+            name = (
+                settlement.outcome if settlement.outcome in {"matched", "no_match"} else "refused"
+            )
+        else:
+            name = settlement.state
+        setattr(self, name, getattr(self, name) + 1)
+        self.credits += settlement.credits_charged

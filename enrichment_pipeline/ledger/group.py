@@ -1,0 +1,76 @@
+"""Group commit: what several tasks of one process write at about the same time, as one transaction.
+
+Here: gathering what is to be written, and telling each task what came of it. Not
+here: what is written (`ledger.py`). A commit waits for the disk; eight tasks that
+wait for one commit are served as fast as one that waits for its own.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from enrichment_pipeline.ledger.ledger import Ledger
+
+GATHER_SECONDS = 0.001
+"""How long a group waits for more. Whoever is a moment too late waits for a whole commit."""
+R = TypeVar("R")
+Work = Callable[[Ledger], Any]
+
+
+@dataclass(frozen=True)
+class _Failed:
+    error: Exception
+
+
+class GroupCommit:
+    """Runs pieces of work on a ledger, each of them whole or not at all.
+
+    A piece of work is a function of the ledger that it is given. It may be run
+    again where another one of its group failed, so it must have no other effect
+    than its writes. One per event loop, which goes on while a thread writes.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def run(self, work: Callable[[Ledger], R]) -> R:
+        """What the work returns, once it is committed; raises what it, or the commit, raised."""
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        return await future
+
+    async def _write(self) -> None:
+        """Write group after group, until nobody waits."""
+        while self._waiting:
+            await asyncio.sleep(GATHER_SECONDS)
+            group, self._waiting = self._waiting, []
+            results = await asyncio.to_thread(_commit, self._ledger, [work for work, _ in group])
+            for (_, future), result in zip(group, results, strict=True):
+                if future.cancelled():
+                    continue
+                if isinstance(result, _Failed):
+                    future.set_exception(result.error)
+                else:
+                    future.set_result(result)
+        self._writer = None
+
+
+def _commit(ledger: Ledger, group: Sequence[Work]) -> list[Any]:
+    """What each piece of work returned, or how it failed."""
+    results: list[Any] = []
+    try:
+        with ledger.transaction() as enclosed:
+            for work in group:
+                results.append(work(enclosed))  # noqa: PERF401 - counts how far it came
+    except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for it is told
+        is_one_of_them = len(results) < len(group)
+        if is_one_of_them and len(group) > 1:
+            # nothing was committed: each alone, so that only one of them fails
+            return [result for work in group for result in _commit(ledger, [work])]
+        return [_Failed(error)] * len(group)
+    return results

@@ -1,0 +1,51 @@
+"""Many rows as one bound value: a JSON array of arrays, unnested by the database itself.
+
+Here: the one construct in which SQLite and Postgres differ. Not here: statements
+that use it (`admission.py`, `journal.py`, `budget.py`). A hundred look-ups are one
+statement this way, and the interpreter is free while the database works.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, cast, literal_column
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+ROWS = "rows"
+"""The name of the bound value; `as_json` makes it."""
+
+
+class _EachRow(FunctionElement[Any]):
+    """The rows of a bound JSON array, as a table with the one column `value`."""
+
+    name = "each_row"
+    inherit_cache = True
+
+
+@compiles(_EachRow, "sqlite")
+def _in_sqlite(element: _EachRow, compiler: SQLCompiler, **options: object) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_EachRow, "postgresql")
+def _in_postgres(element: _EachRow, compiler: SQLCompiler, **options: object) -> str:
+    return f"jsonb_array_elements(cast({compiler.process(element.clauses, **options)} as jsonb))"
+
+
+bound_rows = _EachRow(bindparam(ROWS, type_=Text)).table_valued("value", name="bound_rows")
+
+
+def text_field(position: int) -> ColumnElement[str]:
+    """A row's field as text; null where it is null."""
+    return bound_rows.c.value.op("->>", return_type=Text())(literal_column(str(position)))
+
+
+def integer_field(position: int) -> ColumnElement[int]:
+    return cast(text_field(position), Integer)
+
+
+def as_json(rows: Iterable[Sequence[object]]) -> str:
+    return msgspec.json.encode(list(rows)).decode()
