@@ -1,7 +1,7 @@
 """The work list: selecting what is due in a run's lanes, and reading it page by page.
 
 Here: the table `enrichment.worklist`. Not here: buying what stands in it
-(`dispatch.py`).
+(`dispatch/`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -86,9 +86,13 @@ def test_one_that_fails_takes_nobody_along_and_leaves_nothing(ledger: Ledger, st
 
 
 def test_the_steps_of_one_piece_of_work_are_all_or_nothing(ledger: Ledger, store: LedgerStore):
-    with pytest.raises(FenceError), ledger.transaction() as enclosed:
-        reserves("ada")(enclosed)
-        enclosed.mark_sent("no such batch")
+    def reserves_and_fails() -> None:
+        with ledger.transaction() as enclosed:
+            reserves("ada")(enclosed)
+            enclosed.mark_sent("no such batch")
+
+    with pytest.raises(FenceError):
+        reserves_and_fails()
     assert states(store) == {}
 
 

@@ -151,6 +151,46 @@ def test_who_left_the_source_leaves_the_list(world: World) -> None:
     assert world.only("enrichment.worklist")["contact_id"] == "C2"
 
 
+def test_a_lane_with_nothing_due_keeps_what_was_looked_up_last(world: World) -> None:
+    world.load(on_accounts(S="strategic", B="bulk"), ACCOUNTS)
+    select(world, run_id="first")
+    before = world.rows("enrichment.worklist")
+    world.look_up("S", candidate=VERIFIED)
+    world.look_up("B", candidate=VERIFIED)
+    assert select(world, run_id="second") == {}
+    assert world.rows("enrichment.worklist") == before
+    world.load(on_accounts(S="strategic", B="bulk", S2="strategic"), ACCOUNTS)
+    select(world, run_id="third")
+    assert {row["contact_id"] for row in world.rows("enrichment.worklist")} == {"B", "S2"}
+
+
+def test_a_lane_with_nothing_due_keeps_nobody_who_was_not_looked_up(world: World) -> None:
+    world.load(on_accounts(A="", B=""))
+    select(world)
+    world.load([{"contact_id": "A", "full_name": "Ada"}, *on_accounts(B="")])
+    world.look_up("B", candidate=VERIFIED)
+    assert select(world) == {}
+    assert world.only("enrichment.worklist")["contact_id"] == "B"
+
+
+def test_who_was_looked_up_and_left_the_source_leaves_the_list(world: World) -> None:
+    world.load([ADA, BOB])
+    select(world)
+    world.look_up("C1", candidate=VERIFIED)
+    world.look_up("C2", candidate=VERIFIED)
+    world.load([BOB])
+    select(world)
+    assert world.only("enrichment.worklist")["contact_id"] == "C2"
+
+
+def test_nobody_stands_in_two_lanes(world: World) -> None:
+    world.load([ADA])
+    select(world)
+    world.look_up("C1", candidate=VERIFIED)
+    select(world, at=START + 90 * DAY)
+    assert world.only("enrichment.worklist")["freshness"] == "stale"
+
+
 # --- reading it ------------------------------------------------------------------------
 
 
@@ -210,6 +250,15 @@ def test_only_the_chosen_lanes_are_read(world: World) -> None:
     (page,) = pages(world, "new|bulk", "stale|strategic")
     assert [item.contact_id for item in page] == ["B"]
     assert pages(world, "retry|bulk") == []
+
+
+def test_who_was_looked_up_since_is_passed_over(world: World) -> None:
+    world.load(on_accounts(A="", B="", C=""))
+    select(world)
+    world.look_up("A", candidate=VERIFIED)
+    world.look_up("B", state="released")
+    (page,) = pages(world)
+    assert {item.contact_id for item in page} == {"B", "C"}
 
 
 def test_the_warehouse_is_closed_while_a_page_is_worked_on(world: World) -> None:

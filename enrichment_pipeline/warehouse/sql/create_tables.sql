@@ -187,7 +187,7 @@ create table if not exists enrichment.worklist (
     run_id varchar
 );
 comment on table enrichment.worklist
-is 'What is due, one row per person to look up; each run replaces the rows of its own lanes';
+is 'What was due in each lane when a run last found work in it, one row per person to look up';
 comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
 comment on column enrichment.worklist.person_key
 is 'One key per human being; contacts that share it share the look-up';

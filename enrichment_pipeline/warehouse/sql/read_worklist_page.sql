@@ -1,5 +1,6 @@
 -- The next page of the lanes' work after a given place, in the order in which it is to
 -- be bought: highest priority first, within it the highest score, then who waits longest.
+-- Whoever has been looked up since is passed over.
 
 with ordered as (
     select
@@ -11,6 +12,12 @@ with ordered as (
         coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
     from enrichment.worklist
     where list_contains($lanes, concat(freshness, '|', priority))
+        and not exists (
+            select 1 from raw.lookups as lookup
+            where lookup.person_key = worklist.person_key
+                and lookup.supersedes = worklist.supersedes
+                and lookup.state <> 'released'
+        )
 )
 
 select
