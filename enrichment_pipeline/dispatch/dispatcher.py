@@ -28,17 +28,18 @@ from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.providers.base import (
+    NO_REPLY,
+    NOT_SENT,
     Failing,
     Halt,
     ItemReading,
     NoReplyError,
     NotSentError,
+    Outcome,
     Provider,
     Reading,
-    Retriable,
     Signal,
     SlowDown,
-    Unconfirmed,
 )
 
 CONCURRENT_REQUESTS = 8
@@ -192,14 +193,12 @@ class Dispatcher:
             code = str(error)
             await self._settle(
                 admitted,
-                _nothing_read(admitted, Retriable("not_sent"), code),
+                _nothing_read(admitted, NOT_SENT, code),
                 note=lambda ledger: ledger.note_unsent(batch_id, code),
             )
             return
         except NoReplyError as error:
-            await self._settle(
-                admitted, _nothing_read(admitted, Unconfirmed("no_reply"), str(error))
-            )
+            await self._settle(admitted, _nothing_read(admitted, NO_REPLY, str(error)))
             return
         reply_id = await self._writer.run(
             lambda ledger: ledger.record_reply(
@@ -315,5 +314,5 @@ def note_signal(
     ledger.count_success()
 
 
-def _nothing_read(admitted: Admitted, outcome: Retriable | Unconfirmed, code: str) -> Reading:
+def _nothing_read(admitted: Admitted, outcome: Outcome, code: str) -> Reading:
     return Reading((ItemReading(outcome),) * len(admitted.lookups), Failing(code))

@@ -60,6 +60,12 @@ class Unconfirmed:
 Outcome = Matched | NoMatch | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
 
 
+NOT_SENT = Retriable("not_sent")
+"""The request never left."""
+NO_REPLY = Unconfirmed("no_reply")
+"""The request may have arrived; nobody knows what came of it."""
+
+
 # --- what a reply says of the provider as a whole --------------------------------------
 
 

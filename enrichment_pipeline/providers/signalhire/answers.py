@@ -1,11 +1,8 @@
-"""What SignalHire's replies mean, code by code.
+"""Reading SignalHire's replies to `POST /candidate/search`: which answer is whose, and what it is.
 
-Here: HTTP statuses and item statuses of `POST /candidate/search`, as outcomes
-and signals. Not here: HTTP itself (`client.py`), and the contents of a profile
-(they are mapped to facts in SQL).
-
-Sources: docs.signalhire.com for the codes. What is not documented is read in
-the way that cannot cost money twice: as unconfirmed.
+Here: decoding a body, joining its answers to the items that were sent, and
+recognising what each is. Not here: what it means (`faults.py`), HTTP itself
+(`client.py`), and the contents of a profile (they are mapped to facts in SQL).
 """
 
 import json
@@ -17,29 +14,12 @@ from urllib.parse import unquote
 
 import msgspec
 
-from enrichment_pipeline.providers.base import (
-    Failing,
-    Halt,
-    ItemReading,
-    LegalStop,
-    Matched,
-    NoMatch,
-    Outcome,
-    OutOfCredits,
-    Reading,
-    Retriable,
-    Signal,
-    SlowDown,
-    Unconfirmed,
-)
+from enrichment_pipeline.providers.base import ItemReading, Reading, Signal, Unconfirmed
+from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault, fault_of_status
 
-_ITEM_OUTCOMES: dict[str, Outcome] = {
-    "success": Matched(),
-    "failed": NoMatch(),
-    "credits_are_over": OutOfCredits(),
-    "duplicate_query": Retriable("duplicate_query"),
-    "timeout_exceeded": Retriable("timeout_exceeded"),
-}
+_STATUSES = frozenset(
+    {"success", "failed", "credits_are_over", "duplicate_query", "timeout_exceeded"}
+)
 
 
 class _Answer(msgspec.Struct, gc=False):
@@ -59,48 +39,20 @@ _ANSWERS = msgspec.json.Decoder(list[_Answer])
 
 _LINKEDIN_SLUG = re.compile(r"linkedin\.com/(?:[^?#]*/)?in/([^/?#\s]+)")
 
-_REFUSALS: dict[int, tuple[Outcome, Signal]] = {
-    401: (
-        Retriable("wrong_key"),
-        Halt("wrong_key", "SignalHire does not accept the key (401); check SIGNALHIRE_API_KEY"),
-    ),
-    402: (
-        OutOfCredits(),
-        Halt("out_of_credits", "SignalHire's account has no credits left (402); top it up"),
-    ),
-    403: (
-        Retriable("not_allowed"),
-        Halt("not_allowed", "SignalHire's account is disabled or may not do this (403)"),
-    ),
-    404: (
-        Retriable("no_such_endpoint"),
-        Halt("no_such_endpoint", "no such endpoint (404); check SIGNALHIRE_BASE_URL"),
-    ),
-    406: (
-        Retriable("not_acceptable"),
-        Halt("not_acceptable", "SignalHire took the request for a wrong one (406); report this"),
-    ),
-    422: (
-        Retriable("wrong_parameters"),
-        Halt("wrong_parameters", "SignalHire took its parameters for wrong (422); report this"),
-    ),
-    429: (Retriable("rate_limited"), SlowDown()),
-    451: (LegalStop(), Halt("legal_stop", "SignalHire answers 451: stopped for legal reasons")),
-}
-"""Refusals of a whole request, all before anything is charged."""
-
 
 def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     """The outcome of each item; see `Provider.read`."""
-    if http_status in _REFUSALS:
-        outcome, signal = _REFUSALS[http_status]
-        return Reading((ItemReading(outcome),) * len(items), signal)
     if http_status != 200:
-        return _unreadable(f"http_{http_status}", items)
+        return _struck(fault_of_status(http_status), items)
     answers = _decode(body)
     if answers is None:
-        return _unreadable("malformed_body", items)
+        return _struck(FAULTS["malformed_body"], items)
     return _read_answers(answers, items)
+
+
+def _struck(fault: Fault, items: Sequence[str]) -> Reading:
+    """A fault of the whole request is every item's."""
+    return Reading((ItemReading(fault.outcome),) * len(items), fault.signal)
 
 
 def _decode(body: bytes) -> list[_Answer] | None:
@@ -139,30 +91,30 @@ def _read_answers(answers: Sequence[_Answer], items: Sequence[str]) -> Reading:
         elif key not in position or _weight(answer) > _weight(answers[position[key]]):
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
-    readings = []
-    for key in keys:
-        index = position.get(key)
-        if index is None:
-            readings.append(ItemReading(Unconfirmed("missing_from_answer")))
-        else:
-            readings.append(ItemReading(_outcome(answers[index]), index))
-    return Reading(tuple(readings), _signal(readings), unasked)
+    indexes = [position.get(key) for key in keys]
+    faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
+    readings = tuple(
+        ItemReading(fault.outcome, index) for fault, index in zip(faults, indexes, strict=True)
+    )
+    return Reading(readings, _signal(faults), unasked)
 
 
-def _signal(readings: Sequence[ItemReading]) -> Signal | None:
-    if any(isinstance(reading.outcome, OutOfCredits) for reading in readings):
-        return Halt("out_of_credits", "SignalHire's account ran out of credits; top it up")
-    if readings and all(isinstance(reading.outcome, Unconfirmed) for reading in readings):
-        return Failing("nothing_answered")
-    return None
+def _signal(faults: Sequence[Fault]) -> Signal | None:
+    """What the items say of the provider: one that must stop the run speaks for all."""
+    if faults and all(isinstance(fault.outcome, Unconfirmed) for fault in faults):
+        return FAULTS["nothing_answered"].signal
+    return next((fault.signal for fault in faults if fault.signal is not None), None)
 
 
-def _outcome(answer: _Answer) -> Outcome:
-    if answer.status == "success" and not answer.has_candidate:
-        return Unconfirmed("success_without_candidate")
+def _fault_of(answer: _Answer | None) -> str:
+    """The row of the table of faults in which an item's answer, or its lack, stands."""
+    if answer is None:
+        return "missing_from_answer"
     if not isinstance(answer.status, str):
-        return Unconfirmed("no_status")
-    return _ITEM_OUTCOMES.get(answer.status, Unconfirmed("unknown_status"))
+        return "no_status"
+    if answer.status == "success" and not answer.has_candidate:
+        return "success_without_candidate"
+    return answer.status if answer.status in _STATUSES else "unknown_status"
 
 
 def _answered_key(answer: _Answer) -> str | None:
@@ -171,10 +123,6 @@ def _answered_key(answer: _Answer) -> str | None:
 
 def _weight(answer: _Answer) -> int:
     return (answer.status == "success") * (1 + answer.has_candidate)
-
-
-def _unreadable(reason: str, items: Sequence[str]) -> Reading:
-    return Reading((ItemReading(Unconfirmed(reason)),) * len(items), Failing(reason))
 
 
 def echo_key(item: str) -> str:

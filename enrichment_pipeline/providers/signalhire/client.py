@@ -27,6 +27,7 @@ from enrichment_pipeline.providers.base import (
     WrongKeyError,
 )
 from enrichment_pipeline.providers.signalhire.answers import read_reply
+from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
 
 MAX_BATCH = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -38,14 +39,6 @@ ANSWER_SECONDS = 60.0
 IDLE_CONNECTION_SECONDS = 2.0
 """Shorter than any server's, so that no request goes out on a connection that is being closed."""
 CONNECT_ATTEMPTS = 3
-
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
 
 
 class SignalHireClient:
@@ -106,11 +99,11 @@ class SignalHireClient:
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""
         try:
-            async for attempt in _retrying(*_NEVER_SENT):
+            async for attempt in _retrying(*NEVER_SENT):
                 with attempt:
                     async with asyncio.timeout(self._answer_seconds):
                         return await self._post(items)
-        except _NEVER_SENT as error:
+        except NEVER_SENT as error:
             raise NotSentError(_code(error)) from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise NoReplyError(_code(error)) from None

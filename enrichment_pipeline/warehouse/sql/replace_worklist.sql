@@ -12,7 +12,7 @@ where list_contains($lanes, concat(listed.freshness, '|', listed.priority))
                 and lookup.supersedes = listed.supersedes
                 and lookup.state <> 'released'
         )
-        or listed.contact_id not in (select contact_id from staging.contacts)
+        or listed.contact_id not in (select contact_id from staging.contacts where left_at is null)
         or exists (
             select 1 from due_persons as due
             where (due.freshness = listed.freshness and due.priority = listed.priority)

@@ -1,0 +1,43 @@
+"""The table of faults says the same in the code and in `docs/faults.md`, row by row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline.dispatch.settling import settlement_for
+from enrichment_pipeline.providers.base import Failing, Halt, ItemReading, SlowDown
+from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+ROW = re.compile(
+    r"^\| `(?P<code>\w+)` \| .+ \| (?P<outcome>[\w ]+) \| (?P<state>.+?) \| (?P<run>.*)\|$"
+)
+SAID_OF_SIGNALS = {
+    Halt: "stops",
+    SlowDown: "everybody pauses",
+    Failing: "counts towards the breaker",
+}
+
+
+def documented() -> dict[str, dict[str, str]]:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return {row["code"]: row.groupdict() for line in lines if (row := ROW.match(line))}
+
+
+def test_every_fault_stands_in_both_tables_in_the_same_order():
+    assert list(documented()) == list(FAULTS)
+
+
+@pytest.mark.parametrize(("code", "fault"), FAULTS.items(), ids=FAULTS)
+def test_the_page_says_of_a_fault_what_the_code_does(code: str, fault: Fault):
+    row = documented()[code]
+    outcome = re.sub(r"(?<!^)(?=[A-Z])", " ", type(fault.outcome).__name__).lower()
+    assert row["outcome"] == outcome
+    settlement = settlement_for(ItemReading(fault.outcome))
+    credits = f", {settlement.credits_charged} credit" if settlement.credits_charged else ""
+    assert row["state"] == f"`{settlement.state}`{credits}"
+    for signal, said in SAID_OF_SIGNALS.items():
+        assert (said in row["run"]) == isinstance(fault.signal, signal)
