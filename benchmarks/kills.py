@@ -27,7 +27,7 @@ from benchmarks.common import QuietProgress, Stage, candidates, now, settings_fo
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.schema import budgets, lookups
-from enrichment_pipeline.pipeline import ANSWER_DEADLINE, Pipeline, Run
+from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, Pipeline, Run
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.state import forget_dead_run
 
@@ -65,7 +65,7 @@ def measure(name: str, ledger_url: str, kills: int, seed: int = 1) -> bool:
         on_the_wire = sum(kill_one(here, people, f"run-{n}", rng) for n in range(kills))
         last = start(here, people, "run-last")
         last.communicate()
-        deadline = time.monotonic() + ANSWER_DEADLINE.total_seconds() + 5
+        deadline = time.monotonic() + RESPONSE_DEADLINE.total_seconds() + 5
         pipeline = Pipeline(here.settings)
         ledger = pipeline.ledger(Run("run-check", now()))
         while ledger.count_by_state().get("sent") and time.monotonic() < deadline:

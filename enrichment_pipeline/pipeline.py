@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from typing import ParamSpec, TypeVar
 
 import duckdb
@@ -19,7 +19,7 @@ import duckdb
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress
-from enrichment_pipeline.dispatch.settling import settle_kept_replies
+from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
@@ -60,7 +60,7 @@ MAX_CREDITS_TAG = "enrichment/max_credits"
 PROVIDER = "signalhire"
 SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
-ANSWER_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
+RESPONSE_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
 
 
@@ -179,7 +179,7 @@ class Pipeline:
         hold_run_lock(self.settings.home, run.run_id)
         ledger = self.ledger(run)
         dead = dead_runs(self.settings.home)
-        settle_kept_replies(ledger, self._provider())
+        read_kept_replies(ledger, self._provider())
         ledger.clear_abandoned(dead)
         if ledger.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
@@ -253,6 +253,7 @@ class Pipeline:
         what is on the wire be answered and kept before it takes effect.
         """
         provider = self._provider()
+        callbacks = self.settings.callbacks
         dispatcher = Dispatcher(
             self.ledger(run),
             provider,
@@ -261,6 +262,7 @@ class Pipeline:
             run_id=run.run_id,
             batch_size=self._batch_size,
             max_credits=run.max_credits,
+            callback_url=None if callbacks is None else partial(callbacks.url, PROVIDER),
         )
 
         async def dispatch() -> DispatchReport:
@@ -368,7 +370,8 @@ class Pipeline:
             items_per_window=self.settings.signalhire.items_per_window,
             window=timedelta(seconds=self.settings.signalhire.window_seconds),
             send_lease=SEND_LEASE,
-            answer_deadline=ANSWER_DEADLINE,
+            response_deadline=RESPONSE_DEADLINE,
+            answer_deadline=self._answer_deadline,
             unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
             budget=policy.budget,
         )
@@ -384,6 +387,12 @@ class Pipeline:
     @cached_property
     def _store(self) -> LedgerStore:
         return open_store(self.settings.ledger_url.get_secret_value())
+
+    @property
+    def _answer_deadline(self) -> timedelta:
+        if self.settings.callbacks is None:
+            return RESPONSE_DEADLINE
+        return timedelta(minutes=self.settings.signalhire.callback_deadline_minutes)
 
     @property
     def _batch_size(self) -> int:

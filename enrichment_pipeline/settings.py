@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, SignalHirePolicy, load_policy
 
@@ -39,6 +40,7 @@ class _Environment(BaseSettings):
     api_key: SecretStr | None = Field(None, validation_alias="SIGNALHIRE_API_KEY")
     base_url: str | None = Field(None, validation_alias="SIGNALHIRE_BASE_URL")
     callback_url: str | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_URL")
+    callback_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_SECRET")
     sandbox_window_seconds: float | None = Field(
         None, gt=0, validation_alias="ENRICHMENT_SANDBOX_WINDOW_SECONDS"
     )
@@ -60,6 +62,15 @@ class Settings:
     dagster_home: Path
     owns_dagster_home: bool
     sandbox_window_seconds: float | None = None
+    callback_url: str | None = None
+    callback_keys: CallbackKeys | None = None
+
+    @property
+    def callbacks(self) -> Callbacks | None:
+        """Where answers are to be posted; None in synchronous mode."""
+        if self.callback_url is None or self.callback_keys is None:
+            return None
+        return Callbacks(self.callback_url, self.callback_keys)
 
     @property
     def published_dir(self) -> Path:
@@ -109,11 +120,12 @@ class Settings:
         return replace(self, base_url=base_url)
 
 
-def load_settings() -> Settings:
+def load_settings(*, needs_key: bool = True) -> Settings:
     """Read the environment and the policy file.
 
     Raises ConfigurationError, naming the variable or key, for whatever is wrong.
-    Creates and opens nothing.
+    Creates and opens nothing. Without `needs_key` the provider's key may be missing,
+    for a process that only takes callbacks.
     """
     try:
         env = _Environment()
@@ -123,7 +135,7 @@ def load_settings() -> Settings:
     home = (env.home or _default_home()).expanduser().resolve()
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
-    _refuse_what_is_not_built(env, policy)
+    _refuse_what_is_not_built(policy)
     return Settings(
         home=home,
         policy=policy,
@@ -131,11 +143,13 @@ def load_settings() -> Settings:
         warehouse_url=str((env.warehouse_url or home / "warehouse.duckdb").expanduser().resolve()),
         ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         provider=env.provider,
-        api_key=_api_key(env),
+        api_key=_api_key(env, needs_key=needs_key),
         base_url=_base_url(env),
         dagster_home=(env.dagster_home or home / "dagster").expanduser().resolve(),
         owns_dagster_home=env.dagster_home is None,
         sandbox_window_seconds=env.sandbox_window_seconds if env.provider == "sandbox" else None,
+        callback_url=_callback_url(env),
+        callback_keys=_callback_keys(env),
     )
 
 
@@ -159,33 +173,54 @@ def _policy_path(named: Path | None, home: Path) -> Path | None:
     return beside_state if beside_state.is_file() else None
 
 
-def _refuse_what_is_not_built(env: _Environment, policy: Policy) -> None:
+def _refuse_what_is_not_built(policy: Policy) -> None:
     """Say so plainly, rather than take a setting and not act on it."""
-    if env.callback_url is not None:
-        raise ConfigurationError(
-            "ENRICHMENT_CALLBACK_URL: the asynchronous mode is not available in this version; "
-            "unset it to use SignalHire's synchronous mode"
-        )
     if policy.signalhire.search == "on":
         raise ConfigurationError(
             'signalhire.search: "on" is not available in this version; leave it "off"'
         )
 
 
-def _api_key(env: _Environment) -> SecretStr:
+def _api_key(env: _Environment, *, needs_key: bool) -> SecretStr:
     if env.api_key is not None:
         return env.api_key
     if env.provider == "sandbox":
         return SecretStr(SANDBOX_KEY)
+    if not needs_key:
+        return SecretStr("")
     raise ConfigurationError(
         "SIGNALHIRE_API_KEY: not set; ENRICHMENT_PROVIDER=signalhire needs your account's key"
     )
 
 
+def _callback_url(env: _Environment) -> str | None:
+    if env.callback_url is None:
+        return None
+    if env.callback_secret is None:
+        raise ConfigurationError(
+            "ENRICHMENT_CALLBACK_SECRET: not set; ENRICHMENT_CALLBACK_URL needs it, since the "
+            "provider signs nothing: a random word, the same for the receiver"
+        )
+    return _checked_url(
+        "ENRICHMENT_CALLBACK_URL", env.callback_url, "https://enrichment.example.com"
+    )
+
+
+def _callback_keys(env: _Environment) -> CallbackKeys | None:
+    """The secrets, newest first; two at once while one is being replaced."""
+    if env.callback_secret is None:
+        return None
+    words = env.callback_secret.get_secret_value().split(",")
+    secrets = tuple(SecretStr(word.strip()) for word in words if word.strip())
+    if not secrets:
+        raise ConfigurationError("ENRICHMENT_CALLBACK_SECRET: empty; give it a random word")
+    return CallbackKeys(secrets)
+
+
 def _base_url(env: _Environment) -> str | None:
     """The API's URL; None where a sandbox of our own is to be started."""
     if env.provider == "signalhire":
-        return _checked_url(env.base_url or SIGNALHIRE_API)
+        return _checked_url("SIGNALHIRE_BASE_URL", env.base_url or SIGNALHIRE_API)
     if env.base_url is None:
         return None
     if is_signalhire_host(env.base_url):
@@ -193,17 +228,15 @@ def _base_url(env: _Environment) -> str | None:
             "SIGNALHIRE_BASE_URL names SignalHire's own host, but ENRICHMENT_PROVIDER is sandbox; "
             "set ENRICHMENT_PROVIDER=signalhire to spend real credits"
         )
-    return _checked_url(env.base_url)
+    return _checked_url("SIGNALHIRE_BASE_URL", env.base_url)
 
 
-def _checked_url(url: str) -> str:
+def _checked_url(variable: str, url: str, example: str = SIGNALHIRE_API) -> str:
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # broken brackets, or a port that is no number
         is_url = False
     if not is_url:
-        raise ConfigurationError(
-            "SIGNALHIRE_BASE_URL: not a URL such as https://www.signalhire.com/api/v1"
-        )
+        raise ConfigurationError(f"{variable}: not a URL such as {example}")
     return url.rstrip("/")

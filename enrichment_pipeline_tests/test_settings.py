@@ -249,7 +249,12 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         ),
         ({"ENRICHMENT_SANDBOX_WINDOW_SECONDS": "0"}, "ENRICHMENT_SANDBOX_WINDOW_SECONDS: "),
         ({"ENRICHMENT_SANDBOX_WINDOW_SECONDS": "fast"}, "ENRICHMENT_SANDBOX_WINDOW_SECONDS: "),
-        ({"ENRICHMENT_CALLBACK_URL": "https://me.example"}, "ENRICHMENT_CALLBACK_URL: "),
+        ({"ENRICHMENT_CALLBACK_URL": "https://me.example"}, "ENRICHMENT_CALLBACK_SECRET: not set"),
+        (
+            {"ENRICHMENT_CALLBACK_URL": "me.example", "ENRICHMENT_CALLBACK_SECRET": "word"},
+            "ENRICHMENT_CALLBACK_URL: ",
+        ),
+        ({"ENRICHMENT_CALLBACK_SECRET": " , "}, "ENRICHMENT_CALLBACK_SECRET: empty"),
     ],
 )
 def test_a_mistake_is_told_with_its_variable(

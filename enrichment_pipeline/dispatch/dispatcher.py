@@ -14,6 +14,7 @@ from functools import partial
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.backlog import Backlog
+from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress
 from enrichment_pipeline.dispatch.settling import settlement_for
 from enrichment_pipeline.ledger.admission import (
@@ -38,6 +39,7 @@ from enrichment_pipeline.providers.base import (
     Outcome,
     Provider,
     Reading,
+    Reply,
     Signal,
     SlowDown,
 )
@@ -52,7 +54,11 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Buys a work list. One per run; `stop()` may be called from another thread."""
+    """Buys a work list. One per run; `stop()` may be called from another thread.
+
+    With `callback_url`, which gives the URL for a batch's answer, requests are only
+    submitted: the run ends when all answers have come or their deadline has passed.
+    """
 
     def __init__(
         self,
@@ -65,6 +71,7 @@ class Dispatcher:
         batch_size: int,
         max_credits: int | None = None,
         concurrency: int = CONCURRENT_REQUESTS,
+        callback_url: Callable[[str], str] | None = None,
     ) -> None:
         self._writer = GroupCommit(ledger)
         self._provider = provider
@@ -77,6 +84,9 @@ class Dispatcher:
         self._backlog = Backlog()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
+        self._callback_url = callback_url
+        self._awaited = AwaitedAnswers(ledger, provider, clock)
+        self._collect_at = 0.0
         self._stopping = False
         self.report = DispatchReport()
 
@@ -93,6 +103,7 @@ class Dispatcher:
             self._progress.add_total(len(page))
             self._backlog.add(page)
             await self._work_off()
+        await self._wait_for_answers()
         return self.report
 
     @property
@@ -112,6 +123,34 @@ class Dispatcher:
                 await asyncio.wait(self._flights)
         self._land(self._flights)
         self._backlog.clear()
+
+    async def _wait_for_answers(self) -> None:
+        """Until all callbacks have come, or their deadline has passed, or we are told to stop."""
+        if self._awaited.outstanding and self._awaited.last_deadline is not None:
+            self._progress.say(
+                f"{self._awaited.outstanding} look-ups are submitted; "
+                f"their answers may come until {self._awaited.last_deadline:%H:%M:%S} UTC"
+            )
+        while self._awaited.outstanding and not self._stopping:
+            await self._collect_now_and_then()
+            await asyncio.sleep(POLL_SECONDS if self._awaited.outstanding else 0)
+
+    async def _collect_now_and_then(self) -> None:
+        """Take note of what came by callback, where that was not done a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now < self._collect_at:
+            return
+        self._collect_at = now + POLL_SECONDS
+        collected = await self._awaited.collect()
+        self.report.unasked += collected.unasked
+        for settlement in collected.settlements:
+            self.report.count(settlement)
+        self._progress.advance(
+            len(collected.settlements),
+            sum(settlement.credits_charged for settlement in collected.settlements),
+        )
+        for signal in collected.signals:
+            self._obey(signal)
 
     async def _offer(self) -> None:
         """Offer as many batches as may still be under way at once, in order, in one transaction."""
@@ -136,7 +175,7 @@ class Dispatcher:
                 self._flights.add(asyncio.create_task(self._fly(admitted)))
             case NotDue(skipped):
                 self._skip(skipped)
-            case Exhausted() if self._flights:
+            case Exhausted() if self._flights or self._awaited.outstanding:
                 # what is on the wire may turn out to cost nothing, and give its credits back
                 self._backlog.add(candidates)
                 await self._wait(None)
@@ -159,8 +198,11 @@ class Dispatcher:
         await self._wait(pause)
 
     async def _wait(self, pause: timedelta | None) -> None:
-        """Until a request is answered, or the pause is over."""
+        """Until a request is answered, or the pause is over; a while, where neither can be."""
         seconds = None if pause is None else max(0.0, pause.total_seconds())
+        if self._awaited.outstanding:
+            await self._collect_now_and_then()
+            seconds = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
         if not self._flights:
             await asyncio.sleep(min(seconds or 0.0, 1.0))
             return
@@ -181,14 +223,16 @@ class Dispatcher:
         batch_id = admitted.batch_id
         items = [lookup.candidate.item for lookup in admitted.lookups]
         try:
-            await self._writer.run(lambda ledger: ledger.mark_sent(batch_id))
+            await self._writer.run(
+                lambda ledger: ledger.mark_sent(batch_id, awaits_callback=self._is_called)
+            )
         except FenceError:
             # Our lease ran out (a suspended machine), and anybody may release the batch.
             await self._writer.run(Ledger.clear_abandoned)
             self._backlog.add([lookup.candidate for lookup in admitted.lookups])
             return
         try:
-            reply = await self._provider.lookup(items)
+            reply = await self._send(batch_id, items)
         except NotSentError as error:
             code = str(error)
             await self._settle(
@@ -198,11 +242,42 @@ class Dispatcher:
             )
             return
         except NoReplyError as error:
-            await self._settle(admitted, _nothing_read(admitted, NO_REPLY, str(error)))
+            if self._is_called:
+                await self._await_answer(admitted, Failing(str(error)))
+            else:
+                await self._settle(admitted, _nothing_read(admitted, NO_REPLY, str(error)))
             return
+        await self._take(admitted, items, reply)
+
+    @property
+    def _is_called(self) -> bool:
+        """Whether answers come by callback."""
+        return self._callback_url is not None
+
+    async def _send(self, batch_id: str, items: Sequence[str]) -> Reply:
+        if self._callback_url is None:
+            return await self._provider.lookup(items)
+        return await self._provider.submit(items, self._callback_url(batch_id))
+
+    async def _take(self, admitted: Admitted, items: Sequence[str], reply: Reply) -> None:
+        """The response came: with the answer, with a refusal, or with the promise of a callback."""
+        if self._is_called:
+            accepted = self._provider.read_submission(reply.http_status, reply.body)
+            if accepted is not None:
+                request_ref = accepted.request_ref
+                await self._await_answer(
+                    admitted,
+                    accepted.signal,
+                    note=lambda ledger: ledger.note_accepted(
+                        admitted.batch_id,
+                        request_ref=request_ref,
+                        credits_left=reply.credits_left,
+                    ),
+                )
+                return
         reply_id = await self._writer.run(
             lambda ledger: ledger.record_reply(
-                batch_id,
+                admitted.batch_id,
                 http_status=reply.http_status,
                 body=reply.body,
                 credits_left=reply.credits_left,
@@ -210,6 +285,23 @@ class Dispatcher:
         )
         reading = self._provider.read(reply.http_status, reply.body, items)
         await self._settle(admitted, reading, reply_id, reply.retry_after)
+
+    async def _await_answer(
+        self,
+        admitted: Admitted,
+        signal: Signal | None,
+        note: Callable[[Ledger], None] = lambda _ledger: None,
+    ) -> None:
+        """The request was taken, or may have been: its callback will tell, or its deadline."""
+
+        def note_all(ledger: Ledger) -> None:
+            note(ledger)
+            note_signal(ledger, admitted.batch_id, signal, None)
+
+        await self._writer.run(note_all)
+        self.report.sent += len(admitted.lookups)
+        self._awaited.expect(admitted.batch_id, len(admitted.lookups))
+        self._obey(signal)
 
     async def _settle(
         self,

@@ -14,11 +14,15 @@ from uuid import uuid4
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Insert,
+    Integer,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -30,7 +34,9 @@ from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_f
 from enrichment_pipeline.ledger.schema import (
     ALLOWED_FROM,
     APPLIED,
+    MATCHED,
     RELEASED,
+    REPLIED,
     RESERVED,
     SENT,
     UNCONFIRMED,
@@ -55,6 +61,7 @@ _SEND_BATCH = (
         sent_at=bindparam("sent_at"),
         deadline_at=bindparam("deadline_at"),
         slot_free_at=bindparam("slot_free_at"),
+        awaits_callback=bindparam("awaits_callback"),
     )
     .returning(batches.c.item_count)
 )
@@ -73,6 +80,7 @@ _RESPONDED = (
         responded_at=bindparam("responded_at"),
         slot_free_at=bindparam("slot_free_at"),
         credits_left=bindparam("credits_left"),
+        request_ref=bindparam("request_ref"),
     )
 )
 _NOTE_ERROR = (
@@ -97,6 +105,53 @@ _SETTLE = {
 }
 
 
+def _superseding() -> Insert:
+    """A look-up that was answered with success after `failed_id` had failed."""
+    failed = lookups.alias("failed")
+    other = lookups.alias("other")
+    supersedes = case((failed.c.state == RELEASED, failed.c.supersedes), else_=failed.c.lookup_id)
+    is_taken = exists().where(
+        other.c.provider == failed.c.provider,
+        other.c.request == failed.c.request,
+        other.c.person_key == failed.c.person_key,
+        other.c.supersedes == supersedes,
+        other.c.state != RELEASED,
+    )
+    values: dict[str, ColumnElement[object]] = {
+        column.name: failed.c[column.name]
+        for column in lookups.c
+        if column.name not in {"reason", "credits_reserved"}
+    } | {
+        "lookup_id": bindparam("lookup_id"),
+        "supersedes": supersedes,
+        "state": literal(REPLIED),
+        "outcome": bindparam("outcome"),
+        "reply_id": bindparam("of_reply"),
+        "answer_index": bindparam("answer_index", type_=Integer),
+        "credits_reserved": literal(0),
+        "credits_charged": bindparam("credits_charged", type_=Integer),
+        "answered_at": bindparam("at", type_=UtcDateTime),
+        "revision": bindparam("new_revision", type_=BigInteger),
+    }
+    failure = or_(
+        failed.c.state == RELEASED,
+        failed.c.state.in_((REPLIED, APPLIED)) & (failed.c.outcome != MATCHED),
+    )
+    return (
+        insert(lookups)
+        .from_select(
+            list(values),
+            select(*values.values()).where(
+                failed.c.lookup_id == bindparam("failed_id"), failure, ~is_taken
+            ),
+        )
+        .returning(lookups.c.run_id, lookups.c.budget_day)
+    )
+
+
+_SUPERSEDE = _superseding()
+
+
 class FenceError(Exception):
     """The look-ups are not in a state from which this step is allowed; nothing was changed."""
 
@@ -117,7 +172,14 @@ class Settlement:
     answer_index: int | None = None
 
 
-def mark_sent(transaction: Transaction, batch_id: str, limits: Limits, now: datetime) -> None:
+def mark_sent(
+    transaction: Transaction,
+    batch_id: str,
+    limits: Limits,
+    now: datetime,
+    *,
+    awaits_callback: bool = False,
+) -> None:
     """Commit that the request is about to go out. Raises FenceError if it must not.
 
     After this commit the batch may have been billed. A reservation whose lease
@@ -125,15 +187,15 @@ def mark_sent(transaction: Transaction, batch_id: str, limits: Limits, now: date
     window be taken: it is refused here.
     """
     connection = transaction.connection
-    deadline = now + limits.answer_deadline
     item_count = connection.execute(
         _SEND_BATCH,
         {
             "of_batch": batch_id,
             "leased_after": now - limits.send_lease,
             "sent_at": now,
-            "deadline_at": deadline,
-            "slot_free_at": deadline + limits.window,
+            "deadline_at": now + limits.answer_deadline,
+            "slot_free_at": now + limits.response_deadline + limits.window,
+            "awaits_callback": awaits_callback,
         },
     ).scalar_one_or_none()
     if item_count is None:
@@ -187,8 +249,12 @@ def note_response(
     credits_left: int | None,
     window: timedelta,
     now: datetime,
+    request_ref: str | None = None,
 ) -> None:
-    """The request was responded to: its items leave the rate window one window from now."""
+    """The request was responded to: its items leave the rate window one window from now.
+
+    `request_ref` is the provider's own name for a request whose answer is still to come.
+    """
     transaction.connection.execute(
         _RESPONDED,
         {
@@ -196,6 +262,7 @@ def note_response(
             "responded_at": now,
             "slot_free_at": now + window,
             "credits_left": credits_left,
+            "request_ref": request_ref,
         },
     )
 
@@ -208,10 +275,7 @@ def settle(
     reply_id: str | None,
     answered_at: datetime,
 ) -> None:
-    """Write what each look-up (by id) came to, and move its credits. All or FenceError.
-
-    The reply that says so is read then.
-    """
+    """Write what each look-up (by id) came to, and move its credits. All or FenceError."""
     connection = transaction.connection
     rows_by_state: dict[str, list[tuple[object, ...]]] = {}
     for lookup_id, of in settlements.items():
@@ -236,8 +300,49 @@ def settle(
             move = budget.Move(-count, count * credits)
             moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
     budget.book(connection, provider, moves)
-    if reply_id is not None:
-        connection.execute(_READ_REPLY, {"of_reply": reply_id})
+
+
+def mark_read(transaction: Transaction, reply_id: str) -> None:
+    """Nothing more is to be learnt from this reply."""
+    transaction.connection.execute(_READ_REPLY, {"of_reply": reply_id})
+
+
+def supersede_failure(
+    transaction: Transaction,
+    provider: str,
+    lookup_id: str,
+    success: Settlement,
+    *,
+    reply_id: str,
+    answered_at: datetime,
+) -> bool:
+    """Write a success that came after the same look-up had failed; False where it is too late.
+
+    It becomes a look-up of its own in the place after the failed one, or in the place
+    of one that was released. Where somebody else has been there since, it stays raw.
+    """
+    connection = transaction.connection
+    booked = connection.execute(
+        _SUPERSEDE,
+        {
+            "failed_id": lookup_id,
+            "lookup_id": uuid4().hex,
+            "outcome": success.outcome,
+            "of_reply": reply_id,
+            "answer_index": success.answer_index,
+            "credits_charged": success.credits_charged,
+            "at": answered_at,
+            "new_revision": transaction.revision,
+        },
+    ).one_or_none()
+    if booked is None:
+        return False
+    budget.book(
+        connection,
+        provider,
+        {(booked.run_id, booked.budget_day): budget.Move(charged=success.credits_charged)},
+    )
+    return True
 
 
 def note_unsent(transaction: Transaction, batch_id: str, error: str, now: datetime) -> None:
@@ -271,8 +376,8 @@ def abandoned(
     """What nobody will bring to an end: settlements for it, by look-up id.
 
     A reservation that was not sent is released once its run is dead or its
-    lease is over. What was sent, has no reply and is past its deadline may
-    have been billed: unconfirmed.
+    lease is over. What was sent, has no reply that is still to be read and is
+    past its deadline may have been billed: unconfirmed.
     """
     connection = transaction.connection
     unsent = connection.execute(
@@ -288,7 +393,9 @@ def abandoned(
     settlements = {
         lookup_id: Settlement(RELEASED, "retriable", "never_sent") for lookup_id in unsent
     }
-    has_reply = exists().where(replies.c.batch_id == lookups.c.batch_id)
+    has_unread_reply = exists().where(
+        replies.c.batch_id == lookups.c.batch_id, replies.c.reply_id == unread_replies.c.reply_id
+    )
     unanswered = connection.execute(
         select(lookups.c.lookup_id)
         .join(batches, batches.c.batch_id == lookups.c.batch_id)
@@ -296,7 +403,7 @@ def abandoned(
             lookups.c.provider == provider,
             lookups.c.state == SENT,
             batches.c.deadline_at <= now,
-            ~has_reply,
+            ~has_unread_reply,
         )
     ).scalars()
     for lookup_id in unanswered:

@@ -5,7 +5,7 @@ and the questions that others ask. Not here: how each step is done
 (`admission.py`, `journal.py`, `budget.py`, `gate.py`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -19,8 +19,10 @@ from enrichment_pipeline.ledger import admission, gate, journal
 from enrichment_pipeline.ledger.admission import Candidate, Decision
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
+    MATCHED,
     RELEASED,
     REPLIED,
     RESERVED,
@@ -40,28 +42,42 @@ PERSON = "person"
 """What is asked of a provider: a person's profile with contacts."""
 
 PAGE_ROWS = 10_000
+CALLBACK_STATUS = 200
+"""What a callback is kept as: no response to our request has this status in callback mode."""
 
 
 @dataclass(frozen=True)
-class UnsettledReply:
-    """A reply that was kept, but not yet read into its look-ups (its run was killed)."""
+class Asked:
+    """A look-up of a batch to which a reply came: what was asked, and how it stands."""
+
+    lookup_id: str
+    item: str
+    state: str
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class UnreadReply:
+    """A reply that was kept, but not yet read into its look-ups.
+
+    `asked` are all of its batch's, as they stand. By a callback others may come for them.
+    """
 
     reply_id: str
     batch_id: str
     http_status: int
     body: bytes
     answered_at: datetime
-    items: dict[str, str]
-    """Items by look-up id, for those that are still open."""
-    sent: frozenset[str]
-    """Those of them that are not unconfirmed yet."""
+    is_callback: bool
+    asked: tuple[Asked, ...]
 
 
 @dataclass(frozen=True)
 class RunTotals:
-    """What a run has come to so far, in look-ups and credits."""
+    """What a run has come to so far, in look-ups and credits; `open` are not answered yet."""
 
     lookups: int
+    open: int
     matched: int
     released: int
     unconfirmed: int
@@ -131,9 +147,16 @@ class Ledger:
                 business_now=self._clock.business_now(),
             )
 
-    def mark_sent(self, batch_id: str) -> None:
+    def mark_sent(self, batch_id: str, *, awaits_callback: bool = False) -> None:
+        """Commit that the request goes out; FenceError if it must not."""
         with self._write() as transaction:
-            journal.mark_sent(transaction, batch_id, self.limits, self._clock.now())
+            journal.mark_sent(
+                transaction,
+                batch_id,
+                self.limits,
+                self._clock.now(),
+                awaits_callback=awaits_callback,
+            )
 
     def record_reply(
         self, batch_id: str, *, http_status: int, body: bytes, credits_left: int | None
@@ -158,22 +181,74 @@ class Ledger:
                 business_now=self._clock.business_now(),
             )
 
+    def note_accepted(
+        self, batch_id: str, *, request_ref: str | None, credits_left: int | None
+    ) -> None:
+        """The provider took the request; its answer will come by callback."""
+        with self._write() as transaction:
+            journal.note_response(
+                transaction,
+                batch_id,
+                credits_left=credits_left,
+                window=self.limits.window,
+                now=self._clock.now(),
+                request_ref=request_ref,
+            )
+
+    def keep_callback(self, batch_id: str, body: bytes) -> bool:
+        """Commit the raw body of a callback; False where no such batch was ever sent."""
+        with self._write() as transaction:
+            was_sent = select(batches.c.batch_id).where(
+                batches.c.batch_id == batch_id,
+                batches.c.provider == self.provider,
+                batches.c.awaits_callback,
+            )
+            if transaction.connection.execute(was_sent).one_or_none() is None:
+                return False
+            journal.keep_reply(
+                transaction,
+                self.provider,
+                batch_id,
+                http_status=CALLBACK_STATUS,
+                body=body,
+                now=self._clock.now(),
+                business_now=self._clock.business_now(),
+            )
+        return True
+
     def settle(
         self,
         settlements: Mapping[str, Settlement],
         *,
         reply_id: str | None = None,
         answered_at: datetime | None = None,
+        later_successes: Mapping[str, Settlement] | None = None,
     ) -> None:
-        """Write what the look-ups came to, all or none (FenceError)."""
+        """Write what the look-ups came to, all or none (FenceError); the reply is read then.
+
+        `later_successes` are for look-ups that had failed by an earlier reply.
+        """
+        answered_at = answered_at or self._clock.business_now()
         with self._write() as transaction:
             journal.settle(
                 transaction,
                 self.provider,
                 settlements,
                 reply_id=reply_id,
-                answered_at=answered_at or self._clock.business_now(),
+                answered_at=answered_at,
             )
+            if reply_id is None:
+                return
+            for lookup_id, success in (later_successes or {}).items():
+                journal.supersede_failure(
+                    transaction,
+                    self.provider,
+                    lookup_id,
+                    success,
+                    reply_id=reply_id,
+                    answered_at=answered_at,
+                )
+            journal.mark_read(transaction, reply_id)
 
     def note_unsent(self, batch_id: str, error: str) -> None:
         with self._write() as transaction:
@@ -191,6 +266,33 @@ class Ledger:
                 page = lookup_ids[start : start + PAGE_ROWS]
                 applied += journal.mark_applied(transaction, page)
         return applied
+
+    def finished_batches(self, batch_ids: Iterable[str]) -> dict[str, list[Settlement]]:
+        """Those of the batches none of whose look-ups is open, and what these came to."""
+        asked_for = set(batch_ids)
+        rows = as_json((batch_id,) for batch_id in asked_for)
+        of_these = lookups.c.batch_id.in_(select(text_field(0)))
+        with self._store.read() as connection:
+            is_open = select(lookups.c.batch_id).where(
+                of_these, lookups.c.state.in_((RESERVED, SENT))
+            )
+            unfinished = set(connection.execute(is_open.distinct(), {ROWS: rows}).scalars())
+            finished = asked_for - unfinished
+            came_to = connection.execute(
+                select(
+                    lookups.c.batch_id,
+                    lookups.c.state,
+                    lookups.c.outcome,
+                    lookups.c.reason,
+                    lookups.c.credits_charged,
+                    lookups.c.answer_index,
+                ).where(of_these),
+                {ROWS: as_json((batch_id,) for batch_id in finished)},
+            ).all()
+        by_batch: dict[str, list[Settlement]] = {batch_id: [] for batch_id in finished}
+        for batch_id, *settlement in came_to:
+            by_batch[batch_id].append(Settlement(*settlement))
+        return by_batch
 
     # --- the provider's condition ------------------------------------------------------
 
@@ -233,7 +335,7 @@ class Ledger:
                 journal.free_unsent_slots(transaction, self.provider, now)
         return len(settlements)
 
-    def unsettled_replies(self) -> Iterator[UnsettledReply]:
+    def unread_replies(self) -> Iterator[UnreadReply]:
         """Replies that came and that nobody has read yet, oldest first."""
         with self._store.read() as connection:
             reply_ids = list(
@@ -246,24 +348,37 @@ class Ledger:
         for reply_id in reply_ids:
             with self._store.read() as connection:
                 reply = connection.execute(
-                    select(replies).where(replies.c.reply_id == reply_id)
+                    select(replies, batches.c.awaits_callback)
+                    .join(batches, batches.c.batch_id == replies.c.batch_id)
+                    .where(replies.c.reply_id == reply_id)
                 ).one()
-                items = connection.execute(
-                    select(lookups.c.lookup_id, lookups.c.item, lookups.c.state).where(
-                        lookups.c.batch_id == reply.batch_id,
-                        lookups.c.state.in_((SENT, UNCONFIRMED)),
-                    )
+                asked = connection.execute(
+                    select(
+                        lookups.c.lookup_id, lookups.c.item, lookups.c.state, lookups.c.outcome
+                    ).where(lookups.c.batch_id == reply.batch_id)
                 ).all()
-            if items:
-                yield UnsettledReply(
-                    reply_id,
-                    reply.batch_id,
-                    reply.http_status,
-                    bytes(reply.body),
-                    reply.answered_at,
-                    items={row.lookup_id: row.item for row in items},
-                    sent=frozenset(row.lookup_id for row in items if row.state == SENT),
+            yield UnreadReply(
+                reply_id,
+                reply.batch_id,
+                reply.http_status,
+                bytes(reply.body),
+                reply.answered_at,
+                # a request that was refused has its refusal as a reply, and no callback
+                is_callback=reply.awaits_callback and reply.http_status == CALLBACK_STATUS,
+                asked=tuple(Asked(*row) for row in asked),
+            )
+
+    def count_unread(self, received_before: datetime) -> int:
+        """How many replies have waited for a reader since before that instant."""
+        with self._store.read() as connection:
+            return connection.execute(
+                select(func.count())
+                .select_from(unread_replies)
+                .where(
+                    unread_replies.c.provider == self.provider,
+                    unread_replies.c.received_at < received_before,
                 )
+            ).scalar_one()
 
     # --- what the warehouse copies -----------------------------------------------------
 
@@ -346,9 +461,10 @@ class Ledger:
         """What a run has bought and reserved."""
         counts = {
             "lookups": func.count(),
-            "matched": func.coalesce(
-                func.sum(case((lookups.c.outcome == "matched", 1), else_=0)), 0
+            "open": func.coalesce(
+                func.sum(case((lookups.c.state.in_((RESERVED, SENT)), 1), else_=0)), 0
             ),
+            "matched": func.coalesce(func.sum(case((lookups.c.outcome == MATCHED, 1), else_=0)), 0),
             "released": func.coalesce(func.sum(case((lookups.c.state == RELEASED, 1), else_=0)), 0),
             "unconfirmed": func.coalesce(
                 func.sum(case((lookups.c.state == UNCONFIRMED, 1), else_=0)), 0

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 RESERVED = "reserved"
@@ -31,6 +33,9 @@ REPLIED = "replied"
 APPLIED = "applied"
 RELEASED = "released"
 UNCONFIRMED = "unconfirmed"
+
+MATCHED = "matched"
+"""The outcome of an answer that was charged; other outcomes are the dispatcher's to name."""
 
 ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     SENT: (RESERVED,),
@@ -42,7 +47,8 @@ ALLOWED_FROM: dict[str, tuple[str, ...]] = {
 """For each state, the states from which it may be reached.
 
 `released` from `sent` is a call that the provider refused unbilled. What leaves
-`unconfirmed` is an answer that came after its deadline.
+`unconfirmed` is an answer that came after its deadline. A success that comes after a
+failure changes no state: it is a look-up of its own, which supersedes the failed one.
 """
 
 
@@ -99,6 +105,7 @@ batches = Table(
     Column("credits_left", Integer),
     Column("error", String(64)),
     Column("request_ref", String(64)),
+    Column("awaits_callback", Boolean, nullable=False, server_default=false()),
     Index("batches_by_slot", "provider", "slot_free_at"),
     Index("batches_by_run", "run_id"),
     comment="One HTTP request each; slot_free_at is when its items leave the rate window",

@@ -125,6 +125,26 @@ class Reading:
     unasked: int = 0
 
 
+@dataclass(frozen=True)
+class CallbackReading:
+    """What a callback says: like Reading, with None for items that it leaves to another one."""
+
+    items: tuple[ItemReading | None, ...]
+    signal: Signal | None = None
+    unasked: int = 0
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The request was taken, or may have been; its answer comes by callback, if at all.
+
+    `request_ref` is the provider's own name for it.
+    """
+
+    request_ref: str | None
+    signal: Signal | None = None
+
+
 class NotSentError(Exception):
     """The request never reached the provider (no connection): not billed. Names no datum."""
 
@@ -142,7 +162,7 @@ class ProviderUnavailableError(PipelineError):
 
 
 class Provider(Protocol):
-    """A synchronous provider of contact data."""
+    """A provider of contact data, asked synchronously or with answers by callback."""
 
     name: str
     max_batch: int
@@ -157,6 +177,18 @@ class Provider(Protocol):
 
     def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
         """What a kept reply says of each item. Never raises for what came from outside."""
+        ...
+
+    async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
+        """Ask for up to `max_batch` items, to be answered at that URL. Raises as `lookup` does."""
+        ...
+
+    def read_submission(self, http_status: int, body: bytes) -> Accepted | None:
+        """The request was taken, or may have been; None for a refusal, which `read` explains."""
+        ...
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        """What a kept callback says of each item. Never raises for what came from outside."""
         ...
 
     async def close(self) -> None: ...

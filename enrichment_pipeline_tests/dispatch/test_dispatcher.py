@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.settling import settle_kept_replies
+from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.ledger import gate
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
@@ -612,10 +612,10 @@ def test_a_reservation_that_was_slept_over_is_made_anew(
     naps = iter([timedelta(minutes=5)])
 
     class Sleepy(Ledger):
-        def mark_sent(self, batch_id: str) -> None:
+        def mark_sent(self, batch_id: str, *, awaits_callback: bool = False) -> None:
             for nap in naps:
                 clock.advance(minutes=nap / timedelta(minutes=1))
-            super().mark_sent(batch_id)
+            super().mark_sent(batch_id, awaits_callback=awaits_callback)
 
     ledger = Sleepy(store, "signalhire", limits_of(), clock)
     report = buy(ledger, Wire(sandbox.base_url), persons([1, 2]))
@@ -664,10 +664,10 @@ def test_a_kept_reply_is_settled_by_the_next_run_whatever_it_says(
     ledger = ledger_on(store, clock)
     clock.advance(hours=is_late)
     reader = Wire("http://unused.invalid")
-    settle_kept_replies(ledger, reader)
+    read_kept_replies(ledger, reader)
     ledger.clear_abandoned(["dead"])
     assert states_of(store) == {"person:1": expected[:1], "person:2": expected[1:]}
-    assert settle_kept_replies(ledger, reader) == 0
+    assert read_kept_replies(ledger, reader).lookups == 0
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
@@ -682,10 +682,10 @@ def test_a_kept_reply_that_its_living_run_settles_first_is_left_to_it(store: Led
 
         def read(self, http_status: int, body: bytes, items: Sequence[str]):
             if not column(store, lookups.c.reply_id)[0]:
-                assert settle_kept_replies(ledger, Wire("http://unused.invalid")) == 2
+                assert read_kept_replies(ledger, Wire("http://unused.invalid")).lookups == 2
             return super().read(http_status, body, items)
 
-    assert settle_kept_replies(ledger, Overtaken("http://unused.invalid")) == 0
+    assert read_kept_replies(ledger, Overtaken("http://unused.invalid")).lookups == 0
     assert states_of(store) == {"person:1": [REPLIED], "person:2": [REPLIED]}
     assert set(column(store, lookups.c.reply_id)) == {reply_id}
 

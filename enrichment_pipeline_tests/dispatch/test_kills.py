@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.settling import settle_kept_replies
+from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.schema import REPLIED, RESERVED, SENT, UNCONFIRMED, lookups
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch import (
@@ -138,7 +138,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
 
         clock = MovingClock(Clock().now() + timedelta(hours=1))
         ledger = ledger_on(store, clock)
-        kept = settle_kept_replies(ledger, Wire("http://unused.invalid"))
+        kept = read_kept_replies(ledger, Wire("http://unused.invalid")).lookups
         cleared = ledger.clear_abandoned([f"run-{number}" for number in range(1, runs + 1)])
         report = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="resumed")
         again = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="again")

@@ -56,6 +56,7 @@ def limits_of(**changes: Any) -> Limits:
         "items_per_window": 10,
         "window": WINDOW,
         "send_lease": SEND_LEASE,
+        "response_deadline": ANSWER_DEADLINE,
         "answer_deadline": ANSWER_DEADLINE,
         "unconfirmed_hold": UNCONFIRMED_HOLD,
         "budget": BudgetPolicy.model_validate(of_budget),

@@ -42,6 +42,7 @@ limits = Limits(
     items_per_window=given["items_per_window"],
     window=timedelta(seconds=given["window_seconds"]),
     send_lease=timedelta(seconds=30),
+    response_deadline=timedelta(seconds=75),
     answer_deadline=timedelta(seconds=75),
     unconfirmed_hold=timedelta(days=30),
     budget=BudgetPolicy(per_day=given["budget"], floors={"bulk": 0.5, "strategic": 0.0}),

@@ -179,7 +179,7 @@ BODIES = {
 def test_a_reply_is_kept_byte_for_byte(ledger: Ledger, body: bytes):
     reply_id = reply(ledger, send(ledger, candidate("ada")), body)
     assert ledger.reply_bodies([reply_id]) == [(reply_id, body)]
-    assert [kept.body for kept in ledger.unsettled_replies()] == [body]
+    assert [kept.body for kept in ledger.unread_replies()] == [body]
 
 
 def test_the_same_reply_is_kept_once_and_another_one_beside_it(ledger: Ledger, store: LedgerStore):
@@ -310,22 +310,24 @@ def test_a_kept_reply_that_nobody_settled_is_found_with_its_items(
     answered_at = clock.business_now()
     reply_id = reply(ledger, batch, b"answer")
     clock.advance(days=1)
-    (kept,) = ledger.unsettled_replies()
+    (kept,) = ledger.unread_replies()
     assert (kept.reply_id, kept.batch_id, kept.http_status) == (reply_id, batch.batch_id, 200)
     assert (kept.body, kept.answered_at) == (b"answer", answered_at)
-    assert kept.items == dict(
-        zip(ids(batch), ["ada@crowd.example", "bob@crowd.example"], strict=True)
-    )
+    assert set(kept.asked) == {
+        Asked(ids(batch)[0], "ada@crowd.example", SENT, None),
+        Asked(ids(batch)[1], "bob@crowd.example", SENT, None),
+    }
+    assert not kept.is_callback
 
 
-def test_only_look_ups_that_are_still_open_are_found_with_a_kept_reply(ledger: Ledger):
+def test_a_reply_is_read_once_it_has_settled_what_it_could(ledger: Ledger):
     batch = send(ledger, candidate("ada"), candidate("bob"))
     reply_id = reply(ledger, batch)
     ledger.settle({ids(batch)[0]: MISSED})
-    (kept,) = ledger.unsettled_replies()
-    assert list(kept.items) == [ids(batch)[1]]
+    (kept,) = ledger.unread_replies()
+    assert {asked.state for asked in kept.asked} == {SENT, REPLIED}
     ledger.settle({ids(batch)[1]: NOT_ANSWERED}, reply_id=reply_id)
-    assert list(ledger.unsettled_replies()) == []
+    assert list(ledger.unread_replies()) == []
 
 
 def test_an_answer_past_its_deadline_is_found_too(ledger: Ledger, clock: MovingClock):
@@ -333,10 +335,11 @@ def test_an_answer_past_its_deadline_is_found_too(ledger: Ledger, clock: MovingC
     clock.advance(hours=1)
     ledger.clear_abandoned()
     reply(ledger, batch, b"late")
-    (kept,) = ledger.unsettled_replies()
-    assert (kept.body, list(kept.items), kept.sent) == (b"late", ids(batch), frozenset())
+    (kept,) = ledger.unread_replies()
+    assert kept.body == b"late"
+    assert [asked.state for asked in kept.asked] == [UNCONFIRMED]
     settle_all(ledger, batch, MATCHED, kept.reply_id)
-    assert list(ledger.unsettled_replies()) == []
+    assert list(ledger.unread_replies()) == []
 
 
 # --- what the warehouse copies -----------------------------------------------------------

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from enrichment_pipeline.dispatch.settling import settle_kept_replies, settlement_for
+from enrichment_pipeline.dispatch.settling import read_kept_replies, settlement_for
 from enrichment_pipeline.ledger.admission import Admitted, Candidate
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.journal import FenceError
@@ -375,7 +375,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def clear_up(self) -> None:
         """As at the start of a run."""
-        settle_kept_replies(self.ledger, self.reader)
+        read_kept_replies(self.ledger, self.reader)
         self.ledger.clear_abandoned(self.dead)
 
     @rule()
@@ -459,7 +459,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def end_all(self) -> None:
         """Everybody is dead, all deadlines are over: nothing stays open, no answer unread."""
         self.clock.advance(days=2)
-        settle_kept_replies(self.ledger, self.reader)
+        read_kept_replies(self.ledger, self.reader)
         self.ledger.clear_abandoned([self.run_id(worker) for worker in range(3)] + self.dead)
         rows = {row["lookup_id"]: row for row in self.rows()}
         assert {row["state"] for row in rows.values()} <= {REPLIED, APPLIED, RELEASED, UNCONFIRMED}

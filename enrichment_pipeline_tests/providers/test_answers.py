@@ -215,6 +215,7 @@ def test_a_success_with_a_candidate_counts_more_than_one_without(empty_first: bo
         b"\xff\xfe\x00",
         b'[{"item": "\xe9"}]',
         b"[" * 200_000,
+        b'[{"item": "ada@crowd.example", "candidate": ' + b"[" * 200_000,
         b"[" + b"9" * 10_000 + b"]",
     ],
     ids=lambda body: repr(body[:20]),

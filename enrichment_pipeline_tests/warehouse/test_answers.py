@@ -24,6 +24,7 @@ LIMITS = Limits(
     items_per_window=1000,
     window=timedelta(seconds=60),
     send_lease=timedelta(seconds=30),
+    response_deadline=timedelta(seconds=45),
     answer_deadline=timedelta(seconds=45),
     unconfirmed_hold=timedelta(days=30),
     budget=BudgetPolicy(),

@@ -1,8 +1,9 @@
 """Reading SignalHire's replies to `POST /candidate/search`: which answer is whose, and what it is.
 
-Here: decoding a body, joining its answers to the items that were sent, and
-recognising what each is. Not here: what it means (`faults.py`), HTTP itself
-(`client.py`), and the contents of a profile (they are mapped to facts in SQL).
+Here: the response itself, or the callback that comes later; decoding a body, joining
+its answers to the items that were sent, and recognising what each is. Not here: what
+it means (`faults.py`), HTTP itself (`client.py`), and the contents of a profile (they
+are mapped to facts in SQL).
 """
 
 import json
@@ -14,7 +15,14 @@ from urllib.parse import unquote
 
 import msgspec
 
-from enrichment_pipeline.providers.base import ItemReading, Reading, Signal, Unconfirmed
+from enrichment_pipeline.providers.base import (
+    Accepted,
+    CallbackReading,
+    ItemReading,
+    Reading,
+    Signal,
+    Unconfirmed,
+)
 from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault, fault_of_status
 
 _STATUSES = frozenset(
@@ -47,7 +55,52 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     answers = _decode(body)
     if answers is None:
         return _struck(FAULTS["malformed_body"], items)
-    return _read_answers(answers, items)
+    indexes, unasked = _join(answers, items)
+    faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
+    readings = tuple(
+        ItemReading(fault.outcome, index) for fault, index in zip(faults, indexes, strict=True)
+    )
+    return Reading(readings, _signal(faults), unasked)
+
+
+def read_submission(http_status: int, body: bytes) -> Accepted | None:
+    """Whether a request in asynchronous mode was taken; see `Provider.read_submission`."""
+    if http_status == 201:
+        return Accepted(_request_ref(body))
+    fault = fault_of_status(http_status)
+    # a status that nobody documented for this mode, a 200 too: what it took it will answer
+    return Accepted(None, fault.signal) if isinstance(fault.outcome, Unconfirmed) else None
+
+
+def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
+    """The outcome of each item that this callback answers; see `Provider.read_callback`."""
+    answers = _decode(body)
+    if answers is None:
+        return CallbackReading((None,) * len(items))
+    indexes, unasked = _join(answers, items)
+    faults = [None if i is None else FAULTS[_fault_of(answers[i])] for i in indexes]
+    readings = tuple(
+        None if fault is None else ItemReading(fault.outcome, index)
+        for fault, index in zip(faults, indexes, strict=True)
+    )
+    stops = [fault.signal for fault in faults if fault is not None and fault.signal is not None]
+    return CallbackReading(readings, stops[0] if stops else None, unasked)
+
+
+def count_answers(body: bytes) -> int | None:
+    """How many answers a body holds; None for a body that is no list of answers."""
+    answers = _decode(body)
+    return None if answers is None else len(answers)
+
+
+def _request_ref(body: bytes) -> str | None:
+    """The provider's number of a request; the callback names it too, in a header."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    number = document.get("requestId") if isinstance(document, dict) else None
+    return str(number)[:64] if isinstance(number, int | str) else None
 
 
 def _struck(fault: Fault, items: Sequence[str]) -> Reading:
@@ -63,7 +116,7 @@ def _decode(body: bytes) -> list[_Answer] | None:
     """
     try:
         return _ANSWERS.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         answers = json.loads(body)
@@ -79,7 +132,8 @@ def _forgiven(answer: object) -> _Answer:
     return _Answer(answer.get("item"), answer.get("status"), candidate)
 
 
-def _read_answers(answers: Sequence[_Answer], items: Sequence[str]) -> Reading:
+def _join(answers: Sequence[_Answer], items: Sequence[str]) -> tuple[list[int | None], int]:
+    """The position of each item's answer, and how many answers nobody asked for."""
     keys = [echo_key(item) for item in items]
     wanted = set(keys)
     position: dict[str, int] = {}
@@ -91,12 +145,7 @@ def _read_answers(answers: Sequence[_Answer], items: Sequence[str]) -> Reading:
         elif key not in position or _weight(answer) > _weight(answers[position[key]]):
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
-    indexes = [position.get(key) for key in keys]
-    faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
-    readings = tuple(
-        ItemReading(fault.outcome, index) for fault, index in zip(faults, indexes, strict=True)
-    )
-    return Reading(readings, _signal(faults), unasked)
+    return [position.get(key) for key in keys], unasked
 
 
 def _signal(faults: Sequence[Fault]) -> Signal | None:

@@ -19,6 +19,8 @@ from tenacity import (
 )
 
 from enrichment_pipeline.providers.base import (
+    Accepted,
+    CallbackReading,
     NoReplyError,
     NotSentError,
     ProviderUnavailableError,
@@ -26,7 +28,11 @@ from enrichment_pipeline.providers.base import (
     Reply,
     WrongKeyError,
 )
-from enrichment_pipeline.providers.signalhire.answers import read_reply
+from enrichment_pipeline.providers.signalhire.answers import (
+    read_callback,
+    read_reply,
+    read_submission,
+)
 from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
 
 MAX_BATCH = 100
@@ -42,7 +48,7 @@ CONNECT_ATTEMPTS = 3
 
 
 class SignalHireClient:
-    """SignalHire's synchronous mode, and its sandbox's: only URL and key differ.
+    """SignalHire, and its sandbox, in both modes: only URL and key differ.
 
     Create one per event loop, and close it. Raises WrongKeyError for a key that
     no request can carry.
@@ -98,19 +104,25 @@ class SignalHireClient:
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""
+        return await self._search({"items": list(items), "withoutWaterfall": True})
+
+    async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
+        """See `Provider.submit`. Tried again only where the request cannot have left."""
+        return await self._search({"items": list(items), "callbackUrl": callback_url})
+
+    async def _search(self, parameters: dict[str, object]) -> Reply:
         try:
             async for attempt in _retrying(*NEVER_SENT):
                 with attempt:
                     async with asyncio.timeout(self._answer_seconds):
-                        return await self._post(items)
+                        return await self._post(json.dumps(parameters).encode())
         except NEVER_SENT as error:
             raise NotSentError(_code(error)) from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise NoReplyError(_code(error)) from None
         raise AssertionError("unreachable: the retrying loop returns or raises")
 
-    async def _post(self, items: Sequence[str]) -> Reply:
-        body = json.dumps({"items": list(items), "withoutWaterfall": True}).encode()
+    async def _post(self, body: bytes) -> Reply:
         async with self._http.stream(
             "POST", "candidate/search", content=body, headers={"content-type": "application/json"}
         ) as response:
@@ -131,6 +143,12 @@ class SignalHireClient:
 
     def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
         return read_reply(http_status, body, items)
+
+    def read_submission(self, http_status: int, body: bytes) -> Accepted | None:
+        return read_submission(http_status, body)
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        return read_callback(body, items)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,6 +1,6 @@
-"""Queue the replies that nobody has read yet, and drop indexes that cost more than they save.
+"""Let answers come by callback, queue what nobody has read yet, and drop two indexes.
 
-Finding them took a walk over every look-up without an answer. `lookups_by_person`
+Finding what was unread took a walk over every look-up without an answer. `lookups_by_person`
 is what `lookups_single_flight` begins with; a run's look-ups are found by its batches.
 """
 
@@ -35,5 +35,9 @@ def upgrade() -> None:
         "and lookups.state in ('sent', 'unconfirmed') and lookups.reply_id is null)"
     )
     op.add_column("batches", sa.Column("request_ref", sa.String(length=64), nullable=True))
+    op.add_column(
+        "batches",
+        sa.Column("awaits_callback", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.drop_index("lookups_by_person", "lookups")
     op.drop_index("lookups_by_run", "lookups")

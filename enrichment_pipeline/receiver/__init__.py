@@ -1,0 +1,6 @@
+"""The receiver: takes what a provider posts, and keeps it before it says thank you.
+
+Here: the ASGI app (`app.py`), what it lets in (`limits.py`), what it counts
+(`metrics.py`) and its process (`server.py`). Not here: reading what was kept
+(`dispatch/settling.py`). It writes to the ledger only, and never opens DuckDB.
+"""

@@ -1,0 +1,167 @@
+"""The ASGI app: `POST /callbacks/{provider}/{batch}/{token}`, and whether it is well.
+
+Here: the checks in their order (token, type, size, time, JSON), keeping the body,
+and the status that is answered. Not here: sockets (`server.py`), and reading what
+was kept. The order matters: nobody without the right token has a byte of a body
+read, and 200 is answered only once the body is committed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys
+from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.metrics import ReceiverMetrics
+
+_JSON_TYPES = ("", "application/json", "text/json")
+_log = logging.getLogger(__name__)
+
+CountAnswers = Callable[[bytes], int | None]
+"""How many answers a body holds; None for a body that is no list of answers."""
+
+
+class Inbox(Protocol):
+    """Where bodies are kept: one provider's ledger."""
+
+    provider: str
+
+    async def keep(self, batch_id: str, body: bytes) -> bool:
+        """Commit the body; False for a batch that was never sent."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise where nothing could be kept now."""
+        ...
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+        self.why = why
+
+
+def create_app(
+    inbox: Inbox,
+    keys: CallbackKeys,
+    count_answers: CountAnswers,
+    metrics: ReceiverMetrics,
+    limits: ReceiverLimits | None = None,
+) -> Starlette:
+    """The app over one provider's inbox."""
+    receiver = _Receiver(inbox, keys, count_answers, metrics, limits or ReceiverLimits())
+    app = Starlette(
+        routes=[
+            Route(CALLBACK_PATH, receiver.callback, methods=["POST"]),
+            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/readyz", receiver.readyz, methods=["GET"]),
+        ]
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _healthz(_request: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+class _Receiver:
+    def __init__(
+        self,
+        inbox: Inbox,
+        keys: CallbackKeys,
+        count_answers: CountAnswers,
+        metrics: ReceiverMetrics,
+        limits: ReceiverLimits,
+    ) -> None:
+        self._inbox = inbox
+        self._keys = keys
+        self._count_answers = count_answers
+        self._metrics = metrics
+        self._limits = limits
+
+    async def readyz(self, _request: Request) -> Response:
+        """Ready while the ledger can be written to."""
+        try:
+            async with asyncio.timeout(self._limits.keep_seconds):
+                await self._inbox.ping()
+        except Exception as error:  # noqa: BLE001 - whatever it is, we are not ready
+            _log.warning("not ready: the ledger cannot be written to (%s)", type(error).__name__)
+            return PlainTextResponse("the ledger cannot be written to\n", 503)
+        return PlainTextResponse("ready\n")
+
+    async def callback(self, request: Request) -> Response:
+        """Keep what was posted, then answer 200; anything else has the provider try again."""
+        began_at = time.perf_counter()
+        batch_id = request.path_params["batch"]
+        try:
+            self._check_head(request)
+            body = await self._read(request)
+            answers = self._check_body(body)
+            await self._keep(batch_id, body)
+        except _RefusedError as refused:
+            self._metrics.callbacks.labels(refused.status).inc()
+            shown = batch_id if refused.status != 403 else "?"
+            _log.warning("batch %s: %d, %s", shown, refused.status, refused.why)
+            # what was not read of the body must not be taken for the next request
+            return PlainTextResponse(f"{refused.why}\n", refused.status, {"connection": "close"})
+        seconds = time.perf_counter() - began_at
+        self._metrics.callbacks.labels(200).inc()
+        self._metrics.answers.inc(answers)
+        self._metrics.bytes.inc(len(body))
+        self._metrics.seconds.observe(seconds)
+        _log.info("batch %s: 200, %d answers, %.0f ms", batch_id, answers, seconds * 1000)
+        return PlainTextResponse("kept\n")
+
+    def _check_head(self, request: Request) -> None:
+        path = request.path_params
+        is_let_in = self._keys.accepts(path["provider"], path["batch"], path["token"])
+        if not is_let_in or path["provider"] != self._inbox.provider:
+            raise _RefusedError(403, "not allowed")
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in _JSON_TYPES and not media_type.endswith("+json"):
+            raise _RefusedError(415, "the body must be JSON")
+        length = request.headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > self._limits.body_bytes:
+            raise _RefusedError(413, "the body is too large")
+
+    async def _read(self, request: Request) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self._limits.body_bytes:
+                        raise _RefusedError(413, "the body is too large")
+        except TimeoutError:
+            raise _RefusedError(408, "the body took too long") from None
+        except ClientDisconnect:
+            raise _RefusedError(400, "the body ended early") from None
+        return bytes(body)
+
+    def _check_body(self, body: bytes) -> int:
+        answers = self._count_answers(body)
+        if answers is None:
+            raise _RefusedError(400, "the body is not a JSON list of answers")
+        if answers > self._limits.answers:
+            raise _RefusedError(413, "the body holds too many answers")
+        return answers
+
+    async def _keep(self, batch_id: str, body: bytes) -> None:
+        keep: Awaitable[bool] = self._inbox.keep(batch_id, body)
+        try:
+            async with asyncio.timeout(self._limits.keep_seconds):
+                is_known = await keep
+        except Exception as error:  # noqa: BLE001 - whatever it is: not kept, so post it again
+            _log.error("batch %s could not be kept (%s)", batch_id, type(error).__name__)
+            raise _RefusedError(503, "could not be kept; post it again") from None
+        if not is_known:
+            raise _RefusedError(404, "no such batch")
