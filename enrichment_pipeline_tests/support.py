@@ -23,6 +23,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.sandbox.app import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.people import People, load_people
+from enrichment_pipeline.sandbox.server import server_config
 from enrichment_pipeline.settings import Settings
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -57,9 +58,7 @@ def running_sandbox(people: People, journal: Path, **config: Any) -> Iterator[Ru
     """Serve these people on a free loopback port, in a thread, without a practical rate limit."""
     settings: dict[str, Any] = {"items_per_window": 1_000_000, "window_seconds": 1.0, **config}
     app = create_app(SandboxConfig(journal=journal, **settings), people)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
-    )
+    server = uvicorn.Server(server_config(app))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -1,7 +1,8 @@
 """The commands: arguments, exit statuses, and which sandbox a command brings along.
 
-Here: parsing and preparing. Not here: running the job (`refresh.py`), how
-things are shown (`terminal.py`), and what they do (`pipeline.py`, `defs/`).
+Here: parsing and preparing. Not here: running the job (`refresh.py`), the
+sandbox's many options (`sandbox.py`), how things are shown (`terminal.py`),
+and what they do (`pipeline.py`, `defs/`).
 """
 
 import os
@@ -14,17 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, NoReturn
 from uuid import uuid4
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
-from enrichment_pipeline.settings import PROJECT_ROOT, SANDBOX_KEY, Settings, load_settings
+from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
 
@@ -167,76 +168,7 @@ def ui(
     raise typer.Exit(status)
 
 
-@app.command()
-def sandbox(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8086,
-    people: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your own people: CSV with the columns of data/sample/people.csv (full_name and "
-            "any others), or JSON Lines of SignalHire's candidates."
-        ),
-    ] = None,
-    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = SANDBOX_KEY,
-    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = 100_000,
-    items_per_window: Annotated[int, typer.Option(min=1)] = 600,
-    window_seconds: Annotated[float, typer.Option(min=0.001)] = 60.0,
-    window_kind: Annotated[Literal["sliding", "fixed"], typer.Option()] = "sliding",
-    latency_ms: Annotated[int, typer.Option(min=0)] = 0,
-    rating_as_string: Annotated[bool, typer.Option()] = False,
-    echo_normalised: Annotated[bool, typer.Option()] = False,
-    charge_repeats: Annotated[bool, typer.Option()] = True,
-    duplicate_query_seconds: Annotated[float, typer.Option(min=0)] = 0.0,
-    seed: Annotated[int, typer.Option()] = 0,
-    journal: Annotated[
-        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
-    ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
-    """Serve a local SignalHire, over its own directory of people or yours."""
-    from enrichment_pipeline.sandbox.account import JournalError
-    from enrichment_pipeline.sandbox.config import SandboxConfig
-    from enrichment_pipeline.sandbox.people import PeopleFileError, load_people
-    from enrichment_pipeline.sandbox.server import serve
-
-    def announce(url: str) -> None:
-        if until_stdin_closes:
-            print(url, flush=True)  # noqa: T201 - read by our parent process
-        else:
-            _out.print(
-                f"sandbox: SIGNALHIRE_BASE_URL={url} SIGNALHIRE_API_KEY={api_key}\n"
-                f"{items_per_window} items per {window_seconds:g} s; Ctrl+C ends it"
-            )
-
-    try:
-        serve(
-            SandboxConfig(
-                api_key=api_key,
-                credits=credits,
-                items_per_window=items_per_window,
-                window_seconds=window_seconds,
-                window_kind=window_kind,
-                latency_ms=latency_ms,
-                rating_as_string=rating_as_string,
-                echo_normalised=echo_normalised,
-                charge_repeats=charge_repeats,
-                duplicate_query_seconds=duplicate_query_seconds,
-                seed=seed,
-                journal=journal,
-            ),
-            load_people(people or SAMPLE_FOLDER / "people.csv"),
-            host,
-            port,
-            announce=announce,
-            exit_on_stdin_eof=until_stdin_closes,
-        )
-    except (PeopleFileError, JournalError, ValueError) as error:
-        raise ConfigurationError(str(error)) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"sandbox on {host}:{port}: {error.strerror or error}; choose another --port"
-        ) from None
+app.command()(sandbox)
 
 
 def main() -> None:

@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import json
 import os
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
+
+from enrichment_pipeline.sandbox.journal import Journal, JournalError
 
 Pool = Literal["standard", "without_contacts"]
 
 CREDITS_PER_PROFILE = 1
-
-
-class JournalError(ValueError):
-    """The journal cannot be read; the message is one line for whoever started the sandbox."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +60,13 @@ class Account:
         self._paid_for: set[tuple[Pool, str]] = set()
         self._wall_clock = wall_clock
         self._last_request = 0
-        self._file: BinaryIO | None = None
+        self._journal: Journal | None = None
         if journal is not None:
             for charge in _read_journal(journal):
                 self._left[charge.pool] -= charge.credits
                 self._paid_for.add((charge.pool, charge.uid))
                 self._last_request = max(self._last_request, charge.request)
-            self._file = _open_journal(journal)
-            # open for as long as the account lives, which nobody has to end
-            weakref.finalize(self, self._file.close)
+            self._journal = Journal(journal, "the journal")
 
     def credits_left(self, pool: Pool) -> int:
         """What the account shows: never below 0, also if it is configured with less than before."""
@@ -97,32 +92,20 @@ class Account:
 
     def settle(self, charges: Sequence[Charge]) -> None:
         """Charge what was held. The journal comes first: what it does not say was not charged."""
-        if self._file is not None and charges:
-            lines = "".join(json.dumps(asdict(charge)) + "\n" for charge in charges)
-            self._file.write(lines.encode())
-            self._file.flush()
+        if self._journal is not None and charges:
+            self._journal.add(asdict(charge) for charge in charges)
         for charge in charges:
             self._held[charge.pool] -= charge.credits
             self._left[charge.pool] -= charge.credits
 
 
-def _open_journal(path: Path) -> BinaryIO:
-    try:
-        return path.open("ab")
-    except OSError as error:
-        raise JournalError(
-            f"{path}: the journal cannot be written ({error.strerror}); name a writable file"
-        ) from None
-
-
 def _read_journal(path: Path) -> list[Charge]:
-    """The charges in the file, none if there is no such file yet; creates its folder.
+    """The charges in the file, none if there is no such file yet.
 
     A last line that makes no sense and has no line end was being written when the sandbox was
     killed. It is cut off, so that the next charge does not become the second half of it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = path.read_bytes() if path.exists() else b""
         *whole_lines, rest = content.split(b"\n")
         charges = [

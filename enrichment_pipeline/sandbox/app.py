@@ -1,8 +1,9 @@
-"""The provider's API, synchronous mode: an ASGI app over a directory of people and an account.
+"""The provider's API: an ASGI app over a directory of people and an account.
 
-Belongs here: the endpoints, their checks in the provider's order, status codes and error bodies.
-Does not belong here: how items are normalised (`people`), counted (`meter`) or charged (`account`),
-and sockets (`server`).
+Belongs here: the endpoints, the checks of the account in the provider's order, looking items up,
+status codes. Does not belong here: what the body of a search may say (`search`), how items are
+normalised (`people`), counted (`meter`), charged (`account`) and rendered (`answers`), what goes
+wrong on purpose (`faults`), how results are posted (`callbacks`), and sockets (`server`).
 
 A search is decided and charged without awaiting anything, so that requests which arrive together
 cannot spend the same credit or the same place in the window. Only latency comes after that.
@@ -11,15 +12,13 @@ cannot spend the same credit or the same place in the window. Only latency comes
 from __future__ import annotations
 
 import asyncio
-import json
-import random
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from itertools import pairwise
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -31,12 +30,24 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from enrichment_pipeline.sandbox.account import Account, Charge, Pool
+from enrichment_pipeline.sandbox.answers import Answer, Renderer, to_json
+from enrichment_pipeline.sandbox.callbacks import Callback, Callbacks, Part
 from enrichment_pipeline.sandbox.config import SandboxConfig
+from enrichment_pipeline.sandbox.faults import Fate, Faults
 from enrichment_pipeline.sandbox.meter import ItemMeter
-from enrichment_pipeline.sandbox.people import People, Person, identify
+from enrichment_pipeline.sandbox.people import People, identify
+from enrichment_pipeline.sandbox.recent import RecentQueries
+from enrichment_pipeline.sandbox.search import (
+    Refusal,
+    Search,
+    items_asked,
+    parse,
+    pool_of,
+    read_search,
+)
+from enrichment_pipeline.sandbox.tearing import TornConnection
 
 BASE_PATH = "/api/v1"
-ITEMS_PER_REQUEST = 100
 
 
 def _utc_now() -> datetime:
@@ -52,7 +63,9 @@ def create_app(
 ) -> Starlette:
     """The app. `clock` (seconds) is what windows are measured by, `wall_clock` (UTC) dates charges.
 
-    Raises `JournalError` if the configured journal cannot be used.
+    To deliver callbacks it must be run with its lifespan, and to tear connections with
+    `TearableProtocol`: see `server.server_config`. Raises `JournalError` if the configured journal
+    or file of deliveries cannot be used.
     """
     sandbox = _Sandbox(config, people, clock, wall_clock)
 
@@ -61,6 +74,7 @@ def create_app(
             Route(f"{BASE_PATH}/candidate/search", sandbox.search, methods=["POST"]),
             Route(f"{BASE_PATH}/credits", sandbox.credits, methods=["GET"]),
         ],
+        lifespan=sandbox.lifespan,
         middleware=[Middleware(_Door, sandbox=sandbox)],
         exception_handlers={
             HTTPException: sandbox.no_such_endpoint,
@@ -71,24 +85,6 @@ def create_app(
     # A redirect would be one more status code, and it would come without X-Credits-Left.
     app.router.redirect_slashes = False
     return app
-
-
-class _Refusal(Exception):
-    """A search that is not processed: the status code, and the sentence in the error body."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What is answered to one item."""
-
-    item: str
-    status: str
-    person: Person | None = None
 
 
 class _Door:
@@ -124,15 +120,13 @@ class _Sandbox:
             journal=config.journal,
             wall_clock=wall_clock,
         )
-        self._recent = _RecentQueries(config.duplicate_query_seconds, clock)
-        self._random = random.Random(config.seed)
-        # Rendered once: an answer of 100 candidates is then a matter of joining bytes.
-        self._rendered: dict[Pool, dict[str, bytes]] = {
-            "standard": {p.uid: _render(p.candidate, config) for p in people},
-            "without_contacts": {
-                p.uid: _render(_without_contacts(p.candidate), config) for p in people
-            },
-        }
+        self._recent = RecentQueries(config.duplicate_query_seconds, clock)
+        self._faults = Faults(config)
+        self._renderer = Renderer(people, rating_as_string=config.rating_as_string)
+        self._callbacks = Callbacks(config, wall_clock)
+
+    def lifespan(self, _app: Starlette) -> AbstractAsyncContextManager[None]:
+        return self._callbacks.running()
 
     # Endpoints
 
@@ -142,32 +136,32 @@ class _Sandbox:
         pool: Pool = "standard"
         asked = 0
         try:
-            body = _parse(content)
-            pool = "without_contacts" if body.get("withoutContacts") is True else "standard"
-            asked = len(body["items"]) if isinstance(body.get("items"), list) else 0
-            items = self._check(body, pool)
-        except _Refusal as refusal:
+            body = parse(content)
+            pool = pool_of(body)
+            asked = items_asked(body)
+            search = read_search(body)
+            self._check(search)
+            # Only now, or the fate of the next search that asks just this would depend on what
+            # else was asked within the minute.
+            fate = self._faults.next_fate(search)
+            if fate.befalls("slow_down"):
+                raise self._too_many_items(fate.retry_after)
+        except Refusal as refusal:
             if self._config.refused_counts_towards_minute and asked:
                 self._meter.count(asked)
-            return self._error(refusal.status, refusal.sentence, pool)
+            return self._refusal(refusal, pool)
         self._meter.count(asked)
-
-        answers, charges = self._process(items, pool)
-        charge_later = None
-        if self._config.charge_when == "before_response":
-            self._account.settle(charges)
-        else:
-            charge_later = BackgroundTask(self._settle, charges)
-        if self._config.latency_ms:
-            await asyncio.sleep(self._config.latency_ms / 1000)
-        rendered = b",".join(self._render_answer(answer, pool) for answer in answers)
-        return self._reply(200, b"[" + rendered + b"]", pool, charge_later)
+        if fate.fails_unprocessed:
+            return self._failure(fate, pool)
+        if search.callback_url is None:
+            return await self._answer_at_once(search, fate)
+        return await self._answer_later(search, search.callback_url, fate)
 
     async def credits(self, request: Request) -> Response:
         """GET /credits."""
         is_other = request.query_params.get("withoutContacts", "").lower() in ("true", "1")
         pool: Pool = "without_contacts" if is_other else "standard"
-        return self._reply(200, _json({"credits": self._account.credits_left(pool)}), pool)
+        return self._reply(200, to_json({"credits": self._account.credits_left(pool)}), pool)
 
     # Everything that is no endpoint
 
@@ -193,47 +187,103 @@ class _Sandbox:
 
     # A search
 
-    def _check(self, body: Mapping[str, Any], pool: Pool) -> list[str]:
-        """The items, if the search is to be processed."""
-        items = _items_in(body)
-        if self._config.bad_item_spoils_batch and not all(identify(item) for item in items):
-            raise _Refusal(
+    def _check(self, search: Search) -> None:
+        """Raise `Refusal` unless the account may ask for that now."""
+        if self._config.bad_item_spoils_batch and not all(map(identify, search.items)):
+            raise Refusal(
                 422, "Each item must be a LinkedIn profile URL, an e-mail, a phone number or a UID"
             )
-        if not self._meter.admits(len(items)):
-            limit = self._config.items_per_window
-            raise _Refusal(429, f"Limit of {limit} items per minute is exceeded")
-        if not self._account.can_pay(pool):
-            raise _Refusal(402, "There are no credits left")
-        return items
+        if not self._meter.admits(len(search.items)):
+            raise self._too_many_items()
+        if not self._account.can_pay(search.pool):
+            raise Refusal(402, "There are no credits left")
 
-    def _process(self, items: list[str], pool: Pool) -> tuple[list[_Answer], list[Charge]]:
+    def _too_many_items(self, retry_after: int | None = None) -> Refusal:
+        limit = self._config.items_per_window
+        return Refusal(429, f"Limit of {limit} items per minute is exceeded", retry_after)
+
+    async def _answer_at_once(self, search: Search, fate: Fate) -> Response:
+        answers, charges = self._process(search, self._account.next_request(), fate)
+        charge_later = None
+        if self._config.charge_when == "before_response" or fate.failure:
+            self._account.settle(charges)
+        else:
+            charge_later = BackgroundTask(self._settle, charges)
+        await self._hold_back()
+        if fate.failure:
+            return self._failure(fate, search.pool)
+        result = self._renderer.result(answers, search.pool)
+        return self._reply(200, result, search.pool, background=charge_later)
+
+    async def _answer_later(self, search: Search, callback_url: str, fate: Fate) -> Response:
+        request = self._account.next_request()
+        answers, charges = self._process(search, request, fate)
+        if self._config.charge_when == "before_response":
+            self._account.settle(charges)
+            charges = []
+        repeated_after = self._callback_delay(fate, "repeat") if fate.befalls("repeated") else None
+        late = self._config.late_seconds if fate.befalls("late") else 0.0
+        self._callbacks.post_later(
+            Callback(
+                request=request,
+                url=callback_url,
+                parts=[
+                    Part([answer.item for answer in part], self._renderer.result(part, search.pool))
+                    for part in _split(answers, fate.parts(self._config.callback_parts))
+                ],
+                charge=partial(self._account.settle, charges),
+                delay_seconds=self._callback_delay(fate, "delay") + late,
+                repeated_after_seconds=repeated_after,
+                is_lost=fate.is_lost,
+            )
+        )
+        await self._hold_back()
+        if fate.failure:
+            return self._failure(fate, search.pool)
+        return self._reply(201, to_json({"requestId": request}), search.pool)
+
+    def _process(
+        self, search: Search, request: int, fate: Fate
+    ) -> tuple[list[Answer], list[Charge]]:
         """Look each item up, and hold a credit for each profile that is to be charged."""
-        number = self._account.next_request()
-        answers: list[_Answer] = []
+        answers: list[Answer] = []
         charges: list[Charge] = []
-        for item in items:
-            identifier = identify(item)
-            query = identifier or item.strip()
-            echo = query if self._config.echo_normalised else item
-            # Once the credits are over nothing more is looked up, not even what would cost none.
-            if not self._account.can_pay(pool):
-                answers.append(_Answer(echo, "credits_are_over"))
-                continue
-            if self._recent.has(pool, query):
-                answers.append(_Answer(echo, "duplicate_query"))
-                continue
-            self._recent.add(pool, query)
-            person = self._people.find(identifier) if identifier else None
-            if person is None:
-                answers.append(_Answer(echo, "failed"))
-                continue
-            if charge := self._account.hold(pool, person.uid, item, number):
+        spoilt_items = fate.spoilt_items(len(search.items))
+        for item, spoilt in zip(search.items, spoilt_items, strict=True):
+            answer, charge = self._look_up(item, search.pool, request, spoilt)
+            answers.append(answer)
+            if charge:
                 charges.append(charge)
-            answers.append(_Answer(echo, "success", person))
-        if self._config.item_order == "shuffled":
-            self._random.shuffle(answers)
+        if self._config.item_order == "shuffled" or fate.befalls("reordered"):
+            fate.chance("order").shuffle(answers)
         return answers, charges
+
+    def _look_up(
+        self, item: str, pool: Pool, request: int, spoilt: str | None
+    ) -> tuple[Answer, Charge | None]:
+        identifier = identify(item)
+        query = identifier or item.strip()
+        echo = query if self._config.echo_normalised else item
+        # Once the credits are over nothing more is looked up, not even what would cost none.
+        if not self._account.can_pay(pool):
+            return Answer(echo, "credits_are_over"), None
+        if spoilt:
+            return Answer(echo, spoilt), None
+        if self._recent.has(pool, query):
+            return Answer(echo, "duplicate_query"), None
+        self._recent.add(pool, query)
+        person = self._people.find(identifier) if identifier else None
+        if person is None:
+            return Answer(echo, "failed"), None
+        return Answer(echo, "success", person), self._account.hold(pool, person.uid, item, request)
+
+    async def _hold_back(self) -> None:
+        if self._config.latency_ms:
+            await asyncio.sleep(self._config.latency_ms / 1000)
+
+    def _callback_delay(self, fate: Fate, purpose: str) -> float:
+        least, most = self._config.callback_delay_min_ms, self._config.callback_delay_max_ms
+        return fate.chance(purpose).uniform(least, most) / 1000
 
     async def _settle(self, charges: list[Charge]) -> None:
         # async, or Starlette would run it in a thread beside the event loop
@@ -241,104 +291,31 @@ class _Sandbox:
 
     # Answers
 
-    def _render_answer(self, answer: _Answer, pool: Pool) -> bytes:
-        item = _json(answer.item)
-        if answer.person is None:
-            return b'{"item":%b,"status":%b}' % (item, _json(answer.status))
-        candidate = self._rendered[pool][answer.person.uid]
-        return b'{"item":%b,"status":"success","candidate":%b}' % (item, candidate)
+    def _failure(self, fate: Fate, pool: Pool) -> Response:
+        if fate.failure == "torn":
+            return TornConnection()
+        return self._error(500, "Internal server error", pool)
+
+    def _refusal(self, refusal: Refusal, pool: Pool) -> Response:
+        response = self._error(refusal.status, refusal.sentence, pool)
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = str(refusal.retry_after)
+        return response
 
     def _error(self, status: int, sentence: str, pool: Pool = "standard") -> Response:
-        return self._reply(status, _json({"error": sentence}), pool)
+        return self._reply(status, to_json({"error": sentence}), pool)
 
     def _reply(
-        self, status: int, content: bytes, pool: Pool, background: BackgroundTask | None = None
+        self, status: int, content: bytes, pool: Pool, *, background: BackgroundTask | None = None
     ) -> Response:
         """The only maker of responses, since each one must say how many credits are left."""
         credits_left = {"X-Credits-Left": str(self._account.credits_left(pool))}
         return Response(content, status, credits_left, "application/json", background)
 
 
-class _RecentQueries:
-    """What was asked for within the last `seconds`.
-
-    By pool: asked with contacts and without, it is not the same query.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._asked_at: OrderedDict[tuple[Pool, str], float] = OrderedDict()
-
-    def has(self, pool: Pool, query: str) -> bool:
-        now = self._clock()
-        # Oldest first, since the clock never goes back and a query is added only once it is out.
-        while self._asked_at and now - next(iter(self._asked_at.values())) >= self._seconds:
-            self._asked_at.popitem(last=False)
-        return (pool, query) in self._asked_at
-
-    def add(self, pool: Pool, query: str) -> None:
-        if self._seconds > 0:
-            self._asked_at[(pool, query)] = self._clock()
-
-
-def _parse(content: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        raise _Refusal(404, "The body is not valid JSON") from None
-    if not isinstance(body, dict):
-        raise _Refusal(422, "The body must be a JSON object")
-    return body
-
-
-def _items_in(body: Mapping[str, Any]) -> list[str]:
-    """The items, if the parameters are as documented for the synchronous mode."""
-    for name in ("withoutWaterfall", "withoutContacts"):
-        if not isinstance(body.get(name), bool | None):
-            raise _Refusal(422, f"{name} must be true or false")
-    callback_url = body.get("callbackUrl")
-    if callback_url is not None and body.get("withoutWaterfall"):
-        raise _Refusal(406, "Give either callbackUrl or withoutWaterfall, not both")
-    if callback_url is not None:
-        raise _Refusal(
-            422,
-            "The sandbox does not offer asynchronous mode yet: "
-            "send withoutWaterfall: true instead of callbackUrl",
-        )
-    if not body.get("withoutWaterfall"):
-        raise _Refusal(422, "Either callbackUrl or withoutWaterfall: true is required")
-    items = body.get("items")
-    if not isinstance(items, list) or not items or not all(isinstance(i, str) for i in items):
-        raise _Refusal(422, f"items must be a list of 1 to {ITEMS_PER_REQUEST} strings")
-    if len(items) > ITEMS_PER_REQUEST:
-        raise _Refusal(406, f"Maximum {ITEMS_PER_REQUEST} items are allowed in one request")
-    return items
-
-
-def _without_contacts(candidate: dict[str, Any]) -> dict[str, Any]:
-    """As the documentation has it: no contacts, and of the links only the LinkedIn one."""
-    linkedin = [link for link in candidate.get("social") or [] if link.get("type") == "li"]
-    return {**candidate, "contacts": [], "social": linkedin}
-
-
-def _render(candidate: dict[str, Any], config: SandboxConfig) -> bytes:
-    if config.rating_as_string:
-        candidate = {
-            **candidate,
-            **{
-                name: [
-                    {**entry, "rating": str(entry["rating"])}
-                    if isinstance(entry.get("rating"), int)
-                    else entry
-                    for entry in candidate[name]
-                ]
-                for name in ("contacts", "social")
-                if candidate.get(name)
-            },
-        }
-    return _json(candidate)
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+def _split(answers: Sequence[Answer], parts: int) -> Iterator[Sequence[Answer]]:
+    """Cut into so many parts of nearly the same length, fewer where there are fewer answers."""
+    parts = min(parts, len(answers))
+    edges = [len(answers) * number // parts for number in range(parts + 1)]
+    for start, end in pairwise(edges):
+        yield answers[start:end]

@@ -2,18 +2,34 @@
 
 Belongs here: one frozen dataclass, its defaults and what each setting does. Whatever SignalHire's
 documentation leaves open is a setting, so that the client can be shown to survive either answer.
-Does not belong here: reading the environment or files, and anything that acts on a setting.
+Likewise what may go wrong: a fault has a share, and a share is a setting. Does not belong here:
+reading the environment or files, and anything that acts on a setting.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 WindowKind = Literal["sliding", "fixed"]
 ChargeWhen = Literal["before_response", "after_response"]
 ItemOrder = Literal["kept", "shuffled"]
+Fault = Literal[
+    "late",
+    "repeated",
+    "split",
+    "reordered",
+    "lost",
+    "error_500",
+    "torn",
+    "duplicate_query",
+    "timeout_exceeded",
+    "slow_down",
+]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+"""What each of them does stands in docs/sandbox.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +54,8 @@ class SandboxConfig:
     For one sandbox at a time: the balance is read at the start only."""
 
     charge_when: ChargeWhen = "before_response"
-    """Whether the charge is made (journal and balance) before the answer is sent or after it."""
+    """Whether the charge is made (journal and balance) before the answer is sent or after it. In
+    asynchronous mode: before the 201, or right before the callback is first posted."""
 
     charge_repeats: bool = True
     """Whether a profile that was charged once is charged again at the next look-up of it."""
@@ -73,10 +90,40 @@ class SandboxConfig:
     """Whether ratings are strings, as in the older documentation, instead of integers."""
 
     latency_ms: int = 0
-    """How long the answer of a search that was not refused is held back, in milliseconds."""
+    """How long the answer of a search that was not refused is held back, in milliseconds. A
+    callback does not wait for its 201: with less delay than this it comes first."""
+
+    callback_delay_min_ms: int = 0
+    """Least time from the search to its callback, in milliseconds."""
+
+    callback_delay_max_ms: int = 0
+    """Most time from the search to its callback, in milliseconds."""
+
+    callback_timeout_seconds: float = 10.0
+    """How long the receiver of a callback may take to answer 200, from the attempt to connect."""
+
+    callback_retry_seconds: float = 5.0
+    """How long after a callback that was not answered 200 it is posted again."""
+
+    callback_parts: int = 1
+    """In how many POSTs the result of one request comes, as far as it has as many items."""
+
+    callback_concurrency: int = 32
+    """How many callbacks are being posted at once; more have to wait."""
+
+    deliveries: Path | None = None
+    """File to which each attempt to deliver a callback is appended as a line of JSON."""
+
+    faults: Mapping[Fault, float] = field(default_factory=dict)
+    """The share of searches (of items, for `duplicate_query` and `timeout_exceeded`) that each
+    fault befalls, from 0 to 1; 0 where it is not named."""
+
+    late_seconds: float = 30.0
+    """How much later than it would have a callback comes which the fault `late` befalls."""
 
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of everything random. What befalls a search depends on the seed, on what is asked, and
+    on how often just that was asked before; not on what else is asked meanwhile."""
 
     def __post_init__(self) -> None:
         at_least = {
@@ -85,14 +132,21 @@ class SandboxConfig:
             "items_per_window": 1,
             "duplicate_query_seconds": 0,
             "latency_ms": 0,
+            "callback_delay_min_ms": 0,
+            "callback_delay_max_ms": self.callback_delay_min_ms,
+            "callback_retry_seconds": 0,
+            "callback_parts": 1,
+            "callback_concurrency": 1,
+            "late_seconds": 0,
         }
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}")
         if not self.api_key:
             raise ValueError("api_key must not be empty")
-        if self.window_seconds <= 0:
-            raise ValueError("window_seconds must be more than 0")
+        for name in ("window_seconds", "callback_timeout_seconds"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be more than 0")
         choices = {
             "charge_when": ("before_response", "after_response"),
             "window_kind": ("sliding", "fixed"),
@@ -101,3 +155,12 @@ class SandboxConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be {' or '.join(allowed)}")
+        _check_shares(self.faults)
+
+
+def _check_shares(faults: Mapping[Fault, float]) -> None:
+    for name, share in faults.items():
+        if name not in FAULTS:
+            raise ValueError(f"there is no fault {name!r}; choose of {', '.join(FAULTS)}")
+        if not 0 <= share <= 1:
+            raise ValueError(f"the share of the fault {name} must be from 0 to 1")

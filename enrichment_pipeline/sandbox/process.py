@@ -27,27 +27,27 @@ def sandbox_process(options: Sequence[str]) -> Iterator[str]:
     is killed takes it along. Raises SandboxError where it does not start.
     """
     command = [sys.executable, "-m", "enrichment_pipeline.cli", "sandbox", "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [*command, "--until-stdin-closes", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:
-        raise AssertionError("both were asked for as pipes")
-    try:
-        url = stdout.readline().strip()
-        if not url:
-            _, complaint = process.communicate(timeout=STOP_SECONDS)
-            raise SandboxError((complaint.strip().splitlines() or ["it did not start"])[-1])
-        yield url
-    finally:
-        stdin.close()
+    ) as process:
+        stdin, stdout = process.stdin, process.stdout
+        if stdin is None or stdout is None:
+            raise AssertionError("both were asked for as pipes")
         try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            url = stdout.readline().strip()
+            if not url:
+                _, complaint = process.communicate(timeout=STOP_SECONDS)
+                raise SandboxError((complaint.strip().splitlines() or ["it did not start"])[-1])
+            yield url
+        finally:
+            stdin.close()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

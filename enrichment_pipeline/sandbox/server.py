@@ -16,10 +16,12 @@ from collections.abc import Callable, Generator
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from enrichment_pipeline.sandbox.app import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.people import People
+from enrichment_pipeline.sandbox.tearing import TearableProtocol
 
 # uvicorn's 5 s would close a connection of the client's pool at the moment in which the client uses
 # it again, which looks like a look-up that was sent and never answered.
@@ -47,22 +49,28 @@ def serve(
     """
     with _listen(host, port) as listener:
         server = _Server(
-            uvicorn.Config(
-                create_app(config, people),
-                # the caller's logging stays as it is; only what goes wrong is of interest
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                ws="none",
-                lifespan="off",
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            ),
+            server_config(create_app(config, people)),
             on_started=lambda: announce(_base_url(listener)),
         )
         if exit_on_stdin_eof:
             threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
+
+
+def server_config(app: Starlette) -> uvicorn.Config:
+    """The settings of uvicorn, with all that the app needs of its server."""
+    return uvicorn.Config(
+        app,
+        http=TearableProtocol,
+        # the caller's logging stays as it is; only what goes wrong is of interest
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
 
 
 class _Server(uvicorn.Server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -194,13 +195,33 @@ def test_wrong_parameters_are_422(people: People, body: Any, sentence: str) -> N
     assert (response.status_code, response.json()) == (422, {"error": sentence})
 
 
-def test_asynchronous_mode_is_refused_in_so_many_words(people: People) -> None:
-    response = start(people).post({"items": [ADA], "callbackUrl": "http://127.0.0.1/"})
+@pytest.mark.parametrize(
+    "callback_url",
+    [
+        "",
+        "/callback",
+        "//host/callback",
+        "ftp://host/callback",
+        "http://",
+        "http:///callback",
+        "http://:80/callback",
+        "http://[::1",
+        "http://host:99999/callback",
+        "http://host/\ud800",
+        "http://host\n/",
+        f"http://{'a' * 64}/",
+        7,
+        ["http://host/"],
+    ],
+)
+def test_a_callback_url_that_nobody_can_post_to_is_422(people: People, callback_url: Any) -> None:
+    response = start(people).request(
+        "POST",
+        "/api/v1/candidate/search",
+        content=json.dumps({"items": [ADA], "callbackUrl": callback_url}),
+    )
     assert response.status_code == 422
-    assert response.json() == {
-        "error": "The sandbox does not offer asynchronous mode yet: "
-        "send withoutWaterfall: true instead of callbackUrl"
-    }
+    assert response.json() == {"error": "callbackUrl must be an http or https URL with a host"}
 
 
 def test_both_modes_at_once_are_406(people: People) -> None:
@@ -436,8 +457,27 @@ def test_latency_holds_back_answers_but_no_refusals(
         {"duplicate_query_seconds": -1},
         {"item_order": "reversed"},
         {"latency_ms": -1},
+        {"callback_delay_min_ms": -1},
+        {"callback_delay_max_ms": 4, "callback_delay_min_ms": 5},
+        {"callback_timeout_seconds": 0},
+        {"callback_retry_seconds": -1},
+        {"callback_parts": 0},
+        {"callback_concurrency": 0},
+        {"late_seconds": -1},
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(setting: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         SandboxConfig(**setting)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_out_of_range_is_refused_by_the_name_of_its_fault(share: float) -> None:
+    with pytest.raises(ValueError, match="lost"):
+        SandboxConfig(faults={"lost": share})
+
+
+def test_an_unknown_fault_is_refused_by_name() -> None:
+    faults: Any = {"lots": 0.5}
+    with pytest.raises(ValueError, match="'lots'"):
+        SandboxConfig(faults=faults)

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,17 +18,26 @@ import pytest
 from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.server import serve
 from enrichment_pipeline_tests.sandbox import UID_OF_ADA, journal_lines, some_people
+from enrichment_pipeline_tests.sandbox.receiver import receiver
 
 PROGRAM = """
 import json, sys
 from pathlib import Path
+
+arguments = json.loads(sys.argv[1])
+for name in arguments["without"]:
+    sys.modules[name] = None  # as if it were not installed
+
 from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.sandbox.server import serve
 
-arguments = json.loads(sys.argv[1])
 serve(
-    SandboxConfig(journal=Path(arguments["journal"])),
+    SandboxConfig(
+        journal=Path(arguments["journal"]),
+        deliveries=Path(arguments["deliveries"]),
+        **arguments["settings"],
+    ),
     load_people(Path(arguments["people"])),
     port=0,
     announce=lambda url: print(url, flush=True),
@@ -41,14 +51,17 @@ pytestmark = pytest.mark.timeout(60)
 
 @contextlib.contextmanager
 def sandbox(
-    tmp_path: Path, *, exit_on_stdin_eof: bool = False
+    tmp_path: Path, *, exit_on_stdin_eof: bool = False, without: Sequence[str] = (), **settings: Any
 ) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """The process, and the base URL that it announced."""
+    """The process, and the base URL that it announced; `without` these modules."""
     some_people(tmp_path)
     arguments = {
         "people": str(tmp_path / "people.csv"),
         "journal": str(tmp_path / "journal.jsonl"),
+        "deliveries": str(tmp_path / "deliveries.jsonl"),
         "exit_on_stdin_eof": exit_on_stdin_eof,
+        "without": without,
+        "settings": settings,
     }
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, json.dumps(arguments)],
@@ -150,7 +163,10 @@ def test_the_parent_may_be_killed_and_takes_its_sandbox_with_it(tmp_path: Path) 
     arguments = {
         "people": str(tmp_path / "people.csv"),
         "journal": str(tmp_path / "journal.jsonl"),
+        "deliveries": str(tmp_path / "deliveries.jsonl"),
         "exit_on_stdin_eof": True,
+        "without": [],
+        "settings": {},
     }
     parent_program = (
         "import subprocess, sys\n"
@@ -166,3 +182,77 @@ def test_the_parent_may_be_killed_and_takes_its_sandbox_with_it(tmp_path: Path) 
     parent.kill()
     # The pipe ends only when the sandbox, which inherited it, has stopped too.
     assert parent.communicate(timeout=30)[0] == "stopped\n"
+
+
+# Asynchronous mode, and the faults that need a real server
+
+
+def search_later(client: httpx.Client, url: str, callback_url: str, *items: str) -> httpx.Response:
+    return client.post(
+        f"{url}/candidate/search",
+        headers={"apikey": "sandbox"},
+        json={"items": items, "callbackUrl": callback_url},
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drops_what_is_not_delivered_without_a_word(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with (
+        receiver(500, None, None) as target,
+        sandbox(tmp_path, callback_retry_seconds=3600, callback_concurrency=2) as (process, url),
+        httpx.Client() as client,
+    ):
+        # one that waits for its retry, two that are being posted, one that waits for a slot
+        search_later(client, url, target.url, "waits")
+        target.wait_for(1)
+        for item in ("on the wire", "likewise", "queued"):
+            assert search_later(client, url, target.url, item).status_code == 201
+        target.wait_for(3)
+        # deliveries that hang do not hold up a search
+        assert search(client, url, "ada@acme.example").status_code == 200
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "stopped\n", "")
+    assert len(target.received) == 3
+    lines = journal_lines(tmp_path / "deliveries.jsonl")
+    assert [(line["status"], line["acknowledged"]) for line in lines] == [
+        (500, False),
+        (None, False),
+        (None, False),
+    ]
+
+
+def test_a_callback_may_come_before_its_201(tmp_path: Path) -> None:
+    with (
+        receiver() as target,
+        sandbox(tmp_path, latency_ms=60_000) as (_, url),
+        httpx.Client(timeout=0.5) as client,
+    ):
+        with pytest.raises(httpx.ReadTimeout):
+            search_later(client, url, target.url, "ada@acme.example")
+        (received,) = target.wait_for(1)
+    assert received.answers[0]["candidate"]["uid"] == UID_OF_ADA
+
+
+# uvicorn's HTTP and event loop, with the accelerators that may be installed and without
+@pytest.mark.parametrize("without", [[], ["httptools", "uvloop"]])
+def test_a_connection_is_torn_on_either_of_uvicorns_protocols(
+    tmp_path: Path, without: list[str]
+) -> None:
+    with (
+        receiver() as target,
+        sandbox(tmp_path, without=without, faults={"torn": 1.0}) as (process, url),
+        httpx.Client() as client,
+    ):
+        for n in range(8):
+            with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+                search_later(client, url, target.url, "ada@acme.example", str(n))
+        charged = [line["request"] for line in journal_lines(tmp_path / "journal.jsonl")]
+        came = target.wait_for(len(charged))
+        assert sorted(received.request_id or "" for received in came) == sorted(map(str, charged))
+        assert 0 < len(charged) < 8
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "stopped\n", "")

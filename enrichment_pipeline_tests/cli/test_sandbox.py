@@ -1,0 +1,124 @@
+"""The options of `enrichment sandbox`: each reaches its setting, and mistakes are refused."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enrichment_pipeline.sandbox.config import FAULTS, SandboxConfig
+from enrichment_pipeline_tests.cli.conftest import Command
+
+NOT_ON_THE_COMMAND_LINE = {"account_disabled", "credits_without_contacts"}
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[SandboxConfig]:
+    """The settings with which a sandbox would be served."""
+    configs: list[SandboxConfig] = []
+
+    def serve(config: SandboxConfig, *_: Any, **__: Any) -> None:
+        configs.append(config)
+
+    monkeypatch.setattr("enrichment_pipeline.sandbox.server.serve", serve)
+    return configs
+
+
+def test_without_options_the_defaults_are_served(
+    enrichment: Command, served: list[SandboxConfig]
+) -> None:
+    assert enrichment("sandbox").status == 0
+    assert served == [SandboxConfig()]
+
+
+def test_every_setting_has_its_option(enrichment: Command, served: list[SandboxConfig]) -> None:
+    settings: dict[str, Any] = {
+        "api_key": "secret",
+        "credits": 7,
+        "items_per_window": 5,
+        "window_seconds": 2.5,
+        "window_kind": "fixed",
+        "latency_ms": 11,
+        "charge_when": "after_response",
+        "duplicate_query_seconds": 30.0,
+        "item_order": "shuffled",
+        "callback_delay_min_ms": 100,
+        "callback_delay_max_ms": 200,
+        "callback_timeout_seconds": 3.0,
+        "callback_retry_seconds": 0.5,
+        "callback_parts": 3,
+        "callback_concurrency": 300,
+        "late_seconds": 12.0,
+        "seed": 42,
+        "journal": Path("journal.jsonl"),
+        "deliveries": Path("deliveries.jsonl"),
+    }
+    switches = {
+        "refused_counts_towards_minute": True,
+        "charge_repeats": False,
+        "bad_item_spoils_batch": True,
+        "echo_normalised": True,
+        "rating_as_string": True,
+    }
+    arguments = [
+        word
+        for name, value in settings.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    for name, value in switches.items():
+        arguments.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
+    said = enrichment("sandbox", *arguments, "--fault", "late=0.05", "--fault", "lost=1")
+    assert (said.status, said.err) == (0, "")
+    assert served == [SandboxConfig(**settings, **switches, faults={"late": 0.05, "lost": 1.0})]
+    changed = {
+        field.name
+        for field in fields(SandboxConfig)
+        if getattr(served[0], field.name) != getattr(SandboxConfig(), field.name)
+    }
+    assert {field.name for field in fields(SandboxConfig)} - changed == NOT_ON_THE_COMMAND_LINE
+
+
+def test_all_faults_may_be_named_at_once_and_one_of_them_otherwise(
+    enrichment: Command, served: list[SandboxConfig]
+) -> None:
+    enrichment("sandbox", "--fault", "all=0.05", "--fault", "torn=0")
+    assert served[0].faults == dict.fromkeys(FAULTS, 0.05) | {"torn": 0.0}
+
+
+def test_the_least_delay_alone_is_the_delay(
+    enrichment: Command, served: list[SandboxConfig]
+) -> None:
+    enrichment("sandbox", "--callback-delay-min-ms", "500")
+    assert (served[0].callback_delay_min_ms, served[0].callback_delay_max_ms) == (500, 500)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fault", "lots=0.5"], ["--fault lots=0.5", "'lots'", "lost", "all"]),
+        (["--fault", "=0.5"], ["--fault =0.5", "''", "all"]),
+        (["--fault", "late"], ["--fault late", "0 to 1", "late=0.05"]),
+        (["--fault", "late=often"], ["--fault late=often", "0 to 1"]),
+        (["--fault", "late=1.5"], ["--fault late=1.5", "0 to 1"]),
+        (["--fault", "late=-0.1"], ["--fault late=-0.1", "0 to 1"]),
+        (["--fault", "late=nan"], ["--fault late=nan", "0 to 1"]),
+        (["--fault", "all=2"], ["--fault all=2", "0 to 1"]),
+        (["--item-order", "reversed"], ["--item-order", "kept", "shuffled"]),
+        (["--callback-parts", "0"], ["--callback-parts"]),
+        (
+            ["--callback-delay-min-ms", "5", "--callback-delay-max-ms", "4"],
+            ["callback_delay_max_ms", "at least 5"],
+        ),
+        (["--deliveries", "/proc"], ["/proc", "deliveries", "writable file"]),
+    ],
+)
+def test_a_mistake_is_refused_with_2_and_one_clear_line(
+    enrichment: Command, arguments: list[str], words: list[str]
+) -> None:
+    said = enrichment("sandbox", "--port", "0", *arguments)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.count("\n") == 1
+    for word in words:
+        assert word in said.err
