@@ -31,6 +31,10 @@ MAKEFLAGS += --no-builtin-rules
 run: $(RUN) ## The main job, on the sample or on your warehouse
 	@exec $(BIN)/enrichment run $(ARGS)
 
+.PHONY: run-callbacks
+run-callbacks: $(RUN) ## The same asynchronously: sandbox and receiver of callbacks on loopback
+	@exec $(BIN)/enrichment run --callbacks $(ARGS)
+
 .PHONY: ui
 ui: $(RUN) ## Dagster's web UI, over the state that `make run` uses
 	@exec $(BIN)/enrichment ui $(ARGS)
@@ -76,7 +80,7 @@ clean: ## Remove .venv and the caches; data/state, which was paid for, stays
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- Set-up ---------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.sandbox.process import sandbox_process
+from enrichment_pipeline.serving.child import child_server
 from enrichment_pipeline.settings import Settings
 
 UNLIMITED = 100_000
@@ -47,7 +47,7 @@ def stage(
         directory = write_people(home / "people.csv", people)
         journal = home / "journal.jsonl"
         options = ["--people", str(directory), "--journal", str(journal), "--credits", "10000000"]
-        with sandbox_process([*options, *sandbox]) as base_url:
+        with child_server("sandbox", [*options, *sandbox]) as base_url:
             yield Stage(settings_for(home, policy, base_url, ledger_url), journal)
 
 

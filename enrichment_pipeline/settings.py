@@ -119,6 +119,9 @@ class Settings:
     def with_base_url(self, base_url: str) -> "Settings":
         return replace(self, base_url=base_url)
 
+    def with_callbacks(self, callback_url: str, keys: CallbackKeys) -> "Settings":
+        return replace(self, callback_url=callback_url, callback_keys=keys)
+
 
 def load_settings(*, needs_key: bool = True) -> Settings:
     """Read the environment and the policy file.

@@ -6,22 +6,26 @@ and what they do (`pipeline.py`, `defs/`).
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Annotated, NoReturn
 from uuid import uuid4
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
+from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
@@ -66,6 +70,12 @@ def run(
     max_credits: Annotated[
         int | None, typer.Option(min=0, help="Spend at most this many credits.")
     ] = None,
+    callbacks: Annotated[
+        bool,
+        typer.Option(
+            help="Ask the local sandbox asynchronously, with a receiver of our own on loopback."
+        ),
+    ] = False,
 ) -> None:
     """Refresh the chosen lanes once: load, look up what is due, bring every table up to date."""
     chosen = (
@@ -73,7 +83,7 @@ def run(
         parse_choice("--priority", priority, PRIORITIES),
     )
     instant = _instant(as_of)
-    with _ready_settings() as settings:
+    with _ready_settings(brings_receiver=callbacks) as settings:
         from enrichment_pipeline.cli.refresh import refresh
 
         _write_dagster_yaml(settings)
@@ -169,6 +179,7 @@ def ui(
 
 
 app.command()(sandbox)
+app.command()(receiver)
 
 
 def main() -> None:
@@ -195,16 +206,20 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 @contextmanager
-def _ready_settings() -> Iterator[Settings]:
-    """The settings, with the sample made and a sandbox running where they ask for one."""
+def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
+    """The settings, with the sample made and what servers they ask for running."""
     settings = load_settings()
     _check_state(settings)
     _create_sample(settings)
-    if not settings.uses_own_sandbox:
+    with ExitStack() as servers:
+        if settings.uses_own_sandbox:
+            settings = _start_sandbox(settings, servers)
+        if brings_receiver:
+            settings = _start_receiver(settings, servers)
         yield settings
-        return
-    from enrichment_pipeline.sandbox.process import SandboxError, sandbox_process
 
+
+def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
     settings = settings.with_own_sandbox_limits()
     limits = settings.signalhire
     options = [
@@ -212,15 +227,42 @@ def _ready_settings() -> Iterator[Settings]:
         *("--window-seconds", str(limits.window_seconds)),
         *("--journal", str(settings.home / "sandbox_journal.jsonl")),
     ]
+    base_url = _start_child("sandbox", options, servers)
+    _out.print(
+        f"sandbox provider at {base_url}, {limits.items_per_window} items per "
+        f"{limits.window_seconds:g} s (SignalHire allows 600 per 60 s)"
+    )
+    return settings.with_base_url(base_url)
+
+
+def _start_receiver(settings: Settings, servers: ExitStack) -> Settings:
+    if settings.provider != "sandbox" or settings.callback_url is not None:
+        raise ConfigurationError(
+            "--callbacks: is for trials against the sandbox; otherwise set ENRICHMENT_CALLBACK_URL "
+            "to where the provider reaches `enrichment receiver`"
+        )
+    secret = secrets.token_urlsafe(32)
+    environment = os.environ | {
+        "ENRICHMENT_HOME": str(settings.home),
+        "ENRICHMENT_CALLBACK_SECRET": secret,
+    }
+    url = _start_child("receiver", ["--metrics-port", "0"], servers, environment)
+    _out.print(f"receiver of callbacks at {url}")
+    return settings.with_callbacks(url, CallbackKeys((SecretStr(secret),)))
+
+
+def _start_child(
+    command: str,
+    options: list[str],
+    servers: ExitStack,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    from enrichment_pipeline.serving.child import ChildServerError, child_server
+
     try:
-        with sandbox_process(options) as base_url:
-            _out.print(
-                f"sandbox provider at {base_url}, {limits.items_per_window} items per "
-                f"{limits.window_seconds:g} s (SignalHire allows 600 per 60 s)"
-            )
-            yield settings.with_base_url(base_url)
-    except SandboxError as error:
-        raise PipelineError(f"the sandbox did not start: {error}") from None
+        return servers.enter_context(child_server(command, options, environment))
+    except ChildServerError as error:
+        raise PipelineError(f"the {command} did not start: {error}") from None
 
 
 def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:

@@ -1,19 +1,12 @@
-"""The sandbox as a process in the foreground: its socket, and when it stops.
+"""The sandbox as a process in the foreground.
 
-Belongs here: binding, announcing, running uvicorn, stopping on a signal or when the parent is gone.
-Does not belong here: what is answered (`app`), and what is printed: the caller announces.
+Belongs here: what its app needs of uvicorn. Does not belong here: what is answered (`app`), the
+socket and when it stops (`serving`), and what is printed: the caller announces.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import sys
-import threading
-from collections.abc import Callable, Generator
-from types import FrameType
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,11 +15,11 @@ from enrichment_pipeline.sandbox.app import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.people import People
 from enrichment_pipeline.sandbox.tearing import TearableProtocol
+from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS, serve_in_foreground
 
 # uvicorn's 5 s would close a connection of the client's pool at the moment in which the client uses
 # it again, which looks like a look-up that was sent and never answered.
 KEEP_ALIVE_SECONDS = 75
-SHUTDOWN_SECONDS = 10
 
 
 def serve(
@@ -40,21 +33,18 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is being answered and return.
 
-    `port` 0 takes a free one. `announce` is called with the API's base URL (what
-    `SIGNALHIRE_BASE_URL` takes) once it answers. With `exit_on_stdin_eof` the server also stops
-    when standard input ends: a parent that holds the other end of that pipe takes its sandbox with
-    it, even when it is killed.
+    `announce` is called with the API's base URL (what `SIGNALHIRE_BASE_URL` takes) once it answers;
+    for the rest see `serve_in_foreground`.
 
     Raises `OSError` if the address cannot be had, and `JournalError`; both before announcing.
     """
-    with _listen(host, port) as listener:
-        server = _Server(
-            server_config(create_app(config, people)),
-            on_started=lambda: announce(_base_url(listener)),
-        )
-        if exit_on_stdin_eof:
-            threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
-        server.run(sockets=[listener])
+    serve_in_foreground(
+        server_config(create_app(config, people)),
+        host,
+        port,
+        announce=lambda url: announce(url + BASE_PATH),
+        exit_on_stdin_eof=exit_on_stdin_eof,
+    )
 
 
 def server_config(app: Starlette) -> uvicorn.Config:
@@ -71,58 +61,3 @@ def server_config(app: Starlette) -> uvicorn.Config:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which says when it answers, and for which a signal to stop is no failure."""
-
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_started()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        # uvicorn's own raises the signal anew after a graceful stop: the process would end with
-        # the signal's status although it did what it was asked to do.
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        # a second Ctrl+C does not wait for what is being answered
-        self.force_exit = self.should_exit and number == signal.SIGINT
-        self.should_exit = True
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound and listens already, so that two servers cannot both bind it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
-
-
-def _base_url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    # bound to every address: say one that a client on this machine can use
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{BASE_PATH}"
-
-
-def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
-    # os.read, because a daemon thread inside sys.stdin's lock aborts the interpreter at its end
-    if sys.stdin is not None:
-        with contextlib.suppress(OSError):
-            while os.read(sys.stdin.fileno(), 4096):
-                pass
-    server.should_exit = True

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.ledger import ledger as ledger_module
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
-from enrichment_pipeline.ledger.ledger import BalanceGap, Ledger
+from enrichment_pipeline.ledger.ledger import Asked, BalanceGap, Ledger
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,

@@ -1,4 +1,4 @@
-"""The whole of it: `enrichment sandbox` as `sandbox_process` starts it, a client and a receiver."""
+"""The whole of it: `enrichment sandbox` as `child_server` starts it, a client and a receiver."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.process import SandboxError, sandbox_process
+from enrichment_pipeline.serving.child import ChildServerError, child_server
 from enrichment_pipeline_tests.sandbox import UID_OF_ADA, UID_OF_BOB, journal_lines, some_people
 from enrichment_pipeline_tests.sandbox.receiver import receiver, wait_until
 
@@ -29,7 +29,7 @@ def test_both_modes_over_the_command(tmp_path: Path) -> None:
     ]
     with (
         receiver(500) as target,
-        sandbox_process(options) as base_url,
+        child_server("sandbox", options) as base_url,
         httpx.Client(base_url=base_url, headers={"apikey": "sandbox"}) as client,
     ):
         at_once = client.post("/candidate/search", json={"items": [ADA], "withoutWaterfall": True})
@@ -72,7 +72,7 @@ def test_a_callback_lost_on_purpose_is_charged_noted_and_never_comes(tmp_path: P
     ]
     with (
         receiver() as target,
-        sandbox_process(options) as base_url,
+        child_server("sandbox", options) as base_url,
         httpx.Client(base_url=base_url, headers={"apikey": "sandbox"}) as client,
     ):
         for n in range(20):
@@ -90,7 +90,7 @@ def test_a_callback_lost_on_purpose_is_charged_noted_and_never_comes(tmp_path: P
 
 def test_a_fault_that_does_not_exist_is_said_in_one_line() -> None:
     with (
-        pytest.raises(SandboxError, match=r"--fault lots=1: no fault 'lots'.*late.*or all"),
-        sandbox_process(["--fault", "lots=1"]),
+        pytest.raises(ChildServerError, match=r"--fault lots=1: no fault 'lots'.*late.*or all"),
+        child_server("sandbox", ["--fault", "lots=1"]),
     ):
         pass
