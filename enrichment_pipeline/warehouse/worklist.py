@@ -18,6 +18,8 @@ from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
 PAGE_ROWS = 10_000
+PAGE_MEMORY = "96MB"
+"""What DuckDB may use to read a page, however long the list. One thread does with half of it."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def worklist_pages(
     }
     while True:
         with open_warehouse() as connection:
+            connection.execute(f"set threads = 1; set memory_limit = '{PAGE_MEMORY}'")
             rows = execute(
                 connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
             ).fetchall()
