@@ -111,6 +111,8 @@ class QuietProgress:
 
     def advance(self, lookups: int, credits: int) -> None: ...
 
+    def outstanding(self, lookups: int) -> None: ...
+
     def say(self, message: str) -> None:
         print(f"    provider: {message}")
 

@@ -6,9 +6,10 @@ loads `defs`; everybody else calls `build_definitions` with settings of their ow
 
 import dagster as dg
 
+from enrichment_pipeline.defs import sensors
 from enrichment_pipeline.defs.assets import lookups, outcomes, publishing, source
 from enrichment_pipeline.defs.checks import ALL_CHECKS
-from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, range_tags
+from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, late_answers, range_tags
 from enrichment_pipeline.defs.resources import LoggedProgress, ProgressFactory, WarehouseResource
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.settings import Settings, load_settings
@@ -34,11 +35,12 @@ def build_definitions(
     return dg.Definitions(
         assets=ASSETS,
         asset_checks=ALL_CHECKS,
-        jobs=[daily_refresh],
+        jobs=[daily_refresh, late_answers],
         # A run is one process: by the lock that it holds its successors know that it lives.
         # And a process of its own costs each of these small steps some 2.5 s.
         executor=dg.in_process_executor,
         schedules=[daily_schedule(settings.policy.schedule)],
+        sensors=[sensors.late_answers],
         resources={
             "pipeline": Pipeline(settings),
             "warehouse": WarehouseResource(database=settings.warehouse_url),

@@ -62,6 +62,8 @@ SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
 RESPONSE_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
+LATE_AFTER = timedelta(seconds=60)
+"""A run that is alive reads a callback within a second; one that waits so long has no reader."""
 
 
 @dataclass(frozen=True)
@@ -357,6 +359,15 @@ class Pipeline:
             budget_left_this_month=policy.budget.per_month
             - sum(ledger.budget_used(f"month:{today[:7]}")),
         )
+
+    @_discreet
+    def late_answers(self) -> int:
+        """How many callbacks no run has read, a while after they came. Changes nothing."""
+        if not (self.settings.home / "stamp.json").exists():
+            return 0
+        now = datetime.now(UTC)
+        ledger = self.ledger(Run(run_id="", as_of=now))
+        return ledger.count_unread(received_before=now - LATE_AFTER)
 
     @contextmanager
     def open_warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -30,13 +30,13 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=15),
             MofNCompleteColumn(),
-            TextColumn("contacts · {task.fields[credits]} credits ·"),
+            TextColumn("contacts · {task.fields[credits]} credits{task.fields[outstanding]} ·"),
             TimeElapsedColumn(),
             TextColumn("· left"),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("looking up", total=None, credits=0)
+        self._task = self._progress.add_task("looking up", total=None, credits=0, outstanding="")
         self._lock = Lock()
         self._total = self._credits = 0
 
@@ -54,6 +54,11 @@ class ProgressBar:
         with self._lock:
             self._credits += credits
             self._progress.update(self._task, advance=lookups, credits=self._credits)
+
+    def outstanding(self, lookups: int) -> None:
+        with self._lock:
+            shown = f" · {lookups} outstanding" if lookups else ""
+            self._progress.update(self._task, outstanding=shown)
 
     def say(self, message: str) -> None:
         self._console.print(f"[yellow]·[/] {message}", highlight=False)

@@ -1,6 +1,7 @@
-"""The job `daily_refresh`, and the schedule of the same name.
+"""The jobs, and the schedule of the daily one.
 
-Here: what runs together and when. Not here: which contacts are due (SQL).
+Here: what runs together and when. Not here: which contacts are due (SQL), and what
+starts a job besides the clock (`sensors.py`).
 """
 
 import dagster as dg
@@ -16,6 +17,13 @@ daily_refresh = dg.define_asset_job(
     "daily_refresh",
     selection=dg.AssetSelection.all(),
     description="Load the source, buy what is due in the chosen lanes, update every table.",
+)
+
+late_answers = dg.define_asset_job(
+    "late_answers",
+    selection=dg.AssetSelection.assets("provider_responses").downstream(),
+    description="Read answers that came after their run had ended, and update every table. Buys "
+    "nothing.",
 )
 
 

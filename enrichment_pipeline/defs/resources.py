@@ -39,7 +39,7 @@ class LoggedProgress:
         self._log = log
         self._seconds_between = seconds_between
         self._next_at = time.monotonic() + seconds_between
-        self._total = self._done = self._credits = 0
+        self._total = self._done = self._credits = self._outstanding = 0
 
     def add_total(self, lookups: int) -> None:
         self._total += lookups
@@ -47,11 +47,24 @@ class LoggedProgress:
     def advance(self, lookups: int, credits: int) -> None:
         self._done += lookups
         self._credits += credits
-        if time.monotonic() >= self._next_at:
-            self._next_at = time.monotonic() + self._seconds_between
-            self._log.info(
-                "%d of %d look-ups done, %d credits charged", self._done, self._total, self._credits
-            )
+        self._log_now_and_then()
+
+    def outstanding(self, lookups: int) -> None:
+        self._outstanding = lookups
+        if lookups:
+            self._log_now_and_then()
 
     def say(self, message: str) -> None:
         self._log.warning(message)
+
+    def _log_now_and_then(self) -> None:
+        if time.monotonic() < self._next_at:
+            return
+        self._next_at = time.monotonic() + self._seconds_between
+        self._log.info(
+            "%d of %d look-ups done, %d outstanding, %d credits charged",
+            self._done,
+            self._total,
+            self._outstanding,
+            self._credits,
+        )

@@ -149,6 +149,7 @@ class Dispatcher:
             len(collected.settlements),
             sum(settlement.credits_charged for settlement in collected.settlements),
         )
+        self._progress.outstanding(self._awaited.outstanding)
         for signal in collected.signals:
             self._obey(signal)
 

@@ -19,6 +19,10 @@ class Progress(Protocol):
 
     def advance(self, lookups: int, credits: int) -> None: ...
 
+    def outstanding(self, lookups: int) -> None:
+        """So many were submitted, and their answers are still to come by callback."""
+        ...
+
     def say(self, message: str) -> None: ...
 
 

@@ -85,6 +85,7 @@ def connect(
             f"{path}: cannot be opened as a DuckDB database ({first_line(error)})"
         ) from None
     connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")  # the terminal has one of its own
     return connection
 
 

@@ -7,14 +7,20 @@ servers that misbehave (`enrichment_pipeline_tests.providers`).
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import uvicorn
+from pydantic import SecretStr
 
+from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport
@@ -23,7 +29,11 @@ from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import lookups
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline.providers.signalhire.answers import count_answers
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.receiver.inbox import LedgerInbox
+from enrichment_pipeline.receiver.metrics import ReceiverMetrics
+from enrichment_pipeline.receiver.server import server_config
 from enrichment_pipeline.sandbox.people import People
 from enrichment_pipeline_tests.ledger import limits_of
 from enrichment_pipeline_tests.sandbox import crowd, journal_lines
@@ -73,11 +83,20 @@ class Wire(SignalHireClient):
         self.most_under_way = 0
 
     async def lookup(self, items: Sequence[str]) -> Reply:
+        with self._remember(items):
+            return await super().lookup(items)
+
+    async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
+        with self._remember(items):
+            return await super().submit(items, callback_url)
+
+    @contextmanager
+    def _remember(self, items: Sequence[str]) -> Iterator[None]:
         self.batches.append(list(items))
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            return await super().lookup(items)
+            yield
         finally:
             self.under_way -= 1
 
@@ -89,6 +108,7 @@ class Told:
         self.total = 0
         self.done = 0
         self.credits = 0
+        self.most_outstanding = 0
         self.said: list[str] = []
 
     def add_total(self, lookups: int) -> None:
@@ -97,6 +117,9 @@ class Told:
     def advance(self, lookups: int, credits: int) -> None:
         self.done += lookups
         self.credits += credits
+
+    def outstanding(self, lookups: int) -> None:
+        self.most_outstanding = max(self.most_outstanding, lookups)
 
     def say(self, message: str) -> None:
         self.said.append(message)
@@ -120,6 +143,25 @@ def buy(
             await wire.close()
 
     return asyncio.run(run())
+
+
+KEYS = CallbackKeys((SecretStr("a secret word"),))
+
+
+@contextmanager
+def running_receiver(ledger: Ledger) -> Iterator[Callbacks]:
+    """A receiver on a free loopback port, in a thread, over this ledger."""
+    inbox, metrics = LedgerInbox(ledger), ReceiverMetrics()
+    server = uvicorn.Server(server_config(inbox, KEYS, count_answers, metrics))
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield Callbacks(f"http://127.0.0.1:{port}", KEYS)
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def charges(journal: Path) -> Counter[str]:
