@@ -13,11 +13,12 @@ class ReceiverLimits:
 
     `linger_seconds`: for how long a body that nobody wants is still taken, and forgotten.
 
-    A hundred profiles are some 300 KB. The largest body is also what may be decoded at
-    once: made of nothing but brackets, it takes some thirty times its size in memory.
+    A hundred profiles are some 300 KB with 15,000 values. What decoding costs goes by the
+    values: 8 MB of nothing but empty lists would take 1.6 s and 240 MB.
     """
 
     body_bytes: int = 8 * 1024 * 1024
+    values: int = 500_000
     answers: int = 1_000
     head_seconds: float = 5.0
     body_seconds: float = 4.0

@@ -292,6 +292,16 @@ def test_too_many_answers_are_a_413(app: App, store: LedgerStore, batch: str) ->
     assert app.post(path_of(batch), many_answers(1_000)).status_code == 200
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'"ab"', b"[[],[]]"])
+def test_more_values_than_a_decoder_should_be_given_are_a_413(
+    app: App, store: LedgerStore, batch: str, value: bytes
+) -> None:
+    body = b"[" + value + (b"," + value) * 600_000 + b"]"
+    refused = app.post(path_of(batch), body)
+    assert_refused(refused, 413, app, store)
+    assert "too many values" in refused.text
+
+
 def nested(depth: int) -> Iterator[bytes]:
     """Bodies of so many levels: of nothing else, within an item, and within a profile."""
     yield b"[" * depth + b"]" * depth
@@ -315,8 +325,8 @@ def test_a_nested_body_is_kept_or_a_400_at_any_depth(
         assert (body in kept(store)) == (status == 200)
 
 
-def test_four_million_levels_are_a_400(app: App, store: LedgerStore, batch: str) -> None:
-    assert_refused(app.post(path_of(batch), b"[" * 4_000_000), 400, app, store)
+def test_four_million_levels_are_a_413(app: App, store: LedgerStore, batch: str) -> None:
+    assert_refused(app.post(path_of(batch), b"[" * 4_000_000), 413, app, store)
 
 
 def test_a_body_that_takes_too_long_is_a_408(ledger: Ledger, store: LedgerStore) -> None:
