@@ -13,6 +13,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -37,6 +38,7 @@ from enrichment_pipeline_tests.ledger import answer_body, crowd, limits_of, rese
 from enrichment_pipeline_tests.support import MovingClock
 
 PROVIDER = "signalhire"
+PROJECT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of these tests"
 KEYS = CallbackKeys((SecretStr(SECRET),))
 JSON = {"content-type": "application/json"}
