@@ -13,7 +13,7 @@ class ReceiverLimits:
 
     `linger_seconds`: for how long a body that nobody wants is still taken, and forgotten.
 
-    A hundred profiles are some 300 KB with 15,000 values. What decoding costs goes by the
+    A hundred profiles are some 300 KB with 7,000 values. What decoding costs goes by the
     values: 8 MB of nothing but empty lists would take 1.6 s and 240 MB.
     """
 
