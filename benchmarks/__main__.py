@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("throughput", "limit", "memory", "kills")
+BENCHMARKS = ("throughput", "limit", "memory", "kills", "receiver")
 LONG = {"soak": "kills"}
 
 

@@ -69,6 +69,5 @@ def receiver(
         )
     except OSError as error:
         raise ConfigurationError(
-            f"receiver on {host}:{port} (metrics on {metrics_port}): {error.strerror or error}; "
-            "choose another --port or --metrics-port"
+            f"receiver: {error.strerror or error}; choose another --port or --metrics-port"
         ) from None

@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys
 from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.lingering import LingeringClose
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 
 _JSON_TYPES = ("", "application/json", "text/json")
@@ -57,13 +59,15 @@ def create_app(
     limits: ReceiverLimits | None = None,
 ) -> Starlette:
     """The app over one provider's inbox."""
-    receiver = _Receiver(inbox, keys, count_answers, metrics, limits or ReceiverLimits())
+    limits = limits or ReceiverLimits()
+    receiver = _Receiver(inbox, keys, count_answers, metrics, limits)
     app = Starlette(
         routes=[
             Route(CALLBACK_PATH, receiver.callback, methods=["POST"]),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", receiver.readyz, methods=["GET"]),
-        ]
+        ],
+        middleware=[Middleware(LingeringClose, seconds=limits.linger_seconds)],
     )
     app.router.redirect_slashes = False
     return app
@@ -111,8 +115,7 @@ class _Receiver:
             self._metrics.callbacks.labels(refused.status).inc()
             shown = batch_id if refused.status != 403 else "?"
             _log.warning("batch %s: %d, %s", shown, refused.status, refused.why)
-            # what was not read of the body must not be taken for the next request
-            return PlainTextResponse(f"{refused.why}\n", refused.status, {"connection": "close"})
+            return PlainTextResponse(f"{refused.why}\n", refused.status)
         seconds = time.perf_counter() - began_at
         self._metrics.callbacks.labels(200).inc()
         self._metrics.answers.inc(answers)
@@ -148,6 +151,9 @@ class _Receiver:
         return bytes(body)
 
     def _check_body(self, body: bytes) -> int:
+        # each value follows one of these; to decode millions would hold up everybody else
+        if sum(map(body.count, b"[{,")) > self._limits.values:
+            raise _RefusedError(413, "the body holds too many values")
         answers = self._count_answers(body)
         if answers is None:
             raise _RefusedError(400, "the body is not a JSON list of answers")

@@ -6,7 +6,13 @@ They name no batch, no token and no person.
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    start_http_server,
+)
 
 
 class ReceiverMetrics:
@@ -14,6 +20,7 @@ class ReceiverMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.callbacks = Counter(
             "enrichment_callbacks",
             "Callbacks by the HTTP status that they were answered with",
@@ -38,10 +45,15 @@ class ReceiverMetrics:
 
         Raises OSError where the port cannot be had.
         """
-        server, thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        try:
+            server, thread = start_http_server(port, addr="127.0.0.1", registry=self.registry)
+        except OSError as error:  # says which of our two ports, as the other one's error does
+            where = f"{error.strerror} (metrics, on 127.0.0.1:{port})"
+            raise OSError(error.errno, where) from None
 
         def stop() -> None:
             server.shutdown()
             thread.join()
+            server.server_close()
 
         return stop

@@ -72,7 +72,8 @@ def server_config(
         ws="none",
         lifespan="off",
         server_header=False,
-        # one callback each: a second request would have its own time to send its head
+        # One callback each. A second request would have no time limit for its head, and what was
+        # not read of a refused body must not be taken for one.
         headers=[("connection", "close")],
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
@@ -83,7 +84,7 @@ class _ImpatientProtocol(H11Protocol):
 
     head_seconds: float
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # ty: ignore[incompatible-method-override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self.loop.call_later(self.head_seconds, self._close_where_nothing_was_asked)
 
