@@ -320,6 +320,25 @@ class Pipeline:
                 published_at=run.clock.business_now(),
             )
 
+    @_discreet
+    def ask_again(self, contact_ids: Sequence[str]) -> int:
+        """Free contacts whose look-up may have been billed without an answer; how many look-ups.
+
+        The next run asks for them again, before `unconfirmed_days`. Raises
+        ConfigurationError for an id that is not in the source.
+        """
+        check_stamp(self.settings, is_first_use=False)
+        with self.open_warehouse() as connection:
+            found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
+        persons = dict(found)
+        unknown = sorted(set(contact_ids) - persons.keys())
+        if unknown:
+            raise ConfigurationError(
+                f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
+            )
+        ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        return ledger.release_unconfirmed(set(persons.values()))
+
     # --- questions ---------------------------------------------------------------------
 
     @_discreet

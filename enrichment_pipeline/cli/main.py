@@ -139,6 +139,23 @@ def plan(
     )
 
 
+@app.command("ask-again")
+def ask_again(
+    contact_ids: Annotated[list[str], typer.Argument(metavar="CONTACT_ID…", show_default=False)],
+) -> None:
+    """Let contacts whose look-up was never answered be asked for again, though perhaps billed."""
+    from enrichment_pipeline.pipeline import Pipeline
+
+    settings = load_settings(needs_key=False)
+    _check_state(settings)
+    freed = Pipeline(settings).ask_again(contact_ids)
+    _out.print(
+        f"{freed} unconfirmed look-ups freed: the next run asks for them again"
+        if freed
+        else "none of them has an unconfirmed look-up"
+    )
+
+
 @app.command()
 def status() -> None:
     """Show what is in the tables, in the lanes and in the ledger."""

@@ -51,6 +51,8 @@ class GroupCommit:
             # who does not wait any more must not keep its work, with a body in it, in memory
             group = [entry for entry in self._waiting if not entry[1].cancelled()]
             self._waiting = []
+            if not group:
+                continue
             results = await asyncio.to_thread(_commit, self._ledger, [work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 if future.cancelled():

@@ -294,6 +294,30 @@ class Ledger:
             by_batch[batch_id].append(Settlement(*settlement))
         return by_batch
 
+    def release_unconfirmed(self, person_keys: Iterable[str]) -> int:
+        """Free these persons to be asked for again, at a person's word; how many look-ups.
+
+        Whatever was billed for them without an answer was paid for nothing.
+        """
+        with self._write() as transaction:
+            lookup_ids = transaction.connection.execute(
+                select(lookups.c.lookup_id).where(
+                    lookups.c.provider == self.provider,
+                    lookups.c.person_key.in_(select(text_field(0))),
+                    lookups.c.state == UNCONFIRMED,
+                ),
+                {ROWS: as_json((key,) for key in person_keys)},
+            ).scalars()
+            released = dict.fromkeys(lookup_ids, Settlement(RELEASED, "retriable", "asked_again"))
+            journal.settle(
+                transaction,
+                self.provider,
+                released,
+                reply_id=None,
+                answered_at=self._clock.business_now(),
+            )
+        return len(released)
+
     # --- the provider's condition ------------------------------------------------------
 
     def pause(self, retry_after: timedelta | None) -> None:

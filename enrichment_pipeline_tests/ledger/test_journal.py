@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.ledger import ledger as ledger_module
+from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.ledger import Asked, BalanceGap, Ledger
 from enrichment_pipeline.ledger.schema import (
@@ -509,3 +510,16 @@ def test_room_is_left_as_it_was_by_every_refused_step(ledger: Ledger):
     with pytest.raises(FenceError):
         ledger.mark_sent(batch.batch_id)
     assert room_for(ledger, crowd(20)) == 9
+
+
+# --- at a person's word --------------------------------------------------------------------
+
+
+def test_an_unconfirmed_look_up_is_freed_at_a_persons_word(ledger: Ledger, store: LedgerStore):
+    asked, other = bring_to(ledger, UNCONFIRMED, "ada"), bring_to(ledger, UNCONFIRMED, "bob")
+    assert isinstance(ledger.admit([candidate("ada")], "run"), NotDue)
+    assert ledger.release_unconfirmed(["person:ada", "person:nobody"]) == 1
+    assert ledger.release_unconfirmed(["person:ada"]) == 0
+    assert states(store) == {ids(asked)[0]: RELEASED, ids(other)[0]: UNCONFIRMED}
+    assert booked_budgets(store) == recomputed_budgets(store)
+    reserve(ledger, candidate("ada"))
