@@ -192,7 +192,7 @@ def test_credits_that_run_out_leave_the_rest_for_the_next_run(tmp_path: Path) ->
         settings = small_settings(tmp_path, sandbox.base_url)
         shown = run_here(settings)
         assert charges(sandbox) == 10
-    assert "top it up" in shown
+    assert "top up the account" in shown
     assert "credits left              │  0" in shown
     queued = "select count(*) from enrichment.contact_status where status = 'queued'"
     [(waiting,)] = rows(settings, queued)
