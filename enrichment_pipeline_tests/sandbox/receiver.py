@@ -43,8 +43,6 @@ class Receiver:
     before_answering: Callable[[], object]
     url: str = ""
     received: list[Received] = field(default_factory=list)
-    most_at_once: int = 0
-    _at_once: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -63,12 +61,8 @@ class Receiver:
         with self._changed:
             number = len(self.received)
             self.received.append(received)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
             self._changed.notify_all()
         self.before_answering()
-        with self._changed:
-            self._at_once -= 1
         status = self.script[number] if number < len(self.script) else 200
         if status is None:
             self._over.wait(PATIENCE_SECONDS)
