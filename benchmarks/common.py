@@ -44,7 +44,7 @@ def stage(
     """A fresh state folder and a sandbox over as many people; both gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="enrichment-bench-") as folder:
         home = Path(folder)
-        directory = write_people(home / "people.csv", people)
+        directory = write_people(home / "people.jsonl", people)
         journal = home / "journal.jsonl"
         options = ["--people", str(directory), "--journal", str(journal), "--credits", "10000000"]
         with child_server("sandbox", [*options, *sandbox]) as base_url:
@@ -74,16 +74,70 @@ def settings_for(
 
 
 def write_people(path: Path, number: int) -> Path:
-    """A directory of people, each with a profile of ordinary size."""
-    header = "uid,full_name,title,company,company_domain,work_email,mobile_phone,headline"
+    """A directory of people, each with a profile of ordinary size: some 2.7 KB of JSON."""
     with path.open("w", encoding="utf-8") as file:
-        file.write(header + "\n")
         for n in range(number):
-            file.write(
-                f"{n:032x},Person {n},Engineer,Company {n % 500},company{n % 500}.example,"
-                f"{email(n)},+1415{5550000 + n % 10_000:07d},{'Builds things that last. ' * 4}\n"
-            )
+            file.write(json.dumps(profile(n)) + "\n")
     return path
+
+
+def profile(n: int) -> dict[str, object]:
+    """A candidate as SignalHire gives it: contacts, positions, schools, skills."""
+    company = f"Company {n % 500}"
+    return {
+        "uid": f"{n:032x}",
+        "fullName": f"Person {n}",
+        "gender": None,
+        "photo": {"url": f"https://media.example/photos/{n:032x}.jpg"},
+        "headLine": f"Engineer at {company}",
+        "summary": "Builds things that last, and says what they cost. " * 8,
+        "locations": [{"name": "Springfield, Illinois, United States"}],
+        "skills": [f"Skill number {(n + k) % 300}" for k in range(20)],
+        "contacts": [
+            {"type": "email", "value": email(n), "rating": 100, "subType": "work", "info": None},
+            {
+                "type": "phone",
+                "value": f"+1415{5550000 + n % 10_000:07d}",
+                "rating": 70,
+                "subType": "mobile",
+                "info": None,
+            },
+        ],
+        "social": [
+            {"type": "li", "link": f"https://www.linkedin.com/in/person-{n}", "rating": 100}
+        ],
+        "experience": [
+            {
+                "position": f"Engineer {k}",
+                "location": "Springfield",
+                "current": k == 0,
+                "started": f"20{20 - 4 * k:02}-01-01T00:00:00+00:00",
+                "ended": None if k == 0 else f"20{24 - 4 * k:02}-01-01T00:00:00+00:00",
+                "company": company if k == 0 else f"Company {(n + k) % 500}",
+                "summary": "Led a team, shipped on time. " * 4,
+                "companyUrl": None,
+                "companyId": None,
+                "companySize": "51-200",
+                "staffCount": 120,
+                "industry": "Software",
+                "website": f"https://company{n % 500}.example",
+            }
+            for k in range(3)
+        ],
+        "education": [
+            {
+                "faculty": "Engineering",
+                "university": f"University {k}",
+                "url": None,
+                "startedYear": 2001 + k,
+                "endedYear": 2005 + k,
+                "degree": ["MSc"],
+            }
+            for k in range(2)
+        ],
+        "language": [{"name": "English", "proficiency": "Native"}],
+        "organization": [],
+    }
 
 
 def email(n: int) -> str:
