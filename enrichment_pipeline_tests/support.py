@@ -58,16 +58,23 @@ def running_sandbox(people: People, journal: Path, **config: Any) -> Iterator[Ru
     """Serve these people on a free loopback port, in a thread, without a practical rate limit."""
     settings: dict[str, Any] = {"items_per_window": 1_000_000, "window_seconds": 1.0, **config}
     app = create_app(SandboxConfig(journal=journal, **settings), people)
-    server = uvicorn.Server(server_config(app))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with served(server_config(app)) as port:
+        yield RunningSandbox(f"http://127.0.0.1:{port}{BASE_PATH}", journal)
+
+
+@contextmanager
+def served(config: uvicorn.Config) -> Iterator[int]:
+    """An app on a free loopback port, in a thread; the port."""
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
-            yield RunningSandbox(f"http://127.0.0.1:{port}{BASE_PATH}", journal)
+            yield listener.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join(10)
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, object]]) -> Path:

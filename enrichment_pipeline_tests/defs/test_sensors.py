@@ -14,7 +14,6 @@ from enrichment_pipeline.definitions import build_definitions
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.defs.job import QUIET, execute, failure
-from enrichment_pipeline_tests.dispatch import KEYS, running_receiver
 from enrichment_pipeline_tests.end_to_end.world import (
     LOOKUPS,
     ledger_rows,
@@ -24,6 +23,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_settings,
     wait_until,
 )
+from enrichment_pipeline_tests.receiver import KEYS, running_receiver
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import START, settings_for
 
@@ -60,8 +60,8 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
         pipeline = Pipeline(settings)
         pipeline.open_state()
         ledger = pipeline.ledger(Run("receiver", START))
-        with running_receiver(ledger) as callbacks:
-            settings = settings.with_callbacks(callbacks.base_url, KEYS)
+        with running_receiver(ledger) as receiver:
+            settings = settings.with_callbacks(receiver.url, KEYS)
             result = execute(settings)
             assert result.success, failure(result)
             reasons = {reason for _, reason in outcomes(settings).values()}

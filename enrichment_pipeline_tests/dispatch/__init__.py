@@ -7,8 +7,6 @@ servers that misbehave (`enrichment_pipeline_tests.providers`).
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import uvicorn
-from pydantic import SecretStr
 
-from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport
@@ -29,11 +24,7 @@ from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import lookups
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Reply
-from enrichment_pipeline.providers.signalhire.answers import count_answers
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-from enrichment_pipeline.receiver.inbox import LedgerInbox
-from enrichment_pipeline.receiver.metrics import ReceiverMetrics
-from enrichment_pipeline.receiver.server import server_config
 from enrichment_pipeline.sandbox.people import People
 from enrichment_pipeline_tests.ledger import limits_of
 from enrichment_pipeline_tests.sandbox import crowd, journal_lines
@@ -143,25 +134,6 @@ def buy(
             await wire.close()
 
     return asyncio.run(run())
-
-
-KEYS = CallbackKeys((SecretStr("a secret word"),))
-
-
-@contextmanager
-def running_receiver(ledger: Ledger) -> Iterator[Callbacks]:
-    """A receiver on a free loopback port, in a thread, over this ledger."""
-    inbox, metrics = LedgerInbox(ledger), ReceiverMetrics()
-    server = uvicorn.Server(server_config(inbox, KEYS, count_answers, metrics))
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        port = listener.getsockname()[1]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield Callbacks(f"http://127.0.0.1:{port}", KEYS)
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
 
 def charges(journal: Path) -> Counter[str]:

@@ -47,7 +47,6 @@ from enrichment_pipeline_tests.dispatch import (
     directory,
     ledger_on,
     persons,
-    running_receiver,
     states_of,
     uid,
 )
@@ -57,6 +56,7 @@ from enrichment_pipeline_tests.ledger import (
     booked_budgets,
     recomputed_budgets,
 )
+from enrichment_pipeline_tests.receiver import running_receiver
 from enrichment_pipeline_tests.support import RunningSandbox, running_sandbox
 
 FAR = timedelta(seconds=60)
@@ -90,10 +90,10 @@ def world(
     sandbox.setdefault("callback_delay_max_ms", sandbox.get("callback_delay_min_ms", 0))
     ledger = ledger_on(store, answer_deadline=deadline, **limits or {})
     with (
-        running_receiver(ledger) as callbacks,
+        running_receiver(ledger) as receiver,
         running_sandbox(directory(), folder / "journal", **sandbox) as running,
     ):
-        yield World(ledger, running, partial(callbacks.url, ledger.provider))
+        yield World(ledger, running, partial(receiver.callbacks.url, ledger.provider))
 
 
 def states(store: LedgerStore) -> Counter[str]:

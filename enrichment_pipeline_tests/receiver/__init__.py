@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,10 +19,9 @@ from uuid import uuid4
 
 import httpx
 import sqlalchemy as sa
-import uvicorn
 from pydantic import SecretStr
 
-from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys
+from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys, Callbacks
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
@@ -35,7 +33,7 @@ from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline.receiver.server import server_config
 from enrichment_pipeline_tests.ledger import answer_body, crowd, limits_of, reserve
-from enrichment_pipeline_tests.support import MovingClock
+from enrichment_pipeline_tests.support import MovingClock, served
 
 PROVIDER = "signalhire"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -138,28 +136,24 @@ class Served:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def callbacks(self) -> Callbacks:
+        """Where this receiver is to be called."""
+        return Callbacks(self.url, KEYS)
+
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
-def served(
+def running_receiver(
     ledger: Ledger, *, keys: CallbackKeys = KEYS, limits: ReceiverLimits | None = None
 ) -> Iterator[Served]:
     """uvicorn as `enrichment receiver` runs it, in a thread, on a free port."""
     metrics = ReceiverMetrics()
     config = server_config(LedgerInbox(ledger), keys, count_answers, metrics, limits)
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
-        port = listener.getsockname()[1]
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield Served(port, metrics)
-        finally:
-            server.should_exit = True
-            thread.join(PATIENCE_SECONDS)
-            assert not thread.is_alive()
+    with served(config) as port:
+        yield Served(port, metrics)
 
 
 def head(path: str, *lines: str) -> bytes:

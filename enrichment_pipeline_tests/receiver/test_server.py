@@ -28,7 +28,7 @@ from enrichment_pipeline_tests.receiver import (
     path_of,
     read_to_end,
     request,
-    served,
+    running_receiver,
     status_in,
     submitted,
 )
@@ -71,7 +71,7 @@ def ask(receiver: Served, sent: bytes) -> bytes:
 def test_what_the_head_decides_is_answered_without_a_byte_of_the_body(
     ledger: Ledger, batch: str, token: str | None, lines: list[str], status: int
 ) -> None:
-    with served(ledger) as receiver, receiver.connect() as connection:
+    with running_receiver(ledger) as receiver, receiver.connect() as connection:
         connection.sendall(head(path_of(batch, token), *lines))
         # one read: no `100 Continue` first, and no waiting for the connection to be closed
         assert status_in(connection.recv(65_536)) == status
@@ -92,7 +92,7 @@ def test_a_client_that_sends_200_mb_whatever_comes_back_still_reads_the_answer(
             return (await client.post(url, content=body(), headers=headers)).status_code
 
     # as long as a busy machine needs to take in 200 MB
-    with served(ledger, limits=ReceiverLimits(linger_seconds=20)) as receiver:
+    with running_receiver(ledger, limits=ReceiverLimits(linger_seconds=20)) as receiver:
         assert asyncio.run(post(receiver.url + path_of(batch, token))) == status
 
 
@@ -100,7 +100,7 @@ def test_a_refused_body_that_does_not_end_is_not_listened_to_for_ever(
     ledger: Ledger, batch: str
 ) -> None:
     with (
-        served(ledger, limits=ReceiverLimits(linger_seconds=0.1)) as receiver,
+        running_receiver(ledger, limits=ReceiverLimits(linger_seconds=0.1)) as receiver,
         receiver.connect() as connection,
     ):
         connection.sendall(head(path_of(batch, "0" * 64), "content-length: 100"))
@@ -111,7 +111,7 @@ def test_what_is_left_of_a_refused_body_is_not_taken_for_a_request(
     ledger: Ledger, store: LedgerStore, batch: str
 ) -> None:
     smuggled = request(path_of(batch), BODY)
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         response = ask(receiver, request(path_of(batch, "0" * 64), smuggled))
     assert response.count(b"HTTP/1.1 ") == 1
     assert response.lower().count(b"connection: close") == 1
@@ -140,7 +140,7 @@ def test_what_is_left_of_a_refused_body_is_not_taken_for_a_request(
 def test_what_is_no_http_is_refused_and_nothing_is_kept(
     ledger: Ledger, store: LedgerStore, batch: str, sent: bytes
 ) -> None:
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         with receiver.connect() as connection:
             with suppress(ConnectionError):  # closed while we are sending
                 connection.sendall(sent.replace(b"{path}", path_of(batch).encode()))
@@ -182,7 +182,7 @@ def test_who_trickles_is_closed_by_a_time_limit(
     assert isinstance(first, bytes)
     limits = ReceiverLimits(head_seconds=0.5, body_seconds=0.5, linger_seconds=0.1)
     is_over = threading.Event()
-    with served(ledger, limits=limits) as receiver:
+    with running_receiver(ledger, limits=limits) as receiver:
         began_at = time.monotonic()
         connection = receiver.connect()
         connection.sendall(first)
@@ -199,7 +199,7 @@ def test_who_trickles_is_closed_by_a_time_limit(
 def test_who_is_slow_within_the_limit_is_kept(
     ledger: Ledger, store: LedgerStore, batch: str
 ) -> None:
-    with served(ledger) as receiver, receiver.connect() as connection:
+    with running_receiver(ledger) as receiver, receiver.connect() as connection:
         for part in (request(path_of(batch), BODY), b""):
             for start in range(0, len(part), 40):
                 connection.sendall(part[start : start + 40])
@@ -208,7 +208,7 @@ def test_who_is_slow_within_the_limit_is_kept(
 
 
 def test_a_body_that_ends_early_is_not_kept(ledger: Ledger, store: LedgerStore, batch: str) -> None:
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         with receiver.connect() as connection:
             connection.sendall(request(path_of(batch), BODY)[:-1])
         # the same server answers the next one, and by then has seen the first one go
@@ -231,7 +231,7 @@ def test_a_client_that_does_not_wait_for_its_answer_is_kept_all_the_same(
         return transaction()
 
     monkeypatch.setattr(ledger, "transaction", noted)
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         with locked(sqlite_url), receiver.connect() as connection:
             connection.sendall(request(path_of(batch), BODY))
             assert is_being_kept.wait(20)
@@ -247,7 +247,7 @@ def test_a_ledger_that_is_locked_too_long_is_a_503_and_the_retry_is_kept(ledger_
     limits = ReceiverLimits(keep_seconds=1.0)
     with opened(ledger_url) as (store, ledger):
         batch = submitted(ledger)
-        with served(ledger, limits=limits) as receiver:
+        with running_receiver(ledger, limits=limits) as receiver:
             url = receiver.url + path_of(batch)
             with locked(ledger_url):
                 assert httpx.post(url, content=BODY).status_code == 503
@@ -271,7 +271,7 @@ def test_a_ledger_that_is_locked_for_a_moment_costs_the_callback_only_time(
     ledger: Ledger, store: LedgerStore, batch: str, sqlite_url: str
 ) -> None:
     statuses: list[int] = []
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         url = receiver.url + path_of(batch)
         thread = threading.Thread(
             target=lambda: statuses.append(httpx.post(url, content=BODY, timeout=20).status_code)
@@ -288,7 +288,7 @@ def test_a_ledger_whose_table_is_gone_is_a_503(ledger: Ledger, batch: str, tmp_p
     with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
         connection.execute("alter table replies rename to elsewhere")
     connection.close()
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         assert httpx.post(receiver.url + path_of(batch), content=BODY).status_code == 503
 
 
@@ -301,7 +301,7 @@ def free_port() -> int:
 
 
 def test_metrics_have_a_port_of_their_own_and_name_nobody(ledger: Ledger, batch: str) -> None:
-    with served(ledger) as receiver:
+    with running_receiver(ledger) as receiver:
         assert httpx.post(receiver.url + path_of(batch), content=BODY).status_code == 200
         assert httpx.get(receiver.url + "/metrics").status_code == 404
         port = free_port()
