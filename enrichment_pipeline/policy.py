@@ -52,6 +52,19 @@ class FreshnessPolicy(_Section):
     unconfirmed_days: Days = 30
 
 
+class RetryPolicy(_Section):
+    """How long somebody waits whose look-ups fail unbilled, run after run.
+
+    After the first failure `first_hours`, doubling with each further one up to
+    `longest_days`; after `max_attempts` failures in a row always that. Only failures of
+    the item or of the connection count; the account's (credits, key) put nobody off.
+    """
+
+    first_hours: float = Field(1.0, gt=0, le=24)
+    longest_days: int = Field(7, ge=1, le=365)
+    max_attempts: int = Field(8, ge=1, le=50)
+
+
 class SchedulePolicy(_Section):
     """When the daily refresh starts."""
 
@@ -150,6 +163,7 @@ class Policy(_Section):
     source: SourcePolicy = SourcePolicy()
     signalhire: SignalHirePolicy = SignalHirePolicy()
     freshness: FreshnessPolicy = FreshnessPolicy()
+    retry: RetryPolicy = RetryPolicy()
     schedule: SchedulePolicy = SchedulePolicy()
     priority: PriorityPolicy = PriorityPolicy()
     budget: BudgetPolicy = BudgetPolicy()
