@@ -5,12 +5,20 @@ here: environment variables and paths (`settings.py`), and what the rules do
 (`warehouse/sql/`, `ledger/`).
 """
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from enrichment_pipeline.errors import ConfigurationError
 
@@ -45,11 +53,24 @@ class SignalHirePolicy(_Section):
 
 
 class FreshnessPolicy(_Section):
-    """After how many days something is looked up again."""
+    """After how many days something is looked up again.
+
+    `spread_days` evens out refreshes: each person's answer falls due up to so many days
+    before `max_age_days`, so that what was bought on one day is not all due on another.
+    """
 
     max_age_days: Days = 90
     no_match_days: Days = 30
     unconfirmed_days: Days = 30
+    spread_days: int = Field(0, ge=0)
+
+    @field_validator("spread_days")
+    @classmethod
+    def _within_ages(cls, value: int, others: ValidationInfo) -> int:
+        for age in ("max_age_days", "no_match_days"):
+            if value >= others.data.get(age, math.inf):
+                raise ValueError(f"must be less than {age}")
+        return value
 
 
 class RetryPolicy(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -312,6 +313,101 @@ def test_who_left_the_source_stands_nowhere(world: World) -> None:
     world.load([ADA, BOB])
     world.load([BOB])
     assert set(world.states()) == {"C2"}
+
+
+# --- spreading refreshes ---------------------------------------------------------------
+
+SPREAD = Policy.model_validate({"freshness": {"spread_days": 10}})
+
+
+@pytest.fixture
+def crowd(world: World) -> World:
+    """A thousand people who were all answered at one instant; every tenth was not found."""
+    world.load({"contact_id": f"C{n:03}", "email": f"person{n:03}@home.net"} for n in range(1000))
+    world.connection.execute(
+        """
+        insert into raw.lookups (
+            lookup_id, person_key, supersedes, run_id, state, outcome, requested_at, answered_at
+        )
+        select
+            'of-' || contact_id, person_key, '', 'run-1', 'answered',
+            case when contact_id like '%0' then 'no_match' else 'matched' end,
+            $start, $start
+        from staging.contact_persons
+        """,
+        {"start": START},
+    )
+    return world
+
+
+def dues(world: World, policy: Policy, *, at: datetime = START) -> dict[str, timedelta]:
+    """How long after its answer each contact that was found is due."""
+    states = world.states(at=at, policy=policy)
+    return {
+        contact_id: state["due_at"] - START
+        for contact_id, state in states.items()
+        if state["last_outcome"] == "matched"
+    }
+
+
+def test_without_a_spread_everybody_is_due_at_the_age_limit(crowd: World) -> None:
+    assert set(dues(crowd, Policy()).values()) == {90 * DAY}
+
+
+def test_a_spread_makes_refreshes_due_evenly_over_the_days_before_the_limit(crowd: World) -> None:
+    found = dues(crowd, SPREAD)
+    by_day = Counter((age - 80 * DAY) // DAY for age in found.values())
+    assert set(by_day) == set(range(10))
+    # 90 a day; beyond the 99.9th percentile of chi-square with 9 degrees of freedom is no chance
+    assert sum((count - 90) ** 2 / 90 for count in by_day.values()) < 27.9
+    assert max(found.values()) <= 90 * DAY
+    assert len(set(found.values())) == len(found)
+
+
+def test_a_spread_is_the_same_on_each_derivation(crowd: World) -> None:
+    once = dues(crowd, SPREAD)
+    assert dues(crowd, SPREAD, at=START + 85 * DAY) == once
+    # and whatever order the rows are in
+    crowd.connection.execute(
+        "create or replace table raw.lookups as select * from raw.lookups order by md5(lookup_id)"
+    )
+    assert dues(crowd, SPREAD) == once
+
+
+def test_each_answer_of_a_person_draws_its_own_place_in_the_spread(ada: World) -> None:
+    places = set()
+    for number in range(5):
+        at = START + number * 90 * DAY
+        ada.look_up("C1", at=at, candidate=VERIFIED)
+        places.add(ada.states(at=at, policy=SPREAD)["C1"]["due_at"] - at)
+    assert len(places) == 5
+
+
+def test_nobody_is_fresh_after_the_limit_and_everybody_is_before_the_spread(crowd: World) -> None:
+    def lanes(at: datetime) -> Counter[str]:
+        states = crowd.states(at=at, policy=SPREAD).values()
+        return Counter(s["freshness"] for s in states if s["last_outcome"] == "matched")
+
+    assert lanes(START + 80 * DAY - SECOND) == {"fresh": 900}
+    half = lanes(START + 85 * DAY)
+    assert set(half) == {"fresh", "stale"}
+    assert 390 < half["stale"] < 510
+    assert lanes(START + 90 * DAY) == {"stale": 900}
+
+
+def test_who_was_not_found_is_never_brought_forward(crowd: World) -> None:
+    states = crowd.states(policy=SPREAD).values()
+    misses = {state["due_at"] for state in states if state["last_outcome"] == "no_match"}
+    assert misses == {START + 30 * DAY}
+
+
+def test_the_tables_tell_the_spread_and_the_limit_apart(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive(policy=SPREAD)
+    assert ada.only("enrichment.enriched_contacts")["expires_at"] == START + 90 * DAY
+    due_at = ada.states(policy=SPREAD)["C1"]["due_at"]
+    assert START + 80 * DAY <= due_at < START + 90 * DAY
+    assert ada.only("enrichment.contact_status")["next_lookup_at"] == due_at
 
 
 # --- by what a person is looked up -----------------------------------------------------

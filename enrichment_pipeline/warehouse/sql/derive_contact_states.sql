@@ -111,10 +111,17 @@ select
     heads.answered_at,
     attempts.last_released_at > coalesce(heads.requested_at, cast('-infinity' as timestamptz))
         as has_failed_since,
-    -- when the answer stops being good enough; null for what is never asked again
+    -- when the answer stops being good enough; null for what is never asked again. Refreshes
+    -- are spread over the days before the age limit, by a draw that is each look-up's own
+    -- and the same every time: never later than the limit. Misses are not: that would be
+    -- asking sooner than the policy allows.
     case
         when heads.state = 'unconfirmed' then heads.requested_at + to_days($unconfirmed_days)
-        when heads.outcome = 'matched' then heads.answered_at + to_days($max_age_days)
+        when heads.outcome = 'matched' then
+            heads.answered_at + to_days($max_age_days) - to_seconds(
+                $spread_days * 86400
+                * (md5_number_lower(concat(heads.person_key, '|', heads.lookup_id)) / pow(2, 64))
+            )
         when heads.outcome = 'no_match' then heads.answered_at + to_days($no_match_days)
     end as due_at,
     -- when to try again after failures in a row; null for at once. The first distance is
