@@ -40,7 +40,7 @@ def build_definitions(
         # And a process of its own costs each of these small steps some 2.5 s.
         executor=dg.in_process_executor,
         schedules=[daily_schedule(settings.policy.schedule)],
-        sensors=[sensors.late_answers],
+        sensors=[sensors.late_answers, sensors.new_contacts],
         resources={
             "pipeline": Pipeline(settings),
             "warehouse": WarehouseResource(database=settings.warehouse_url),

@@ -41,7 +41,7 @@ from enrichment_pipeline.warehouse import answers, outcomes
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
-from enrichment_pipeline.warehouse.source import attached_source
+from enrichment_pipeline.warehouse.source import attached_source, fingerprint_contacts
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
@@ -387,6 +387,16 @@ class Pipeline:
         now = datetime.now(UTC)
         ledger = self.ledger(Run(run_id="", as_of=now))
         return ledger.count_unread(received_before=now - LATE_AFTER)
+
+    @_discreet
+    def source_fingerprint(self) -> str:
+        """A short value that changes with the source's contacts. Opens no store of ours.
+
+        Raises ConfigurationError where the source cannot be read.
+        """
+        path = self.settings.source_path
+        with duckdb.connect() as connection, attached_source(connection, path) as reading:
+            return fingerprint_contacts(reading, self.settings.policy.source)
 
     @contextmanager
     def open_warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -5,12 +5,20 @@ here: environment variables and paths (`settings.py`), and what the rules do
 (`warehouse/sql/`, `ledger/`).
 """
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from enrichment_pipeline.errors import ConfigurationError
 
@@ -45,11 +53,37 @@ class SignalHirePolicy(_Section):
 
 
 class FreshnessPolicy(_Section):
-    """After how many days something is looked up again."""
+    """After how many days something is looked up again.
+
+    `spread_days` evens out refreshes: each person's answer falls due up to so many days
+    before `max_age_days`, so that what was bought on one day is not all due on another.
+    """
 
     max_age_days: Days = 90
     no_match_days: Days = 30
     unconfirmed_days: Days = 30
+    spread_days: int = Field(0, ge=0)
+
+    @field_validator("spread_days")
+    @classmethod
+    def _within_ages(cls, value: int, others: ValidationInfo) -> int:
+        for age in ("max_age_days", "no_match_days"):
+            if value >= others.data.get(age, math.inf):
+                raise ValueError(f"must be less than {age}")
+        return value
+
+
+class RetryPolicy(_Section):
+    """How long somebody waits whose look-ups fail unbilled, run after run.
+
+    After the first failure `first_hours`, doubling with each further one up to
+    `longest_days`; after `max_attempts` failures in a row always that. Only what
+    the provider says of the item counts; the network, credits or the key put nobody off.
+    """
+
+    first_hours: float = Field(1.0, gt=0, le=24)
+    longest_days: int = Field(7, ge=1, le=365)
+    max_attempts: int = Field(8, ge=1, le=50)
 
 
 class SchedulePolicy(_Section):
@@ -150,6 +184,7 @@ class Policy(_Section):
     source: SourcePolicy = SourcePolicy()
     signalhire: SignalHirePolicy = SignalHirePolicy()
     freshness: FreshnessPolicy = FreshnessPolicy()
+    retry: RetryPolicy = RetryPolicy()
     schedule: SchedulePolicy = SchedulePolicy()
     priority: PriorityPolicy = PriorityPolicy()
     budget: BudgetPolicy = BudgetPolicy()

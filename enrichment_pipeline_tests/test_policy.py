@@ -131,6 +131,10 @@ OUT_OF_RANGE = {
     "freshness.max_age_days": ["0", "-90", "3651", "90.5", "true", '"90"'],
     "freshness.no_match_days": ["0"],
     "freshness.unconfirmed_days": ["0"],
+    "freshness.spread_days": ["-1", "0.5", "30", "90"],
+    "retry.first_hours": ["0", "-1", "24.5", "nan", '"1"'],
+    "retry.longest_days": ["0", "366", "1.5"],
+    "retry.max_attempts": ["0", "51", "2.5"],
     "schedule.time_zone": ['"Mars/Olympus"', '""', "1", '"../UTC"'],
     "schedule.hour": ["-1", "24", "5.5"],
     "priority.bands.target": ["-1", '"high"'],
@@ -162,6 +166,10 @@ IN_RANGE = {
     "signalhire.window_seconds": ["0.001", "60", "86400"],
     "signalhire.items_per_request": ["1", "100"],
     "freshness.max_age_days": ["1", "3650"],
+    "freshness.spread_days": ["0", "29"],
+    "retry.first_hours": ["0.25", "1", "24"],
+    "retry.longest_days": ["1", "365"],
+    "retry.max_attempts": ["1", "50"],
     "schedule.hour": ["0", "23"],
     "schedule.time_zone": ['"Europe/Berlin"'],
     "budget.per_run": ["0"],
@@ -189,6 +197,15 @@ def test_bands_must_not_rise(tmp_path: Path) -> None:
     assert message.startswith("priority.bands: must not rise")
     equal = "priority.bands = { strategic = 5, target = 5, standard = 5 }"
     assert load_policy(write(tmp_path, equal)).priority.bands.target == 5
+
+
+@pytest.mark.parametrize("age", ["max_age_days", "no_match_days"])
+def test_a_spread_is_less_than_every_age(tmp_path: Path, age: str) -> None:
+    text = f"[freshness]\nspread_days = 7\n{age} = "
+    assert refuse(tmp_path, text + "7").startswith(
+        f"freshness.spread_days: must be less than {age}"
+    )
+    assert load_policy(write(tmp_path, text + "8")).freshness.spread_days == 7
 
 
 def test_a_country_code_is_taken_in_either_case(tmp_path: Path) -> None:

@@ -3,10 +3,21 @@
 Here: looking, cheaply, whether there is something to do. Not here: doing it (`jobs.py`).
 """
 
+import hashlib
+
 import dagster as dg
 
+from enrichment_pipeline.defs.jobs import daily_refresh, range_tags
 from enrichment_pipeline.defs.jobs import late_answers as late_answers_job
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.lanes import PRIORITIES, LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.state import dead_runs
+
+SENSOR_TAG = "dagster/sensor_name"
+MOST_AT_ONCE = 3
+"""Runs for new contacts that may be under way: a long one does not hold up the next contact,
+and a source that changes all day does not start hundreds."""
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -32,7 +43,42 @@ def late_answers(
     waiting = pipeline.late_answers()
     if not waiting:
         return dg.SkipReason("every callback that came has been read")
-    under_way = dg.RunsFilter(job_name=late_answers_job.name, statuses=UNDER_WAY)
-    if context.instance.get_runs_count(under_way):
+    if _under_way(context, pipeline):
         return dg.SkipReason(f"{waiting} callbacks wait, and a run is on its way to them")
     return dg.RunRequest()
+
+
+@dg.sensor(
+    name="new_contacts",
+    job=daily_refresh,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Looks whether the source's contacts changed, and has the new ones looked up. "
+    "Spends money; off until you switch it on.",
+)
+def new_contacts(
+    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.RunRequest | dg.SkipReason:
+    """One run of the lanes `new` for each change of the source; the first look is one."""
+    try:
+        found = pipeline.source_fingerprint()
+    except PipelineError as error:
+        return dg.SkipReason(str(error))
+    before = context.cursor or ""
+    if before.rpartition(":")[2] == found:
+        return dg.SkipReason("the source's contacts have not changed")
+    if _under_way(context, pipeline) >= MOST_AT_ONCE:
+        return dg.SkipReason("the source's contacts have changed; a run follows when one has ended")
+    # The key carries all changes before it: a source that is again as it once was is a change,
+    # and Dagster would start no second run for a key that it knows.
+    history = hashlib.sha256(f"{before}:{found}".encode()).hexdigest()[:12]
+    run_key = f"{history}:{found}"
+    context.update_cursor(run_key)
+    return dg.RunRequest(run_key=run_key, tags=range_tags(LaneBlock(("new",), PRIORITIES)))
+
+
+def _under_way(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> int:
+    """How many runs of this sensor's are; a killed one only seems to be, for many minutes."""
+    mine = dg.RunsFilter(statuses=UNDER_WAY, tags={SENSOR_TAG: context.sensor_name})
+    dead = set(dead_runs(pipeline.settings.home))
+    return sum(run.run_id not in dead for run in context.instance.get_runs(mine))

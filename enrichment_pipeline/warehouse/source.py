@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
@@ -78,6 +79,20 @@ def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
     _run(reading, "accounts", "read_accounts")
 
 
+def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
+    """A short value that changes with any contact that is added, changed or removed.
+
+    One pass over the source, of which nothing is kept. Raises ConfigurationError
+    as `read_contacts` does, but does not look for rows without an id.
+    """
+    _read_rows(reading, "contacts", source.contacts, required="contact_id", kept_as="view")
+    try:
+        [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
+    except duckdb.Error as error:
+        raise ConfigurationError(f"[source] contacts: {first_line(error)}") from None
+    return f"{contacts}-{row_hashes:x}"
+
+
 def hand_over(
     reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, table: str
 ) -> None:
@@ -89,7 +104,14 @@ def hand_over(
         connection.unregister("handed_over")
 
 
-def _read_rows(reading: duckdb.DuckDBPyConnection, what: str, query: str, *, required: str) -> None:
+def _read_rows(
+    reading: duckdb.DuckDBPyConnection,
+    what: str,
+    query: str,
+    *,
+    required: str,
+    kept_as: Literal["table", "view"] = "table",
+) -> None:
     try:
         statements = reading.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -97,7 +119,7 @@ def _read_rows(reading: duckdb.DuckDBPyConnection, what: str, query: str, *, req
                 f"[source] {what}: must be one select statement; the source is only ever read"
             )
         text = statements[0].query.strip().rstrip(";")
-        reading.execute(f"create or replace temp table source_rows as {text}")
+        reading.execute(f"create or replace temp {kept_as} source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
         raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None

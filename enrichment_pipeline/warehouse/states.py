@@ -23,6 +23,7 @@ def derive_contact_states(
         "derive_contact_states",
         as_of=as_of,
         **policy.freshness.model_dump(),
+        **{f"retry_{name}": value for name, value in policy.retry.model_dump().items()},
         **{
             f"{name}_weight": weight
             for name, weight in policy.priority.weights.model_dump().items()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World
 
 MOMENT = timedelta(microseconds=1)
 
@@ -70,6 +72,148 @@ def test_a_lookup_that_was_released_is_tried_again(ada: World) -> None:
     state = ada.states()["C1"]
     assert (state["freshness"], state["last_lookup_id"]) == ("retry", "")
     assert (state["attempts"], state["last_attempt_at"]) == (1, START)
+
+
+# --- trying again after failures -------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+FAILED: Row = {"state": "released", "outcome": "retriable", "reason": "timeout_exceeded"}
+
+
+def fail(world: World, *instants: datetime, **changes: Any) -> None:
+    """One failed look-up of Ada at each instant, each in a run of its own."""
+    for at in instants:
+        world.look_up("C1", at=at, run_id=f"run-of-{at.isoformat()}", **{**FAILED, **changes})
+
+
+def is_due(world: World, at: datetime, policy: Policy | None = None) -> bool:
+    """Whether a run at this instant would ask for Ada."""
+    world.states(at=at, policy=policy)
+    execute(world.connection, "find_due_persons")
+    return bool(world.rows("due_persons"))
+
+
+def distance(world: World, last_failure: datetime, policy: Policy | None = None) -> timedelta:
+    """From the last failure to the next attempt; and it is due then, and not a second before."""
+    state = world.states(at=last_failure, policy=policy)["C1"]
+    assert state["freshness"] == "retry"
+    due_at = state["due_at"]
+    dues = [is_due(world, at, policy) for at in (due_at - SECOND, due_at, due_at + SECOND)]
+    assert dues == [False, True, True]
+    return due_at - last_failure
+
+
+@pytest.mark.parametrize("reason", ["duplicate_query", "timeout_exceeded"])
+def test_after_a_failure_of_the_item_it_is_due_after_an_hour(ada: World, reason: str) -> None:
+    fail(ada, START, reason=reason)
+    assert distance(ada, START) == HOUR
+    ada.derive(at=START)
+    row = ada.only("enrichment.contact_status")
+    assert (row["status"], row["freshness"]) == ("queued", "retry")
+    assert row["next_lookup_at"] == START + HOUR
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("out_of_credits", "wrong_key", "not_allowed", "no_such_endpoint", "not_acceptable"),
+        *("wrong_parameters", "not_sent", "rate_limited", "never_sent", "asked_again", None),
+    ],
+)
+def test_what_was_not_the_persons_fault_is_due_again_at_once(
+    ada: World, reason: str | None
+) -> None:
+    fail(ada, *(START + n * HOUR for n in range(20)), reason=reason)
+    assert freshness(ada) == "retry"
+    assert is_due(ada, START + 19 * HOUR)
+
+
+def test_the_distance_doubles_with_each_failure_in_a_row_up_to_the_longest(ada: World) -> None:
+    found = []
+    for number in range(12):
+        last = START + number * 8 * DAY
+        fail(ada, last)
+        found.append(distance(ada, last) / HOUR)
+    assert found == [1, 2, 4, 8, 16, 32, 64, *[7 * 24] * 5]
+
+
+def test_distances_are_the_policys(ada: World) -> None:
+    retry = {"first_hours": 0.5, "longest_days": 1, "max_attempts": 50}
+    policy = Policy.model_validate({"retry": retry})
+    found = []
+    for number in range(60):
+        last = START + number * DAY
+        fail(ada, last)
+        found.append(distance(ada, last, policy) / HOUR)
+    assert found == [0.5, 1, 2, 4, 8, 16, *[24] * 54]
+
+
+def test_after_the_most_attempts_it_is_the_longest_distance_and_never_the_end(ada: World) -> None:
+    policy = Policy.model_validate({"retry": {"max_attempts": 2, "longest_days": 30}})
+    fail(ada, START)
+    assert distance(ada, START, policy) == HOUR
+    fail(ada, START + DAY)
+    assert distance(ada, START + DAY, policy) == 30 * DAY
+
+
+def test_the_further_tries_of_one_run_are_one_attempt(ada: World) -> None:
+    for minute in range(3):
+        ada.look_up("C1", at=START + minute * timedelta(minutes=1), **FAILED)
+    assert distance(ada, START + timedelta(minutes=2)) == HOUR
+
+
+def test_a_release_that_is_nobodys_fault_neither_counts_nor_forgives(ada: World) -> None:
+    fail(ada, START, START + DAY)
+    fail(ada, START + DAY + HOUR, reason="out_of_credits")
+    assert distance(ada, START + DAY) == 2 * HOUR
+
+
+def test_an_answer_ends_the_row_of_failures(ada: World) -> None:
+    fail(ada, *(START + n * DAY for n in range(5)))
+    ada.look_up("C1", at=START + 5 * DAY, candidate=VERIFIED)
+    due_at = START + 95 * DAY
+    assert ada.states(at=due_at)["C1"]["freshness"] == "stale"
+    assert [is_due(ada, at) for at in (due_at - SECOND, due_at)] == [False, True]
+    fail(ada, due_at)
+    assert distance(ada, due_at) == HOUR
+
+
+def test_a_failed_refresh_is_never_due_before_the_answers_own_age(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    fail(ada, START + 5 * DAY)
+    state = ada.states(at=START + 6 * DAY)["C1"]
+    assert (state["freshness"], state["due_at"]) == ("fresh", START + 90 * DAY)
+
+
+def test_a_persons_word_to_ask_again_makes_up_for_the_failures_before_it(ada: World) -> None:
+    fail(ada, *(START + n * DAY for n in range(5)))
+    lookup_id = ada.look_up("C1", at=START + 5 * DAY, state="unconfirmed")
+    assert not is_due(ada, START + 5 * DAY)
+    ada.settle(lookup_id, state="released", outcome="retriable", reason="asked_again")
+    assert is_due(ada, START + 5 * DAY)
+    fail(ada, START + 5 * DAY + HOUR)
+    assert distance(ada, START + 5 * DAY + HOUR) == HOUR
+
+
+@pytest.mark.parametrize("day", [(2026, 3, 29), (2026, 10, 25), (2026, 3, 8), (2026, 11, 1)])
+def test_a_distance_is_the_same_when_the_clocks_are_changed(
+    ada: World, day: tuple[int, int, int]
+) -> None:
+    # Europe's and America's changes; hours are hours, in UTC
+    last = datetime(*day, 0, 30, tzinfo=UTC)
+    fail(ada, *(last - n * DAY for n in range(6)))
+    assert distance(ada, last) == 32 * HOUR
+    fail(ada, last + HOUR, last + 2 * HOUR)
+    assert distance(ada, last + 2 * HOUR) == 7 * DAY
+
+
+def test_who_is_put_off_waits_for_nobody_else(world: World) -> None:
+    world.load([ADA, BOB])
+    fail(world, START)
+    world.states(at=START)
+    execute(world.connection, "find_due_persons")
+    assert [row["contact_id"] for row in world.rows("due_persons")] == ["C2"]
 
 
 def test_a_release_does_not_make_a_fresh_answer_due(ada: World) -> None:
@@ -165,6 +309,101 @@ def test_who_left_the_source_stands_nowhere(world: World) -> None:
     world.load([ADA, BOB])
     world.load([BOB])
     assert set(world.states()) == {"C2"}
+
+
+# --- spreading refreshes ---------------------------------------------------------------
+
+SPREAD = Policy.model_validate({"freshness": {"spread_days": 10}})
+
+
+@pytest.fixture
+def crowd(world: World) -> World:
+    """A thousand people who were all answered at one instant; every tenth was not found."""
+    world.load({"contact_id": f"C{n:03}", "email": f"person{n:03}@home.net"} for n in range(1000))
+    world.connection.execute(
+        """
+        insert into raw.lookups (
+            lookup_id, person_key, supersedes, run_id, state, outcome, requested_at, answered_at
+        )
+        select
+            'of-' || contact_id, person_key, '', 'run-1', 'answered',
+            case when contact_id like '%0' then 'no_match' else 'matched' end,
+            $start, $start
+        from staging.contact_persons
+        """,
+        {"start": START},
+    )
+    return world
+
+
+def dues(world: World, policy: Policy, *, at: datetime = START) -> dict[str, timedelta]:
+    """How long after its answer each contact that was found is due."""
+    states = world.states(at=at, policy=policy)
+    return {
+        contact_id: state["due_at"] - START
+        for contact_id, state in states.items()
+        if state["last_outcome"] == "matched"
+    }
+
+
+def test_without_a_spread_everybody_is_due_at_the_age_limit(crowd: World) -> None:
+    assert set(dues(crowd, Policy()).values()) == {90 * DAY}
+
+
+def test_a_spread_makes_refreshes_due_evenly_over_the_days_before_the_limit(crowd: World) -> None:
+    found = dues(crowd, SPREAD)
+    by_day = Counter((age - 80 * DAY) // DAY for age in found.values())
+    assert set(by_day) == set(range(10))
+    # 90 a day; beyond the 99.9th percentile of chi-square with 9 degrees of freedom is no chance
+    assert sum((count - 90) ** 2 / 90 for count in by_day.values()) < 27.9
+    assert max(found.values()) <= 90 * DAY
+    assert len(set(found.values())) == len(found)
+
+
+def test_a_spread_is_the_same_on_each_derivation(crowd: World) -> None:
+    once = dues(crowd, SPREAD)
+    assert dues(crowd, SPREAD, at=START + 85 * DAY) == once
+    # and whatever order the rows are in
+    crowd.connection.execute(
+        "create or replace table raw.lookups as select * from raw.lookups order by md5(lookup_id)"
+    )
+    assert dues(crowd, SPREAD) == once
+
+
+def test_each_answer_of_a_person_draws_its_own_place_in_the_spread(ada: World) -> None:
+    places = set()
+    for number in range(5):
+        at = START + number * 90 * DAY
+        ada.look_up("C1", at=at, candidate=VERIFIED)
+        places.add(ada.states(at=at, policy=SPREAD)["C1"]["due_at"] - at)
+    assert len(places) == 5
+
+
+def test_nobody_is_fresh_after_the_limit_and_everybody_is_before_the_spread(crowd: World) -> None:
+    def lanes(at: datetime) -> Counter[str]:
+        states = crowd.states(at=at, policy=SPREAD).values()
+        return Counter(s["freshness"] for s in states if s["last_outcome"] == "matched")
+
+    assert lanes(START + 80 * DAY - SECOND) == {"fresh": 900}
+    half = lanes(START + 85 * DAY)
+    assert set(half) == {"fresh", "stale"}
+    assert 390 < half["stale"] < 510
+    assert lanes(START + 90 * DAY) == {"stale": 900}
+
+
+def test_who_was_not_found_is_never_brought_forward(crowd: World) -> None:
+    states = crowd.states(policy=SPREAD).values()
+    misses = {state["due_at"] for state in states if state["last_outcome"] == "no_match"}
+    assert misses == {START + 30 * DAY}
+
+
+def test_the_tables_tell_the_spread_and_the_limit_apart(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive(policy=SPREAD)
+    assert ada.only("enrichment.enriched_contacts")["expires_at"] == START + 90 * DAY
+    due_at = ada.states(policy=SPREAD)["C1"]["due_at"]
+    assert START + 80 * DAY <= due_at < START + 90 * DAY
+    assert ada.only("enrichment.contact_status")["next_lookup_at"] == due_at
 
 
 # --- by what a person is looked up -----------------------------------------------------

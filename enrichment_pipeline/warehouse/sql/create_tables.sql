@@ -319,7 +319,8 @@ comment on column enrichment.enriched_contacts.job_changed
 is 'The current employer is another than the source''s';
 comment on column enrichment.enriched_contacts.enriched_at
 is 'When the latest accepted answer came';
-comment on column enrichment.enriched_contacts.expires_at is 'When it is due to be looked up again';
+comment on column enrichment.enriched_contacts.expires_at
+is 'When it is too old; contact_status.next_lookup_at tells when it is looked up again';
 comment on column enrichment.enriched_contacts.lookup_id is 'The look-up of that answer';
 comment on column enrichment.enriched_contacts.run_id is 'The run that bought it';
 comment on column enrichment.enriched_contacts.needs_manual_enrichment

@@ -53,8 +53,8 @@ join staging.person_aliases as owned
 where mine.kind <> 'name'
 group by assigned.person_key;
 
--- The look-up that stands for each person (the one that nothing supersedes), and the
--- failed attempts since.
+-- The look-up that stands for each person (the one that nothing supersedes), the failed
+-- attempts since, and until when these put off the next one.
 create or replace temp table person_lookups as
 with
 heads as (
@@ -72,9 +72,30 @@ attempts as (
         person_key,
         count(*) as attempts,
         max(requested_at) as last_attempt_at,
-        max(requested_at) filter (state = 'released') as last_released_at
+        max(requested_at) filter (state = 'released') as last_released_at,
+        -- a person's word to ask again makes up for whatever failed before
+        max(requested_at) filter (reason = 'asked_again') as asked_again_at
     from raw.lookups
     group by person_key
+),
+
+-- Only what the provider says of the item counts: credits, the key, the network or a kill
+-- are not the person's, and put nobody off once they are over.
+failures as (
+    select
+        failed.person_key,
+        count(distinct failed.run_id) as failed_runs,
+        max(failed.requested_at) as last_failed_at
+    from raw.lookups as failed
+    join attempts on attempts.person_key = failed.person_key
+    left join heads on heads.person_key = failed.person_key
+    where failed.state = 'released'
+        and failed.reason in ('duplicate_query', 'timeout_exceeded')
+        and failed.requested_at > coalesce(
+            greatest(heads.requested_at, attempts.asked_again_at),
+            cast('-infinity' as timestamptz)
+        )
+    group by failed.person_key
 )
 
 select
@@ -90,14 +111,35 @@ select
     heads.answered_at,
     attempts.last_released_at > coalesce(heads.requested_at, cast('-infinity' as timestamptz))
         as has_failed_since,
-    -- when the answer stops being good enough; null for what is never asked again
+    -- when the answer stops being good enough; null for what is never asked again. Refreshes
+    -- are spread over the days before the age limit, by a draw that is each look-up's own
+    -- and the same every time: never later than the limit. Misses are not: that would be
+    -- asking sooner than the policy allows.
     case
         when heads.state = 'unconfirmed' then heads.requested_at + to_days($unconfirmed_days)
-        when heads.outcome = 'matched' then heads.answered_at + to_days($max_age_days)
+        when heads.outcome = 'matched' then
+            heads.answered_at + to_days($max_age_days) - to_seconds(
+                $spread_days * 86400
+                * (md5_number_lower(concat(heads.person_key, '|', heads.lookup_id)) / pow(2, 64))
+            )
         when heads.outcome = 'no_match' then heads.answered_at + to_days($no_match_days)
-    end as due_at
+    end as due_at,
+    -- when to try again after failures in a row; null for at once. The first distance is
+    -- doubled with each further failure, up to the longest, which stays.
+    failures.last_failed_at + to_seconds(
+        case
+            when failures.failed_runs >= $retry_max_attempts then $retry_longest_days * 86400
+            else least(
+                $retry_first_hours * 3600 * pow(
+                    2, least(failures.failed_runs, $retry_max_attempts) - 1
+                ),
+                $retry_longest_days * 86400
+            )
+        end
+    ) as retry_at
 from attempts
-left join heads on heads.person_key = attempts.person_key;
+left join heads on heads.person_key = attempts.person_key
+left join failures on failures.person_key = attempts.person_key;
 
 create or replace temp table contact_states as
 select
@@ -134,9 +176,11 @@ select
         else 'stale'
     end as freshness,
     case
-        when lookup.lookup_id is null then assigned.assigned_at
-        else lookup.due_at
+        when lookup.lookup_id is null then greatest(assigned.assigned_at, lookup.retry_at)
+        when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
     end as due_at,
+    -- in the lane `retry`, and not due yet
+    coalesce(lookup.retry_at > $as_of, false) as is_put_off,
     part.has_any_identifier,
     part.linkedin_slug,
     part.email,
