@@ -67,7 +67,7 @@ def read_kept_replies(ledger: Ledger, provider: Provider) -> ReadReplies:
             ledger.settle(
                 settlements,
                 reply_id=kept.reply_id,
-                answered_at=kept.answered_at,
+                answered_at=ledger.answered_at(kept),
                 later_successes=later_successes,
             )
         except FenceError:

@@ -392,6 +392,14 @@ class Ledger:
                 asked=tuple(Asked(*row) for row in asked),
             )
 
+    def answered_at(self, kept: UnreadReply) -> datetime:
+        """When a kept reply counts as answered: for a callback of a simulated run, then.
+
+        The receiver that kept it knows real time only.
+        """
+        simulated_at = self._clock.simulated_at if kept.is_callback else None
+        return simulated_at or kept.answered_at
+
     def count_unread(self, received_before: datetime) -> int:
         """How many replies have waited for a reader since before that instant."""
         with self._store.read() as connection:

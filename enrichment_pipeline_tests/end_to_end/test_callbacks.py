@@ -104,6 +104,20 @@ def test_a_trial_brings_its_own_receiver(tmp_path: Path) -> None:
             assert b"/callbacks/signalhire/" not in path.read_bytes(), path
 
 
+def test_a_simulated_run_dates_what_comes_by_callback_too(tmp_path: Path) -> None:
+    write_source(tmp_path / "source")
+    variables = {"ENRICHMENT_CONFIG": write_policy(tmp_path), "SIGNALHIRE_API_KEY": KEY}
+    then = ("--simulate", "--as-of", "2026-03-02T09:00:00+00:00")
+    with small_sandbox(tmp_path) as sandbox:
+        variables["SIGNALHIRE_BASE_URL"] = sandbox.base_url
+        ran = enrichment(tmp_path, "run", "--callbacks", *then, **variables)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    query = (
+        "select distinct strftime(enriched_at, '%Y-%m-%d %H:%M') from enrichment.enriched_contacts"
+    )
+    assert rows(tmp_path / "state", query) == [("2026-03-02 09:00",)]
+
+
 def test_what_is_never_answered_is_asked_for_again_only_at_a_persons_word(tmp_path: Path) -> None:
     home, port = tmp_path / "state", free_port()
     write_source(tmp_path / "source")
