@@ -31,9 +31,11 @@ MAKEFLAGS += --no-builtin-rules
 run: $(RUN) ## The main job, on the sample or on your warehouse
 	@exec $(BIN)/enrichment run $(ARGS)
 
+# In a state folder of its own, or it would find that `make run` has bought everything already.
 .PHONY: run-callbacks
 run-callbacks: $(RUN) ## The same asynchronously: sandbox and receiver of callbacks on loopback
-	@exec $(BIN)/enrichment run --callbacks $(ARGS)
+	@ENRICHMENT_HOME="$${ENRICHMENT_HOME:-data/state/callbacks}" \
+		exec $(BIN)/enrichment run --callbacks $(ARGS)
 
 .PHONY: ui
 ui: $(RUN) ## Dagster's web UI, over the state that `make run` uses
