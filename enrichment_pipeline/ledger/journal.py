@@ -315,8 +315,8 @@ def supersede_failure(
     *,
     reply_id: str,
     answered_at: datetime,
-) -> bool:
-    """Write a success that came after the same look-up had failed; False where it is too late.
+) -> None:
+    """Write a success that came after the same look-up had failed.
 
     It becomes a look-up of its own in the place after the failed one, or in the place
     of one that was released. Where somebody else has been there since, it stays raw.
@@ -335,14 +335,9 @@ def supersede_failure(
             "new_revision": transaction.revision,
         },
     ).one_or_none()
-    if booked is None:
-        return False
-    budget.book(
-        connection,
-        provider,
-        {(booked.run_id, booked.budget_day): budget.Move(charged=success.credits_charged)},
-    )
-    return True
+    if booked is not None:
+        move = budget.Move(charged=success.credits_charged)
+        budget.book(connection, provider, {(booked.run_id, booked.budget_day): move})
 
 
 def note_unsent(transaction: Transaction, batch_id: str, error: str, now: datetime) -> None:

@@ -74,10 +74,9 @@ class UnreadReply:
 
 @dataclass(frozen=True)
 class RunTotals:
-    """What a run has come to so far, in look-ups and credits; `open` are not answered yet."""
+    """What a run has come to so far, in look-ups and credits."""
 
     lookups: int
-    open: int
     matched: int
     released: int
     unconfirmed: int
@@ -493,9 +492,6 @@ class Ledger:
         """What a run has bought and reserved."""
         counts = {
             "lookups": func.count(),
-            "open": func.coalesce(
-                func.sum(case((lookups.c.state.in_((RESERVED, SENT)), 1), else_=0)), 0
-            ),
             "matched": func.coalesce(func.sum(case((lookups.c.outcome == MATCHED, 1), else_=0)), 0),
             "released": func.coalesce(func.sum(case((lookups.c.state == RELEASED, 1), else_=0)), 0),
             "unconfirmed": func.coalesce(
