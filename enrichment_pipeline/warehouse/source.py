@@ -63,7 +63,7 @@ def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
             f"source contacts: {nameless} rows have no contact_id; give each an id, or leave "
             "them out in [source] contacts"
         )
-    _run(reading, "contacts", "read_contacts")
+    _run(reading, "contacts", "shape_contacts", "read_contacts")
 
 
 def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
@@ -87,6 +87,7 @@ def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolic
     """
     _read_rows(reading, "contacts", source.contacts, required="contact_id", kept_as="view")
     try:
+        execute(reading, "shape_contacts")
         [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
     except duckdb.Error as error:
         raise ConfigurationError(f"[source] contacts: {first_line(error)}") from None
@@ -130,9 +131,10 @@ def _read_rows(
         )
 
 
-def _run(reading: duckdb.DuckDBPyConnection, what: str, statement: str) -> None:
+def _run(reading: duckdb.DuckDBPyConnection, what: str, *statements: str) -> None:
     try:
-        execute(reading, statement)
+        for statement in statements:
+            execute(reading, statement)
     except duckdb.Error as error:
         raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None
     reading.execute("drop table source_rows")

@@ -1,5 +1,4 @@
--- The source's contacts with the columns of the contract: a column that is missing is
--- null, one that is not known is ignored. `source_rows` holds the user's own query.
+-- The source's contacts (`shaped_contacts`), typed, and each id once.
 
 create or replace temp table incoming_contacts as
 with
@@ -18,25 +17,7 @@ typed as (
         job_title,
         try_cast(created_at as timestamptz) as created_at,
         try_cast(updated_at as timestamptz) as updated_at
-    from (
-        select
-            cast(null as varchar) as contact_id,
-            cast(null as varchar) as account_id,
-            cast(null as varchar) as first_name,
-            cast(null as varchar) as last_name,
-            cast(null as varchar) as full_name,
-            cast(null as varchar) as email,
-            cast(null as varchar) as phone,
-            cast(null as varchar) as linkedin_url,
-            cast(null as varchar) as company_name,
-            cast(null as varchar) as company_domain,
-            cast(null as varchar) as job_title,
-            cast(null as varchar) as created_at,
-            cast(null as varchar) as updated_at
-        where false
-        union all by name
-        from source_rows
-    )
+    from shaped_contacts
 ),
 
 hashed as (

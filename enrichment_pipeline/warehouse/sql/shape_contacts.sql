@@ -1,0 +1,22 @@
+-- The source's contacts with the columns of the contract: a column that is missing is
+-- null, one that is not known is left to whoever names it. `source_rows` holds the user's
+-- own query.
+
+create or replace temp view shaped_contacts as
+select
+    cast(null as varchar) as contact_id,
+    cast(null as varchar) as account_id,
+    cast(null as varchar) as first_name,
+    cast(null as varchar) as last_name,
+    cast(null as varchar) as full_name,
+    cast(null as varchar) as email,
+    cast(null as varchar) as phone,
+    cast(null as varchar) as linkedin_url,
+    cast(null as varchar) as company_name,
+    cast(null as varchar) as company_domain,
+    cast(null as varchar) as job_title,
+    cast(null as varchar) as created_at,
+    cast(null as varchar) as updated_at
+where false
+union all by name
+from source_rows;
