@@ -265,7 +265,8 @@ def test_no_more_callbacks_are_posted_at_once_than_the_setting_says() -> None:
     with receiver(None, None) as target:
         asyncio.run(deliver(target))
         items = [received.items for received in target.received]
-        assert items == [["0"], ["1"], *[["another's"]] * 3]
+        assert sorted(items[:2]) == [["0"], ["1"]]  # sent together, so either may come first
+        assert items[2:] == [["another's"]] * 3
 
 
 def test_a_callback_that_waits_takes_no_slot_from_others(tmp_path: Path) -> None:
