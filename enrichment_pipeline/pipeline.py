@@ -41,10 +41,15 @@ from enrichment_pipeline.warehouse import answers, outcomes
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
-from enrichment_pipeline.warehouse.source import attached_source, fingerprint_contacts
+from enrichment_pipeline.warehouse.source import (
+    attached_source,
+    fingerprint_contacts,
+    read_suppressions,
+)
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
 from enrichment_pipeline.warehouse.worklist import (
     LaneWork,
     count_due,
@@ -217,14 +222,18 @@ class Pipeline:
 
     @_discreet
     def load_contacts(self, run: Run) -> LoadCounts:
+        """Load the source's contacts, and its list of those who may not be looked up."""
         with self.open_warehouse() as connection, transaction(connection):
-            return load_contacts(
+            counts = load_contacts(
                 connection,
                 self.settings.policy.source,
                 self.settings.source_path,
-                phone_region=self.settings.policy.identity.phone_region,
+                phone_region=self._phone_region,
                 loaded_at=run.clock.business_now(),
             )
+            suppressed = self._suppressed_by_source(connection)
+        self.ledger(run).take_over_suppressions(suppressed)
+        return counts
 
     @_discreet
     def load_accounts(self, run: Run) -> LoadCounts:
@@ -243,6 +252,7 @@ class Pipeline:
         with self.open_warehouse() as connection:
             self._copy_lookups(connection, ledger)
             with transaction(connection):
+                replace_suppressions(connection, ledger.suppressed_identifiers())
                 return select_worklist(
                     connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
@@ -339,6 +349,22 @@ class Pipeline:
         ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
         return ledger.release_unconfirmed(set(persons.values()))
 
+    @_discreet
+    def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
+        """Have nobody with one of these identifiers looked up, or lift that; how many were new.
+
+        Effective at once, also for runs that are under way. Raises ConfigurationError
+        for what is no identifier, by its position.
+        """
+        check_stamp(self.settings, is_first_use=False)
+        with duckdb.connect() as connection:
+            execute(connection, "create_macros")
+            hashed = hash_identifiers(
+                connection, identifiers, "identifiers", phone_region=self._phone_region
+            )
+        ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+
     # --- questions ---------------------------------------------------------------------
 
     @_discreet
@@ -358,9 +384,13 @@ class Pipeline:
                     connection,
                     policy.source,
                     path,
-                    phone_region=policy.identity.phone_region,
+                    phone_region=self._phone_region,
                     **loading,
                 )
+                suppressed = ledger.suppressed_identifiers() | self._suppressed_by_source(
+                    connection
+                )
+                replace_suppressions(connection, suppressed)
                 derive_contact_states(connection, policy, run.as_of)
                 execute(connection, "find_due_persons")
                 work = count_due(connection, lanes)
@@ -435,6 +465,10 @@ class Pipeline:
         return timedelta(minutes=self.settings.signalhire.callback_deadline_minutes)
 
     @property
+    def _phone_region(self) -> str:
+        return self.settings.policy.identity.phone_region
+
+    @property
     def _batch_size(self) -> int:
         limits = self.settings.signalhire
         return min(limits.items_per_request, limits.items_per_window)
@@ -469,6 +503,14 @@ class Pipeline:
         self.ledger(run).observe_balance(run.run_id, credits_left)
         return credits_left
 
+    def _suppressed_by_source(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+        texts = read_suppressions(
+            connection, self.settings.policy.source, self.settings.source_path
+        )
+        return hash_identifiers(
+            connection, texts, "[source] suppressions: rows", phone_region=self._phone_region
+        )
+
     def _copy_lookups(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
         since = answers.last_revision(connection)
         answers.merge_lookups(connection, ledger.changed_lookups(since))
@@ -484,6 +526,7 @@ class Pipeline:
                     freshness=item.freshness,
                     priority=item.priority,
                     supersedes=item.supersedes,
+                    identifiers=item.identifiers,
                 )
                 for item in page
             ]

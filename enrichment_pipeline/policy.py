@@ -34,11 +34,15 @@ class _Section(BaseModel):
 
 
 class SourcePolicy(_Section):
-    """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet."""
+    """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet.
+
+    `suppressions` gives one column, `identifier`: whom nobody may be asked for.
+    """
 
     attach: str | None = None
     contacts: str = "select * from crm.contacts"
     accounts: str | None = None
+    suppressions: str | None = None
 
 
 class SignalHirePolicy(_Section):

@@ -27,6 +27,7 @@ from rich.text import Text
 from enrichment_pipeline.callbacks import CallbackKeys
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.sandbox import sandbox
+from enrichment_pipeline.cli.suppress import suppress_command
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
@@ -195,6 +196,7 @@ def ui(
     raise typer.Exit(status)
 
 
+app.command("suppress")(suppress_command)
 app.command()(sandbox)
 app.command()(receiver)
 

@@ -1,7 +1,7 @@
 """Admission: one transaction that decides what may be sent now, and reserves it.
 
-Here: single flight, the rate window, the budget and the gate, checked and
-written together. Not here: what happens after a reservation (`journal.py`).
+Here: single flight, suppression, the rate window, the budget and the gate, checked
+and written together. Not here: what happens after a reservation (`journal.py`).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import BigInteger, bindparam, func, insert, literal_column, select
 
-from enrichment_pipeline.ledger import budget, gate
+from enrichment_pipeline.ledger import budget, gate, suppressions
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -88,7 +88,8 @@ class Candidate:
     """A look-up that is due: whom, by which identifier, and the look-up that it supersedes.
 
     `supersedes` is the id of the person's last look-up that was not released,
-    or "" where there is none.
+    or "" where there is none. `identifiers` are all that the person is known by, hashed
+    as the suppressed ones are.
     """
 
     person_key: str
@@ -98,6 +99,7 @@ class Candidate:
     freshness: str
     priority: str
     supersedes: str = ""
+    identifiers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Admitted:
     """A batch that may be sent, once it is marked as sent.
 
     `left_over` found no room this time; `skipped` are not due any more, since
-    somebody has looked them up meanwhile.
+    somebody has looked them up or suppressed them meanwhile.
     """
 
     batch_id: str
@@ -249,11 +251,11 @@ def _still_due(
     limits: Limits,
     business_now: datetime,
 ) -> list[Candidate]:
-    """Those whose last look-up is still the one that they would supersede.
+    """Those whose last look-up is still the one that they would supersede, and may be asked for.
 
     The work list was read a while ago; this is what makes a look-up that
     another process has made meanwhile not due any more. The unique index
-    guards the same promise.
+    guards the same promise. Likewise whom somebody has suppressed meanwhile.
     """
     keys = {candidate.person_key for candidate in candidates}
     rows = transaction.connection.execute(
@@ -277,7 +279,11 @@ def _still_due(
         if is_held and row.requested_at + limits.unconfirmed_hold > business_now:
             continue
         due.setdefault(candidate.person_key, candidate)
-    return list(due.values())
+    suppressed = suppressions.suppressed_persons(
+        transaction.connection,
+        ((person, identifier) for person in due for identifier in due[person].identifiers),
+    )
+    return [candidate for person, candidate in due.items() if person not in suppressed]
 
 
 def _slots(

@@ -5,7 +5,7 @@ and the questions that others ask. Not here: how each step is done
 (`admission.py`, `journal.py`, `budget.py`, `gate.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Row, and_, case, func, insert, or_, select
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger import admission, gate, journal
+from enrichment_pipeline.ledger import admission, gate, journal, suppressions
 from enrichment_pipeline.ledger.admission import Candidate, Decision
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits
@@ -316,6 +316,38 @@ class Ledger:
                 answered_at=self._clock.business_now(),
             )
         return len(released)
+
+    # --- whom nobody may be asked for --------------------------------------------------
+
+    def suppress(self, identifiers: Collection[str]) -> int:
+        """Have nobody with one of these asked for, until it is lifted; how many are new."""
+        with self._write() as transaction:
+            return suppressions.add(
+                transaction.connection, identifiers, suppressions.BY_COMMAND, self._clock.now()
+            )
+
+    def lift_suppressions(self, identifiers: Collection[str]) -> int:
+        """Take back `suppress`; how many there were. The source's own list goes on to hold."""
+        with self._write() as transaction:
+            return suppressions.remove(transaction.connection, identifiers, suppressions.BY_COMMAND)
+
+    def take_over_suppressions(self, identifiers: Collection[str]) -> None:
+        """Make the source's list what it is now. Whom the source has dropped may be asked for."""
+        wanted = set(identifiers)
+        with self._store.read() as connection:
+            known = suppressions.of_origin(connection, suppressions.BY_SOURCE)
+        if wanted == known:
+            return
+        with self._write() as transaction:
+            added_at = self._clock.now()
+            of_source = suppressions.BY_SOURCE
+            suppressions.remove(transaction.connection, known - wanted, of_source)
+            suppressions.add(transaction.connection, wanted - known, of_source, added_at)
+
+    def suppressed_identifiers(self) -> set[str]:
+        """Every suppressed identifier, whoever said so."""
+        with self._store.read() as connection:
+            return suppressions.everything(connection)
 
     # --- the provider's condition ------------------------------------------------------
 

@@ -197,6 +197,15 @@ budgets = Table(
     comment="Credits by period: run:<id>, day:YYYY-MM-DD, month:YYYY-MM",
 )
 
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("identifier", String(80), primary_key=True),
+    Column("origin", String(16), primary_key=True),
+    Column("added_at", UtcDateTime, nullable=False),
+    comment="Hashed identifiers of whom nobody may be asked for; see suppressions.py",
+)
+
 gates = Table(
     "gates",
     metadata,

@@ -79,6 +79,23 @@ def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
     _run(reading, "accounts", "read_accounts")
 
 
+def read_suppressions(
+    connection: duckdb.DuckDBPyConnection, source: SourcePolicy, path: Path
+) -> list[str | None]:
+    """The identifiers that the source's own list gives, as written; none without such a list.
+
+    Raises ConfigurationError for SQL that fails, or gives no column `identifier`.
+    """
+    if source.suppressions is None:
+        return []
+    with attached_source(connection, path) as reading:
+        _read_rows(reading, "suppressions", source.suppressions, required="identifier")
+        query = "select cast(identifier as varchar) from source_rows"
+        identifiers = [text for (text,) in reading.execute(query).fetchall()]
+        reading.execute("drop table source_rows")
+    return identifiers
+
+
 def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
     """A short value that changes with any contact that is added, changed or removed.
 

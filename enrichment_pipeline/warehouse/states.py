@@ -18,6 +18,8 @@ def derive_contact_states(
     """Make the temporary tables `identities` and `contact_states`, with ages counted to `as_of`."""
     execute(connection, "create_identities")
     execute(connection, "select_identities")
+    execute(connection, "create_hashed_identifiers")
+    execute(connection, "find_suppressed_contacts")
     execute(
         connection,
         "derive_contact_states",

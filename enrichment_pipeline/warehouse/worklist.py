@@ -24,7 +24,7 @@ PAGE_MEMORY = "72MB"
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One person to look up."""
+    """One person to look up; `identifiers` are all that it is known by, hashed."""
 
     contact_id: str
     person_key: str
@@ -33,6 +33,7 @@ class WorkItem:
     lookup_identity: str
     identity_kind: str
     supersedes: str
+    identifiers: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,19 @@ def worklist_pages(
     while True:
         with open_warehouse() as connection:
             connection.execute(f"set threads = 1; set memory_limit = '{PAGE_MEMORY}'")
+            execute(connection, "create_hashed_identifiers")
             rows = execute(
                 connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
             ).fetchall()
         if not rows:
             return
-        yield [WorkItem(*row[:7]) for row in rows]
-        last = rows[-1]
+        yield [WorkItem(*row[:7], frozenset(row[7] or ())) for row in rows]
+        rank, score, waiting = rows[-1][8:]
         after = {
-            "after_rank": last[7],
-            "after_score": last[8],
-            "after_waiting": last[9],
-            "after_person": last[1],
+            "after_rank": rank,
+            "after_score": score,
+            "after_waiting": waiting,
+            "after_person": rows[-1][1],
         }
 
 

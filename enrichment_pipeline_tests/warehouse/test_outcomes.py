@@ -88,6 +88,7 @@ def test_an_accepted_answer_enriches_its_contact(ada: World) -> None:
         "contact_id": "C1",
         "status": "enriched",
         "freshness": "fresh",
+        "freshness_reason": "answer_is_recent",
         "priority": "bulk",
         "reason": None,
         "next_lookup_at": START + 91 * DAY,

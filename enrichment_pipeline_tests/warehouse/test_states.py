@@ -282,6 +282,38 @@ def test_a_changed_identity_is_new_whatever_was_said_of_the_old_one(ada: World) 
     assert (state["freshness"], state["due_at"]) == ("new", START + DAY)
 
 
+@pytest.mark.parametrize(
+    ("lookup", "days", "reason"),
+    [
+        (None, 0, "never_looked_up"),
+        ({"state": "open"}, 400, "awaiting_answer"),
+        ({"candidate": VERIFIED}, 89, "answer_is_recent"),
+        ({"candidate": VERIFIED}, 90, "answer_is_old"),
+        ({"outcome": "no_match"}, 29, "miss_is_recent"),
+        ({"outcome": "no_match"}, 30, "miss_is_old"),
+        ({"outcome": "refused"}, 400, "refused_for_good"),
+        ({"outcome": "legal_stop"}, 400, "legal_stop"),
+        ({"state": "unconfirmed"}, 29, "perhaps_billed"),
+        ({"state": "unconfirmed"}, 30, "never_answered"),
+        ({"state": "released", "reason": "rate_limited"}, 0, "attempt_failed"),
+    ],
+)
+def test_the_reason_stands_beside_the_freshness(
+    ada: World, lookup: dict[str, Any] | None, days: int, reason: str
+) -> None:
+    if lookup is not None:
+        ada.look_up("C1", **lookup)
+    assert ada.states(at=START + days * DAY)["C1"]["freshness_reason"] == reason
+
+
+def test_a_changed_identity_is_told_from_a_contact_that_was_never_looked_up(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.load([{**BOB, "contact_id": "C1"}, {**ADA, "contact_id": "C2"}], at=START + DAY)
+    states = ada.states(at=START + DAY)
+    assert states["C1"]["freshness_reason"] == "identity_changed"
+    assert states["C2"]["freshness_reason"] == "answer_is_recent"
+
+
 def test_who_cannot_be_asked_for_is_unusable(world: World) -> None:
     columns = [
         {},

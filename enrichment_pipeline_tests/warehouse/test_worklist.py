@@ -11,6 +11,7 @@ import pytest
 
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.suppressions import hash_identifiers
 from enrichment_pipeline.warehouse.worklist import (
     LaneWork,
     WorkItem,
@@ -64,6 +65,7 @@ def test_a_row_says_whom_to_ask_for_and_by_what(world: World) -> None:
         "contact_id": "C1",
         "person_key": world.persons()["C1"],
         "freshness": "new",
+        "freshness_reason": "never_looked_up",
         "priority": "target",
         "priority_score": 2000.0,
         "lookup_identity": "https://www.linkedin.com/in/ada-example",
@@ -208,6 +210,7 @@ def test_the_list_is_read_in_buying_order(world: World) -> None:
     assert [item.contact_id for item in page] == ["first", "big", "old", "young", "bulk", "none"]
     first = page[0]
     assert first == WorkItem(
+        identifiers=first.identifiers,
         contact_id="first",
         person_key=world.persons()["first"],
         freshness="new",
@@ -216,6 +219,23 @@ def test_the_list_is_read_in_buying_order(world: World) -> None:
         identity_kind="email",
         supersedes="",
     )
+
+
+def test_an_item_carries_all_that_its_person_is_known_by(world: World) -> None:
+    other = {"contact_id": "C3", "linkedin_url": ADA["linkedin_url"], "email": "ada@home.net"}
+    world.load([ADA, other])
+    select(world)
+    ((item,),) = pages(world)
+    known_by = hash_identifiers(
+        world.connection,
+        [
+            *(str(ADA["email"]), "ada@home.net", str(ADA["linkedin_url"])),
+            *("acme.com", "example.com", "home.net", "contact:C1", "contact:C3"),
+        ],
+        "rows",
+        phone_region="",
+    )
+    assert sorted(item.identifiers) == sorted(known_by)
 
 
 def test_who_waits_since_nobody_knows_when_goes_first(world: World) -> None:

@@ -50,9 +50,9 @@ merge into staging.contact_persons as known
 using resolved_persons as fresh
 on known.contact_id = fresh.contact_id
 when matched and known.person_key <> fresh.person_key then update set
-    person_key = fresh.person_key, assigned_at = $loaded_at
-when not matched then insert (contact_id, person_key, assigned_at)
-    values (fresh.contact_id, fresh.person_key, $loaded_at);
+    person_key = fresh.person_key, assigned_at = $loaded_at, has_changed = true
+when not matched then insert (contact_id, person_key, assigned_at, has_changed)
+    values (fresh.contact_id, fresh.person_key, $loaded_at, false);
 
 -- an identifier belongs to the first person that it was met with
 insert into staging.person_aliases (alias, person_key, origin, added_at)

@@ -121,7 +121,14 @@ is 'Every identifier that the source or an answer gave, and the one person it be
 create table if not exists staging.contact_persons (
     contact_id varchar, person_key varchar, assigned_at timestamptz
 );
+alter table staging.contact_persons add column if not exists has_changed boolean;
 comment on table staging.contact_persons is 'Which person each contact is';
+comment on column staging.contact_persons.has_changed
+is 'True where the contact was somebody else before; null or false where it never was';
+
+create table if not exists staging.suppressions (identifier varchar);
+comment on table staging.suppressions
+is 'Hashed identifiers of whom nobody may be asked for; a copy of the ledger''s';
 
 -- raw ----------------------------------------------------------------------------------
 
@@ -186,12 +193,15 @@ create table if not exists enrichment.worklist (
     waiting_since timestamptz,
     run_id varchar
 );
+alter table enrichment.worklist add column if not exists freshness_reason varchar;
 comment on table enrichment.worklist
 is 'What was due in each lane when a run last found work in it, one row per person to look up';
 comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
 comment on column enrichment.worklist.person_key
 is 'One key per human being; contacts that share it share the look-up';
 comment on column enrichment.worklist.freshness is 'new, retry or stale';
+comment on column enrichment.worklist.freshness_reason
+is 'Why it is due, in one of the words listed in the README';
 comment on column enrichment.worklist.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.worklist.priority_score is 'Order within the priority, higher first';
 comment on column enrichment.worklist.lookup_identity
@@ -359,12 +369,15 @@ create table if not exists enrichment.contact_status (
     reason varchar,
     next_lookup_at timestamptz
 );
+alter table enrichment.contact_status add column if not exists freshness_reason varchar;
 comment on table enrichment.contact_status is 'Exactly one row for every contact of the source';
 comment on column enrichment.contact_status.contact_id is 'The source''s id of the contact';
 comment on column enrichment.contact_status.status
 is 'enriched, needs_review, queued, in_flight or suppressed';
 comment on column enrichment.contact_status.freshness
 is 'new, retry, stale, fresh, in_flight, suppressed or unusable';
+comment on column enrichment.contact_status.freshness_reason
+is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.contact_status.reason is 'Why it needs review; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at

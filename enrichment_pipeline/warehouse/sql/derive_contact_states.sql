@@ -142,56 +142,78 @@ left join heads on heads.person_key = attempts.person_key
 left join failures on failures.person_key = attempts.person_key;
 
 create or replace temp table contact_states as
+with reasoned as (
+    select
+        contact.contact_id,
+        contact.account_id,
+        contact.loaded_at,
+        assigned.person_key,
+        coalesce(account.priority, 'bulk') as priority,
+        case coalesce(account.priority, 'bulk')
+            when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
+        end as priority_rank,
+        -- contacts without an account come last in their band
+        coalesce(account.priority_score, -1) as priority_score,
+        identity.identity_kind,
+        identity.lookup_identity,
+        coalesce(lookup.lookup_id, '') as last_lookup_id,
+        lookup.state as last_state,
+        lookup.outcome as last_outcome,
+        lookup.reason as last_reason,
+        coalesce(lookup.attempts, 0) as attempts,
+        lookup.last_attempt_at,
+        case
+            when lookup.state = 'open' then 'awaiting_answer'
+            when suppressed.contact_id is not null then 'suppressed_by_list'
+            when lookup.outcome = 'legal_stop' then 'legal_stop'
+            -- refused for good: nothing but a changed identity makes it worth asking again
+            when lookup.outcome = 'refused' then 'refused_for_good'
+            when identity.lookup_identity is null and lookup.lookup_id is null then 'no_identity'
+            when lookup.lookup_id is null and lookup.has_failed_since then 'attempt_failed'
+            when lookup.lookup_id is null and assigned.has_changed then 'identity_changed'
+            when lookup.lookup_id is null then 'never_looked_up'
+            when lookup.due_at > $as_of and lookup.state = 'unconfirmed' then 'perhaps_billed'
+            when lookup.due_at > $as_of and lookup.outcome = 'no_match' then 'miss_is_recent'
+            when lookup.due_at > $as_of then 'answer_is_recent'
+            when identity.lookup_identity is null then 'no_identity'
+            when lookup.state = 'unconfirmed' then 'never_answered'
+            when lookup.has_failed_since then 'attempt_failed'
+            when lookup.outcome = 'no_match' then 'miss_is_old'
+            else 'answer_is_old'
+        end as freshness_reason,
+        case
+            when lookup.lookup_id is null then greatest(assigned.assigned_at, lookup.retry_at)
+            when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
+        end as due_at,
+        -- in the lane `retry`, and not due yet
+        coalesce(lookup.retry_at > $as_of, false) as is_put_off,
+        part.has_any_identifier,
+        part.linkedin_slug,
+        part.email,
+        part.phone,
+        part.phone_text,
+        part.name_key,
+        part.company_domain
+    from staging.contacts as contact
+    left join staging.contact_parts as part on part.contact_id = contact.contact_id
+    left join staging.contact_persons as assigned on assigned.contact_id = contact.contact_id
+    left join account_priorities as account on account.account_id = contact.account_id
+    left join person_identities as identity on identity.person_key = assigned.person_key
+    left join person_lookups as lookup on lookup.person_key = assigned.person_key
+    left join suppressed_contacts as suppressed on suppressed.contact_id = contact.contact_id
+    where contact.left_at is null
+)
+
 select
-    contact.contact_id,
-    contact.account_id,
-    contact.loaded_at,
-    assigned.person_key,
-    coalesce(account.priority, 'bulk') as priority,
-    case coalesce(account.priority, 'bulk')
-        when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
-    end as priority_rank,
-    -- contacts without an account come last in their band
-    coalesce(account.priority_score, -1) as priority_score,
-    identity.identity_kind,
-    identity.lookup_identity,
-    coalesce(lookup.lookup_id, '') as last_lookup_id,
-    lookup.state as last_state,
-    lookup.outcome as last_outcome,
-    lookup.reason as last_reason,
-    coalesce(lookup.attempts, 0) as attempts,
-    lookup.last_attempt_at,
+    *,
     case
-        when lookup.state = 'open' then 'in_flight'
-        when lookup.outcome = 'legal_stop' then 'suppressed'
-        -- refused for good: nothing but a changed identity makes it worth asking again
-        when lookup.outcome = 'refused' then 'fresh'
-        when identity.lookup_identity is null and lookup.lookup_id is null then 'unusable'
-        when lookup.lookup_id is null and lookup.has_failed_since then 'retry'
-        when lookup.lookup_id is null then 'new'
-        when lookup.due_at > $as_of and lookup.state = 'unconfirmed' then 'in_flight'
-        when lookup.due_at > $as_of then 'fresh'
-        when identity.lookup_identity is null then 'unusable'
-        when lookup.state = 'unconfirmed' or lookup.has_failed_since then 'retry'
-        else 'stale'
-    end as freshness,
-    case
-        when lookup.lookup_id is null then greatest(assigned.assigned_at, lookup.retry_at)
-        when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
-    end as due_at,
-    -- in the lane `retry`, and not due yet
-    coalesce(lookup.retry_at > $as_of, false) as is_put_off,
-    part.has_any_identifier,
-    part.linkedin_slug,
-    part.email,
-    part.phone,
-    part.phone_text,
-    part.name_key,
-    part.company_domain
-from staging.contacts as contact
-left join staging.contact_parts as part on part.contact_id = contact.contact_id
-left join staging.contact_persons as assigned on assigned.contact_id = contact.contact_id
-left join account_priorities as account on account.account_id = contact.account_id
-left join person_identities as identity on identity.person_key = assigned.person_key
-left join person_lookups as lookup on lookup.person_key = assigned.person_key
-where contact.left_at is null;
+        when freshness_reason in ('never_looked_up', 'identity_changed') then 'new'
+        when freshness_reason in ('attempt_failed', 'never_answered') then 'retry'
+        when freshness_reason in ('answer_is_old', 'miss_is_old') then 'stale'
+        when freshness_reason in ('answer_is_recent', 'miss_is_recent', 'refused_for_good')
+            then 'fresh'
+        when freshness_reason in ('awaiting_answer', 'perhaps_billed') then 'in_flight'
+        when freshness_reason in ('suppressed_by_list', 'legal_stop') then 'suppressed'
+        when freshness_reason = 'no_identity' then 'unusable'
+    end as freshness
+from reasoned;

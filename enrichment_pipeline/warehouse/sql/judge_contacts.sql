@@ -81,6 +81,7 @@ reasons as (
         state.person_key,
         state.priority,
         state.freshness,
+        state.freshness_reason,
         state.due_at,
         state.attempts,
         state.last_attempt_at,
@@ -90,6 +91,7 @@ reasons as (
         outcome.run_id,
         outcome.provider,
         case
+            when state.freshness_reason = 'suppressed_by_list' then null
             when state.last_outcome = 'legal_stop' then 'legal_stop'
             when state.last_state = 'unconfirmed' then 'lookup_unconfirmed'
             when outcome.last_judgement = 'refused' then 'rejected_by_provider'

@@ -9,6 +9,7 @@ using (
         contact_id,
         status,
         freshness,
+        freshness_reason,
         priority,
         reason,
         case when freshness not in ('unusable', 'suppressed') then due_at end as next_lookup_at
@@ -16,18 +17,21 @@ using (
 ) as fresh
 on known.contact_id = fresh.contact_id
 when matched and row(
-    known.status, known.freshness, known.priority, known.reason, known.next_lookup_at
+    known.status, known.freshness, known.freshness_reason, known.priority, known.reason,
+    known.next_lookup_at
 ) is distinct from row(
-    fresh.status, fresh.freshness, fresh.priority, fresh.reason, fresh.next_lookup_at
+    fresh.status, fresh.freshness, fresh.freshness_reason, fresh.priority, fresh.reason,
+    fresh.next_lookup_at
 ) then update set
     status = fresh.status,
     freshness = fresh.freshness,
+    freshness_reason = fresh.freshness_reason,
     priority = fresh.priority,
     reason = fresh.reason,
     next_lookup_at = fresh.next_lookup_at
 when not matched then insert (
-    contact_id, status, freshness, priority, reason, next_lookup_at
+    contact_id, status, freshness, freshness_reason, priority, reason, next_lookup_at
 ) values (
-    fresh.contact_id, fresh.status, fresh.freshness, fresh.priority, fresh.reason,
-    fresh.next_lookup_at
+    fresh.contact_id, fresh.status, fresh.freshness, fresh.freshness_reason, fresh.priority,
+    fresh.reason, fresh.next_lookup_at
 );

@@ -1,6 +1,7 @@
 -- The next page of the lanes' work after a given place, in the order in which it is to
 -- be bought: highest priority first, within it the highest score, then who waits longest.
--- Whoever has been looked up since is passed over.
+-- Whoever has been looked up since is passed over. With each person comes what admission
+-- compares with the suppressed identifiers.
 
 with ordered as (
     select
@@ -18,13 +19,30 @@ with ordered as (
                 and lookup.supersedes = worklist.supersedes
                 and lookup.state <> 'released'
         )
+),
+
+page as (
+    select
+        contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
+        priority_rank, descending_score, waiting_from
+    from ordered
+    where (priority_rank, descending_score, waiting_from, person_key)
+        > ($after_rank, $after_score, cast($after_waiting as timestamptz), $after_person)
+    order by priority_rank, descending_score, waiting_from, person_key
+    limit $limit
+),
+
+known_by as (
+    select person_key, list(distinct identifier) as identifiers
+    from hashed_identifiers
+    where person_key in (select person_key from page)
+    group by person_key
 )
 
 select
-    contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
-    priority_rank, descending_score, waiting_from
-from ordered
-where (priority_rank, descending_score, waiting_from, person_key)
-    > ($after_rank, $after_score, cast($after_waiting as timestamptz), $after_person)
-order by priority_rank, descending_score, waiting_from, person_key
-limit $limit;
+    page.contact_id, page.person_key, page.freshness, page.priority, page.lookup_identity,
+    page.identity_kind, page.supersedes, known_by.identifiers, page.priority_rank,
+    page.descending_score, page.waiting_from
+from page
+left join known_by on known_by.person_key = page.person_key
+order by page.priority_rank, page.descending_score, page.waiting_from, page.person_key;

@@ -21,11 +21,11 @@ where list_contains($lanes, concat(listed.freshness, '|', listed.priority))
     );
 
 insert into enrichment.worklist (
-    contact_id, person_key, freshness, priority, priority_score, lookup_identity, identity_kind,
-    supersedes, contact_count, waiting_since, run_id
+    contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
+    identity_kind, supersedes, contact_count, waiting_since, run_id
 )
 select
-    contact_id, person_key, freshness, priority, priority_score, lookup_identity, identity_kind,
-    last_lookup_id, contact_count, due_at, $run_id
+    contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
+    identity_kind, last_lookup_id, contact_count, due_at, $run_id
 from due_persons
 where list_contains($lanes, concat(freshness, '|', priority));

@@ -1,0 +1,57 @@
+"""The command `enrichment suppress`: whom nobody may ever be asked for.
+
+Here: reading the arguments or a file. Not here: what an identifier is
+(`warehouse/suppressions.py`), and the list (`ledger/suppressions.py`).
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.settings import load_settings
+
+_out = Console(highlight=False, soft_wrap=True)
+
+
+def suppress_command(
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="[IDENTIFIER]…", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A file with one identifier per line; - for what is piped in."),
+    ] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Take it back for these.")] = False,
+) -> None:
+    """Have people or whole domains never looked up, from now on; or lift that.
+
+    An identifier is an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number
+    with country code, a domain, or contact:ID. Only its hash is kept.
+    """
+    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.state import ensure_state_folder
+
+    given = [*(identifiers or []), *([] if file is None else _lines(file))]
+    if not any(text.strip() for text in given):
+        raise ConfigurationError("suppress: nobody is named; give identifiers, or a --file of them")
+    settings = load_settings(needs_key=False)
+    ensure_state_folder(settings)
+    changed = Pipeline(settings).suppress(given, is_lifted=lift)
+    _out.print(
+        f"{changed} lifted; what [source] suppressions lists stays suppressed"
+        if lift
+        else f"{changed} newly suppressed; what was bought before stays in the tables"
+    )
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"--file {file}: cannot be read ({reason})") from None
+    return text.splitlines()

@@ -1,0 +1,75 @@
+"""Whom nobody may be asked for, by hashed identifiers.
+
+Here: keeping the list, and finding candidates who are on it. Not here: how an
+identifier is read and hashed (`warehouse/suppressions.py`), and the work list, which
+leaves these people out before they come here.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
+from enrichment_pipeline.ledger.schema import UtcDateTime, suppressions
+
+BY_COMMAND = "command"
+"""Suppressed by `enrichment suppress`, until it is lifted."""
+BY_SOURCE = "source"
+"""Suppressed by the source's own list, as long as it stands there."""
+
+_ANY = select(suppressions.c.identifier).limit(1)
+_SUPPRESSED = (
+    select(text_field(0)).distinct().where(text_field(1).in_(select(suppressions.c.identifier)))
+)
+_ADD = insert(suppressions).from_select(
+    ["identifier", "origin", "added_at"],
+    select(text_field(0), bindparam("of_origin"), bindparam("at", type_=UtcDateTime)).select_from(
+        bound_rows
+    ),
+)
+_REMOVE = delete(suppressions).where(
+    suppressions.c.origin == bindparam("of_origin"),
+    suppressions.c.identifier.in_(select(text_field(0))),
+)
+
+
+def of_origin(connection: Connection, origin: str) -> set[str]:
+    """The identifiers that this origin has suppressed."""
+    query = select(suppressions.c.identifier).where(suppressions.c.origin == origin)
+    return set(connection.execute(query).scalars())
+
+
+def everything(connection: Connection) -> set[str]:
+    """Every suppressed identifier, whoever said so."""
+    return set(connection.execute(select(suppressions.c.identifier)).scalars())
+
+
+def add(connection: Connection, identifiers: Collection[str], origin: str, at: datetime) -> int:
+    """Suppress these; how many had not been."""
+    new = set(identifiers) - of_origin(connection, origin)
+    if new:
+        connection.execute(_ADD, {"of_origin": origin, "at": at, ROWS: _rows(new)})
+    return len(new)
+
+
+def remove(connection: Connection, identifiers: Collection[str], origin: str) -> int:
+    """Suppress these no longer, as far as this origin goes; how many had been."""
+    gone = set(identifiers) & of_origin(connection, origin)
+    if gone:
+        connection.execute(_REMOVE, {"of_origin": origin, ROWS: _rows(gone)})
+    return len(gone)
+
+
+def suppressed_persons(
+    connection: Connection, identifiers: Iterable[tuple[str, str]]
+) -> frozenset[str]:
+    """Of pairs of a person and an identifier: the persons any of whose identifiers is here."""
+    if connection.execute(_ANY).one_or_none() is None:
+        return frozenset()
+    rows = {ROWS: as_json(identifiers)}
+    return frozenset(connection.execute(_SUPPRESSED, rows).scalars())
+
+
+def _rows(identifiers: Iterable[str]) -> str:
+    return as_json((identifier,) for identifier in identifiers)

@@ -1,0 +1,102 @@
+"""Whom nobody may be asked for: reading identifiers, hashing them, and the list of them.
+
+Here: identifiers as people and sources write them, and the warehouse's copy of the
+ledger's list. Not here: the list itself (`ledger/suppressions.py`), and who of the
+contacts is on it (`sql/find_suppressed_contacts.sql`).
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.identity import read_domain, to_e164
+from enrichment_pipeline.warehouse.statements import execute
+
+FORMS = (
+    "an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number with country code, "
+    "a domain, or contact:ID"
+)
+"""What `hash_identifiers` takes."""
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def hash_identifiers(
+    connection: duckdb.DuckDBPyConnection,
+    texts: Sequence[str | None],
+    what: str,
+    *,
+    phone_region: str,
+) -> frozenset[str]:
+    """Hash identifiers written in any of `FORMS`; blank ones are passed over.
+
+    A domain counts with all below its registrable domain. SHA-256 is that of the
+    lower-case address without blanks, as suppression lists are exchanged. Raises
+    ConfigurationError, naming places only, where one cannot be read: who is passed
+    over might be bought. The connection needs the macros.
+    """
+    given = pa.table(
+        {
+            "position": pa.array(range(1, len(texts) + 1), pa.int64()),
+            "text": pa.array(texts, pa.string()),
+        }
+    )
+    connection.register("given_identifiers", given)
+    try:
+        rows = execute(connection, "read_identifiers").fetchall()
+    finally:
+        connection.unregister("given_identifiers")
+    hashed = {position: _hashed(*parts, phone_region) for position, *parts in rows if parts[0]}
+    unreadable = [position for position, identifier in hashed.items() if identifier is None]
+    if unreadable:
+        places = ", ".join(map(str, unreadable[:10]))
+        more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
+        raise ConfigurationError(
+            f"{what} {places}{more}: cannot be read, so nobody was suppressed; each must be {FORMS}"
+        )
+    return frozenset(identifier for identifier in hashed.values() if identifier is not None)
+
+
+def replace_suppressions(
+    connection: duckdb.DuckDBPyConnection, identifiers: Collection[str]
+) -> None:
+    """Make `staging.suppressions` this list, where it is not. Call it in a transaction."""
+    known = connection.execute("select identifier from staging.suppressions").fetchall()
+    if {identifier for (identifier,) in known} == set(identifiers):
+        return
+    page = pa.table({"identifier": pa.array(sorted(identifiers), pa.string())})
+    connection.register("suppressed_identifiers", page)
+    try:
+        execute(connection, "replace_suppressions")
+    finally:
+        connection.unregister("suppressed_identifiers")
+
+
+def _hashed(
+    text: str, email: str | None, linkedin_slug: str | None, phone_region: str
+) -> str | None:
+    kind, _, rest = text.partition(":")
+    if kind == "contact" and rest:
+        return _identifier("contact", rest.strip())
+    if _SHA256.fullmatch(text):
+        return f"email:{text.lower()}"
+    if linkedin_slug:
+        return _identifier("linkedin", linkedin_slug)
+    if email:
+        return _identifier("email", email)
+    if "@" in text or "linkedin.com" in text.lower():
+        return None  # meant as an address or a profile, and no good as one
+    domain = read_domain(text.lower()).registrable
+    if domain:
+        return _identifier("domain", domain)
+    phone = to_e164(text, phone_region or None)
+    return None if phone is None else _identifier("phone", phone)
+
+
+def _identifier(kind: str, value: str) -> str:
+    """As `sql/create_hashed_identifiers.sql` writes it."""
+    return f"{kind}:{hashlib.sha256(value.encode()).hexdigest()}"

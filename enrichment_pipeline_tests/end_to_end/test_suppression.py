@@ -1,0 +1,59 @@
+"""Suppression, from the command and the source's list to the calls that are not made."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
+from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline_tests.end_to_end.world import (
+    CREDITS,
+    LOOKUPS,
+    ledger_rows,
+    outcomes,
+    run_here,
+    small_policy,
+    small_sandbox,
+    small_settings,
+)
+
+LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
+
+
+def asked_for(settings: Settings) -> set[str]:
+    return {contact_id for (contact_id,) in ledger_rows(settings, "select contact_id from lookups")}
+
+
+def test_whom_the_source_lists_is_never_asked_for(tmp_path: Path) -> None:
+    query = "select email as identifier from contacts where contact_id in ('fill-01', 'by-email')"
+    policy = small_policy(tmp_path)
+    source = policy.source.model_copy(update={"suppressions": query})
+    policy = policy.model_copy(update={"source": source})
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url, policy)
+        run_here(settings)
+    assert len(asked_for(settings)) == LOOKUPS - 2
+    assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
+    came_to = outcomes(settings)
+    assert came_to["fill-01"] == came_to["by-email"] == ("suppressed", None)
+
+
+def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_more(
+    tmp_path: Path,
+) -> None:
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        pipeline, run = Pipeline(settings), Run("run", datetime.now(UTC))
+        pipeline.prepare(run)
+        pipeline.load_accounts(run)
+        pipeline.load_contacts(run)
+        pipeline.select_worklist(run, LANES)
+        assert pipeline.suppress(["giacomina.ferrabosco@brambleworks.com", "contact:fill-01"]) == 2
+        progress = LoggedProgress(logging.getLogger(__name__))
+        report = pipeline.buy(run, LANES, progress).report
+    assert (report.not_due, report.credits) == (2, CREDITS - 2)
+    assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
