@@ -51,7 +51,7 @@ from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
 from enrichment_pipeline.warehouse.worklist import (
-    LaneWork,
+    DueWork,
     count_due,
     select_worklist,
     worklist_pages,
@@ -124,9 +124,7 @@ class Purchase:
 class Plan:
     """What a run would look up at worst, and how long the rate limit makes it last."""
 
-    lanes: list[LaneWork]
-    lookups: int
-    contacts: int
+    work: DueWork
     worst_case_credits: int
     seconds_at_limit: float
     budget_left_today: int
@@ -246,7 +244,7 @@ class Pipeline:
             )
 
     @_discreet
-    def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> list[LaneWork]:
+    def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> DueWork:
         """Take over the ledger's latest look-ups, then select what is due in the lanes."""
         ledger = self.ledger(run)
         with self.open_warehouse() as connection:
@@ -394,15 +392,12 @@ class Pipeline:
                 derive_contact_states(connection, policy, run.as_of)
                 execute(connection, "find_due_persons")
                 work = count_due(connection, lanes)
-        lookups = sum(lane.lookups for lane in work)
         today = run.clock.business_now().date().isoformat()
         limits = self.settings.signalhire
-        full_windows = max(0, -(-lookups // limits.items_per_window) - 1)
+        full_windows = max(0, -(-work.lookups // limits.items_per_window) - 1)
         return Plan(
-            lanes=work,
-            lookups=lookups,
-            contacts=sum(lane.contacts for lane in work),
-            worst_case_credits=lookups,
+            work=work,
+            worst_case_credits=work.lookups,
             seconds_at_limit=full_windows * limits.window_seconds,
             budget_left_today=policy.budget.per_day - sum(ledger.budget_used(f"day:{today}")),
             budget_left_this_month=policy.budget.per_month

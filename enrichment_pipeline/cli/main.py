@@ -122,15 +122,20 @@ def plan(
     result = Pipeline(settings).plan(
         Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate), lanes
     )
+    work = result.work
     rows = [
-        (work.lane.key, work.contacts, work.lookups, work.contacts - work.lookups)
-        for work in result.lanes
+        (lane.lane.key, lane.contacts, lane.lookups, lane.contacts - lane.lookups)
+        for lane in work.lanes
     ]
-    rows.append(("all", result.contacts, result.lookups, result.contacts - result.lookups))
+    rows.append(("all", work.contacts, work.lookups, work.contacts - work.lookups))
     _out.print(
         table("What a run would look up", ("lane", "contacts", "look-ups", "cache hits"), rows)
     )
     limits = settings.signalhire
+    _out.print(
+        f"known already: {work.cache_hits.person:,} contacts share a person with another, "
+        f"{work.cache_hits.miss:,} persons were not found lately"
+    )
     _out.print(
         f"credits, at worst: {result.worst_case_credits:,} "
         f"(left in the budget: {result.budget_left_today:,} today, "

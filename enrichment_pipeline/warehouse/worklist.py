@@ -45,6 +45,34 @@ class LaneWork:
     lookups: int
 
 
+@dataclass(frozen=True)
+class CacheHits:
+    """Look-ups that are not bought since the answer is known, or on its way.
+
+    `person`: contact rows beyond the first of one human being. `miss`: persons whom the
+    provider did not know lately.
+    """
+
+    person: int
+    miss: int
+
+
+@dataclass(frozen=True)
+class DueWork:
+    """What is due, lane by lane, and what the priorities of these lanes need not buy."""
+
+    lanes: list[LaneWork]
+    cache_hits: CacheHits
+
+    @property
+    def contacts(self) -> int:
+        return sum(lane.contacts for lane in self.lanes)
+
+    @property
+    def lookups(self) -> int:
+        return sum(lane.lookups for lane in self.lanes)
+
+
 class OpensWarehouse(Protocol):
     """Something that opens the warehouse for a moment."""
 
@@ -58,7 +86,7 @@ def select_worklist(
     *,
     as_of: datetime,
     run_id: str,
-) -> list[LaneWork]:
+) -> DueWork:
     """Replace the rows of these lanes by what is due at `as_of`; what each lane holds now."""
     derive_contact_states(connection, policy, as_of)
     execute(connection, "find_due_persons")
@@ -66,11 +94,15 @@ def select_worklist(
     return count_due(connection, lanes)
 
 
-def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> list[LaneWork]:
+def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
     """What is due in each lane; `find_due_persons` must have run on this connection."""
     rows = execute(connection, "count_plan", lanes=_keys(lanes)).fetchall()
     found = {Lane(f, p): (contacts, lookups) for f, p, contacts, lookups in rows}
-    return [LaneWork(lane, *found.get(lane, (0, 0))) for lane in lanes]
+    priorities = sorted({lane.priority for lane in lanes})
+    hits = execute(connection, "count_cache_hits", priorities=priorities).fetchall()
+    return DueWork(
+        [LaneWork(lane, *found.get(lane, (0, 0))) for lane in lanes], CacheHits(*hits[0])
+    )
 
 
 def worklist_pages(

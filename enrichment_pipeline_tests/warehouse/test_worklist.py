@@ -13,6 +13,8 @@ from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.suppressions import hash_identifiers
 from enrichment_pipeline.warehouse.worklist import (
+    CacheHits,
+    DueWork,
     LaneWork,
     WorkItem,
     select_worklist,
@@ -33,10 +35,16 @@ def select(
 ) -> dict[str, LaneWork]:
     """Select these lanes' work (all lanes' for none); what each lane that has any came to."""
     chosen = [Lane.from_key(key) for key in lanes] or ALL_LANES
+    work = select_all(world, chosen, at=at, run_id=run_id)
+    assert [each.lane for each in work.lanes] == chosen
+    return {each.lane.key: each for each in work.lanes if each.lookups}
+
+
+def select_all(
+    world: World, lanes: list[Lane] = ALL_LANES, *, at: datetime = START, run_id: str = "run-1"
+) -> DueWork:
     with transaction(world.connection):
-        work = select_worklist(world.connection, world.policy, chosen, as_of=at, run_id=run_id)
-    assert [each.lane for each in work] == chosen
-    return {each.lane.key: each for each in work if each.lookups}
+        return select_worklist(world.connection, world.policy, lanes, as_of=at, run_id=run_id)
 
 
 def pages(world: World, *lanes: str, page_rows: int = 10_000) -> list[list[WorkItem]]:
@@ -295,3 +303,34 @@ def test_the_warehouse_is_closed_while_a_page_is_worked_on(world: World) -> None
 
     seen = [is_open for _page in worklist_pages(lend, ALL_LANES, page_rows=1)]
     assert seen == [False] * 3
+
+
+# --- what need not be bought -------------------------------------------------------------
+
+ADA_AGAIN = {"contact_id": "C3", "linkedin_url": ADA["linkedin_url"]}
+
+
+def test_a_second_contact_of_one_person_is_a_hit_whenever_it_comes(world: World) -> None:
+    world.load([ADA, ADA_AGAIN, BOB])
+    assert select_all(world).cache_hits == CacheHits(person=1, miss=0)
+    world.look_up("C1", candidate=VERIFIED)
+    assert select_all(world).cache_hits == CacheHits(person=1, miss=0)
+    world.load([ADA, ADA_AGAIN, BOB, {**ADA_AGAIN, "contact_id": "C4"}], at=START + DAY)
+    work = select_all(world, at=START + DAY)
+    assert (work.contacts, work.lookups) == (1, 1)  # Bob, who was never looked up
+    assert work.cache_hits == CacheHits(person=2, miss=0)
+
+
+def test_a_person_not_found_lately_is_a_hit_until_it_is_asked_again(world: World) -> None:
+    world.load([ADA, ADA_AGAIN, BOB])
+    world.look_up("C1", outcome="no_match")
+    assert select_all(world, at=START + 29 * DAY).cache_hits == CacheHits(person=0, miss=1)
+    assert select_all(world, at=START + 30 * DAY).cache_hits == CacheHits(person=1, miss=0)
+
+
+def test_hits_are_counted_for_the_priorities_of_the_lanes(world: World) -> None:
+    rows = [{**ADA, "account_id": "strategic"}, {**ADA_AGAIN, "account_id": "strategic"}]
+    world.load(rows, ACCOUNTS)
+    strategic, bulk = Lane("new", "strategic"), Lane("new", "bulk")
+    assert select_all(world, [strategic]).cache_hits.person == 1
+    assert select_all(world, [bulk]).cache_hits.person == 0

@@ -39,18 +39,20 @@ def worklist(
             ("contact_id", "freshness", "priority", "identity_kind", "contact_count"),
             run_id=context.run.run_id,
         )
-    for lane in work:
+    for lane in work.lanes:
         context.add_asset_metadata(
             {"dagster/partition_row_count": lane.lookups, "contacts": lane.contacts},
             partition_key=lane.lane.key,
         )
     return dg.MaterializeResult(
         metadata={
-            "run_lookups": sum(lane.lookups for lane in work),
-            "run_contacts": sum(lane.contacts for lane in work),
+            "run_lookups": work.lookups,
+            "run_contacts": work.contacts,
+            "person_cache_hits": work.cache_hits.person,
+            "miss_cache_hits": work.cache_hits.miss,
             "lanes": markdown_table(
                 ("lane", "contacts", "look-ups"),
-                [(lane.lane.key, lane.contacts, lane.lookups) for lane in work],
+                [(lane.lane.key, lane.contacts, lane.lookups) for lane in work.lanes],
             ),
             "preview": first_rows,
         }

@@ -1,4 +1,7 @@
-"""Keep whom nobody may be asked for, so that admission itself refuses them."""
+"""Keep whom nobody may be asked for, so that admission itself refuses them.
+
+Hashes only: the list is about people who want to be left alone.
+"""
 
 import sqlalchemy as sa
 from alembic import op
