@@ -111,8 +111,9 @@ def worklist_pages(
     """The lanes' work in buying order, page by page; the warehouse is closed between pages."""
     after = {
         "after_rank": -1,
-        "after_score": 0.0,
+        "after_account": False,
         "after_waiting": "epoch",
+        "after_score": 0.0,
         "after_person": "",
     }
     while True:
@@ -125,11 +126,12 @@ def worklist_pages(
         if not rows:
             return
         yield [WorkItem(*row[:7], frozenset(row[7] or ())) for row in rows]
-        rank, score, waiting = rows[-1][8:]
+        rank, has_no_account, waiting, score = rows[-1][8:]
         after = {
             "after_rank": rank,
-            "after_score": score,
+            "after_account": has_no_account,
             "after_waiting": waiting,
+            "after_score": score,
             "after_person": rows[-1][1],
         }
 

@@ -206,7 +206,7 @@ def test_nobody_stands_in_two_lanes(world: World) -> None:
 
 def test_the_list_is_read_in_buying_order(world: World) -> None:
     accounts = [*ACCOUNTS, {"account_id": "big", "tier": "target", "employee_count": "5"}]
-    world.load(on_accounts(old="target"), accounts, at=START - DAY)
+    world.load(on_accounts(old="target", none=""), accounts, at=START - DAY)
     world.load(
         on_accounts(
             old="target", none="", bulk="bulk", big="big", young="target", first="strategic"
@@ -215,7 +215,8 @@ def test_the_list_is_read_in_buying_order(world: World) -> None:
     )
     select(world)
     (page,) = pages(world)
-    assert [item.contact_id for item in page] == ["first", "big", "old", "young", "bulk", "none"]
+    # of those who came at once the bigger account goes first; without any, last of all
+    assert [item.contact_id for item in page] == ["first", "old", "big", "young", "bulk", "none"]
     first = page[0]
     assert first == WorkItem(
         identifiers=first.identifiers,

@@ -1,5 +1,6 @@
 -- The next page of the lanes' work after a given place, in the order in which it is to
--- be bought: highest priority first, within it the highest score, then who waits longest.
+-- be bought: highest priority first, within it who has waited longest (those without an
+-- account last), then the highest score.
 -- Whoever has been looked up since is passed over. With each person comes what admission
 -- compares with the suppressed identifiers.
 
@@ -9,6 +10,7 @@ with ordered as (
         case priority
             when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
         end as priority_rank,
+        priority_score < 0 as has_no_account,
         -priority_score as descending_score,
         coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
     from enrichment.worklist
@@ -24,11 +26,13 @@ with ordered as (
 page as (
     select
         contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
-        priority_rank, descending_score, waiting_from
+        priority_rank, has_no_account, waiting_from, descending_score
     from ordered
-    where (priority_rank, descending_score, waiting_from, person_key)
-        > ($after_rank, $after_score, cast($after_waiting as timestamptz), $after_person)
-    order by priority_rank, descending_score, waiting_from, person_key
+    where (priority_rank, has_no_account, waiting_from, descending_score, person_key) > (
+        $after_rank, $after_account, cast($after_waiting as timestamptz), $after_score,
+        $after_person
+    )
+    order by priority_rank, has_no_account, waiting_from, descending_score, person_key
     limit $limit
 ),
 
@@ -42,7 +46,9 @@ known_by as (
 select
     page.contact_id, page.person_key, page.freshness, page.priority, page.lookup_identity,
     page.identity_kind, page.supersedes, known_by.identifiers, page.priority_rank,
-    page.descending_score, page.waiting_from
+    page.has_no_account, page.waiting_from, page.descending_score
 from page
 left join known_by on known_by.person_key = page.person_key
-order by page.priority_rank, page.descending_score, page.waiting_from, page.person_key;
+order by
+    page.priority_rank, page.has_no_account, page.waiting_from, page.descending_score,
+    page.person_key;
