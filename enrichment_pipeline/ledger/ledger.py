@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import Row, and_, case, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, and_, case, func, insert, or_, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, gate, journal, suppressions
@@ -74,14 +74,29 @@ class UnreadReply:
 
 @dataclass(frozen=True)
 class RunTotals:
-    """What a run has come to so far, in look-ups and credits."""
+    """What a run, or a lane of it, has come to so far, in look-ups and credits."""
 
-    lookups: int
-    matched: int
-    released: int
-    unconfirmed: int
-    credits_charged: int
-    credits_reserved: int
+    lookups: int = 0
+    matched: int = 0
+    released: int = 0
+    unconfirmed: int = 0
+    credits_charged: int = 0
+    credits_reserved: int = 0
+
+
+def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+_TOTALS = (
+    func.count(),
+    _count_where(lookups.c.outcome == MATCHED),
+    _count_where(lookups.c.state == RELEASED),
+    _count_where(lookups.c.state == UNCONFIRMED),
+    func.coalesce(func.sum(lookups.c.credits_charged), 0),
+    _count_where(lookups.c.state.in_((RESERVED, SENT, UNCONFIRMED))),
+)
+"""The fields of RunTotals, in their order."""
 
 
 @dataclass(frozen=True)
@@ -522,29 +537,23 @@ class Ledger:
 
     def run_totals(self, run_id: str) -> RunTotals:
         """What a run has bought and reserved."""
-        counts = {
-            "lookups": func.count(),
-            "matched": func.coalesce(func.sum(case((lookups.c.outcome == MATCHED, 1), else_=0)), 0),
-            "released": func.coalesce(func.sum(case((lookups.c.state == RELEASED, 1), else_=0)), 0),
-            "unconfirmed": func.coalesce(
-                func.sum(case((lookups.c.state == UNCONFIRMED, 1), else_=0)), 0
-            ),
-            "credits_charged": func.coalesce(func.sum(lookups.c.credits_charged), 0),
-            "credits_reserved": func.coalesce(
-                func.sum(case((lookups.c.state.in_((RESERVED, SENT, UNCONFIRMED)), 1), else_=0)), 0
-            ),
-        }
         with self._store.read() as connection:
-            row = connection.execute(
-                select(*(value.label(name) for name, value in counts.items())).where(
-                    lookups.c.batch_id.in_(
-                        select(batches.c.batch_id).where(
-                            batches.c.provider == self.provider, batches.c.run_id == run_id
-                        )
-                    )
-                )
-            ).one()
-        return RunTotals(**{name: int(getattr(row, name)) for name in counts})
+            row = connection.execute(select(*_TOTALS).where(self._of_run(run_id))).one()
+        return RunTotals(*map(int, row))
+
+    def lane_totals(self, run_id: str) -> dict[tuple[str, str], RunTotals]:
+        """The same by freshness and priority, for lanes in which there is anything."""
+        lane = (lookups.c.freshness, lookups.c.priority)
+        query = select(*lane, *_TOTALS).where(self._of_run(run_id)).group_by(*lane)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return {(row[0], row[1]): RunTotals(*map(int, row[2:])) for row in rows}
+
+    def _of_run(self, run_id: str) -> ColumnElement[bool]:
+        its_batches = select(batches.c.batch_id).where(
+            batches.c.provider == self.provider, batches.c.run_id == run_id
+        )
+        return lookups.c.batch_id.in_(its_batches)
 
     def count_by_state(self) -> dict[str, int]:
         with self._store.read() as connection:

@@ -123,6 +123,27 @@ def test_a_single_lane_touches_no_other_lanes_work(tmp_path: Path, sandbox: Runn
     assert rows(settings, f"{queued} order by all") == [("bulk",), ("standard",), ("strategic",)]
 
 
+def test_each_lanes_event_tells_what_was_bought_in_it(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    result = execute(settings)
+    assert result.success, failure(result)
+    shown = {
+        event.partition: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("provider_lookups")
+    }
+    assert len(shown) == 12
+    bought = {lane: each["lane_lookups"].value for lane, each in shown.items()}
+    in_ledger = "select freshness || '|' || priority, count(*) from lookups group by 1"
+    assert {lane: count for lane, count in bought.items() if count} == dict(
+        ledger_rows(settings, in_ledger)
+    )
+    credits = sum(int(str(each["lane_credits_charged"].value)) for each in shown.values())
+    assert credits == shown["new|bulk"]["credits_charged"].value
+
+
 def test_a_single_asset_can_be_materialised_by_itself(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:

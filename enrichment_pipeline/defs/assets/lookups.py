@@ -4,6 +4,8 @@ Here: the assets `worklist`, `provider_lookups` (the only one that spends
 money) and `provider_responses`. Not here: whether a call may be made (`ledger/`).
 """
 
+from dataclasses import asdict
+
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
@@ -11,6 +13,7 @@ from enrichment_pipeline.defs.metadata import markdown_table, preview, table_met
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
 from enrichment_pipeline.defs.runs import begin
+from enrichment_pipeline.ledger.ledger import RunTotals
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.warehouse.report import row_count
 
@@ -81,6 +84,13 @@ def provider_lookups(
     lanes = lanes_of(context)
     run = begin(context, pipeline)
     purchase = pipeline.buy(run, lanes, progress(context.log))
+    totals = pipeline.ledger(run).lane_totals(run.run_id)
+    for lane in lanes:
+        came_to = totals.get((lane.freshness, lane.priority), RunTotals())
+        context.add_asset_metadata(
+            {f"lane_{name}": count for name, count in asdict(came_to).items()},
+            partition_key=lane.key,
+        )
     report = purchase.report
     answered = report.matched + report.no_match + report.refused
     metadata: dict[str, dg.RawMetadataValue] = {
