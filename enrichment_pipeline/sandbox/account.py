@@ -4,7 +4,7 @@ Belongs here: who is charged how much, and the append-only file of charges. Does
 which look-ups are worth a credit, the meter of items, and HTTP.
 
 The journal is the provider's side of the bill: tests compare it with what the client believes that
-it bought.
+it bought. Sandboxes that keep one journal are one account: each takes note of what the others add.
 """
 
 from __future__ import annotations
@@ -61,15 +61,15 @@ class Account:
         self._wall_clock = wall_clock
         self._last_request = 0
         self._journal: Journal | None = None
+        self._reader: _Reader | None = None
         if journal is not None:
-            for charge in _read_journal(journal):
-                self._left[charge.pool] -= charge.credits
-                self._paid_for.add((charge.pool, charge.uid))
-                self._last_request = max(self._last_request, charge.request)
+            self._reader = _Reader(journal)
             self._journal = Journal(journal, "the journal")
+            self._catch_up()
 
     def credits_left(self, pool: Pool) -> int:
         """What the account shows: never below 0, also if it is configured with less than before."""
+        self._catch_up()
         return max(0, self._left[pool])
 
     def can_pay(self, pool: Pool) -> bool:
@@ -78,6 +78,7 @@ class Account:
 
     def next_request(self) -> int:
         """The number of the request that now begins."""
+        self._catch_up()
         self._last_request += 1
         return self._last_request
 
@@ -94,44 +95,78 @@ class Account:
         """Charge what was held. The journal comes first: what it does not say was not charged."""
         if self._journal is not None and charges:
             self._journal.add(asdict(charge) for charge in charges)
+            self._catch_up()
+        else:
+            self._book(charges)
         for charge in charges:
             self._held[charge.pool] -= charge.credits
+
+    def _catch_up(self) -> None:
+        """Book what the journal says that is not booked yet, whoever wrote it."""
+        if self._reader is not None:
+            self._book(self._reader.new_charges())
+
+    def _book(self, charges: Sequence[Charge]) -> None:
+        for charge in charges:
             self._left[charge.pool] -= charge.credits
+            self._paid_for.add((charge.pool, charge.uid))
+            self._last_request = max(self._last_request, charge.request)
 
 
-def _read_journal(path: Path) -> list[Charge]:
-    """The charges in the file, none if there is no such file yet.
+class _Reader:
+    """Reads the journal on from where it was last. Raises `JournalError` for what is no charge.
 
-    A last line that makes no sense and has no line end was being written when the sandbox was
-    killed. It is cut off, so that the next charge does not become the second half of it.
+    A last line that makes no sense and has no line end was being written when a sandbox was
+    killed. At first sight it is cut off, so that the next charge does not become the second half
+    of it; later on it is somebody's who is just writing it.
     """
-    try:
-        content = path.read_bytes() if path.exists() else b""
-        *whole_lines, rest = content.split(b"\n")
-        charges = [
-            _parse_charge(line, f"{path}, line {number}")
-            for number, line in enumerate(whole_lines, start=1)
-        ]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = self._lines = 0
+        rest = self._read()[1]
         if rest:
-            charges += _mend_last_line(path, rest, len(content) - len(rest))
-    except OSError as error:
-        raise JournalError(
-            f"{path}: the journal cannot be read ({error.strerror}); name a readable file"
-        ) from None
-    return charges
+            self._mend_last_line(rest)
 
+    def new_charges(self) -> list[Charge]:
+        whole_lines, _ = self._read()
+        charges = [
+            _parse_charge(line, f"{self._path}, line {number}")
+            for number, line in enumerate(whole_lines, start=self._lines + 1)
+        ]
+        self._lines += len(whole_lines)
+        self._offset += sum(len(line) + 1 for line in whole_lines)
+        return charges
 
-def _mend_last_line(path: Path, line: bytes, start: int) -> list[Charge]:
-    with path.open("rb+") as file:
+    def _read(self) -> tuple[list[bytes], bytes]:
+        """The whole lines after the offset, and what follows them."""
         try:
-            charge = _parse_charge(line, str(path))
-        except JournalError:
-            file.truncate(start)
-            return []
-        # only its line end is missing, as editors leave it
-        file.seek(0, os.SEEK_END)
-        file.write(b"\n")
-        return [charge]
+            if not self._path.exists() or self._path.stat().st_size == self._offset:
+                return [], b""
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                *whole_lines, rest = file.read().split(b"\n")
+        except OSError as error:
+            raise self._unusable("read", error) from None
+        return whole_lines, rest
+
+    def _mend_last_line(self, line: bytes) -> None:
+        try:
+            with self._path.open("rb+") as file:
+                end = file.seek(0, os.SEEK_END)
+                try:
+                    _parse_charge(line, str(self._path))
+                except JournalError:
+                    file.truncate(end - len(line))
+                else:
+                    file.write(b"\n")  # only its line end is missing, as editors leave it
+        except OSError as error:
+            raise self._unusable("mended", error) from None
+
+    def _unusable(self, what: str, error: OSError) -> JournalError:
+        return JournalError(
+            f"{self._path}: the journal cannot be {what} ({error.strerror}); name another file"
+        )
 
 
 def _parse_charge(line: bytes, where: str) -> Charge:

@@ -56,6 +56,31 @@ def test_the_balance_and_the_numbers_of_requests_survive_a_restart(
     assert [line["request"] for line in journal_lines(journal)] == [1, 1, 2, 3]
 
 
+def test_sandboxes_that_keep_one_journal_are_one_account(people: People, journal: Path) -> None:
+    one = start(people, journal=journal, credits=5)
+    other = start(people, journal=journal, credits=5, charge_repeats=False)
+    one.search(ADA)
+    assert other.credits() == 4
+    other.search(ADA, BOB)  # Ada is paid for already
+    assert (one.credits(), other.credits()) == (3, 3)
+    assert [line["request"] for line in journal_lines(journal)] == [1, 2]
+
+
+def test_a_line_that_another_sandbox_is_just_writing_is_read_when_it_is_whole(
+    people: People, journal: Path
+) -> None:
+    one = start(people, journal=journal, credits=5)
+    other = start(people, journal=journal, credits=5)
+    one.search(ADA)
+    line = journal.read_bytes()
+    with journal.open("ab") as file:
+        file.write(line[:30])
+        file.flush()
+        assert other.credits() == 4
+        file.write(line[30:])
+    assert other.credits() == 3
+
+
 def test_credits_may_be_configured_below_what_was_charged(people: People, journal: Path) -> None:
     start(people, journal=journal).search(ADA, BOB)
     api = start(people, journal=journal, credits=1)
