@@ -15,6 +15,7 @@ TABLES: tuple[str, ...] = (
     "staging.accounts",
     "raw.lookups",
     "raw.provider_responses",
+    "raw.review_decisions",
     "enrichment.worklist",
     "enrichment.person_facts",
     "enrichment.company_facts",

@@ -178,6 +178,43 @@ comment on column raw.provider_responses.run_id is 'The run that bought it';
 comment on column raw.provider_responses.outcome is 'matched, no_match, refused or legal_stop';
 comment on column raw.provider_responses.answer is 'The provider''s JSON for this one item';
 
+create table if not exists raw.review_decisions (
+    decision_id varchar,
+    contact_id varchar,
+    person_key varchar,
+    decision varchar,
+    lookup_id varchar,
+    provider_uid varchar,
+    field varchar,
+    value varchar,
+    decided_by varchar,
+    decided_at timestamptz,
+    note varchar,
+    source varchar,
+    recorded_at timestamptz
+);
+comment on table raw.review_decisions
+is 'Every decision of a reviewer, as it was made; rows are only ever added, and a replay honours them';
+comment on column raw.review_decisions.decision_id
+is 'Digest of the decision''s content: the same one is recorded once';
+comment on column raw.review_decisions.contact_id is 'The source''s id of the contact';
+comment on column raw.review_decisions.person_key
+is 'Who the contact was when it was decided; a decision does not hold for somebody else';
+comment on column raw.review_decisions.decision is 'accept, replace, reject, never or retry';
+comment on column raw.review_decisions.lookup_id
+is 'The person''s last look-up when it was decided: what the reviewer had seen; empty for none';
+comment on column raw.review_decisions.provider_uid
+is 'accept: this profile is the contact. reject: it is not. replace: the profile that was seen';
+comment on column raw.review_decisions.field
+is 'replace: the field that gets the value, one row for each; null otherwise';
+comment on column raw.review_decisions.value is 'replace: the value, normalised; null otherwise';
+comment on column raw.review_decisions.decided_by is 'Who decided';
+comment on column raw.review_decisions.decided_at is 'When; of two that disagree the later holds';
+comment on column raw.review_decisions.note is 'In the reviewer''s words';
+comment on column raw.review_decisions.source
+is 'import: a file that was imported. table: the query [review] decisions';
+comment on column raw.review_decisions.recorded_at is 'When it came here';
+
 -- enrichment ---------------------------------------------------------------------------
 
 create table if not exists enrichment.worklist (

@@ -1,0 +1,77 @@
+-- The decisions of reviewers that hold today, and what they come to for each contact.
+--
+-- Of several the latest holds, by what they speak about: one profile, one field, or whether
+-- to ask at all (so a `retry` takes back a `never`). A decision is about who the contact was
+-- then: nothing but `never` outlives a change of its identity.
+
+create or replace temp table current_decisions as
+with about_them as (
+    select
+        decision.*,
+        case
+            when decision.decision in ('accept', 'reject') then 'profile ' || decision.provider_uid
+            when decision.decision = 'replace' then 'field ' || decision.field
+            else 'asking'
+        end as subject
+    from raw.review_decisions as decision
+    join staging.contacts as contact
+        on contact.contact_id = decision.contact_id and contact.left_at is null
+    left join staging.contact_persons as assigned on assigned.contact_id = decision.contact_id
+    where decision.decision in ('never', 'retry')
+        or decision.person_key is not distinct from assigned.person_key
+),
+
+latest as (
+    select *
+    from about_them
+    qualify row_number() over (
+        partition by contact_id, subject order by decided_at desc, recorded_at desc, decision_id
+    ) = 1
+)
+
+select
+    decision_id, contact_id, decision, lookup_id, provider_uid, field, value, decided_by,
+    decided_at, source, recorded_at
+from latest
+-- a contact is one profile: the one that was accepted last
+qualify decision <> 'accept' or row_number() over (
+    partition by contact_id, decision order by decided_at desc, recorded_at desc, decision_id
+) = 1;
+
+-- the profile that each answer to a decided contact shows; an answer without an id is its own
+create or replace temp table decided_answers as
+select
+    response.lookup_id,
+    response.person_key,
+    coalesce(json_extract_string(response.answer, '$.candidate.uid'), response.lookup_id)
+        as provider_uid
+from raw.provider_responses as response
+where response.outcome = 'matched'
+    and response.person_key in (
+        select assigned.person_key
+        from staging.contact_persons as assigned
+        join current_decisions as decision on decision.contact_id = assigned.contact_id
+    );
+
+-- One row for each decided contact. `settled_uids` are the profiles on which somebody has
+-- decided: until an answer shows another one there is nothing to review.
+create or replace temp table decided_contacts as
+select
+    contact_id,
+    max(provider_uid) filter (decision = 'accept') as accepted_uid,
+    coalesce(list(provider_uid) filter (decision = 'reject'), []) as rejected_uids,
+    coalesce(list(distinct provider_uid) filter (provider_uid is not null), []) as settled_uids,
+    coalesce(bool_or(decision in ('accept', 'reject', 'replace')), false) as is_settled,
+    max(decided_at) filter (decision = 'replace') as replaced_at,
+    coalesce(bool_or(decision = 'never'), false) as is_never,
+    -- asked for again at once, until there is another look-up than this one
+    max(lookup_id) filter (decision = 'retry') as retry_after
+from current_decisions
+group by contact_id;
+
+-- `never` is about the person: whoever else of the source is this person is not asked for
+create or replace temp table never_persons as
+select distinct assigned.person_key
+from staging.contact_persons as assigned
+join decided_contacts as decided on decided.contact_id = assigned.contact_id
+where decided.is_never;
