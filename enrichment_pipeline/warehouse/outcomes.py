@@ -16,13 +16,16 @@ from enrichment_pipeline.warehouse.states import derive_contact_states
 
 
 def derive_facts(connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime) -> None:
-    """Turn answers that are new to a contact into person and company facts."""
+    """Turn answers that are new to a contact, and reviewers' decisions, into facts."""
     set_nicknames(connection)
+    execute(connection, "select_current_decisions")
+    execute(connection, "forget_overruled_answers")
     execute(connection, "find_new_answers")
     learn_hosts(connection, "find_new_answer_hosts")
     learn_phones(connection, "find_new_answer_phones", default_region="")
     execute(connection, "judge_new_answers")
     execute(connection, "merge_person_facts", loaded_at=loaded_at)
+    execute(connection, "merge_human_facts")
     execute(connection, "merge_company_facts")
 
 

@@ -20,6 +20,7 @@ def derive_contact_states(
     execute(connection, "select_identities")
     execute(connection, "create_hashed_identifiers")
     execute(connection, "find_suppressed_contacts")
+    execute(connection, "select_current_decisions")
     execute(
         connection,
         "derive_contact_states",

@@ -53,6 +53,15 @@ create or replace temp macro is_role_address(email) as list_contains(
     split_part(email, '@', 1)
 );
 
+-- The identifier of a person that a fact gives; null for one that gives none.
+create or replace temp macro fact_alias(field, value) as case
+    when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
+    when field = 'mobile_phone' then 'phone:' || value
+    when field = 'provider_uid' then 'uid:' || value
+    when field in ('work_email', 'personal_email') and not is_role_address(value)
+        then 'email:' || value
+end;
+
 -- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
 create or replace temp macro name_key(value) as array_to_string(
     list_sort(list_filter(

@@ -266,14 +266,15 @@ create table if not exists enrichment.person_facts (
     valid_to timestamptz
 );
 comment on table enrichment.person_facts
-is 'Every value that an answer gave, with where it came from: the provenance and the history';
+is 'Every value that an answer or a reviewer gave, with where it came from: the provenance and the history';
 comment on column enrichment.person_facts.contact_id is 'The source''s id of the contact';
 comment on column enrichment.person_facts.person_key is 'One key per human being';
 comment on column enrichment.person_facts.value
 is 'As the provider gives it; e-mails and phones normalised';
-comment on column enrichment.person_facts.provider is 'Who said so';
+comment on column enrichment.person_facts.provider is 'Who said so; human for a reviewer';
 comment on column enrichment.person_facts.observed_at is 'When the answer came';
-comment on column enrichment.person_facts.lookup_id is 'The look-up that gave it';
+comment on column enrichment.person_facts.lookup_id
+is 'The look-up that gave it; for a reviewer''s value the decision';
 comment on column enrichment.person_facts.run_id is 'The run that bought it';
 comment on column enrichment.person_facts.valid_from
 is 'From when it held, as far as is known: the observation';
@@ -281,11 +282,12 @@ comment on column enrichment.person_facts.field
 is 'What the value is; lookup_outcome is what the answer as a whole came to';
 comment on column enrichment.person_facts.position
 is 'Order among several values of one field in one answer, from 1';
-comment on column enrichment.person_facts.confidence is 'The provider''s rating as given';
+comment on column enrichment.person_facts.confidence
+is 'The provider''s rating as given; human where a reviewer decided';
 comment on column enrichment.person_facts.status
 is 'The rating mapped: verified, likely or unverified; null for what is not rated';
 comment on column enrichment.person_facts.valid_to
-is 'When a newer answer gave this field; null while it is the newest';
+is 'When the same provider gave this field anew; null while it is the newest';
 
 create table if not exists enrichment.company_facts (
     company_domain varchar,
@@ -345,11 +347,12 @@ comment on column enrichment.enriched_contacts.job_title is 'Of the current posi
 comment on column enrichment.enriched_contacts.company_name is 'Current employer';
 comment on column enrichment.enriched_contacts.company_domain
 is 'The employer''s registrable domain';
-comment on column enrichment.enriched_contacts.work_email is 'Only ever from a provider''s answer';
+comment on column enrichment.enriched_contacts.work_email
+is 'Only ever from a provider''s answer or a reviewer';
 comment on column enrichment.enriched_contacts.work_email_status
 is 'verified, likely or unverified';
 comment on column enrichment.enriched_contacts.personal_email
-is 'Only ever from a provider''s answer';
+is 'Only ever from a provider''s answer or a reviewer';
 comment on column enrichment.enriched_contacts.personal_email_status
 is 'verified, likely or unverified';
 comment on column enrichment.enriched_contacts.direct_phone is 'At work, E.164 where valid';
@@ -360,7 +363,8 @@ comment on column enrichment.enriched_contacts.mobile_phone_status
 is 'verified, likely or unverified';
 comment on column enrichment.enriched_contacts.linkedin_url is 'Profile';
 comment on column enrichment.enriched_contacts.location is 'As the provider words it';
-comment on column enrichment.enriched_contacts.provider is 'Who answered';
+comment on column enrichment.enriched_contacts.provider
+is 'Who answered; human where a reviewer gave all there is';
 comment on column enrichment.enriched_contacts.provider_uid is 'The provider''s id of the profile';
 comment on column enrichment.enriched_contacts.job_changed
 is 'The current employer is another than the source''s';
@@ -368,7 +372,8 @@ comment on column enrichment.enriched_contacts.enriched_at
 is 'When the latest accepted answer came';
 comment on column enrichment.enriched_contacts.expires_at
 is 'When it is too old; contact_status.next_lookup_at tells when it is looked up again';
-comment on column enrichment.enriched_contacts.lookup_id is 'The look-up of that answer';
+comment on column enrichment.enriched_contacts.lookup_id
+is 'The look-up of that answer; null where there is none';
 comment on column enrichment.enriched_contacts.run_id is 'The run that bought it';
 comment on column enrichment.enriched_contacts.needs_manual_enrichment
 is 'True where the contact stands in needs_review';

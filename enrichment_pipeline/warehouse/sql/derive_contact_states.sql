@@ -1,6 +1,7 @@
 -- Where every contact of the source stands at $as_of: its priority, by which identifier
 -- its person would be looked up, what the last look-up came to, and whether it is due.
--- The work list and contact_status are both read off this.
+-- The work list and contact_status are both read off this. What reviewers decided on asking
+-- must have been selected before (`select_current_decisions.sql`).
 
 -- How much each account matters. A tier given by the source decides the band; without
 -- one the score does. Every term but the tier is 100 per power of ten, so that weights
@@ -89,10 +90,11 @@ failures as (
     from raw.lookups as failed
     join attempts on attempts.person_key = failed.person_key
     left join heads on heads.person_key = failed.person_key
+    left join decided_persons as decided on decided.person_key = failed.person_key
     where failed.state = 'released'
         and failed.reason in ('duplicate_query', 'timeout_exceeded')
         and failed.requested_at > coalesce(
-            greatest(heads.requested_at, attempts.asked_again_at),
+            greatest(heads.requested_at, attempts.asked_again_at, decided.seen_at),
             cast('-infinity' as timestamptz)
         )
     group by failed.person_key
@@ -111,6 +113,8 @@ select
     heads.answered_at,
     attempts.last_released_at > coalesce(heads.requested_at, cast('-infinity' as timestamptz))
         as has_failed_since,
+    coalesce(decided.seen_at >= coalesce(heads.requested_at, decided.seen_at), false)
+        as is_asked_again,
     -- when the answer stops being good enough; null for what is never asked again. Refreshes
     -- are spread over the days before the age limit, by a draw that is each look-up's own
     -- and the same every time: never later than the limit. Misses are not: that would be
@@ -139,7 +143,8 @@ select
     ) as retry_at
 from attempts
 left join heads on heads.person_key = attempts.person_key
-left join failures on failures.person_key = attempts.person_key;
+left join failures on failures.person_key = attempts.person_key
+left join decided_persons as decided on decided.person_key = attempts.person_key;
 
 create or replace temp table contact_states as
 with reasoned as (
@@ -165,7 +170,11 @@ with reasoned as (
         case
             when lookup.state = 'open' then 'awaiting_answer'
             when suppressed.contact_id is not null then 'suppressed_by_list'
+            when decided.is_never or decided_person.is_never then 'suppressed_by_review'
             when lookup.outcome = 'legal_stop' then 'legal_stop'
+            -- at a reviewer's word, whatever the last look-up came to
+            when lookup.is_asked_again and identity.lookup_identity is not null
+                then 'asked_again'
             -- refused for good: nothing but a changed identity makes it worth asking again
             when lookup.outcome = 'refused' then 'refused_for_good'
             when identity.lookup_identity is null and lookup.lookup_id is null then 'no_identity'
@@ -182,6 +191,7 @@ with reasoned as (
             else 'answer_is_old'
         end as freshness_reason,
         case
+            when lookup.is_asked_again then coalesce(lookup.retry_at, lookup.last_attempt_at)
             when lookup.lookup_id is null then greatest(assigned.assigned_at, lookup.retry_at)
             when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
         end as due_at,
@@ -201,6 +211,9 @@ with reasoned as (
     left join person_identities as identity on identity.person_key = assigned.person_key
     left join person_lookups as lookup on lookup.person_key = assigned.person_key
     left join suppressed_contacts as suppressed on suppressed.contact_id = contact.contact_id
+    left join decided_contacts as decided on decided.contact_id = contact.contact_id
+    left join decided_persons as decided_person
+        on decided_person.person_key = assigned.person_key
     where contact.left_at is null
 )
 
@@ -208,12 +221,13 @@ select
     *,
     case
         when freshness_reason in ('never_looked_up', 'identity_changed') then 'new'
-        when freshness_reason in ('attempt_failed', 'never_answered') then 'retry'
+        when freshness_reason in ('attempt_failed', 'never_answered', 'asked_again') then 'retry'
         when freshness_reason in ('answer_is_old', 'miss_is_old') then 'stale'
         when freshness_reason in ('answer_is_recent', 'miss_is_recent', 'refused_for_good')
             then 'fresh'
         when freshness_reason in ('awaiting_answer', 'perhaps_billed') then 'in_flight'
-        when freshness_reason in ('suppressed_by_list', 'legal_stop') then 'suppressed'
+        when freshness_reason in ('suppressed_by_list', 'suppressed_by_review', 'legal_stop')
+            then 'suppressed'
         when freshness_reason = 'no_identity' then 'unusable'
     end as freshness
 from reasoned;

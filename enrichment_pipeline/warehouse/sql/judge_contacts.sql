@@ -8,13 +8,16 @@ with ranked as (
         row_number() over (
             partition by fact.contact_id, fact.field
             order by
+                fact.provider = 'human' desc,
                 case fact.status when 'verified' then 0 when 'likely' then 1 else 2 end,
                 fact.observed_at desc, fact.lookup_id, fact.position
         ) as place
     from enrichment.person_facts as fact
-    join staging.contact_persons as assigned
-        on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
+    left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
     where fact.field <> 'lookup_outcome'
+        -- a reviewer can give values for a contact that nobody could look up
+        and assigned.person_key is not distinct from fact.person_key
+        and not (fact.provider = 'human' and fact.valid_to is not null)
 )
 
 select
@@ -85,13 +88,21 @@ reasons as (
         state.due_at,
         state.attempts,
         state.last_attempt_at,
-        outcome.enriched_at,
+        coalesce(outcome.enriched_at, decided.replaced_at) as enriched_at,
         outcome.lookup_id,
         outcome.last_lookup_id,
         outcome.run_id,
-        outcome.provider,
+        coalesce(outcome.provider, case when decided.replaced_at is not null then 'human' end)
+            as provider,
         case
-            when state.freshness_reason = 'suppressed_by_list' then null
+            when state.freshness_reason in (
+                'suppressed_by_list', 'suppressed_by_review', 'asked_again'
+            ) then null
+            -- a reviewer has seen it: nothing but another profile brings it back
+            when decided.is_settled and (
+                shown.provider_uid is null
+                or list_contains(decided.settled_uids, shown.provider_uid)
+            ) then null
             when state.last_outcome = 'legal_stop' then 'legal_stop'
             when state.last_state = 'unconfirmed' then 'lookup_unconfirmed'
             when outcome.last_judgement = 'refused' then 'rejected_by_provider'
@@ -131,6 +142,8 @@ reasons as (
     from contact_states as state
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
     left join required on required.contact_id = state.contact_id
+    left join decided_contacts as decided on decided.contact_id = state.contact_id
+    left join decided_answers as shown on shown.lookup_id = outcome.last_lookup_id
 )
 
 select

@@ -1,16 +1,25 @@
 -- Is the person who was found the one who was looked for? An answer with another name is
--- evidence for a reviewer and never fills a field.
+-- evidence for a reviewer and never fills a field. What a reviewer decided on a profile stands.
 
 create or replace temp table judged_answers as
 with named as (
-    select *, coalesce(name_key(candidate.fullName), '') as their_name_key
-    from new_answers
+    select
+        answer.*,
+        coalesce(name_key(answer.candidate.fullName), '') as their_name_key,
+        case
+            when shown.provider_uid = decided.accepted_uid then 'matched'
+            when list_contains(decided.rejected_uids, shown.provider_uid) then 'rejected'
+        end as decided_judgement
+    from new_answers as answer
+    left join decided_contacts as decided on decided.contact_id = answer.contact_id
+    left join decided_answers as shown on shown.lookup_id = answer.lookup_id
 )
 
 select
     *,
     case
         when outcome <> 'matched' then outcome
+        when decided_judgement is not null then decided_judgement
         when names_alike(our_name_key, their_name_key) then 'matched'
         else 'identity_mismatch'
     end as judgement

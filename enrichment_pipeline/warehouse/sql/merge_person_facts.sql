@@ -97,8 +97,9 @@ qualify row_number() over (
 ) = 1
 union all
 select
-    contact_id, person_key, 'lookup_outcome', judgement, 1, provider, null, null, answered_at,
-    lookup_id, run_id
+    contact_id, person_key, 'lookup_outcome', judgement, 1, provider,
+    case when decided_judgement is not null then 'human' end,
+    null, answered_at, lookup_id, run_id
 from judged_answers;
 
 insert into enrichment.person_facts (
@@ -116,10 +117,11 @@ set valid_to = spans.valid_to
 from (
     select
         contact_id, field, lookup_id,
-        lead(observed_at) over (partition by contact_id, field order by observed_at, lookup_id)
-            as valid_to
+        lead(observed_at) over (
+            partition by contact_id, provider, field order by observed_at, lookup_id
+        ) as valid_to
     from (
-        select distinct contact_id, field, lookup_id, observed_at
+        select distinct contact_id, provider, field, lookup_id, observed_at
         from enrichment.person_facts
         where contact_id in (select contact_id from new_facts)
     )
@@ -134,17 +136,8 @@ where spans.contact_id = fact.contact_id
 insert into staging.person_aliases (alias, person_key, origin, added_at)
 select alias, min(person_key), 'answer', $loaded_at
 from (
-    select
-        case field
-            when 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
-            when 'mobile_phone' then 'phone:' || value
-            when 'provider_uid' then 'uid:' || value
-            else 'email:' || value
-        end as alias,
-        person_key
+    select fact_alias(field, value) as alias, person_key
     from new_facts
-    where field in ('linkedin_url', 'mobile_phone', 'provider_uid', 'work_email', 'personal_email')
-        and not (field in ('work_email', 'personal_email') and is_role_address(value))
 )
-where alias not in (select alias from staging.person_aliases)
+where alias is not null and alias not in (select alias from staging.person_aliases)
 group by alias;

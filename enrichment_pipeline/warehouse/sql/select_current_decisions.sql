@@ -64,14 +64,20 @@ select
     coalesce(bool_or(decision in ('accept', 'reject', 'replace')), false) as is_settled,
     max(decided_at) filter (decision = 'replace') as replaced_at,
     coalesce(bool_or(decision = 'never'), false) as is_never,
-    -- asked for again at once, until there is another look-up than this one
+    -- asked for again at once, until there is a later look-up than this one
     max(lookup_id) filter (decision = 'retry') as retry_after
 from current_decisions
 group by contact_id;
 
--- `never` is about the person: whoever else of the source is this person is not asked for
-create or replace temp table never_persons as
-select distinct assigned.person_key
-from staging.contact_persons as assigned
-join decided_contacts as decided on decided.contact_id = assigned.contact_id
-where decided.is_never;
+-- Whether to ask is about the person: whoever else of the source is this person shares it.
+-- `seen_at` dates the last look-up that was known when somebody said `retry`.
+create or replace temp table decided_persons as
+select
+    assigned.person_key,
+    bool_or(decided.is_never) as is_never,
+    max(seen.requested_at) as seen_at
+from decided_contacts as decided
+join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
+left join raw.lookups as seen
+    on seen.lookup_id = decided.retry_after and seen.person_key = assigned.person_key
+group by assigned.person_key;
