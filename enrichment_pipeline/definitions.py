@@ -19,6 +19,7 @@ __all__ = ["build_definitions", "defs", "range_tags"]
 ASSETS = [
     source.accounts,
     source.contacts,
+    source.review_decisions,
     lookups.worklist,
     lookups.provider_lookups,
     lookups.provider_responses,

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial, wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import duckdb
@@ -26,8 +27,11 @@ from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
 from enrichment_pipeline.providers.base import Provider
 from enrichment_pipeline.providers.signalhire.client import ANSWER_SECONDS, SignalHireClient
+from enrichment_pipeline.review.decisions import read_rows
+from enrichment_pipeline.review.files import Format, read_file, write_file
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import (
     check_stamp,
@@ -37,10 +41,11 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     stamp_of,
 )
-from enrichment_pipeline.warehouse import answers, outcomes
+from enrichment_pipeline.warehouse import answers, outcomes, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
+from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.source import (
     attached_source,
     fingerprint_contacts,
@@ -230,7 +235,7 @@ class Pipeline:
                 loaded_at=run.clock.business_now(),
             )
             suppressed = self._suppressed_by_source(connection)
-        self.ledger(run).take_over_suppressions(suppressed)
+        self.ledger(run).take_over_suppressions(suppressed, BY_SOURCE)
         return counts
 
     @_discreet
@@ -244,11 +249,29 @@ class Pipeline:
             )
 
     @_discreet
+    def record_decisions(self, run: Run) -> Recorded:
+        """Take over what another tool's table of decisions has that is new and sound."""
+        with self.open_warehouse() as connection, transaction(connection):
+            return review.record_table(
+                connection,
+                self.settings.policy,
+                self.settings.review_path,
+                recorded_at=run.clock.business_now(),
+            )
+
+    @_discreet
     def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> DueWork:
-        """Take over the ledger's latest look-ups, then select what is due in the lanes."""
+        """Take over the ledger's latest look-ups, then select what is due in the lanes.
+
+        Whom a reviewer wants asked again is freed first, as `ask_again` does, and whom one
+        wants never asked again is suppressed.
+        """
         ledger = self.ledger(run)
         with self.open_warehouse() as connection:
             self._copy_lookups(connection, ledger)
+            if ledger.release_unconfirmed(review.persons_to_free(connection)):
+                self._copy_lookups(connection, ledger)
+            ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
             with transaction(connection):
                 replace_suppressions(connection, ledger.suppressed_identifiers())
                 return select_worklist(
@@ -363,6 +386,70 @@ class Pipeline:
         ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
         return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
 
+    # --- review ------------------------------------------------------------------------
+
+    @_discreet
+    def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
+        """Contacts for review by reason: the reason, how many by priority, how many in all."""
+        check_stamp(self.settings, is_first_use=False)
+        with self.open_warehouse() as connection:
+            return review.queue_counts(connection)
+
+    @_discreet
+    def export_review(
+        self,
+        path: Path,
+        kind: Format,
+        *,
+        reasons: Sequence[str] | None,
+        priorities: Sequence[str],
+        limit: int | None,
+        overwrites: bool,
+    ) -> int:
+        """Write what waits for review to a file for a spreadsheet; how many contacts.
+
+        Raises ConfigurationError for a reason that nobody waits for, and for a
+        file that is there already or cannot be written.
+        """
+        check_stamp(self.settings, is_first_use=False)
+        with self.open_warehouse() as connection:
+            waiting = [row[0] for row in review.queue_counts(connection)]
+            unknown = sorted(set(reasons or ()) - set(waiting))
+            if unknown:
+                raise ConfigurationError(
+                    f"--reason: nothing waits for {', '.join(unknown)}; there is "
+                    f"{', '.join(waiting) or 'nothing to review'}"
+                )
+            rows = review.review_queue(
+                connection, reasons=reasons, priorities=priorities, limit=limit
+            )
+        write_file(path, kind, rows, overwrites=overwrites)
+        return len(rows)
+
+    @_discreet
+    def import_review(self, path: Path, *, decided_by: str) -> Recorded:
+        """Record the decisions in a file and bring the tables up to date; or say what is wrong.
+
+        Where there are problems, nothing was recorded. Raises ConfigurationError
+        where the file as a whole cannot be read.
+        """
+        check_stamp(self.settings, is_first_use=False)
+        rows, problems = read_file(path)
+        now = datetime.now(UTC)
+        proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
+        policy = self.settings.policy
+        with self.open_warehouse() as connection, transaction(connection):
+            recorded = review.record_file(
+                connection, policy, proposals, problems + found, recorded_at=now
+            )
+            if recorded.new:
+                ledger = self.ledger(Run(run_id="", as_of=now))
+                ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
+                replace_suppressions(connection, ledger.suppressed_identifiers())
+                outcomes.derive_facts(connection, loaded_at=now)
+                outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
+        return recorded
+
     # --- questions ---------------------------------------------------------------------
 
     @_discreet
@@ -384,6 +471,12 @@ class Pipeline:
                     path,
                     phone_region=self._phone_region,
                     **loading,
+                )
+                review.record_table(
+                    connection,
+                    policy,
+                    self.settings.review_path,
+                    recorded_at=run.clock.business_now(),
                 )
                 suppressed = ledger.suppressed_identifiers() | self._suppressed_by_source(
                     connection

@@ -182,6 +182,13 @@ class IdentityPolicy(_Section):
         return value.upper()
 
 
+class ReviewPolicy(_Section):
+    """Where another tool writes what reviewers decide: a query over the source, or `attach`."""
+
+    attach: str | None = None
+    decisions: str | None = None
+
+
 class Policy(_Section):
     """The whole policy file; every key has a default."""
 
@@ -194,6 +201,7 @@ class Policy(_Section):
     budget: BudgetPolicy = BudgetPolicy()
     acceptance: AcceptancePolicy = AcceptancePolicy()
     identity: IdentityPolicy = IdentityPolicy()
+    review: ReviewPolicy = ReviewPolicy()
 
 
 def load_policy(path: Path | None) -> Policy:

@@ -94,10 +94,16 @@ class Settings:
     def source_path(self) -> Path:
         """The attached database or folder; a relative path is relative to the policy file."""
         attach = self.policy.source.attach
-        if attach is None:
-            return self.home / "sample_source.duckdb"
-        base = self.policy_path.parent if self.policy_path else Path.cwd()
-        return (base / Path(attach).expanduser()).resolve()
+        return self.home / "sample_source.duckdb" if attach is None else self._attached(attach)
+
+    @cached_property
+    def review_path(self) -> Path:
+        """The database or folder of the decisions of another tool; the source, where none is named.
+
+        A relative path is relative to the policy file.
+        """
+        attach = self.policy.review.attach
+        return self.source_path if attach is None else self._attached(attach)
 
     @property
     def signalhire(self) -> SignalHirePolicy:
@@ -109,6 +115,10 @@ class Settings:
         if self.sandbox_window_seconds is None or "window_seconds" in limits.model_fields_set:
             return limits
         return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
+
+    def _attached(self, attach: str) -> Path:
+        base = self.policy_path.parent if self.policy_path else Path.cwd()
+        return (base / Path(attach).expanduser()).resolve()
 
     def with_own_sandbox_limits(self) -> "Settings":
         """These settings for a sandbox of our own, before it has a URL."""

@@ -26,6 +26,7 @@ from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
 from enrichment_pipeline.cli.receiver import receiver
+from enrichment_pipeline.cli.review import review
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
@@ -204,6 +205,7 @@ def ui(
 app.command("suppress")(suppress_command)
 app.command()(sandbox)
 app.command()(receiver)
+app.add_typer(review)
 
 
 def main() -> None:

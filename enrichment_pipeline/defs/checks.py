@@ -17,6 +17,7 @@ from enrichment_pipeline.warehouse.statements import execute
 UNIQUE_KEYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "contacts": ("staging.contacts", ("contact_id",)),
     "accounts": ("staging.accounts", ("account_id",)),
+    "review_decisions": ("raw.review_decisions", ("decision_id",)),
     "worklist": ("enrichment.worklist", ("contact_id", "freshness", "priority")),
     "provider_responses": ("raw.provider_responses", ("lookup_id",)),
     "person_facts": (

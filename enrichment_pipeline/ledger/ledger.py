@@ -342,22 +342,20 @@ class Ledger:
             )
 
     def lift_suppressions(self, identifiers: Collection[str]) -> int:
-        """Take back `suppress`; how many there were. The source's own list goes on to hold."""
+        """Take back `suppress`; how many there were. Other origins' lists go on to hold."""
         with self._write() as transaction:
             return suppressions.remove(transaction.connection, identifiers, suppressions.BY_COMMAND)
 
-    def take_over_suppressions(self, identifiers: Collection[str]) -> None:
-        """Make the source's list what it is now. Whom the source has dropped may be asked for."""
+    def take_over_suppressions(self, identifiers: Collection[str], origin: str) -> None:
+        """Make this origin's list what it is now. Whom it has dropped may be asked for."""
         wanted = set(identifiers)
         with self._store.read() as connection:
-            known = suppressions.of_origin(connection, suppressions.BY_SOURCE)
+            known = suppressions.of_origin(connection, origin)
         if wanted == known:
             return
         with self._write() as transaction:
-            added_at = self._clock.now()
-            of_source = suppressions.BY_SOURCE
-            suppressions.remove(transaction.connection, known - wanted, of_source)
-            suppressions.add(transaction.connection, wanted - known, of_source, added_at)
+            suppressions.remove(transaction.connection, known - wanted, origin)
+            suppressions.add(transaction.connection, wanted - known, origin, self._clock.now())
 
     def suppressed_identifiers(self) -> set[str]:
         """Every suppressed identifier, whoever said so."""

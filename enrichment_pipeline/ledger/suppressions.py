@@ -17,6 +17,8 @@ BY_COMMAND = "command"
 """Suppressed by `enrichment suppress`, until it is lifted."""
 BY_SOURCE = "source"
 """Suppressed by the source's own list, as long as it stands there."""
+BY_REVIEW = "review"
+"""Suppressed by a reviewer's decision `never`, until one says `retry`."""
 
 _ANY = select(suppressions.c.identifier).limit(1)
 _SUPPRESSED = (

@@ -24,13 +24,14 @@ FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_
 
 @contextmanager
 def attached_source(
-    connection: duckdb.DuckDBPyConnection, path: Path
+    connection: duckdb.DuckDBPyConnection, path: Path, *, key: str = "[source] attach"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection beside the given one, with the source as its default catalogue, to read only.
 
     A DuckDB file is attached; in a folder each CSV or Parquet file is a view
     named by its stem (CSV columns stay text, so that no leading zero is lost).
-    Raises ConfigurationError where it is missing or cannot be read.
+    Raises ConfigurationError where it is missing or cannot be read; `key` is where the
+    policy file names it.
 
     It is another connection because the caller's is in a transaction: there a
     statement of the user's that fails would end it, and the views would be
@@ -40,7 +41,7 @@ def attached_source(
         reading.execute("set timezone = 'UTC'")
         execute(reading, "create_macros")
         warehouse = _scalar(reading, "select current_database()")
-        _attach(reading, path)
+        _attach(reading, path, key)
         try:
             reading.execute(f"use {ALIAS}")
             yield reading
@@ -55,7 +56,7 @@ def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
     Raises ConfigurationError for SQL that fails, a missing `contact_id` column,
     or rows without an id.
     """
-    _read_rows(reading, "contacts", source.contacts, required="contact_id")
+    _read_rows(reading, "[source] contacts", source.contacts, required="contact_id")
     is_blank = "clean_text(contact_id::varchar) is null"
     nameless = _scalar(reading, f"select count(*) from source_rows where {is_blank}")
     if nameless:
@@ -63,7 +64,7 @@ def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
             f"source contacts: {nameless} rows have no contact_id; give each an id, or leave "
             "them out in [source] contacts"
         )
-    _run(reading, "contacts", "shape_contacts", "read_contacts")
+    _run(reading, "[source] contacts", "shape_contacts", "read_contacts")
 
 
 def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
@@ -75,8 +76,17 @@ def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
     query = source.accounts or DEFAULT_ACCOUNTS
     if source.accounts is None and not _has_default_accounts(reading):
         query = "select null::varchar as account_id where false"
-    _read_rows(reading, "accounts", query, required="account_id")
-    _run(reading, "accounts", "read_accounts")
+    _read_rows(reading, "[source] accounts", query, required="account_id")
+    _run(reading, "[source] accounts", "read_accounts")
+
+
+def read_decisions(reading: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Read another tool's table of decisions into the temporary table `incoming_decisions`.
+
+    Raises ConfigurationError for SQL that fails or a missing `contact_id` column.
+    """
+    _read_rows(reading, "[review] decisions", query, required="contact_id")
+    _run(reading, "[review] decisions", "read_review_decisions")
 
 
 def read_suppressions(
@@ -102,7 +112,7 @@ def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolic
     One pass over the source, of which nothing is kept. Raises ConfigurationError
     as `read_contacts` does, but does not look for rows without an id.
     """
-    _read_rows(reading, "contacts", source.contacts, required="contact_id", kept_as="view")
+    _read_rows(reading, "[source] contacts", source.contacts, required="contact_id", kept_as="view")
     try:
         execute(reading, "shape_contacts")
         [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
@@ -124,7 +134,7 @@ def hand_over(
 
 def _read_rows(
     reading: duckdb.DuckDBPyConnection,
-    what: str,
+    key: str,
     query: str,
     *,
     required: str,
@@ -134,44 +144,43 @@ def _read_rows(
         statements = reading.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise ConfigurationError(
-                f"[source] {what}: must be one select statement; the source is only ever read"
+                f"{key}: must be one select statement; the source is only ever read"
             )
         text = statements[0].query.strip().rstrip(";")
         reading.execute(f"create or replace temp {kept_as} source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
-        raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None
+        raise ConfigurationError(f"{key}: {first_line(error)}") from None
     if required not in columns:
         raise ConfigurationError(
-            f"[source] {what}: the required column {required} is missing; "
-            f"it gives {', '.join(columns)}"
+            f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
         )
 
 
-def _run(reading: duckdb.DuckDBPyConnection, what: str, *statements: str) -> None:
+def _run(reading: duckdb.DuckDBPyConnection, key: str, *statements: str) -> None:
     try:
         for statement in statements:
             execute(reading, statement)
     except duckdb.Error as error:
-        raise ConfigurationError(f"[source] {what}: {first_line(error)}") from None
+        raise ConfigurationError(f"{key}: {first_line(error)}") from None
     reading.execute("drop table source_rows")
 
 
-def _attach(reading: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _attach(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
     try:
         if path.is_dir():
             _attach_folder(reading, path)
         elif path.is_file():
-            _attach_file(reading, path)
+            _attach_file(reading, path, key)
         else:
             raise ConfigurationError(
-                f"source {path}: no such file or folder; see [source] attach in the policy file"
+                f"source {path}: no such file or folder; see {key} in the policy file"
             )
     except OSError as error:
         raise ConfigurationError(f"source {path}: cannot be read ({error.strerror})") from error
 
 
-def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
     quoted = str(path).replace("'", "''")
     try:
         reading.execute(f"attach '{quoted}' as {ALIAS} (read_only)")
@@ -179,7 +188,7 @@ def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path) -> None:
         advice = (
             "another process has it open for writing; try again when that is done"
             if is_locked(error)
-            else "see [source] attach in the policy file"
+            else f"see {key} in the policy file"
         )
         raise ConfigurationError(
             f"source {path}: cannot be read ({first_line(error)}); {advice}"

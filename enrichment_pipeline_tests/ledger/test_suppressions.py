@@ -9,6 +9,7 @@ import pytest
 from enrichment_pipeline.ledger.admission import Candidate, NotDue
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
 from enrichment_pipeline_tests.ledger import candidate, reserve, send, states
 from enrichment_pipeline_tests.ledger.conftest import LedgerOf
 
@@ -71,21 +72,28 @@ def test_the_sources_list_is_what_it_is_now_and_no_business_of_the_commands(
     ledger: Ledger,
 ) -> None:
     ledger.suppress({"email:1"})
-    ledger.take_over_suppressions({"email:1", "email:2"})
+    ledger.take_over_suppressions({"email:1", "email:2"}, BY_SOURCE)
     assert ledger.lift_suppressions({"email:1", "email:2"}) == 1
     assert ledger.suppressed_identifiers() == {"email:1", "email:2"}
-    ledger.take_over_suppressions({"email:3"})
+    ledger.take_over_suppressions({"email:3"}, BY_SOURCE)
     assert ledger.suppressed_identifiers() == {"email:3"}
     ledger.suppress({"email:4"})
-    ledger.take_over_suppressions(set())
+    ledger.take_over_suppressions(set(), BY_SOURCE)
     assert ledger.suppressed_identifiers() == {"email:4"}
 
 
+def test_each_list_is_its_own(ledger: Ledger) -> None:
+    ledger.take_over_suppressions({"email:1", "email:2"}, BY_SOURCE)
+    ledger.take_over_suppressions({"email:2", "email:3"}, BY_REVIEW)
+    ledger.take_over_suppressions(set(), BY_REVIEW)
+    assert ledger.suppressed_identifiers() == {"email:1", "email:2"}
+
+
 def test_a_list_that_has_not_changed_is_not_written(ledger: Ledger, store: LedgerStore) -> None:
-    ledger.take_over_suppressions({"email:1"})
+    ledger.take_over_suppressions({"email:1"}, BY_SOURCE)
     with store.write() as transaction:
         before = transaction.revision
-    ledger.take_over_suppressions({"email:1"})
+    ledger.take_over_suppressions({"email:1"}, BY_SOURCE)
     with store.write() as transaction:
         assert transaction.revision == before + 1
 

@@ -19,7 +19,7 @@ from enrichment_pipeline.warehouse.report import row_count
 
 
 @dg.asset(
-    deps=["contacts", "accounts"],
+    deps=["contacts", "accounts", "review_decisions"],
     partitions_def=lanes_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="lookups",

@@ -32,7 +32,7 @@ def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
     specs=[
         _spec(
             "person_facts",
-            ["provider_responses", "contacts"],
+            ["provider_responses", "contacts", "review_decisions"],
             "Every value that an answer gave, with its source, rating and time: the provenance.",
         ),
         _spec(

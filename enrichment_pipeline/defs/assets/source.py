@@ -1,6 +1,7 @@
-"""The group `source`: what the CRM or warehouse gives, loaded into staging.
+"""The group `source`: what the CRM, the warehouse or a reviewer's tool gives.
 
-Here: the assets `contacts` and `accounts`. Not here: how the source is read.
+Here: the assets `contacts`, `accounts` and `review_decisions`. Not here: how the
+source is read.
 """
 
 import dagster as dg
@@ -10,9 +11,11 @@ from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.warehouse.load import LoadCounts
+from enrichment_pipeline.warehouse.report import row_count
 from enrichment_pipeline.warehouse.statements import execute
 
 OWNERS = ["team:data-engineering"]
+SHOWN_PROBLEMS = 100
 
 
 @dg.asset(
@@ -58,6 +61,49 @@ def contacts(
             "contacts_without_identity": counts.present - identified,
             "preview": first_rows,
         }
+    )
+
+
+@dg.asset(
+    deps=["contacts"],
+    group_name="source",
+    kinds={"duckdb", "sql"},
+    owners=OWNERS,
+    metadata=table_metadata("raw.review_decisions"),
+    check_specs=[
+        dg.AssetCheckSpec(
+            "rows_can_be_taken",
+            asset="review_decisions",
+            description="Every row that is new in [review] decisions can be taken; the others are.",
+        )
+    ],
+)
+def review_decisions(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> dg.MaterializeResult:
+    """What reviewers decided: the log, and what is new in another tool's table of decisions."""
+    recorded = pipeline.record_decisions(begin(context, pipeline))
+    with warehouse.get_connection() as connection:
+        rows = row_count(connection, "raw.review_decisions")
+        first_rows = preview(
+            connection, "raw.review_decisions", ("contact_id", "decision", "field", "decided_at")
+        )
+    problems = recorded.problems
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": rows, "new_rows": recorded.new, "preview": first_rows},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="rows_can_be_taken",
+                passed=not problems,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "wrong_rows": len({problem.row for problem in problems}),
+                    "problems": [str(problem) for problem in problems[:SHOWN_PROBLEMS]],
+                },
+            )
+        ],
     )
 
 

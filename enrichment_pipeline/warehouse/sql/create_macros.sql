@@ -53,6 +53,15 @@ create or replace temp macro is_role_address(email) as list_contains(
     split_part(email, '@', 1)
 );
 
+-- The provider's scale, from its documentation: 100 high confidence, 70 likely.
+create or replace temp macro rating_status(rating) as
+    case try_cast(rating as double) when 100 then 'verified' when 70 then 'likely' else 'unverified'
+    end;
+
+-- An e-mail or phone with its status, for people to read; null for none.
+create or replace temp macro rated_text(value, rating) as
+    clean_text(value) || ' (' || rating_status(rating) || ')';
+
 -- The identifier of a person that a fact gives; null for one that gives none.
 create or replace temp macro fact_alias(field, value) as case
     when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)

@@ -169,8 +169,8 @@ with reasoned as (
         lookup.last_attempt_at,
         case
             when lookup.state = 'open' then 'awaiting_answer'
-            when suppressed.contact_id is not null then 'suppressed_by_list'
             when decided.is_never or decided_person.is_never then 'suppressed_by_review'
+            when suppressed.contact_id is not null then 'suppressed_by_list'
             when lookup.outcome = 'legal_stop' then 'legal_stop'
             -- at a reviewer's word, whatever the last look-up came to
             when lookup.is_asked_again and identity.lookup_identity is not null

@@ -5,15 +5,11 @@
 create or replace temp table overruled_answers as
 select outcome.contact_id, outcome.lookup_id
 from enrichment.person_facts as outcome
-join decided_contacts as decided on decided.contact_id = outcome.contact_id
-join staging.contact_persons as assigned
-    on assigned.contact_id = outcome.contact_id and assigned.person_key = outcome.person_key
-join decided_answers as answer on answer.lookup_id = outcome.lookup_id
+join decided_answers as answer
+    on answer.contact_id = outcome.contact_id and answer.lookup_id = outcome.lookup_id
 where outcome.field = 'lookup_outcome'
     and case
-        when answer.provider_uid = decided.accepted_uid then outcome.value <> 'matched'
-        when list_contains(decided.rejected_uids, answer.provider_uid)
-            then outcome.value <> 'rejected'
+        when answer.judgement is not null then outcome.value <> answer.judgement
         else outcome.confidence is not null
     end;
 

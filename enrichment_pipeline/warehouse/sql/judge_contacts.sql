@@ -143,7 +143,8 @@ reasons as (
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
     left join required on required.contact_id = state.contact_id
     left join decided_contacts as decided on decided.contact_id = state.contact_id
-    left join decided_answers as shown on shown.lookup_id = outcome.last_lookup_id
+    left join decided_answers as shown
+        on shown.contact_id = state.contact_id and shown.lookup_id = outcome.last_lookup_id
 )
 
 select

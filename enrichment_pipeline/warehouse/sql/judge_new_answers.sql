@@ -6,13 +6,10 @@ with named as (
     select
         answer.*,
         coalesce(name_key(answer.candidate.fullName), '') as their_name_key,
-        case
-            when shown.provider_uid = decided.accepted_uid then 'matched'
-            when list_contains(decided.rejected_uids, shown.provider_uid) then 'rejected'
-        end as decided_judgement
+        decided.judgement as decided_judgement
     from new_answers as answer
-    left join decided_contacts as decided on decided.contact_id = answer.contact_id
-    left join decided_answers as shown on shown.lookup_id = answer.lookup_id
+    left join decided_answers as decided
+        on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id
 )
 
 select

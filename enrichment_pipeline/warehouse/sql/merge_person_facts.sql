@@ -21,10 +21,7 @@ ratings as (
             else coalesce(phone.e164, point.value)
         end as value,
         point.rating as confidence,
-        -- the provider's scale, from its documentation: 100 high confidence, 70 likely
-        case try_cast(point.rating as double)
-            when 100 then 'verified' when 70 then 'likely' else 'unverified'
-        end as status,
+        rating_status(point.rating) as status,
         point.given_order
     from new_contact_points as point
     left join phone_regions as region

@@ -38,21 +38,6 @@ qualify decision <> 'accept' or row_number() over (
     partition by contact_id, decision order by decided_at desc, recorded_at desc, decision_id
 ) = 1;
 
--- the profile that each answer to a decided contact shows; an answer without an id is its own
-create or replace temp table decided_answers as
-select
-    response.lookup_id,
-    response.person_key,
-    coalesce(json_extract_string(response.answer, '$.candidate.uid'), response.lookup_id)
-        as provider_uid
-from raw.provider_responses as response
-where response.outcome = 'matched'
-    and response.person_key in (
-        select assigned.person_key
-        from staging.contact_persons as assigned
-        join current_decisions as decision on decision.contact_id = assigned.contact_id
-    );
-
 -- One row for each decided contact. `settled_uids` are the profiles on which somebody has
 -- decided: until an answer shows another one there is nothing to review.
 create or replace temp table decided_contacts as
@@ -68,6 +53,33 @@ select
     max(lookup_id) filter (decision = 'retry') as retry_after
 from current_decisions
 group by contact_id;
+
+-- The profile that each answer to a decided contact shows, and what somebody decided on it:
+-- `matched`, `rejected` or, where nobody did, null. An answer without an id is its own profile.
+create or replace temp table decided_answers as
+with shown as (
+    select
+        decided.contact_id,
+        response.lookup_id,
+        coalesce(json_extract_string(response.answer, '$.candidate.uid'), response.lookup_id)
+            as provider_uid,
+        decided.accepted_uid,
+        decided.rejected_uids
+    from decided_contacts as decided
+    join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
+    join raw.provider_responses as response on response.person_key = assigned.person_key
+    where response.outcome = 'matched'
+)
+
+select
+    contact_id,
+    lookup_id,
+    provider_uid,
+    case
+        when provider_uid = accepted_uid then 'matched'
+        when list_contains(rejected_uids, provider_uid) then 'rejected'
+    end as judgement
+from shown;
 
 -- Whether to ask is about the person: whoever else of the source is this person shares it.
 -- `seen_at` dates the last look-up that was known when somebody said `retry`.

@@ -1,0 +1,1 @@
+"""What reviewers are given and give back: files for a spreadsheet, and their decisions."""

@@ -1,0 +1,90 @@
+-- What a reviewer is shown: whom we have, why it waits, and every profile that was found,
+-- highest priority first.
+
+with queue as (
+    select *
+    from enrichment.needs_review
+    where ($reasons is null or list_contains($reasons, reason))
+        and list_contains($priorities, priority)
+),
+
+profiles as (
+    select
+        contact_id,
+        unnest(from_json(
+            case json_type(candidate) when 'ARRAY' then candidate else json_array(candidate) end,
+            '[{
+                "uid": "VARCHAR",
+                "fullName": "VARCHAR",
+                "headLine": "VARCHAR",
+                "contacts": [{"type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR"}],
+                "experience": [{
+                    "position": "VARCHAR", "company": "VARCHAR", "current": "BOOLEAN"
+                }]
+            }]'
+        )) as profile
+    from queue
+    where candidate is not null
+),
+
+shown_profiles as (
+    select
+        contact_id,
+        list({
+            'uid': profile.uid,
+            'name': clean_text(profile.fullName),
+            'title': clean_text(coalesce(jobs[1].position, profile.headLine)),
+            'companies': list_transform(jobs, lambda job: clean_text(job.company)),
+            'emails': list_transform(
+                list_filter(profile.contacts, lambda point: lower(point.type) = 'email'),
+                lambda point: rated_text(point.value, point.rating)
+            ),
+            'phones': list_transform(
+                list_filter(profile.contacts, lambda point: lower(point.type) = 'phone'),
+                lambda point: rated_text(point.value, point.rating)
+            )
+        }) as profiles
+    from (
+        select
+            contact_id,
+            profile,
+            list_filter(profile.experience, lambda job: job.current) as jobs
+        from profiles
+    )
+    group by contact_id
+),
+
+last_lookups as (
+    select person_key, arg_max(lookup_id, (requested_at, lookup_id)) as lookup_id
+    from raw.lookups
+    group by person_key
+)
+
+select
+    queue.contact_id,
+    queue.priority,
+    queue.reason,
+    queue.detail,
+    coalesce(
+        clean_text(contact.full_name),
+        clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
+    ) as our_name,
+    contact.job_title as our_title,
+    coalesce(clean_text(contact.company_name), contact.company_domain) as our_company,
+    contact.email as our_email,
+    contact.phone as our_phone,
+    contact.linkedin_url as our_linkedin_url,
+    looked_up.lookup_id,
+    found.profiles
+from queue
+join staging.contacts as contact on contact.contact_id = queue.contact_id
+left join staging.contact_persons as assigned on assigned.contact_id = queue.contact_id
+left join last_lookups as looked_up on looked_up.person_key = assigned.person_key
+left join shown_profiles as found on found.contact_id = queue.contact_id
+order by
+    case queue.priority
+        when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
+    end,
+    queue.first_flagged_at,
+    queue.contact_id
+limit $limit;
