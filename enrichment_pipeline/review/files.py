@@ -131,6 +131,8 @@ def _write_csv(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def _write_xlsx(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
+    # before the sheet is begun: one that is left half written is not cleared up
+    texts = [[_fitting(name, to_xlsx(row.get(name, ""))) for name in COLUMNS] for row in rows]
     book = Workbook(write_only=True)
     sheet = book.create_sheet(SHEET)
     sheet.freeze_panes = "B2"
@@ -146,21 +148,21 @@ def _write_xlsx(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
     words.add(f"{letter}2:{letter}{max(2, last_row)}")
     sheet.data_validations.append(words)
 
-    def cell(name: str, text: str) -> Cell:
+    def cell(text: str) -> Cell:
         made = WriteOnlyCell(sheet, None)
         if text:
-            made.value = _fitting(name, to_xlsx(text))
+            made.value = text
             made.data_type = "s"  # whatever it looks like: no formula, no number
         made.number_format = _TEXT
         return made
 
-    head = [cell(name, name) for name in COLUMNS]
+    head = [cell(name) for name in COLUMNS]
     for name, title in zip(COLUMNS, head, strict=True):
         title.font = Font(bold=True)
         title.fill = PatternFill("solid", "FFF2CC" if name in GIVEN else "DDDDDD")
     sheet.append(head)
-    for row in rows:
-        sheet.append([cell(name, row.get(name, "")) for name in COLUMNS])
+    for row in texts:
+        sheet.append([cell(text) for text in row])
     book.save(file)
 
 

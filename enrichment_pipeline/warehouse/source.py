@@ -99,7 +99,7 @@ def read_suppressions(
     if source.suppressions is None:
         return []
     with attached_source(connection, path) as reading:
-        _read_rows(reading, "suppressions", source.suppressions, required="identifier")
+        _read_rows(reading, "[source] suppressions", source.suppressions, required="identifier")
         query = "select cast(identifier as varchar) from source_rows"
         identifiers = [text for (text,) in reading.execute(query).fetchall()]
         reading.execute("drop table source_rows")

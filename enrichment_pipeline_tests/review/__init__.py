@@ -1,0 +1,1 @@
+"""Tests of review files and of what a decision may be."""
