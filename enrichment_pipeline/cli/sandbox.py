@@ -16,8 +16,10 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.sandbox.config import (
     FAULTS,
     ChargeWhen,
+    ExperienceShown,
     Fault,
     ItemOrder,
+    NameMatch,
     SandboxConfig,
     WindowKind,
 )
@@ -83,6 +85,31 @@ def sandbox(
     callback_concurrency: Annotated[
         int, typer.Option(min=1, help="Callbacks being posted at once.")
     ] = _default.callback_concurrency,
+    search_allowed: Annotated[
+        bool, typer.Option(help="The account may use the Search API.")
+    ] = _default.search_allowed,
+    searches_per_day: Annotated[
+        int, typer.Option(min=0, help="Calls of the Search API that are answered on one UTC day.")
+    ] = _default.searches_per_day,
+    searches_at_once: Annotated[int, typer.Option(min=1)] = _default.searches_at_once,
+    search_page_size: Annotated[
+        int, typer.Option(min=1, max=100, help="Profiles on a page, where a search names no size.")
+    ] = _default.search_page_size,
+    scroll_id_seconds: Annotated[
+        float, typer.Option(min=0.001, help="How long the next page can be asked for.")
+    ] = _default.scroll_id_seconds,
+    search_name_match: Annotated[
+        NameMatch, typer.Option(help="Words of a name that a profile must have.")
+    ] = _default.search_name_match,
+    search_reads_other_scripts: Annotated[bool, typer.Option()] = (
+        _default.search_reads_other_scripts
+    ),
+    search_experience: Annotated[
+        ExperienceShown, typer.Option(help="What a found profile shows of a position.")
+    ] = _default.search_experience,
+    searches: Annotated[
+        Path | None, typer.Option(help="File of answered calls of the Search API.")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -143,6 +170,15 @@ def sandbox(
                 callback_retry_seconds=callback_retry_seconds,
                 callback_parts=callback_parts,
                 callback_concurrency=callback_concurrency,
+                search_allowed=search_allowed,
+                searches_per_day=searches_per_day,
+                searches_at_once=searches_at_once,
+                search_page_size=search_page_size,
+                scroll_id_seconds=scroll_id_seconds,
+                search_name_match=search_name_match,
+                search_reads_other_scripts=search_reads_other_scripts,
+                search_experience=search_experience,
+                searches=searches,
                 faults=_shares(fault or ()),
                 late_seconds=late_seconds,
                 seed=seed,

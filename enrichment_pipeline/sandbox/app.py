@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
@@ -45,6 +46,7 @@ from enrichment_pipeline.sandbox.search import (
     pool_of,
     read_search,
 )
+from enrichment_pipeline.sandbox.search_api import SearchApi
 from enrichment_pipeline.sandbox.tearing import TornConnection
 
 BASE_PATH = "/api/v1"
@@ -72,6 +74,14 @@ def create_app(
     app = Starlette(
         routes=[
             Route(f"{BASE_PATH}/candidate/search", sandbox.search, methods=["POST"]),
+            Route(
+                f"{BASE_PATH}/candidate/searchByQuery", sandbox.search_by_query, methods=["POST"]
+            ),
+            Route(
+                f"{BASE_PATH}/candidate/scrollSearch/{{request_id}}",
+                sandbox.scroll_search,
+                methods=["POST"],
+            ),
             Route(f"{BASE_PATH}/credits", sandbox.credits, methods=["GET"]),
         ],
         lifespan=sandbox.lifespan,
@@ -124,6 +134,13 @@ class _Sandbox:
         self._faults = Faults(config)
         self._renderer = Renderer(people, rating_as_string=config.rating_as_string)
         self._callbacks = Callbacks(config, wall_clock)
+        self._search_api = SearchApi(
+            config,
+            people,
+            next_request=self._account.next_request,
+            clock=clock,
+            wall_clock=wall_clock,
+        )
 
     def lifespan(self, _app: Starlette) -> AbstractAsyncContextManager[None]:
         return self._callbacks.running()
@@ -156,6 +173,33 @@ class _Sandbox:
         if search.callback_url is None:
             return await self._answer_at_once(search, fate)
         return await self._answer_later(search, search.callback_url, fate)
+
+    async def search_by_query(self, request: Request) -> Response:
+        """POST /candidate/searchByQuery."""
+        return await self._ask_search_api(request, self._search_api.search)
+
+    async def scroll_search(self, request: Request) -> Response:
+        """POST /candidate/scrollSearch/{requestId}."""
+        request_id = request.path_params["request_id"]
+        return await self._ask_search_api(request, partial(self._search_api.scroll, request_id))
+
+    async def _ask_search_api(
+        self, request: Request, answer: Callable[[Mapping[str, Any]], dict[str, Any]]
+    ) -> Response:
+        content = await request.body()
+        try:
+            with self._search_api.asking():
+                body = parse(content)
+                fate = self._faults.next_fate_of_query(body)
+                if fate.befalls("slow_down"):
+                    raise Refusal(429, "Too many concurrent requests", fate.retry_after)
+                page = b"" if fate.fails_unprocessed else to_json(answer(body))
+                await self._hold_back()
+        except Refusal as refusal:
+            return self._refusal(refusal, "standard")
+        if fate.failure:
+            return self._failure(fate, "standard")
+        return self._reply(200, page, "standard")
 
     async def credits(self, request: Request) -> Response:
         """GET /credits."""

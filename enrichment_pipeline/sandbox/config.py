@@ -16,6 +16,8 @@ from typing import Literal, get_args
 WindowKind = Literal["sliding", "fixed"]
 ChargeWhen = Literal["before_response", "after_response"]
 ItemOrder = Literal["kept", "shuffled"]
+NameMatch = Literal["all", "any"]
+ExperienceShown = Literal["documented", "full"]
 Fault = Literal[
     "late",
     "repeated",
@@ -114,6 +116,36 @@ class SandboxConfig:
     deliveries: Path | None = None
     """File to which each attempt to deliver a callback is appended as a line of JSON."""
 
+    search_allowed: bool = True
+    """Whether the account may use the Search API; if not, it answers 403."""
+
+    searches_per_day: int = 500
+    """Calls of the Search API that are answered on one day (UTC), empty results and further pages
+    included; then 402. 300 to 700 are reported."""
+
+    searches_at_once: int = 3
+    """Calls of the Search API that may be under way at once; one more is answered with 429."""
+
+    search_page_size: int = 10
+    """Profiles on a page of a search that names no `size`."""
+
+    scroll_id_seconds: float = 15.0
+    """How long the id lives with which the next page can be asked for; then 404."""
+
+    search_name_match: NameMatch = "all"
+    """Whether a profile's name must have all words of `fullName` or any of them."""
+
+    search_reads_other_scripts: bool = True
+    """Whether a name in another script is found by its Latin spelling, and the other way round."""
+
+    search_experience: ExperienceShown = "documented"
+    """Whether a position in a found profile is company and title only, as documented, or also says
+    whether it is held, from when to when, and the company's website."""
+
+    searches: Path | None = None
+    """File to which each answered call of the Search API is appended as a line of JSON, and from
+    which the day's count is restored at the next start."""
+
     faults: Mapping[Fault, float] = field(default_factory=dict)
     """The share of searches (of items, for `duplicate_query` and `timeout_exceeded`) that each
     fault befalls, from 0 to 1; 0 where it is not named."""
@@ -138,19 +170,26 @@ class SandboxConfig:
             "callback_parts": 1,
             "callback_concurrency": 1,
             "late_seconds": 0,
+            "searches_per_day": 0,
+            "searches_at_once": 1,
+            "search_page_size": 1,
         }
         for name, least in at_least.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}")
         if not self.api_key:
             raise ValueError("api_key must not be empty")
-        for name in ("window_seconds", "callback_timeout_seconds"):
+        if self.search_page_size > 100:
+            raise ValueError("search_page_size must be at most 100")
+        for name in ("window_seconds", "callback_timeout_seconds", "scroll_id_seconds"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be more than 0")
         choices = {
             "charge_when": ("before_response", "after_response"),
             "window_kind": ("sliding", "fixed"),
             "item_order": ("kept", "shuffled"),
+            "search_name_match": ("all", "any"),
+            "search_experience": ("documented", "full"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

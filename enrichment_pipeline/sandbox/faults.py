@@ -15,7 +15,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,7 +39,14 @@ class Faults:
 
         The callback URL is not part of what is asked: its port differs from run to run.
         """
-        asked = json.dumps([search.pool, search.callback_url is None, search.items])
+        return self._next_fate([search.pool, search.callback_url is None, search.items])
+
+    def next_fate_of_query(self, body: Mapping[str, object]) -> Fate:
+        """Likewise for a call of the Search API, whose scroll id is always new."""
+        return self._next_fate(sorted(body.items()))
+
+    def _next_fate(self, asked_for: Sequence[object]) -> Fate:
+        asked = json.dumps(asked_for)
         digest = hashlib.sha256(asked.encode()).hexdigest()
         self._asked[digest] += 1
         return Fate(f"{self._seed} {digest} {self._asked[digest]}", self._shares)

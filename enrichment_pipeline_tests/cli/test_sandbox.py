@@ -54,6 +54,13 @@ def test_every_setting_has_its_option(enrichment: Command, served: list[SandboxC
         "seed": 42,
         "journal": Path("journal.jsonl"),
         "deliveries": Path("deliveries.jsonl"),
+        "searches_per_day": 9,
+        "searches_at_once": 2,
+        "search_page_size": 25,
+        "scroll_id_seconds": 1.5,
+        "search_name_match": "any",
+        "search_experience": "full",
+        "searches": Path("searches.jsonl"),
     }
     switches = {
         "refused_counts_towards_minute": True,
@@ -61,6 +68,8 @@ def test_every_setting_has_its_option(enrichment: Command, served: list[SandboxC
         "bad_item_spoils_batch": True,
         "echo_normalised": True,
         "rating_as_string": True,
+        "search_allowed": False,
+        "search_reads_other_scripts": False,
     }
     arguments = [
         word
