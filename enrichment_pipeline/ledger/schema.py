@@ -218,6 +218,86 @@ gates = Table(
     comment="What holds all processes back at once: pauses, the reduced rate, the breaker",
 )
 
+OPEN = "open"
+ANSWERED = "answered"
+"""States of a search, beside `released`: still under way, and answered whole."""
+
+searches = Table(
+    "searches",
+    metadata,
+    Column("search_id", String(32), primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("query_kind", String(16), nullable=False),
+    Column("person_key", String(64), nullable=False),
+    Column("supersedes", String(32), nullable=False, server_default=""),
+    Column("contact_id", Text, nullable=False),
+    Column("full_name", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("freshness", String(16), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("outcome", String(16)),
+    Column("reason", String(64)),
+    Column("series", Integer, nullable=False, server_default="0"),
+    Column("is_complete", Boolean),
+    Column("reserved_at", UtcDateTime, nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("revision", BigInteger, nullable=False),
+    Index("searches_by_revision", "revision", "search_id"),
+    comment="One search for profiles by name and company each; series is which start of it counts",
+)
+
+one_search = Index(
+    "searches_single_flight",
+    searches.c.provider,
+    searches.c.person_key,
+    searches.c.query_kind,
+    searches.c.supersedes,
+    unique=True,
+    sqlite_where=searches.c.state != RELEASED,
+    postgresql_where=searches.c.state != RELEASED,
+)
+"""At most one search of a kind for whom, superseding the same one."""
+
+open_searches = Index(
+    "searches_open",
+    searches.c.provider,
+    searches.c.state,
+    sqlite_where=searches.c.state == OPEN,
+    postgresql_where=searches.c.state == OPEN,
+)
+
+search_calls = Table(
+    "search_calls",
+    metadata,
+    Column("call_id", String(32), primary_key=True),
+    Column("search_id", String(32), ForeignKey("searches.search_id"), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("page", Integer, nullable=False),
+    Column("quota_day", String(10), nullable=False),
+    Column("is_counted", Boolean, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("deadline_at", UtcDateTime, nullable=False),
+    Column("responded_at", UtcDateTime),
+    Column("http_status", Integer),
+    Column("body", LargeBinary),
+    Column("error", String(64)),
+    UniqueConstraint("search_id", "series", "page", name="search_calls_once"),
+    Index("search_calls_by_day", "provider", "quota_day"),
+    comment="One HTTP call of a search each, with its raw answer; counted ones draw on the quota",
+)
+
+unanswered_calls = Index(
+    "search_calls_unanswered",
+    search_calls.c.provider,
+    search_calls.c.deadline_at,
+    sqlite_where=search_calls.c.responded_at.is_(None),
+    postgresql_where=search_calls.c.responded_at.is_(None),
+)
+
 balances = Table(
     "balances",
     metadata,
