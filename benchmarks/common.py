@@ -167,6 +167,8 @@ class QuietProgress:
 
     def outstanding(self, lookups: int) -> None: ...
 
+    def searched(self, done: int, total: int) -> None: ...
+
     def say(self, message: str) -> None:
         print(f"    provider: {message}")
 

@@ -13,6 +13,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,7 +22,7 @@ from rich.table import Table
 
 
 class ProgressBar:
-    """The steps of a run, and how far buying is: contacts, credits, time left."""
+    """How far searching and buying are: contacts, credits, time left."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -39,6 +40,7 @@ class ProgressBar:
         self._task = self._progress.add_task("looking up", total=None, credits=0, outstanding="")
         self._lock = Lock()
         self._total = self._credits = 0
+        self._search_task: TaskID | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -59,6 +61,14 @@ class ProgressBar:
         with self._lock:
             shown = f" · {lookups} outstanding" if lookups else ""
             self._progress.update(self._task, outstanding=shown)
+
+    def searched(self, done: int, total: int) -> None:
+        with self._lock:
+            if self._search_task is None:
+                self._search_task = self._progress.add_task(
+                    "searching", total=total, credits=0, outstanding=""
+                )
+            self._progress.update(self._search_task, completed=done, total=total)
 
     def say(self, message: str) -> None:
         self._console.print(f"[yellow]·[/] {message}", highlight=False)

@@ -54,13 +54,22 @@ class LoggedProgress:
         if lookups:
             self._log_now_and_then()
 
+    def searched(self, done: int, total: int) -> None:
+        if self._is_time():
+            self._log.info("%d of %d searches done", done, total)
+
     def say(self, message: str) -> None:
         self._log.warning(message)
 
-    def _log_now_and_then(self) -> None:
+    def _is_time(self) -> bool:
         if time.monotonic() < self._next_at:
-            return
+            return False
         self._next_at = time.monotonic() + self._seconds_between
+        return True
+
+    def _log_now_and_then(self) -> None:
+        if not self._is_time():
+            return
         self._log.info(
             "%d of %d look-ups done, %d outstanding, %d credits charged",
             self._done,

@@ -23,6 +23,10 @@ class Progress(Protocol):
         """So many were submitted, and their answers are still to come by callback."""
         ...
 
+    def searched(self, done: int, total: int) -> None:
+        """So many of so many searches for profiles are done."""
+        ...
+
     def say(self, message: str) -> None: ...
 
 
@@ -53,3 +57,24 @@ class DispatchReport:
             name = settlement.state
         setattr(self, name, getattr(self, name) + 1)
         self.credits += settlement.credits_charged
+
+
+@dataclass
+class SearchReport:
+    """What a run of searches came to. Counts are searches."""
+
+    offered: int = 0
+    answered: int = 0
+    found: int = 0
+    nothing: int = 0
+    refused: int = 0
+    released: int = 0
+    not_due: int = 0
+    exhausted: dict[str, str] = field(default_factory=dict)
+    """The quota period that ran out, by priority."""
+    halted: Halt | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further search makes sense in this run."""
+        return self.halted is not None

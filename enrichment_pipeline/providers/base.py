@@ -1,7 +1,7 @@
 """The protocol that every provider fulfils, and the types of what comes back.
 
-Here: outcomes of a single look-up, signals about the provider as a whole, and
-the two ways in which a request can fail. Not here: any provider's codes.
+Here: outcomes of a single look-up or search, signals about the provider as a whole,
+and the two ways in which a request can fail. Not here: any provider's codes.
 """
 
 from collections.abc import Sequence
@@ -58,6 +58,11 @@ class Unconfirmed:
 
 
 Outcome = Matched | NoMatch | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search gave profiles; whether one of them is the person is still to be told."""
 
 
 NOT_SENT = Retriable("not_sent")
@@ -145,6 +150,36 @@ class Accepted:
     signal: Signal | None = None
 
 
+@dataclass(frozen=True)
+class ProfileQuery:
+    """Whom to search for: a name, and a company where the person works, or has worked."""
+
+    full_name: str
+    company: str
+    is_current: bool
+    page_size: int
+
+
+@dataclass(frozen=True)
+class PageReading:
+    """What a kept page of a search says.
+
+    `is_counted`: whether the call draws on the provider's daily quota, as far as we know.
+    `profiles` are on this page, `total` on all of them, if it says so. The next page is
+    asked for with `request_ref` and `scroll_id`; there is none where `scroll_id` is None.
+    `is_gone`: this was a further page, and can only be had by starting over.
+    """
+
+    outcome: Found | NoMatch | Refused | Retriable
+    is_counted: bool = True
+    signal: Signal | None = None
+    request_ref: str | None = None
+    scroll_id: str | None = None
+    total: int | None = None
+    profiles: int = 0
+    is_gone: bool = False
+
+
 class NotSentError(Exception):
     """The request never reached the provider (no connection): not billed. Names no datum."""
 
@@ -189,6 +224,24 @@ class Provider(Protocol):
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         """What a kept callback says of each item. Never raises for what came from outside."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ProfileSearch(Protocol):
+    """A provider that finds profiles by name and company, page by page, for no credits."""
+
+    async def search(self, query: ProfileQuery) -> Reply:
+        """Ask for the first page. Raises NotSentError or NoReplyError."""
+        ...
+
+    async def scroll(self, request_ref: str, scroll_id: str) -> Reply:
+        """Ask for the next page. Raises as `search` does."""
+        ...
+
+    def read_page(self, http_status: int, body: bytes, *, is_further: bool) -> PageReading:
+        """What a kept page says. Never raises for what came from outside."""
         ...
 
     async def close(self) -> None: ...

@@ -100,6 +100,7 @@ class Told:
         self.done = 0
         self.credits = 0
         self.most_outstanding = 0
+        self.searches = (0, 0)
         self.said: list[str] = []
 
     def add_total(self, lookups: int) -> None:
@@ -111,6 +112,9 @@ class Told:
 
     def outstanding(self, lookups: int) -> None:
         self.most_outstanding = max(self.most_outstanding, lookups)
+
+    def searched(self, done: int, total: int) -> None:
+        self.searches = (done, total)
 
     def say(self, message: str) -> None:
         self.said.append(message)

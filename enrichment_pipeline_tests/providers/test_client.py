@@ -253,10 +253,10 @@ def test_a_look_up_that_could_not_connect_at_first_is_sent_once_it_can(
     port = free_port()
     whole = SignalHireClient._post
 
-    async def count(self: SignalHireClient, body: bytes) -> Reply:
+    async def count(self: SignalHireClient, path: str, body: bytes) -> Reply:
         attempts.append(len(attempts))
         self._http.base_url = server.base_url if len(attempts) == 3 else f"http://127.0.0.1:{port}"
-        return await whole(self, body)
+        return await whole(self, path, body)
 
     monkeypatch.setattr(SignalHireClient, "_post", count)
     with server_that(answers(200, b"[]")) as server:

@@ -1,7 +1,7 @@
 """SignalHire over HTTP: one request, one reply, and nothing decided.
 
 Here: URLs, headers, time limits, and which transport error means what. Not
-here: what a reply means (`answers.py`), and whether a call may be made.
+here: what a reply means (`answers.py`, `profiles.py`), and whether a call may be made.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import httpx
 from tenacity import (
@@ -23,6 +24,8 @@ from enrichment_pipeline.providers.base import (
     CallbackReading,
     NoReplyError,
     NotSentError,
+    PageReading,
+    ProfileQuery,
     ProviderUnavailableError,
     Reading,
     Reply,
@@ -34,7 +37,9 @@ from enrichment_pipeline.providers.signalhire.answers import (
     read_submission,
 )
 from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
+from enrichment_pipeline.providers.signalhire.profiles import read_page
 
+LOOKUP = "candidate/search"
 MAX_BATCH = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_CREDITS = 2**31 - 1
@@ -42,6 +47,8 @@ MAX_CREDITS = 2**31 - 1
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """How long a synchronous answer may take in all; SignalHire documents no limit."""
+SEARCH_SECONDS = 15.0
+"""How long a page of a search may take in all: as long as a scroll id lives."""
 IDLE_CONNECTION_SECONDS = 2.0
 """Shorter than any server's, so that no request goes out on a connection that is being closed."""
 CONNECT_ATTEMPTS = 3
@@ -104,27 +111,40 @@ class SignalHireClient:
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""
-        return await self._search({"items": list(items), "withoutWaterfall": True})
+        return await self._ask(LOOKUP, {"items": list(items), "withoutWaterfall": True})
 
     async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
         """See `Provider.submit`. Tried again only where the request cannot have left."""
-        return await self._search({"items": list(items), "callbackUrl": callback_url})
+        return await self._ask(LOOKUP, {"items": list(items), "callbackUrl": callback_url})
 
-    async def _search(self, parameters: dict[str, object]) -> Reply:
+    async def search(self, query: ProfileQuery) -> Reply:
+        """See `ProfileSearch.search`."""
+        company = "currentCompany" if query.is_current else "currentPastCompany"
+        parameters = {"fullName": query.full_name, company: query.company, "size": query.page_size}
+        return await self._ask("candidate/searchByQuery", parameters, SEARCH_SECONDS)
+
+    async def scroll(self, request_ref: str, scroll_id: str) -> Reply:
+        """See `ProfileSearch.scroll`."""
+        path = f"candidate/scrollSearch/{quote(request_ref, safe='')}"
+        return await self._ask(path, {"scrollId": scroll_id}, SEARCH_SECONDS)
+
+    async def _ask(
+        self, path: str, parameters: dict[str, object], seconds: float | None = None
+    ) -> Reply:
         try:
             async for attempt in _retrying(*NEVER_SENT):
                 with attempt:
-                    async with asyncio.timeout(self._answer_seconds):
-                        return await self._post(json.dumps(parameters).encode())
+                    async with asyncio.timeout(seconds or self._answer_seconds):
+                        return await self._post(path, json.dumps(parameters).encode())
         except NEVER_SENT as error:
             raise NotSentError(_code(error)) from None
         except (httpx.HTTPError, TimeoutError) as error:
             raise NoReplyError(_code(error)) from None
         raise AssertionError("unreachable: the retrying loop returns or raises")
 
-    async def _post(self, body: bytes) -> Reply:
+    async def _post(self, path: str, body: bytes) -> Reply:
         async with self._http.stream(
-            "POST", "candidate/search", content=body, headers={"content-type": "application/json"}
+            "POST", path, content=body, headers={"content-type": "application/json"}
         ) as response:
             chunks: list[bytes] = []
             size = 0
@@ -149,6 +169,9 @@ class SignalHireClient:
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         return read_callback(body, items)
+
+    def read_page(self, http_status: int, body: bytes, *, is_further: bool) -> PageReading:
+        return read_page(http_status, body, is_further=is_further)
 
     async def close(self) -> None:
         await self._http.aclose()

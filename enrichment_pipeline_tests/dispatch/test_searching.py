@@ -1,0 +1,369 @@
+"""Searching: over real HTTP against the sandbox, with quota, pages, faults and kills."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.report import SearchReport
+from enrichment_pipeline.dispatch.searching import Searcher, settle_abandoned_searches
+from enrichment_pipeline.ledger.schema import OPEN, search_calls, searches
+from enrichment_pipeline.ledger.search_journal import SearchCandidate
+from enrichment_pipeline.ledger.search_ledger import SearchLedger
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.providers.base import ProfileQuery, Reply
+from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.sandbox.people import People, Person
+from enrichment_pipeline_tests.dispatch import KEY, Told
+from enrichment_pipeline_tests.ledger.test_searches import limits_of
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.support import MovingClock, RunningSandbox, running_sandbox
+
+PEOPLE = 120
+CROWD = "Common Name"
+CROWD_SIZE = 25
+
+
+def directory() -> People:
+    """As many people, each with a name of their own, and a crowd of namesakes; all at Acme."""
+    names = [f"Person N{number}" for number in range(PEOPLE)] + [CROWD] * CROWD_SIZE
+    return People(
+        Person(
+            f"{number:032x}",
+            {
+                "uid": f"{number:032x}",
+                "fullName": name,
+                "experience": [{"company": "Acme", "position": "Clerk", "current": True}],
+            },
+            (),
+        )
+        for number, name in enumerate(names)
+    )
+
+
+def candidate(name: str, priority: str = "standard", kind: str = "current") -> SearchCandidate:
+    return SearchCandidate(f"person:{name}", f"c:{name}", kind, name, "Acme", "new", priority)
+
+
+def persons(numbers: Sequence[int], priority: str = "standard") -> list[SearchCandidate]:
+    return [candidate(f"Person N{number}", priority) for number in numbers]
+
+
+class Wire(SignalHireClient):
+    """The real client, which also remembers what it asked."""
+
+    def __init__(self, base_url: str, api_key: str = KEY) -> None:
+        super().__init__(base_url, api_key)
+        self.asked: list[str] = []
+
+    async def search(self, query: ProfileQuery) -> Reply:
+        self.asked.append(query.full_name)
+        return await super().search(query)
+
+
+def ask(
+    store: LedgerStore,
+    wire: Wire,
+    candidates: Sequence[SearchCandidate],
+    *,
+    told: Told | None = None,
+    clock: Clock | None = None,
+    run_id: str = "run",
+    pages: int = 3,
+    page_size: int = 100,
+    **limits: Any,
+) -> SearchReport:
+    ledger = SearchLedger(store, "signalhire", limits_of(**limits), clock or Clock())
+
+    async def run() -> SearchReport:
+        searcher = Searcher(
+            ledger,
+            wire,
+            clock or Clock(),
+            told or Told(),
+            run_id=run_id,
+            pages=pages,
+            page_size=page_size,
+        )
+        try:
+            return await searcher.run(candidates)
+        finally:
+            await wire.close()
+
+    return asyncio.run(run())
+
+
+def rows(store: LedgerStore) -> list[Any]:
+    with store.read() as connection:
+        return list(connection.execute(sa.select(searches).order_by(searches.c.reserved_at)))
+
+
+def calls(store: LedgerStore) -> list[Any]:
+    with store.read() as connection:
+        return list(connection.execute(sa.select(search_calls).order_by(search_calls.c.sent_at)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LedgerStore]:
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[RunningSandbox]:
+    with running_sandbox(
+        directory(), tmp_path / "journal", searches=tmp_path / "searches"
+    ) as running:
+        yield running
+
+
+def test_each_is_asked_once_and_found_or_not(
+    store: LedgerStore, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    told = Told()
+    everybody = [*persons(range(10)), candidate("Nobody Atall")]
+    report = ask(store, Wire(sandbox.base_url), everybody, told=told)
+    assert (report.answered, report.found, report.nothing) == (11, 10, 1)
+    assert told.searches == (11, 11)
+    again = ask(store, Wire(sandbox.base_url), everybody, run_id="again")
+    assert (again.answered, again.not_due) == (0, 11)
+    assert len(journal_lines(tmp_path / "searches")) == 11
+    assert all(json.loads(call.body)["profiles"] is not None for call in calls(store))
+
+
+def test_three_are_under_way_at_once_and_the_provider_never_sees_a_fourth(
+    store: LedgerStore, tmp_path: Path
+) -> None:
+    with running_sandbox(directory(), tmp_path / "journal", latency_ms=20) as slow:
+        report = ask(store, Wire(slow.base_url), persons(range(12)), at_once=3)
+    assert report.answered == 12
+    assert {call.http_status for call in calls(store)} == {200}
+
+
+def test_all_pages_are_read_up_to_the_policys_limit(
+    store: LedgerStore, sandbox: RunningSandbox
+) -> None:
+    report = ask(store, Wire(sandbox.base_url), [candidate(CROWD)], page_size=10)
+    assert report.found == 1
+    assert [call.page for call in calls(store)] == [1, 2, 3]
+    [row] = rows(store)
+    assert (row.state, row.outcome, row.is_complete) == ("answered", "found", True)
+
+
+def test_more_profiles_than_the_limit_are_an_incomplete_answer(
+    store: LedgerStore, sandbox: RunningSandbox
+) -> None:
+    ask(store, Wire(sandbox.base_url), [candidate(CROWD)], page_size=10, pages=2)
+    [row] = rows(store)
+    assert (row.outcome, row.is_complete) == ("found", False)
+    assert len(calls(store)) == 2
+
+
+def test_a_scroll_id_that_is_gone_has_the_search_start_over_once(
+    store: LedgerStore, tmp_path: Path
+) -> None:
+    with running_sandbox(
+        directory(), tmp_path / "journal", scroll_id_seconds=0.001, latency_ms=10
+    ) as forgetful:
+        ask(store, Wire(forgetful.base_url), [candidate(CROWD)], page_size=10)
+    [row] = rows(store)
+    assert [(call.series, call.page, call.http_status) for call in calls(store)] == [
+        (0, 1, 200),
+        (0, 2, 404),
+        (1, 1, 200),
+        (1, 2, 404),
+    ]
+    assert (row.state, row.reason, row.is_complete) == ("answered", "scroll_gone", False)
+    assert sum(call.is_counted for call in calls(store)) == 2
+
+
+def test_without_access_the_run_says_so_once_and_asks_nothing_more(
+    store: LedgerStore, tmp_path: Path
+) -> None:
+    told = Told()
+    with running_sandbox(directory(), tmp_path / "journal", search_allowed=False) as closed:
+        report = ask(store, Wire(closed.base_url), persons(range(20)), told=told)
+    assert report.halted is not None
+    assert report.halted.reason == "not_allowed"
+    assert len(told.said) == 1
+    assert "403" in told.said[0]
+    assert len(calls(store)) <= 3
+    assert {row.state for row in rows(store)} == {"released"}
+    assert not any(call.is_counted for call in calls(store))
+
+
+def test_a_quota_that_the_provider_counts_otherwise_stops_all_until_tomorrow(
+    store: LedgerStore, tmp_path: Path
+) -> None:
+    with running_sandbox(directory(), tmp_path / "journal", searches_per_day=5) as stingy:
+        report = ask(store, Wire(stingy.base_url), persons(range(20)))
+        assert report.answered == 5
+        assert report.halted is not None
+        wire = Wire(stingy.base_url)
+        again = ask(store, wire, persons(range(20)), run_id="again")
+    assert wire.asked == []
+    assert again.exhausted == {"standard": "day"}
+
+
+def test_our_own_quota_is_never_overdrawn_and_strategic_ones_come_first(
+    store: LedgerStore, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    everybody = [*persons(range(8), "strategic"), *persons(range(20, 50), "bulk")]
+    report = ask(store, Wire(sandbox.base_url), everybody, per_day=20)
+    assert report.answered == 10  # bulk leaves half of the day untouched
+    asked = [row.priority for row in rows(store)]
+    assert asked == ["strategic"] * 8 + ["bulk"] * 2
+    assert report.exhausted == {"bulk": "day"}
+    assert len(journal_lines(tmp_path / "searches")) == 10
+
+
+def test_what_fails_for_a_passing_reason_is_asked_again_and_the_rest_given_back(
+    store: LedgerStore, tmp_path: Path
+) -> None:
+    faults = {"slow_down": 0.3}
+    with running_sandbox(directory(), tmp_path / "journal", faults=faults, seed=3) as busy:
+        report = ask(
+            store, Wire(busy.base_url), persons(range(12)), pause=timedelta(milliseconds=10)
+        )
+    assert report.answered > 6
+    assert (
+        report.answered
+        + len(
+            {row.person_key for row in rows(store)}
+            - {row.person_key for row in rows(store) if row.state == "answered"}
+        )
+        == 12
+    )
+    assert 429 in {call.http_status for call in calls(store)}
+
+
+def test_nobody_there_is_tried_three_times_and_draws_on_no_quota(store: LedgerStore) -> None:
+    report = ask(store, Wire("http://127.0.0.1:9/api/v1"), persons([1]))
+    assert (report.answered, report.released) == (0, 3)
+    assert {row.state for row in rows(store)} == {"released"}
+    assert not any(call.is_counted for call in calls(store))
+
+
+KILLS = 30
+PER_RUN = 4
+"""A search passes nine instants (before and after each of its four commits, and with its answer in
+hand): the n-th run, which is killed at its n-th, comes as far as its fourth search."""
+
+PROGRAM = """
+import asyncio, json, os, signal, sys
+from datetime import timedelta
+
+from enrichment_pipeline.dispatch.searching import Searcher
+from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline_tests.dispatch.test_searching import Wire, ask, persons
+
+given = json.loads(sys.argv[1])
+passed = 0
+
+
+def pass_instant(dies_at):
+    global passed
+    passed += 1
+    if passed == dies_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(number):
+    write, search = Searcher._write, Wire.search
+
+    async def mortal_write(self, work):
+        pass_instant(number)
+        result = await write(self, work)
+        pass_instant(number)
+        return result
+
+    async def mortal_search(*arguments):
+        reply = await search(*arguments)
+        pass_instant(number)
+        return reply
+
+    Searcher._write, Wire.search = mortal_write, mortal_search
+    first = (number - 1) * given["per_run"]
+    ask(
+        open_store(given["url"]), Wire(given["base_url"]),
+        persons(range(first, first + given["per_run"])),
+        run_id=f"run-{number}", per_day=100_000, at_once=1,
+        answer_deadline=timedelta(milliseconds=1),
+    )
+
+
+ends = []
+for number in range(1, given["kills"] + 1):
+    child = os.fork()
+    if child == 0:
+        try:
+            run(number)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(ends))
+"""
+
+
+@pytest.mark.timeout(180)
+def test_thirty_kills_lose_no_answer_and_repeat_none(ledger_url: str, tmp_path: Path) -> None:
+    store = open_store(ledger_url)
+    with running_sandbox(
+        directory(),
+        tmp_path / "journal",
+        searches=tmp_path / "searches",
+        searches_per_day=100_000,
+        searches_at_once=1000,
+    ) as sandbox:
+        given = {
+            "url": ledger_url,
+            "base_url": sandbox.base_url,
+            "kills": KILLS,
+            "per_run": PER_RUN,
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, json.dumps(given)],
+            capture_output=True,
+            text=True,
+            timeout=150,
+            cwd=Path(__file__).parents[2],
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout) == [-signal.SIGKILL] * KILLS
+        kept = Counter(
+            json.loads(call.body)["profiles"][0]["fullName"]
+            for call in calls(store)
+            if call.body is not None
+        )
+        dead = [f"run-{number}" for number in range(1, KILLS + 1)]
+        clock = MovingClock(Clock().now() + timedelta(hours=1))
+        ledger = SearchLedger(store, "signalhire", limits_of(), clock)
+        settle_abandoned_searches(ledger, Wire("http://unused.invalid"), dead)
+        wire = Wire(sandbox.base_url)
+        report = ask(store, wire, persons(range(PEOPLE)), clock=clock, per_day=100_000)
+
+    assert kept.total() > KILLS
+    assert set(kept.values()) == {1}
+    assert not set(wire.asked) & set(kept)
+    assert report.answered + report.not_due == PEOPLE
+    assert Counter(row.person_key for row in rows(store) if row.state == "answered") == Counter(
+        {f"person:Person N{number}": 1 for number in range(PEOPLE)}
+    )
+    assert OPEN not in {row.state for row in rows(store)}
+    store.close()
