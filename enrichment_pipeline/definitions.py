@@ -21,6 +21,7 @@ ASSETS = [
     source.contacts,
     source.review_decisions,
     lookups.worklist,
+    lookups.search_results,
     lookups.provider_lookups,
     lookups.provider_responses,
     outcomes.facts,

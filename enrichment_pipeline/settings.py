@@ -23,6 +23,8 @@ SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
 SANDBOX_KEY = "sandbox"
 OWN_SANDBOX_WINDOW_SECONDS = 1.0
 """The minute of a sandbox that we start ourselves; a trial should not take minutes."""
+OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
+"""Its Search API's quota; a trial should not take days."""
 
 
 class _Environment(BaseSettings):
@@ -123,7 +125,9 @@ class Settings:
     def with_own_sandbox_limits(self) -> "Settings":
         """These settings for a sandbox of our own, before it has a URL."""
         return replace(
-            self, sandbox_window_seconds=self.sandbox_window_seconds or OWN_SANDBOX_WINDOW_SECONDS
+            self,
+            policy=_with_own_search_api(self.policy),
+            sandbox_window_seconds=self.sandbox_window_seconds or OWN_SANDBOX_WINDOW_SECONDS,
         )
 
     def with_base_url(self, base_url: str) -> "Settings":
@@ -148,7 +152,9 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     home = (env.home or _default_home()).expanduser().resolve()
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
-    _refuse_what_is_not_built(policy)
+    window_seconds = env.sandbox_window_seconds if env.provider == "sandbox" else None
+    if window_seconds is not None:
+        policy = _with_own_search_api(policy)
     return Settings(
         home=home,
         policy=policy,
@@ -160,7 +166,7 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         base_url=_base_url(env),
         dagster_home=(env.dagster_home or home / "dagster").expanduser().resolve(),
         owns_dagster_home=env.dagster_home is None,
-        sandbox_window_seconds=env.sandbox_window_seconds if env.provider == "sandbox" else None,
+        sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),
     )
@@ -186,12 +192,15 @@ def _policy_path(named: Path | None, home: Path) -> Path | None:
     return beside_state if beside_state.is_file() else None
 
 
-def _refuse_what_is_not_built(policy: Policy) -> None:
-    """Say so plainly, rather than take a setting and not act on it."""
-    if policy.signalhire.search == "on":
-        raise ConfigurationError(
-            'signalhire.search: "on" is not available in this version; leave it "off"'
-        )
+def _with_own_search_api(policy: Policy) -> Policy:
+    """The policy for a sandbox of our own, which gives access to its Search API.
+
+    With SignalHire that is on request. A policy that names the keys itself is obeyed.
+    """
+    given = policy.signalhire.model_fields_set
+    own = {"search": "on", "searches_per_day": OWN_SANDBOX_SEARCHES_PER_DAY}
+    changes = {name: value for name, value in own.items() if name not in given}
+    return policy.model_copy(update={"signalhire": policy.signalhire.model_copy(update=changes)})
 
 
 def _api_key(env: _Environment, *, needs_key: bool) -> SecretStr:

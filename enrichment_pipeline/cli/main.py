@@ -137,6 +137,11 @@ def plan(
         f"known already: {work.cache_hits.person:,} contacts share a person with another, "
         f"{work.cache_hits.miss:,} persons were not found lately"
     )
+    if work.searches:
+        _out.print(
+            f"to be searched for by name and company first: {work.searches:,} persons "
+            f"({result.searches_left_today:,} searches left today)"
+        )
     _out.print(
         f"credits, at worst: {result.worst_case_credits:,} "
         f"(left in the budget: {result.budget_left_today:,} today, "
@@ -251,6 +256,7 @@ def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
     options = [
         *("--items-per-window", str(limits.items_per_window)),
         *("--window-seconds", str(limits.window_seconds)),
+        *("--searches-per-day", str(limits.searches_per_day)),
         *("--journal", str(settings.home / "sandbox_journal.jsonl")),
     ]
     base_url = _start_child("sandbox", options, servers)

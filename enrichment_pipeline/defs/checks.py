@@ -19,6 +19,7 @@ UNIQUE_KEYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "accounts": ("staging.accounts", ("account_id",)),
     "review_decisions": ("raw.review_decisions", ("decision_id",)),
     "worklist": ("enrichment.worklist", ("contact_id", "freshness", "priority")),
+    "search_results": ("enrichment.search_results", ("search_id",)),
     "provider_responses": ("raw.provider_responses", ("lookup_id",)),
     "person_facts": (
         "enrichment.person_facts",

@@ -99,11 +99,12 @@ class Searcher:
         return self.report
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked in this run."""
         return self._stopping or self.report.is_over
 
     async def _work(self) -> None:
-        while self._waiting and not self._is_over:
+        while self._waiting and not self.is_over:
             candidate = self._waiting.popleft()
             if candidate.priority not in self.report.exhausted:
                 await self._ask(candidate)
@@ -157,7 +158,7 @@ class Searcher:
                 return SearchSettlement(ANSWERED, "found", is_complete=True)
             else:
                 return settlement_of(reading)
-            if self._is_over:
+            if self.is_over:
                 return SearchSettlement(RELEASED, "retriable", "interrupted")
             further = await self._admitted(
                 candidate.priority,
@@ -186,7 +187,7 @@ class Searcher:
                     return None
                 case Wait(until, why):
                     await self._wait(until, why)
-            if self._is_over:
+            if self.is_over:
                 return None
 
     async def _wait(self, until: datetime, why: str) -> None:

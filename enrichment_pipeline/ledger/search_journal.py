@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
-from enrichment_pipeline.ledger import gate
+from enrichment_pipeline.ledger import gate, suppressions
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue, Wait
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, searches
@@ -44,7 +44,10 @@ class SearchLimits:
 
 @dataclass(frozen=True)
 class SearchCandidate:
-    """A search that is due: for whom, what is asked, and the person's search before it, or ""."""
+    """A search that is due: for whom, what is asked, and the person's search before it, or "".
+
+    `identifiers` are all that the person is known by, hashed as the suppressed ones are.
+    """
 
     person_key: str
     contact_id: str
@@ -54,6 +57,7 @@ class SearchCandidate:
     freshness: str
     priority: str
     supersedes: str = ""
+    identifiers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,13 @@ def admit_search(
 
     A candidate whose last search is not the one that it would supersede is not due any
     more: another process has asked meanwhile. The unique index guards the same promise.
+    Neither is who has been suppressed meanwhile.
     """
     last = _last_search(transaction.connection, provider, candidate.person_key)
     if candidate.supersedes != (last.search_id if last else "") or (last and last.state == OPEN):
+        return NotDue(1)
+    known_by = [(candidate.person_key, identifier) for identifier in candidate.identifiers]
+    if suppressions.suppressed_persons(transaction.connection, known_by):
         return NotDue(1)
     day = business_now.date().isoformat()
     refusal = _no_room(transaction.connection, provider, candidate.priority, limits, day, now)

@@ -81,7 +81,7 @@ def insert_responses(
         page = pa.table(
             {
                 "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
-                "body": pa.array([_as_json_text(body) for _, body in rows], pa.string()),
+                "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
             }
         )
         connection.register("reply_page", page)
@@ -93,7 +93,7 @@ def insert_responses(
     return inserted
 
 
-def _as_json_text(body: bytes) -> str:
+def as_json_text(body: bytes) -> str:
     """A reply as DuckDB's JSON reader takes it, wherever Python's took it.
 
     That one knows other encodings and byte order marks, and lets half of a

@@ -13,7 +13,11 @@ import duckdb
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import set_nicknames
-from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones
+from enrichment_pipeline.warehouse.normalise import (
+    learn_company_names,
+    learn_hosts,
+    learn_phones,
+)
 from enrichment_pipeline.warehouse.source import (
     attached_source,
     hand_over,
@@ -80,6 +84,7 @@ def resolve_persons(
     execute(connection, "find_changed_domains")
     learn_phones(connection, "find_new_phones", phone_region)
     execute(connection, "merge_contact_parts", phone_region=phone_region)
+    learn_company_names(connection, "find_new_contact_companies")
     execute(connection, "create_identities")
     execute(connection, "replace_shared_identifiers")
     execute(connection, "select_identities")

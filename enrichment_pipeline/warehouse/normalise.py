@@ -1,4 +1,4 @@
-"""Reading host names and phone numbers in Python, for values never met before.
+"""Reading hosts, phones, companies and other scripts in Python, for values never met before.
 
 Here: fetching the distinct new values, normalising them, storing the result.
 Not here: the rules (`identity.py`), and what SQL can normalise by itself.
@@ -9,7 +9,13 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.identity import read_domain, region_of, to_e164
+from enrichment_pipeline.identity import (
+    read_company,
+    read_domain,
+    region_of,
+    to_e164,
+    to_latin,
+)
 from enrichment_pipeline.warehouse.statements import execute
 
 NO_REGION = ""
@@ -60,6 +66,32 @@ def learn_phones(
         }
     )
     _insert(connection, page, "staging.phones")
+
+
+def learn_company_names(connection: duckdb.DuckDBPyConnection, new_names_statement: str) -> None:
+    """Normalise the company names that a statement lists, and add them to `staging`."""
+    names = [name for (name,) in execute(connection, new_names_statement).fetchall()]
+    companies = [read_company(name) for name in names]
+    page = pa.table(
+        {
+            "company_name": pa.array(names, pa.string()),
+            "search_name": pa.array([c.search_name for c in companies], pa.string()),
+            "company_key": pa.array([c.key for c in companies], pa.string()),
+        }
+    )
+    _insert(connection, page, "staging.company_names")
+
+
+def learn_latin_names(connection: duckdb.DuckDBPyConnection, new_names_statement: str) -> None:
+    """Put the name keys that a statement lists into Latin letters, and add them to `staging`."""
+    keys = [key for (key,) in execute(connection, new_names_statement).fetchall()]
+    page = pa.table(
+        {
+            "name_key": pa.array(keys, pa.string()),
+            "latin_key": pa.array([to_latin(key) for key in keys], pa.string()),
+        }
+    )
+    _insert(connection, page, "staging.latin_names")
 
 
 def _read_all(phones: Iterable[tuple[str, str]]) -> list[str | None]:

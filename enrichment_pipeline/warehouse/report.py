@@ -16,7 +16,10 @@ TABLES: tuple[str, ...] = (
     "raw.lookups",
     "raw.provider_responses",
     "raw.review_decisions",
+    "raw.searches",
+    "raw.search_profiles",
     "enrichment.worklist",
+    "enrichment.search_results",
     "enrichment.person_facts",
     "enrichment.company_facts",
     "enrichment.enriched_contacts",
@@ -65,6 +68,11 @@ def status_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def review_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Contacts for review by reason, most first."""
     return dict(execute(connection, "count_review_reasons").fetchall())
+
+
+def verdict_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Answered searches by what they came to, most first."""
+    return dict(execute(connection, "count_verdicts").fetchall())
 
 
 def lane_counts(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, int]]:

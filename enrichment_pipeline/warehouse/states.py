@@ -21,6 +21,7 @@ def derive_contact_states(
     execute(connection, "create_hashed_identifiers")
     execute(connection, "find_suppressed_contacts")
     execute(connection, "select_current_decisions")
+    derive_search_states(connection, policy, as_of)
     execute(
         connection,
         "derive_contact_states",
@@ -32,4 +33,18 @@ def derive_contact_states(
             for name, weight in policy.priority.weights.model_dump().items()
         },
         **{f"{name}_band": score for name, score in policy.priority.bands.model_dump().items()},
+    )
+
+
+def derive_search_states(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
+) -> None:
+    """Make the temporary table `person_searches`; `identities` must be there."""
+    execute(
+        connection,
+        "derive_search_states",
+        as_of=as_of,
+        is_search_on=policy.signalhire.search == "on",
+        no_match_days=policy.freshness.no_match_days,
+        max_age_days=policy.freshness.max_age_days,
     )

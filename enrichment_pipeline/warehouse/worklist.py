@@ -38,11 +38,15 @@ class WorkItem:
 
 @dataclass(frozen=True)
 class LaneWork:
-    """What is due in one lane: contacts, and the look-ups that they come down to."""
+    """What is due in one lane: contacts, and the look-ups that they come down to, at most.
+
+    `searches` of these persons have to be searched for first.
+    """
 
     lane: Lane
     contacts: int
     lookups: int
+    searches: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ class DueWork:
     def lookups(self) -> int:
         return sum(lane.lookups for lane in self.lanes)
 
+    @property
+    def searches(self) -> int:
+        return sum(lane.searches for lane in self.lanes)
+
 
 class OpensWarehouse(Protocol):
     """Something that opens the warehouse for a moment."""
@@ -97,11 +105,11 @@ def select_worklist(
 def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
     """What is due in each lane; `find_due_persons` must have run on this connection."""
     rows = execute(connection, "count_plan", lanes=_keys(lanes)).fetchall()
-    found = {Lane(f, p): (contacts, lookups) for f, p, contacts, lookups in rows}
+    found = {Lane(f, p): counts for f, p, *counts in rows}
     priorities = sorted({lane.priority for lane in lanes})
     hits = execute(connection, "count_cache_hits", priorities=priorities).fetchall()
     return DueWork(
-        [LaneWork(lane, *found.get(lane, (0, 0))) for lane in lanes], CacheHits(*hits[0])
+        [LaneWork(lane, *found.get(lane, (0, 0, 0))) for lane in lanes], CacheHits(*hits[0])
     )
 
 

@@ -1,7 +1,8 @@
 """The group `lookups`: what is due, buying it, and keeping what was answered.
 
-Here: the assets `worklist`, `provider_lookups` (the only one that spends
-money) and `provider_responses`. Not here: whether a call may be made (`ledger/`).
+Here: the assets `worklist`, `search_results` (free, but with a quota), `provider_lookups`
+(the only one that spends money) and `provider_responses`. Not here: whether a call may be
+made (`ledger/`).
 """
 
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResourc
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.ledger.ledger import RunTotals
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.warehouse.report import row_count
+from enrichment_pipeline.warehouse.report import row_count, verdict_counts
 
 
 @dg.asset(
@@ -64,6 +65,50 @@ def worklist(
 
 @dg.asset(
     deps=["worklist"],
+    partitions_def=lanes_partitions,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    group_name="lookups",
+    kinds={"python", "duckdb", "sql"},
+    owners=OWNERS,
+    metadata=table_metadata("enrichment.search_results"),
+)
+def search_results(
+    context: dg.AssetExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+    progress: dg.ResourceParam[ProgressFactory],
+) -> dg.MaterializeResult:
+    """Which profile it is, for those who are known by name and company only.
+
+    Searching costs no credits, but has a daily quota. Whoever is found is looked up by the
+    profile's UID; several who are too close to call are for a person to choose from.
+    """
+    lanes = lanes_of(context)
+    report = pipeline.search_profiles(begin(context, pipeline), lanes, progress(context.log))
+    if report is None:
+        return dg.MaterializeResult(metadata={"searching": "switched off ([signalhire] search)"})
+    with warehouse.get_connection() as connection:
+        verdicts = verdict_counts(connection)
+    metadata: dict[str, dg.RawMetadataValue] = {
+        "dagster/row_count": sum(verdicts.values()),
+        "searches_offered": report.offered,
+        "answered": report.answered,
+        "found": report.found,
+        "nothing": report.nothing,
+        "refused": report.refused,
+        "released": report.released,
+        "not_due": report.not_due,
+        "verdicts": markdown_table(("verdict", "searches"), list(verdicts.items())),
+    }
+    if report.exhausted:
+        metadata["quota_used_up"] = report.exhausted
+    if report.halted is not None:
+        metadata["halted"] = report.halted.message
+    return dg.MaterializeResult(metadata=metadata)
+
+
+@dg.asset(
+    deps=["worklist", "search_results"],
     partitions_def=lanes_partitions,
     backfill_policy=dg.BackfillPolicy.single_run(),
     group_name="lookups",

@@ -1,11 +1,13 @@
 -- What each contact can be known by, best first: profile URL, e-mail, phone, name with
--- company domain. Role addresses never count.
+-- company: its domain or, without one, its name. Role addresses never count.
 
 create or replace temp view all_identities as
 with present as (
-    select part.*
+    select part.*, company.company_key
     from staging.contact_parts as part
     join staging.contacts as contact on contact.contact_id = part.contact_id
+    left join staging.company_names as company
+        on company.company_name = clean_text(contact.company_name)
     where contact.left_at is null
 )
 
@@ -23,6 +25,7 @@ where phone is not null
 union all
 select
     contact_id, name_key, 'name' as kind, 4 as kind_rank,
-    concat(name_key, '@', company_domain) as value
+    -- no domain is a key: they have dots
+    concat(name_key, '@', coalesce(company_domain, company_key)) as value
 from present
-where contains(name_key, ' ') and company_domain is not null;
+where contains(name_key, ' ') and coalesce(company_domain, company_key, '') <> '';

@@ -139,3 +139,22 @@ create or replace temp macro names_alike(one, other) as
             else have_counterparts(words_besides(other, one), words_besides(one, other))
         end
     );
+
+-- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
+-- and signs.
+create or replace temp macro spoken_name(value) as array_to_string(
+    list_filter(
+        string_split_regex(
+            regexp_replace(clean_text(value), '^([^,]+),\s*([^,]+)$', '\2 \1'),
+            '[^\p{L}\p{M}\p{N}''’-]+'
+        ),
+        lambda word: length(word) > 1 and not list_contains(
+            [
+                'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
+                'prof', 'sr'
+            ],
+            lower(word)
+        )
+    ),
+    ' '
+);

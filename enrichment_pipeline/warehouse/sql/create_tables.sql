@@ -92,6 +92,16 @@ create table if not exists staging.phones (phone_text varchar, region varchar, e
 comment on table staging.phones
 is 'Phone numbers met so far, as written, and in E.164 where they are valid';
 
+create table if not exists staging.company_names (
+    company_name varchar, search_name varchar, company_key varchar
+);
+comment on table staging.company_names
+is 'Company names met so far, without legal form and article: as one asks for them, and as they are compared';
+
+create table if not exists staging.latin_names (name_key varchar, latin_key varchar);
+comment on table staging.latin_names
+is 'Name keys of other scripts met so far, in Latin letters';
+
 create table if not exists staging.contact_parts (
     contact_id varchar,
     row_hash varchar,
@@ -215,6 +225,40 @@ comment on column raw.review_decisions.source
 is 'import: a file that was imported. table: the query [review] decisions';
 comment on column raw.review_decisions.recorded_at is 'When it came here';
 
+create table if not exists raw.searches (
+    search_id varchar,
+    provider varchar,
+    query_kind varchar,
+    person_key varchar,
+    supersedes varchar,
+    contact_id varchar,
+    full_name varchar,
+    company varchar,
+    freshness varchar,
+    priority varchar,
+    run_id varchar,
+    state varchar,
+    outcome varchar,
+    reason varchar,
+    is_complete boolean,
+    requested_at timestamptz,
+    answered_at timestamptz,
+    revision bigint
+);
+comment on table raw.searches is 'A copy of the ledger''s searches, as of the last run';
+comment on column raw.searches.query_kind
+is 'current: who works at the company; current_past: who works there or has done so';
+comment on column raw.searches.state is 'open, answered or released';
+comment on column raw.searches.outcome is 'found, nothing or refused; retriable where released';
+comment on column raw.searches.is_complete
+is 'Whether all profiles that the provider has for it were given';
+
+create table if not exists raw.search_profiles (
+    search_id varchar, position integer, uid varchar, profile json
+);
+comment on table raw.search_profiles
+is 'Each profile that a search gave, as the provider gave it; which of them it is, is scored from here and can be again';
+
 -- enrichment ---------------------------------------------------------------------------
 
 create table if not exists enrichment.worklist (
@@ -231,6 +275,8 @@ create table if not exists enrichment.worklist (
     run_id varchar
 );
 alter table enrichment.worklist add column if not exists freshness_reason varchar;
+alter table enrichment.worklist add column if not exists search_kind varchar;
+alter table enrichment.worklist add column if not exists last_search_id varchar;
 comment on table enrichment.worklist
 is 'What was due in each lane when a run last found work in it, one row per person to look up';
 comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
@@ -242,13 +288,53 @@ is 'Why it is due, in one of the words listed in the README';
 comment on column enrichment.worklist.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.worklist.priority_score is 'Order within the priority, higher first';
 comment on column enrichment.worklist.lookup_identity
-is 'What the provider is asked for: a profile URL, an e-mail or a phone number';
-comment on column enrichment.worklist.identity_kind is 'linkedin, email or phone';
+is 'What the provider is asked for: a profile URL or UID, an e-mail or a phone number';
+comment on column enrichment.worklist.identity_kind
+is 'linkedin, email, phone or uid; name where a search must find the profile first';
+comment on column enrichment.worklist.search_kind
+is 'The search that is due first: current, or current_past as the second try; null for none';
+comment on column enrichment.worklist.last_search_id
+is 'The person''s last search, which that one would replace; empty for none';
 comment on column enrichment.worklist.supersedes
 is 'The person''s last look-up, which this one would replace; empty for none';
 comment on column enrichment.worklist.contact_count is 'How many contacts get the answer';
 comment on column enrichment.worklist.waiting_since is 'Since when it has been due';
 comment on column enrichment.worklist.run_id is 'The run that selected the row';
+
+create table if not exists enrichment.search_results (
+    search_id varchar,
+    person_key varchar,
+    contact_id varchar,
+    query_kind varchar,
+    verdict varchar,
+    detail varchar,
+    uid varchar,
+    score double,
+    lead double,
+    candidates json,
+    answered_at timestamptz,
+    run_id varchar,
+    scored_by varchar
+);
+comment on table enrichment.search_results
+is 'What each answered search for a name and a company came to, by the policy''s rules';
+comment on column enrichment.search_results.search_id is 'The search in the ledger';
+comment on column enrichment.search_results.person_key is 'Who was searched for';
+comment on column enrichment.search_results.contact_id
+is 'The contact whose name and company were compared';
+comment on column enrichment.search_results.query_kind is 'current or current_past';
+comment on column enrichment.search_results.verdict
+is 'resolved, ambiguous, none or refused';
+comment on column enrichment.search_results.detail is 'Why it is ambiguous, in words';
+comment on column enrichment.search_results.uid is 'The profile that is the person; null for none';
+comment on column enrichment.search_results.score is 'Of the best profile, 0 to 1';
+comment on column enrichment.search_results.lead is 'How far it is before the next one';
+comment on column enrichment.search_results.candidates
+is 'All profiles that may be the person, the best first, with their scores';
+comment on column enrichment.search_results.answered_at is 'When the answer came';
+comment on column enrichment.search_results.run_id is 'The run that asked';
+comment on column enrichment.search_results.scored_by
+is 'Digest of the rules and values by which it was scored: another one is scored again';
 
 create table if not exists enrichment.person_facts (
     contact_id varchar,

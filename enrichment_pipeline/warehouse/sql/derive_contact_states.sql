@@ -159,8 +159,21 @@ with reasoned as (
         end as priority_rank,
         -- contacts without an account come last in their band
         coalesce(account.priority_score, -1) as priority_score,
-        identity.identity_kind,
-        identity.lookup_identity,
+        case
+            when searched.is_chosen then 'uid'
+            when identity.identity_kind is not null then identity.identity_kind
+            when searched.uid is not null then 'uid'
+            when searched.search_kind is not null then 'name'
+        end as identity_kind,
+        case
+            when searched.is_chosen then searched.uid
+            else coalesce(identity.lookup_identity, searched.uid)
+        end as lookup_identity,
+        case when identity.lookup_identity is null then searched.search_kind end as search_kind,
+        searched.search_id as last_search_id,
+        case when identity.lookup_identity is null then searched.search_reason end as search_reason,
+        searched.search_detail,
+        searched.person_key is not null as is_named,
         coalesce(lookup.lookup_id, '') as last_lookup_id,
         lookup.state as last_state,
         lookup.outcome as last_outcome,
@@ -173,18 +186,24 @@ with reasoned as (
             when suppressed.contact_id is not null then 'suppressed_by_list'
             when lookup.outcome = 'legal_stop' then 'legal_stop'
             -- at a reviewer's word, whatever the last look-up came to
-            when lookup.is_asked_again and identity.lookup_identity is not null
+            when lookup.is_asked_again
+                and coalesce(identity.lookup_identity, searched.uid) is not null
                 then 'asked_again'
+            when searched.is_choice_unasked then 'identity_changed'
             -- refused for good: nothing but a changed identity makes it worth asking again
             when lookup.outcome = 'refused' then 'refused_for_good'
-            when identity.lookup_identity is null and lookup.lookup_id is null then 'no_identity'
+            when identity.lookup_identity is null and lookup.lookup_id is null
+                and (searched.person_key is null or searched.freshness_reason is not null)
+                then coalesce(searched.freshness_reason, 'no_identity')
             when lookup.lookup_id is null and lookup.has_failed_since then 'attempt_failed'
             when lookup.lookup_id is null and assigned.has_changed then 'identity_changed'
             when lookup.lookup_id is null then 'never_looked_up'
             when lookup.due_at > $as_of and lookup.state = 'unconfirmed' then 'perhaps_billed'
             when lookup.due_at > $as_of and lookup.outcome = 'no_match' then 'miss_is_recent'
             when lookup.due_at > $as_of then 'answer_is_recent'
-            when identity.lookup_identity is null then 'no_identity'
+            when identity.lookup_identity is null
+                and (searched.person_key is null or searched.freshness_reason is not null)
+                then coalesce(searched.freshness_reason, 'no_identity')
             when lookup.state = 'unconfirmed' then 'never_answered'
             when lookup.has_failed_since then 'attempt_failed'
             when lookup.outcome = 'no_match' then 'miss_is_old'
@@ -192,7 +211,8 @@ with reasoned as (
         end as freshness_reason,
         case
             when lookup.is_asked_again then coalesce(lookup.retry_at, lookup.last_attempt_at)
-            when lookup.lookup_id is null then greatest(assigned.assigned_at, lookup.retry_at)
+            when lookup.lookup_id is null
+                then greatest(assigned.assigned_at, lookup.retry_at, searched.due_at)
             when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
         end as due_at,
         -- in the lane `retry`, and not due yet
@@ -210,6 +230,7 @@ with reasoned as (
     left join account_priorities as account on account.account_id = contact.account_id
     left join person_identities as identity on identity.person_key = assigned.person_key
     left join person_lookups as lookup on lookup.person_key = assigned.person_key
+    left join person_searches as searched on searched.person_key = assigned.person_key
     left join suppressed_contacts as suppressed on suppressed.contact_id = contact.contact_id
     left join decided_contacts as decided on decided.contact_id = contact.contact_id
     left join decided_persons as decided_person
@@ -223,8 +244,9 @@ select
         when freshness_reason in ('never_looked_up', 'identity_changed') then 'new'
         when freshness_reason in ('attempt_failed', 'never_answered', 'asked_again') then 'retry'
         when freshness_reason in ('answer_is_old', 'miss_is_old') then 'stale'
-        when freshness_reason in ('answer_is_recent', 'miss_is_recent', 'refused_for_good')
-            then 'fresh'
+        when freshness_reason in (
+            'answer_is_recent', 'miss_is_recent', 'refused_for_good', 'choice_is_open'
+        ) then 'fresh'
         when freshness_reason in ('awaiting_answer', 'perhaps_billed') then 'in_flight'
         when freshness_reason in ('suppressed_by_list', 'suppressed_by_review', 'legal_stop')
             then 'suppressed'

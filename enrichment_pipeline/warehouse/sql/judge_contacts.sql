@@ -88,6 +88,8 @@ reasons as (
         state.due_at,
         state.attempts,
         state.last_attempt_at,
+        state.last_search_id,
+        state.search_detail,
         coalesce(outcome.enriched_at, decided.replaced_at) as enriched_at,
         outcome.lookup_id,
         outcome.last_lookup_id,
@@ -112,6 +114,8 @@ reasons as (
             when outcome.last_judgement = 'no_match' then 'no_match'
             when outcome.last_judgement = 'matched' and not coalesce(required.is_acceptable, false)
                 then 'no_verified_email'
+            when outcome.last_judgement is null and state.search_reason is not null
+                then state.search_reason
             when outcome.last_judgement is null and state.freshness = 'unusable' then
                 case
                     when state.has_any_identifier
@@ -124,9 +128,9 @@ reasons as (
         case
             when outcome.last_judgement is null and state.freshness = 'unusable' then
                 case
+                    when state.search_detail is not null then state.search_detail
                     when not coalesce(state.has_any_identifier, false)
-                        and contains(coalesce(state.name_key, ''), ' ')
-                        and state.company_domain is not null
+                        and state.is_named
                         then 'only a name and a company; searching by them is switched off'
                     when not coalesce(state.has_any_identifier, false)
                         then 'no profile URL, e-mail or phone'
@@ -166,6 +170,7 @@ select
         when 'no_verified_email' then
             'found, but not what the policy requires: ' || array_to_string($require, ', ')
         when 'invalid_identity' then identity_detail
-        when 'insufficient_identity' then identity_detail
+        when 'insufficient_identity' then coalesce(search_detail, identity_detail)
+        when 'ambiguous_match' then search_detail
     end as detail
 from reasons;

@@ -11,14 +11,17 @@ using (
         judged.reason,
         judged.detail,
         -- evidence only where there is something to decide
-        case when judged.reason in ('identity_mismatch', 'no_verified_email')
-            then json_extract(response.answer, '$.candidate')
+        case
+            when judged.reason in ('identity_mismatch', 'no_verified_email')
+                then json_extract(response.answer, '$.candidate')
+            when judged.reason = 'ambiguous_match' then result.candidates
         end as candidate,
         judged.priority,
         judged.attempts,
         judged.last_attempt_at
     from judged_contacts as judged
     left join raw.provider_responses as response on response.lookup_id = judged.last_lookup_id
+    left join enrichment.search_results as result on result.search_id = judged.last_search_id
     where judged.reason is not null
 ) as fresh
 on known.contact_id = fresh.contact_id

@@ -15,6 +15,8 @@ with ordered as (
         coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
     from enrichment.worklist
     where list_contains($lanes, concat(freshness, '|', priority))
+        -- a name and a company have to be searched for first
+        and lookup_identity is not null
         and not exists (
             select 1 from raw.lookups as lookup
             where lookup.person_key = worklist.person_key

@@ -1,0 +1,175 @@
+"""Searches in the warehouse: which are due, what they gave, and which profile is the person.
+
+Here: the order of the steps. Not here: asking (`dispatch/searching.py`), and the rules, which
+are the files in `sql/`. Call what writes in a transaction; pages bring one of their own.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.policy import Policy, SearchPolicy
+from enrichment_pipeline.warehouse.answers import as_json_text
+from enrichment_pipeline.warehouse.connection import set_nicknames, transaction
+from enrichment_pipeline.warehouse.normalise import (
+    learn_company_names,
+    learn_hosts,
+    learn_latin_names,
+)
+from enrichment_pipeline.warehouse.statements import digest, execute
+from enrichment_pipeline.warehouse.states import derive_search_states
+
+SEARCHES_PER_PAGE = 500
+CANDIDATES_SHOWN = 10
+"""Profiles that a reviewer is shown of one search, the best first."""
+
+_RULES = ("find_unscored_searches", "score_profiles", "merge_search_results")
+_SEARCH_SCHEMA = pa.schema(
+    [
+        ("search_id", pa.string()),
+        ("provider", pa.string()),
+        ("query_kind", pa.string()),
+        ("person_key", pa.string()),
+        ("supersedes", pa.string()),
+        ("contact_id", pa.string()),
+        ("full_name", pa.string()),
+        ("company", pa.string()),
+        ("freshness", pa.string()),
+        ("priority", pa.string()),
+        ("run_id", pa.string()),
+        ("state", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("is_complete", pa.bool_()),
+        ("requested_at", pa.timestamp("us", tz="UTC")),
+        ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("revision", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class DueSearch:
+    """A search that is due: for whom, and what is asked."""
+
+    person_key: str
+    contact_id: str
+    search_kind: str
+    full_name: str
+    company: str
+    freshness: str
+    priority: str
+    last_search_id: str
+    identifiers: frozenset[str]
+
+
+def last_search_revision(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest ledger revision of which the warehouse has a search; 0 for none."""
+    row = connection.execute("select coalesce(max(revision), 0) from raw.searches").fetchall()[0]
+    return int(row[0])
+
+
+def due_searches(
+    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], priority: str, limit: int
+) -> list[DueSearch]:
+    """The searches that are due in these lanes and this priority, in the work list's order."""
+    execute(connection, "create_hashed_identifiers")
+    rows = execute(
+        connection,
+        "read_searches",
+        lanes=[lane.key for lane in lanes],
+        priority=priority,
+        limit=limit,
+    ).fetchall()
+    return [DueSearch(*row[:8], frozenset(row[8] or ())) for row in rows]
+
+
+def merge_searches(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> None:
+    """Merge pages of the ledger's searches, each in a transaction, in order of revision."""
+    for rows in pages:
+        page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_SEARCH_SCHEMA)
+        with transaction(connection):
+            _execute_over(connection, "search_page", page, "merge_searches")
+
+
+def missing_profiles(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
+    """Searches whose profiles are not in `raw` yet, in portions."""
+    rows = [search_id for (search_id,) in execute(connection, "find_missing_profiles").fetchall()]
+    return [
+        rows[start : start + SEARCHES_PER_PAGE] for start in range(0, len(rows), SEARCHES_PER_PAGE)
+    ]
+
+
+def insert_profiles(
+    connection: duckdb.DuckDBPyConnection, bodies: Sequence[tuple[str, int, bytes]]
+) -> None:
+    """Cut raw answers (search, page, body) into the profiles that they hold."""
+    page = pa.table(
+        {
+            "search_id": pa.array([search_id for search_id, _, _ in bodies], pa.string()),
+            "page": pa.array([page for _, page, _ in bodies], pa.int32()),
+            "body": pa.array([as_json_text(body) for _, _, body in bodies], pa.string()),
+        }
+    )
+    with transaction(connection):
+        _execute_over(connection, "body_page", page, "insert_search_profiles")
+
+
+def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) -> None:
+    """Bring `enrichment.search_results` to what the policy says now.
+
+    What was scored by the same rules and values stays; a changed policy is applied
+    to what was answered, and nothing is asked again.
+    """
+    set_nicknames(connection)
+    execute(connection, "find_unscored_searches", rules=_rules_digest(policy))
+    learn_company_names(connection, "find_new_search_companies")
+    learn_hosts(connection, "find_new_search_hosts")
+    learn_latin_names(connection, "find_new_search_names")
+    execute(
+        connection,
+        "score_profiles",
+        company_similarity=policy.company_similarity,
+        same_domain=policy.same_domain,
+    )
+    execute(
+        connection,
+        "merge_search_results",
+        min_score=policy.min_score,
+        min_lead=policy.min_lead,
+        shown=CANDIDATES_SHOWN,
+    )
+
+
+def resolve_worklist(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, lanes: Sequence[Lane], as_of: datetime
+) -> None:
+    """Score what was answered, and give those who were found their profile's UID to look up."""
+    score_searches(connection, policy.search)
+    execute(connection, "select_current_decisions")
+    execute(connection, "join_found_persons")
+    execute(connection, "create_identities")
+    execute(connection, "select_identities")
+    derive_search_states(connection, policy, as_of)
+    execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
+
+
+def _rules_digest(policy: SearchPolicy) -> str:
+    rules = [policy.model_dump_json(), *map(digest, _RULES)]
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()
+
+
+def _execute_over(
+    connection: duckdb.DuckDBPyConnection, name: str, page: pa.Table, statement: str
+) -> None:
+    connection.register(name, page)
+    try:
+        execute(connection, statement)
+    finally:
+        connection.unregister(name)

@@ -1,0 +1,7 @@
+-- Company names among the contacts that were never met before.
+
+select distinct clean_text(company_name) as company_name
+from staging.contacts
+where left_at is null
+    and clean_text(company_name) is not null
+    and clean_text(company_name) not in (select company_name from staging.company_names);
