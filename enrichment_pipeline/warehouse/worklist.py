@@ -46,7 +46,7 @@ class LaneWork:
     lane: Lane
     contacts: int
     lookups: int
-    searches: int
+    searches: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,26 @@
 -- The searches that are due in these lanes and this priority, in the order of the work list:
 -- whom to search for, and what to ask. The company is the contact's own, else its account's,
--- else what answers call the domain, else the domain's label.
+-- else what answers or other contacts call the domain, else a company that is called like the
+-- domain's label, else the label. The second try leaves out how a company joins its names.
 
-with known_by as (
+with
+called_by_contacts as (
+    select part.company_domain, mode(company.search_name) as search_name
+    from staging.contact_parts as part
+    join staging.contacts as contact
+        on contact.contact_id = part.contact_id and contact.left_at is null
+    join staging.company_names as company
+        on company.company_name = clean_text(contact.company_name)
+    group by part.company_domain
+),
+
+called_like_labels as (
+    select replace(company_key, ' ', '') as label, min(search_name) as search_name
+    from staging.company_names
+    group by replace(company_key, ' ', '')
+),
+
+known_by as (
     select person_key, list(distinct identifier) as identifiers
     from hashed_identifiers
     group by person_key
@@ -16,11 +34,20 @@ select
         clean_text(contact.full_name),
         clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
     )) as full_name,
-    coalesce(
-        own.search_name,
-        theirs.search_name,
-        known.search_name,
-        replace(split_part(part.company_domain, '.', 1), '-', ' ')
+    regexp_replace(
+        coalesce(
+            own.search_name,
+            theirs.search_name,
+            known.search_name,
+            others.search_name,
+            alike.search_name,
+            replace(split_part(part.company_domain, '.', 1), '-', ' ')
+        ),
+        case
+            when listed.search_kind = 'current' then '$^'
+            else '(?i)\s+(?:&|\+|and|und|et|y)\s+'
+        end,
+        ' ', 'g'
     ) as company,
     listed.freshness,
     listed.priority,
@@ -36,6 +63,9 @@ left join enrichment.company_facts as fact
 left join staging.company_names as own on own.company_name = clean_text(contact.company_name)
 left join staging.company_names as theirs on theirs.company_name = clean_text(account.name)
 left join staging.company_names as known on known.company_name = clean_text(fact.value)
+left join called_by_contacts as others on others.company_domain = part.company_domain
+left join called_like_labels as alike
+    on alike.label = regexp_replace(split_part(part.company_domain, '.', 1), '[^a-z0-9]', '', 'g')
 left join known_by on known_by.person_key = listed.person_key
 where listed.search_kind is not null
     and listed.priority = $priority
