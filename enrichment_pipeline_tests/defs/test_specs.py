@@ -82,7 +82,7 @@ ASSETS = {
     "published": (
         "publishing",
         {"duckdb", "parquet"},
-        {"contact_status", "enriched_contacts", "needs_review"},
+        {"accounts", "contact_status", "enriched_contacts", "needs_review", "provider_responses"},
         None,
         False,
     ),
