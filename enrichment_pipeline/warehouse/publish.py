@@ -11,12 +11,16 @@ readers use lead through it: one rename replaces them all.
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
 import duckdb
 
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -63,6 +67,23 @@ def publish(
         _link(folder / file.name, Path("current", file.name))
     _remove_old(snapshots, newest=name)
     return rows
+
+
+@contextmanager
+def open_published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published database, for reading. Raises PipelineError for none, or one too old."""
+    path = folder / DATABASE
+    if not path.exists():
+        raise PipelineError(f"nothing is published in {folder} yet; `enrichment run` makes a start")
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
+    except duckdb.CatalogException as error:
+        raise PipelineError(
+            f"{path} was published by an earlier version ({first_line(error)}); "
+            "`enrichment run` publishes it anew"
+        ) from None
 
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -136,6 +138,27 @@ def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finishe
     for asset in ("contacts", "worklist", "provider_responses", "enriched_contacts"):
         assert "| contact_id |" in str(shown[asset]["preview"].value) or asset.startswith("prov")
     assert leaks(secrets(), str(shown)) == []
+
+
+@pytest.mark.parametrize(
+    ("asset", "name"),
+    [
+        ("provider_responses", "spend"),
+        ("enriched_contacts", "ages"),
+        ("needs_review", "reasons_picture"),
+        ("contact_status", "coverage"),
+        ("contact_status", "refresh_debt"),
+    ],
+)
+def test_the_reports_pictures_stand_beside_the_assets(
+    finished: Finished, asset: str, name: str
+) -> None:
+    shown = str(materialized(finished.result)[asset][name].value)
+    found = re.match(r"!\[\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", shown)
+    assert found
+    svg = b64decode(found[1]).decode()
+    assert svg.startswith("<svg ")
+    assert "nothing yet" not in svg
 
 
 # --- tables that are not as they should be ----------------------------------------------------

@@ -156,6 +156,7 @@ answered as (
 
 -- Whoever was found once is found again far more often than whoever was not: what a
 -- look-up costs on average is told by the answer before it, once there are enough of them.
+-- Until then whoever was found is taken to be found again.
 costs as (
     select outcome_before, avg(credits_charged) as credits
     from answered
@@ -164,7 +165,10 @@ costs as (
 ),
 
 average as (
-    select avg(credits_charged) as credits from answered
+    select
+        avg(credits_charged) as credits,
+        avg(credits_charged) filter (outcome = 'matched') as credits_of_a_match
+    from answered
 ),
 
 -- several contacts that are one person are one look-up
@@ -183,7 +187,12 @@ select
     strftime(due.due_at, '%G-W%V') as iso_week,
     cast(sum(due.contacts) as bigint) as contacts,
     count(*) as lookups,
-    round(sum(coalesce(cost.credits, average.credits, 1)), 1) as expected_credits,
+    round(sum(coalesce(
+        cost.credits,
+        case when latest.outcome = 'matched' then average.credits_of_a_match end,
+        average.credits,
+        1
+    )), 1) as expected_credits,
     count(*) as worst_case_credits
 from due
 cross join average
@@ -199,7 +208,7 @@ comment on column enrichment.refresh_debt.contacts is 'Contacts that fall due';
 comment on column enrichment.refresh_debt.lookups
 is 'People that they are: each is looked up once, however many contacts it has';
 comment on column enrichment.refresh_debt.expected_credits
-is 'What that costs at the average of look-ups so far, by what each person''s last answer was; 1 each before the first answer';
+is 'What that costs at the average of look-ups so far, by what each person''s last answer was: whoever was found is mostly found again. 1 each before the first answer';
 comment on column enrichment.refresh_debt.worst_case_credits
 is 'What it costs if everybody is found: a credit each';
 
