@@ -4,6 +4,8 @@ Here: putting together what `defs/` declares. Not here: any asset. Dagster
 loads `defs`; everybody else calls `build_definitions` with settings of their own.
 """
 
+from datetime import timedelta
+
 import dagster as dg
 
 from enrichment_pipeline.defs import sensors
@@ -29,13 +31,19 @@ ASSETS = [
     publishing.published,
 ]
 
+OUTPUTS = frozenset({"enriched_contacts", "needs_review", "contact_status", "published"})
+"""What people read. The refresh is daily: two hours late is worth a look, a missed day is bad."""
+DAILY = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(hours=26), fail_window=timedelta(hours=48)
+)
+
 
 def build_definitions(
     settings: Settings, progress: ProgressFactory = LoggedProgress
 ) -> dg.Definitions:
     """Everything that Dagster runs, for one state folder; `progress` is told how far buying is."""
     return dg.Definitions(
-        assets=ASSETS,
+        assets=dg.map_asset_specs(_expect_daily, ASSETS),
         asset_checks=ALL_CHECKS,
         jobs=[daily_refresh, late_answers],
         # A run is one process: by the lock that it holds its successors know that it lives.
@@ -49,6 +57,12 @@ def build_definitions(
             "progress": progress,
         },
     )
+
+
+def _expect_daily(spec: dg.AssetSpec) -> dg.AssetSpec:
+    if spec.key.to_user_string() not in OUTPUTS:
+        return spec
+    return spec.replace_attributes(freshness_policy=DAILY)
 
 
 @dg.definitions

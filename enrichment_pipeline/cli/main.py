@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, NoReturn
 from uuid import uuid4
 
@@ -176,6 +177,21 @@ def status() -> None:
     settings = load_settings()
     _check_state(settings)
     print_status(settings, _out)
+
+
+@app.command()
+def report(
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; report.html in the state folder.")
+    ] = None,
+) -> None:
+    """Write a page on what is published: coverage, ages, spend, reviews, what falls due."""
+    from enrichment_pipeline.cli.report import write_report
+
+    settings = load_settings(needs_key=False)
+    _check_state(settings)
+    target = settings.home / "report.html" if out is None else out.expanduser().absolute()
+    write_report(settings, target, _out)
 
 
 @app.command()

@@ -6,9 +6,11 @@ mending what they find.
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 
 import dagster as dg
 
+from enrichment_pipeline.defs.metadata import markdown_table
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import run_of
 from enrichment_pipeline.pipeline import Pipeline
@@ -31,6 +33,11 @@ UNIQUE_KEYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "contact_status": ("enrichment.contact_status", ("contact_id",)),
 }
 """By asset: its table, and the columns that together occur once."""
+
+EARLIER_RUNS = 5
+LEAST_ANSWERS = 10
+"""Of so few answers a rate says nothing."""
+UNREAD_AFTER = timedelta(days=14)
 
 
 def unique_key_check(asset: str) -> dg.AssetChecksDefinition:
@@ -127,10 +134,138 @@ def ledger_matches_balance(
     )
 
 
+@dg.asset_check(
+    asset="enriched_contacts",
+    blocking=True,
+    description="Every e-mail and phone that is shown as verified was rated so by the provider, or "
+    "given by a person: no likely one stands in a verified column.",
+)
+def no_likely_value_is_verified(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    with warehouse.get_connection() as connection:
+        found = execute(connection, "find_unproven_values").fetchall()
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={
+            "unproven_values": len(found),
+            "examples": [f"{contact_id}: {field}" for contact_id, field in found[:10]],
+        },
+    )
+
+
+@dg.asset_check(
+    asset="contact_status",
+    blocking=True,
+    # the dates of expiry that it reads
+    additional_deps=["enriched_contacts"],
+    description="No answer that is older than the policy allows is shown as fresh.",
+)
+def no_old_answer_is_fresh(
+    context: dg.AssetCheckExecutionContext,
+    pipeline: dg.ResourceParam[Pipeline],
+    warehouse: WarehouseResource,
+) -> dg.AssetCheckResult:
+    ages = pipeline.settings.policy.freshness
+    with warehouse.get_connection() as connection:
+        found = execute(
+            connection,
+            "find_expired_answers",
+            as_of=run_of(context.instance, context.run).as_of,
+            max_age_days=ages.max_age_days,
+            no_match_days=ages.no_match_days,
+        ).fetchall()
+    problems = Counter(shown_as for _, shown_as in found)
+    return dg.AssetCheckResult(
+        passed=not found,
+        metadata={
+            "shown_as_fresh": problems["fresh"],
+            "shown_as_not_expired": problems["not_expired"],
+            "examples": [contact_id for contact_id, _ in found[:10]],
+        },
+    )
+
+
+def fall_check(name: str, asset: str, measure: str, description: str) -> dg.AssetChecksDefinition:
+    """A check that warns where a share has fallen by a third against the runs before."""
+
+    @dg.asset_check(asset=asset, name=name, description=description)
+    def holds(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        with warehouse.get_connection() as connection:
+            rows = execute(connection, "compare_runs", earlier_runs=EARLIER_RUNS).fetchall()
+        found = next((row for row in rows if row[0] == measure), None)
+        if found is None:
+            return dg.AssetCheckResult(passed=True, metadata={"note": "nothing was answered yet"})
+        _, run_id, share, compared, hits, expected_hits = found
+        metadata: dict[str, dg.RawMetadataValue] = {"run": run_id, measure: round(share, 4)}
+        if compared < LEAST_ANSWERS:
+            metadata["note"] = f"only {compared} answers to compare with earlier runs"
+            return dg.AssetCheckResult(passed=True, metadata=metadata)
+        metadata |= {
+            "compared_answers": compared,
+            f"compared_{measure}": round(hits / compared, 4),
+            f"expected_{measure}": round(expected_hits / compared, 4),
+        }
+        return dg.AssetCheckResult(
+            passed=not expected_hits or 3 * hits > 2 * expected_hits,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=metadata,
+        )
+
+    return holds
+
+
+match_rate_holds = fall_check(
+    "match_rate_holds",
+    "provider_responses",
+    "match_rate",
+    f"The last run found people about as often as the {EARLIER_RUNS} before it, for the same kind "
+    "of look-ups; a fall by a third warns.",
+)
+
+verified_share_holds = fall_check(
+    "verified_share_holds",
+    "person_facts",
+    "verified_share",
+    "Who was found by the last run has a verified e-mail about as often as in the "
+    f"{EARLIER_RUNS} runs before it; a fall by a third warns.",
+)
+
+
+@dg.asset_check(
+    asset="needs_review",
+    description=f"No contact has waited for a reviewer for {UNREAD_AFTER.days} days.",
+)
+def reviews_are_read(
+    context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+) -> dg.AssetCheckResult:
+    flagged_before = run_of(context.instance, context.run).as_of - UNREAD_AFTER
+    with warehouse.get_connection() as connection:
+        unread = execute(
+            connection, "find_unread_reviews", flagged_before=flagged_before
+        ).fetchall()
+    reasons = Counter((priority, reason) for _, reason, priority, _ in unread)
+    return dg.AssetCheckResult(
+        passed=not unread,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "unread": len(unread),
+            "by_priority": markdown_table(
+                ("priority", "reason", "contacts"),
+                [(*key, contacts) for key, contacts in reasons.items()],
+            ),
+            "examples": [contact_id for contact_id, *_ in unread[:10]],
+        },
+    )
+
+
 ALL_CHECKS = [
     *(unique_key_check(asset) for asset in UNIQUE_KEYS),
     every_contact_is_accounted_for,
     review_flag_agrees,
     source_ids_are_unique,
     ledger_matches_balance,
+    no_likely_value_is_verified,
+    no_old_answer_is_fresh,
+    match_rate_holds,
+    verified_share_holds,
+    reviews_are_read,
 ]

@@ -18,6 +18,8 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
+DECLARATIONS = ("create_tables", "expose_sources", "create_views")
+"""The SQL files that make up the schema, in order."""
 SCHEMAS = frozenset({"staging", "raw", "enrichment"})
 _log = logging.getLogger(__name__)
 
@@ -111,14 +113,15 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing, once for each version of `create_tables.sql`."""
-    wanted = digest("create_tables")
+    """Create what is missing, once for each version of the files that declare it."""
+    wanted = digest(*DECLARATIONS)
     is_new = not execute(connection, "describe_columns", schema="staging", name="stamp").fetchall()
     query = "select value from staging.stamp where key = 'tables'"
     if not is_new and connection.execute(query).fetchall() == [(wanted,)]:
         return
     with transaction(connection):
-        execute(connection, "create_tables")
+        for name in DECLARATIONS:
+            execute(connection, name)
         connection.execute("delete from staging.stamp where key = 'tables'")
         connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
 

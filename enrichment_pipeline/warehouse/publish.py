@@ -1,76 +1,149 @@
 """Publishing: a snapshot that BI tools read, replaced whole or not at all.
 
 Here: `published/warehouse.duckdb` and the Parquet files beside it. Not here:
-whether the tables are fit to be published (blocking asset checks).
+whether the tables are fit to be published (blocking asset checks), and what
+the views say (`sql/create_views.sql`).
+
+Several files cannot be renamed at once, but one link can. Each snapshot is a
+folder of its own, `published/current` leads to the newest, and the paths that
+readers use lead through it: one rename replaces them all.
 """
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.statements import execute
 
-PUBLISHED_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
+OUTCOME_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
+PUBLISHED_TABLES: dict[str, str] = {
+    **dict.fromkeys(OUTCOME_TABLES, "contact_id"),
+    "lookups": "requested_at, lookup_id",
+    "accounts": "account_id",
+}
+"""What is copied out of the warehouse's schema `enrichment`, and in which order of rows."""
+
+KEPT_SNAPSHOTS = 3
+"""The newest and those before it, for whoever reads a folder's files one after another."""
+DATABASE = "warehouse.duckdb"
 
 
 def publish(
     connection: duckdb.DuckDBPyConnection, folder: Path, *, run_id: str, published_at: datetime
 ) -> dict[str, int]:
-    """Write the snapshot beside the published one and rename it over it; rows by table.
+    """Write a snapshot of its own, then let `current` lead to it; rows by table.
 
-    A reader that has the old file open keeps it. Whatever fails before the
-    rename leaves the last good snapshot in place.
+    A reader that has an old file open keeps it. Whatever fails before the
+    link is replaced leaves the last good snapshot in place.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    snapshots = folder / "snapshots"
+    snapshots.mkdir(parents=True, exist_ok=True)
     _remove_drafts(folder)  # of a run that was killed: there is one writer at a time
-    draft = folder / ".draft-warehouse.duckdb"
-    parquet_drafts = {table: folder / f".draft-{table}.parquet" for table in PUBLISHED_TABLES}
+    name = f"{published_at:%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}"
+    draft = snapshots / f".draft-{name}"
+    draft.mkdir()
     try:
-        rows = _write_database(connection, draft, run_id, published_at)
-        for table, path in parquet_drafts.items():
-            _write_parquet(connection, table, path)
-        draft.replace(folder / "warehouse.duckdb")
-        for table, path in parquet_drafts.items():
-            path.replace(folder / f"{table}.parquet")
+        _copy_tables(connection, draft / DATABASE)
+        with duckdb.connect(str(draft / DATABASE)) as snapshot:
+            execute(snapshot, "create_publication", published_at=published_at, run_id=run_id)
+            _comment_tables(connection, snapshot)
+            execute(snapshot, "create_views")
+            _write_parquet(snapshot, draft, published_at=published_at.isoformat(), run_id=run_id)
+            rows = {table: row_count(snapshot, f"enrichment.{table}") for table in PUBLISHED_TABLES}
+        draft.rename(snapshots / name)
+        _link(folder / "current", Path("snapshots", name))
     finally:
         _remove_drafts(folder)
+    for file in sorted((snapshots / name).iterdir()):
+        _link(folder / file.name, Path("current", file.name))
+    _remove_old(snapshots, newest=name)
     return rows
+
+
+@contextmanager
+def open_published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published database, for reading. Raises PipelineError for none, or one too old."""
+    path = folder / DATABASE
+    if not path.exists():
+        raise PipelineError(f"nothing is published in {folder} yet; `enrichment run` makes a start")
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
+    except duckdb.CatalogException as error:
+        raise PipelineError(
+            f"{path} was published by an earlier version ({first_line(error)}); "
+            "`enrichment run` publishes it anew"
+        ) from None
+
+
+def _copy_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"attach {_literal(str(path))} as published_draft")
+    try:
+        connection.execute("create schema published_draft.enrichment")
+        for table, order in PUBLISHED_TABLES.items():
+            rows = f"select * from enrichment.{table} order by {order}"
+            connection.execute(f"create table published_draft.enrichment.{table} as {rows}")
+    finally:
+        connection.execute("detach published_draft")
+
+
+def _comment_tables(
+    connection: duckdb.DuckDBPyConnection, snapshot: duckdb.DuckDBPyConnection
+) -> None:
+    comments = table_comments(connection)
+    for table in (f"enrichment.{name}" for name in PUBLISHED_TABLES):
+        snapshot.execute(f"comment on table {table} is {_literal(comments[table])}")
+        for column in column_shapes(connection, table):
+            text = _literal(column.comment or "")
+            snapshot.execute(f'comment on column {table}."{column.name}" is {text}')
+
+
+def _write_parquet(snapshot: duckdb.DuckDBPyConnection, draft: Path, **state: str) -> None:
+    """Every table and view of the snapshot as a file, which says itself which state it is."""
+    for table, comment in table_comments(snapshot).items():
+        path = draft / f"{table.removeprefix('enrichment.')}.parquet"
+        pairs = {**state, "comment": comment}.items()
+        metadata = ", ".join(f"{key}: {_literal(value)}" for key, value in pairs)
+        snapshot.execute(
+            f"copy (select * from {table}) to {_literal(str(path))} "
+            f"(format parquet, compression zstd, kv_metadata {{{metadata}}})"
+        )
+
+
+def _link(path: Path, target: Path) -> None:
+    """Make `path` a link to `target`, whatever it was; a link is replaced by one rename."""
+    if path.is_symlink() and path.readlink() == target:
+        return
+    if path.is_dir() and not path.is_symlink():  # in a state folder copied by following links
+        shutil.rmtree(path)
+    draft = path.with_name(f".draft-{path.name}")
+    draft.symlink_to(target)
+    draft.replace(path)
 
 
 def _remove_drafts(folder: Path) -> None:
-    for draft in folder.glob(".draft-*"):
-        draft.unlink()
+    for draft in (*folder.glob(".draft-*"), *folder.glob("snapshots/.draft-*")):
+        if draft.is_dir() and not draft.is_symlink():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink()
 
 
-def _write_database(
-    connection: duckdb.DuckDBPyConnection, draft: Path, run_id: str, published_at: datetime
-) -> dict[str, int]:
-    connection.execute(f"attach {_literal(str(draft))} as published_draft")
-    try:
-        connection.execute("create schema published_draft.enrichment")
-        rows = {table: _copy_table(connection, table) for table in PUBLISHED_TABLES}
-        execute(connection, "create_publication", published_at=published_at, run_id=run_id)
-    finally:
-        connection.execute("detach published_draft")
-    return rows
-
-
-def _copy_table(connection: duckdb.DuckDBPyConnection, table: str) -> int:
-    source, target = f"enrichment.{table}", f"published_draft.enrichment.{table}"
-    connection.execute(f"create table {target} as select * from {source} order by contact_id")
-    comment = table_comments(connection)[source]
-    connection.execute(f"comment on table {target} is {_literal(comment)}")
-    for column in column_shapes(connection, source):
-        text = _literal(column.comment or "")
-        connection.execute(f'comment on column {target}."{column.name}" is {text}')
-    return row_count(connection, target)
-
-
-def _write_parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
-    rows = f"select * from enrichment.{table} order by contact_id"
-    connection.execute(f"copy ({rows}) to {_literal(str(path))} (format parquet, compression zstd)")
+def _remove_old(snapshots: Path, *, newest: str) -> None:
+    others = [path for path in snapshots.iterdir() if path.name != newest]
+    others.sort(key=os.path.getmtime, reverse=True)
+    for path in others[KEPT_SNAPSHOTS - 1 :]:
+        shutil.rmtree(path)
 
 
 def _literal(text: str) -> str:

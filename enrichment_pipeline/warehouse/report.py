@@ -49,7 +49,7 @@ def row_count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def table_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The comment of every table, by `schema.table`."""
+    """The comment of every table and view, by `schema.table`."""
     return dict(execute(connection, "list_tables").fetchall())
 
 

@@ -27,9 +27,9 @@ def execute(
 
 
 @cache
-def digest(name: str) -> str:
-    """A digest of `sql/<name>.sql`: whether it has changed since it was last run."""
-    return hashlib.sha256(_text(name).encode()).hexdigest()
+def digest(*names: str) -> str:
+    """A digest of these files `sql/<name>.sql`: whether any has changed since it was last run."""
+    return hashlib.sha256("".join(map(_text, names)).encode()).hexdigest()
 
 
 @cache

@@ -44,7 +44,7 @@ def figures(shown: str) -> dict[str, list[str]]:
 def test_help_names_every_command_and_no_argument_is_no_mistake(enrichment: Command) -> None:
     said = enrichment()
     assert (said.status, said.err) == (0, "")
-    for command in ("run", "plan", "status", "ui", "sandbox", "receiver", "ask-again"):
+    for command in ("run", "plan", "status", "report", "ui", "sandbox", "receiver", "ask-again"):
         assert f" {command} " in said.out
 
 

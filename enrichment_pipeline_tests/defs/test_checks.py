@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -15,9 +18,9 @@ from dagster import ExecuteInProcessResult
 
 from enrichment_pipeline.defs.checks import ALL_CHECKS, UNIQUE_KEYS
 from enrichment_pipeline.defs.resources import WarehouseResource
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import AS_OF_TAG, SIMULATE_TAG, Pipeline, Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline_tests.defs.job import evaluation, execute, failure, materialized
+from enrichment_pipeline_tests.defs.job import ALL_LANES, evaluation, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
@@ -51,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
 def copied(finished: Finished, tmp_path: Path) -> Settings:
     """The state after that run, for a test of its own to spoil."""
     home = tmp_path / "state"
-    shutil.copytree(finished.settings.home, home)
+    shutil.copytree(finished.settings.home, home, symlinks=True)
     return replace(
         finished.settings,
         home=home,
@@ -64,6 +67,10 @@ def copied(finished: Finished, tmp_path: Path) -> Settings:
 def spoil(settings: Settings, statement: str) -> None:
     with duckdb.connect(settings.warehouse_url) as connection:
         connection.execute(statement)
+
+
+def published_files(settings: Settings) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in settings.published_dir.iterdir() if path.is_file()}
 
 
 def ask(settings: Settings, asset: str, name: str) -> dg.AssetCheckResult:
@@ -133,6 +140,27 @@ def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finishe
     assert leaks(secrets(), str(shown)) == []
 
 
+@pytest.mark.parametrize(
+    ("asset", "name"),
+    [
+        ("provider_responses", "spend"),
+        ("enriched_contacts", "ages"),
+        ("needs_review", "reasons_picture"),
+        ("contact_status", "coverage"),
+        ("contact_status", "refresh_debt"),
+    ],
+)
+def test_the_reports_pictures_stand_beside_the_assets(
+    finished: Finished, asset: str, name: str
+) -> None:
+    shown = str(materialized(finished.result)[asset][name].value)
+    found = re.match(r"!\[\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", shown)
+    assert found
+    svg = b64decode(found[1]).decode()
+    assert svg.startswith("<svg ")
+    assert "nothing yet" not in svg
+
+
 # --- tables that are not as they should be ----------------------------------------------------
 
 
@@ -195,12 +223,23 @@ def test_a_flag_that_says_something_else_than_the_review_is_found(
             "delete from enrichment.contact_status where contact_id = 'nothing'",
             "every_contact_is_accounted_for",
         ),
+        (
+            (
+                "update enrichment.enriched_contacts set mobile_phone_status = 'verified'"
+                " where contact_id = 'by-profile'"
+            ),
+            "no_likely_value_is_verified",
+        ),
+        (
+            "update raw.lookups set answered_at = answered_at - interval 91 days",
+            "no_old_answer_is_fresh",
+        ),
     ],
 )
 def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
     copied: Settings, monkeypatch: pytest.MonkeyPatch, statement: str, check: str
 ) -> None:
-    files = {path: path.read_bytes() for path in copied.published_dir.iterdir()}
+    files = published_files(copied)
     derive = Pipeline.derive_outcomes
 
     def derive_and_spoil(pipeline: Pipeline, run: Run) -> None:
@@ -213,7 +252,63 @@ def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
     failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}
     assert check in failed
     assert "published" not in materialized(result)
-    assert {path: path.read_bytes() for path in copied.published_dir.iterdir()} == files
+    assert published_files(copied) == files != {}
+
+
+def test_a_likely_value_in_a_verified_column_is_found(copied: Settings) -> None:
+    name = "no_likely_value_is_verified"
+    assert ask(copied, "enriched_contacts", name).passed
+    # a likely address, the way that a faulty rule would show it
+    spoil(
+        copied,
+        "update enrichment.enriched_contacts set work_email_status = 'verified'"
+        " where contact_id = 'only-likely'",
+    )
+    found = ask(copied, "enriched_contacts", name)
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values == {"unproven_values": 1, "examples": ["only-likely: work_email"]}
+
+
+def test_a_match_rate_that_fell_by_a_third_is_a_warning(copied: Settings) -> None:
+    first = ask(copied, "provider_responses", "match_rate_holds")
+    assert first.passed
+    assert "note" in first.metadata
+    earlier = (
+        "insert into raw.lookups select * replace (concat('e', lookup_id) as lookup_id,"
+        " 'earlier' as run_id, requested_at - interval 1 day as requested_at) from raw.lookups"
+    )
+    spoil(copied, earlier)
+    assert ask(copied, "provider_responses", "match_rate_holds").passed
+    spoil(
+        copied,
+        "update raw.lookups set outcome = 'no_match' where run_id <> 'earlier' and lookup_id in"
+        " (select lookup_id from raw.lookups where run_id <> 'earlier' and outcome = 'matched'"
+        " order by lookup_id limit 12)",
+    )
+    found = ask(copied, "provider_responses", "match_rate_holds")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values["compared_answers"] == LOOKUPS
+    assert values["expected_match_rate"] == round(CREDITS / LOOKUPS, 4)
+    assert values["compared_match_rate"] == round((CREDITS - 12) / LOOKUPS, 4)
+
+
+def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
+    # fifteen days later; nothing is due by then
+    later = {AS_OF_TAG: (datetime.now(UTC) + timedelta(days=15)).isoformat(), SIMULATE_TAG: "true"}
+    with small_sandbox(copied.home.parent) as sandbox:
+        result = execute(
+            replace(copied, base_url=sandbox.base_url),
+            tags={**ALL_LANES, **later},
+        )
+    assert result.success, failure(result)
+    found = evaluation(result, "needs_review", "reviews_are_read")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values["unread"] == 11
+    assert "| strategic | " in str(values["by_priority"])
+    assert leaks(secrets(), str(found.metadata)) == []
 
 
 def test_what_somebody_else_spends_from_the_account_is_a_warning(

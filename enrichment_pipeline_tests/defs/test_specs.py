@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -82,7 +83,7 @@ ASSETS = {
     "published": (
         "publishing",
         {"duckdb", "parquet"},
-        {"contact_status", "enriched_contacts", "needs_review"},
+        {"accounts", "contact_status", "enriched_contacts", "needs_review", "provider_responses"},
         None,
         False,
     ),
@@ -95,13 +96,18 @@ CHECKS = {
     ("worklist", "unique_key"): True,
     ("provider_lookups", "ledger_matches_balance"): False,
     ("provider_responses", "unique_key"): True,
+    ("provider_responses", "match_rate_holds"): False,
     ("person_facts", "unique_key"): True,
+    ("person_facts", "verified_share_holds"): False,
     ("company_facts", "unique_key"): True,
     ("enriched_contacts", "unique_key"): True,
     ("enriched_contacts", "review_flag_agrees"): True,
+    ("enriched_contacts", "no_likely_value_is_verified"): True,
     ("needs_review", "unique_key"): True,
+    ("needs_review", "reviews_are_read"): False,
     ("contact_status", "unique_key"): True,
     ("contact_status", "every_contact_is_accounted_for"): True,
+    ("contact_status", "no_old_answer_is_fresh"): True,
 }
 PUBLISHED = ("enriched_contacts", "needs_review", "contact_status")
 
@@ -144,6 +150,14 @@ def test_every_asset_has_owners_and_a_description(definitions: dg.Definitions) -
 def test_only_the_asset_that_spends_says_so(definitions: dg.Definitions) -> None:
     spending = [name for name, spec in specs(definitions).items() if "spends" in spec.tags]
     assert spending == ["provider_lookups"]
+
+
+def test_what_people_read_is_expected_every_day(definitions: dg.Definitions) -> None:
+    policies = {name: spec.freshness_policy for name, spec in specs(definitions).items()}
+    daily = dg.FreshnessPolicy.time_window(timedelta(hours=48), timedelta(hours=26))
+    assert {name: policy for name, policy in policies.items() if policy} == dict.fromkeys(
+        (*PUBLISHED, "published"), daily
+    )
 
 
 def test_the_lanes_are_the_partitions_in_their_order(definitions: dg.Definitions) -> None:

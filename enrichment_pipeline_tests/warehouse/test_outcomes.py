@@ -92,6 +92,8 @@ def test_an_accepted_answer_enriches_its_contact(ada: World) -> None:
         "priority": "bulk",
         "reason": None,
         "next_lookup_at": START + 91 * DAY,
+        "account_id": "A1",
+        "person_key": ada.persons()["C1"],
     }
 
 

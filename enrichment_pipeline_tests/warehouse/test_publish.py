@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from enrichment_pipeline.warehouse import publish as publishing
-from enrichment_pipeline.warehouse.publish import PUBLISHED_TABLES, publish
+from enrichment_pipeline.warehouse.publish import KEPT_SNAPSHOTS, PUBLISHED_TABLES, publish
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
 
-EXPECTED = ["warehouse.duckdb", *(f"{table}.parquet" for table in PUBLISHED_TABLES)]
+VIEWS = (
+    "coverage_by_account",
+    "coverage_by_priority",
+    "spend_by_day",
+    "refresh_debt",
+    "provider_scorecard",
+)
+RELATIONS = (*PUBLISHED_TABLES, "publication", *VIEWS)
+EXPECTED = ["warehouse.duckdb", *(f"{relation}.parquet" for relation in RELATIONS)]
 
 
 @pytest.fixture
@@ -23,7 +34,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def full(world: World) -> World:
     """A world with an enriched contact, one for review, and one that is waiting."""
-    world.load([ADA, BOB, {"contact_id": "C3", "email": "c@it's.com"}])
+    world.load(
+        [{**ADA, "account_id": "A1"}, BOB, {"contact_id": "C3", "email": "c@it's.com"}],
+        [{"account_id": "A1", "name": "Acme", "tier": "strategic"}],
+    )
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", candidate=candidate("Another Name"))
     world.derive()
@@ -35,7 +49,16 @@ def publish_at(world: World, folder: Path, run_id: str = "run-1") -> dict[str, i
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
+    """The files that readers open."""
+    return sorted(file.name for file in folder.iterdir() if file.is_file())
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "snapshots").iterdir())
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in files(folder)}
 
 
 def read(path: Path, query: str) -> list[tuple]:
@@ -46,10 +69,16 @@ def read(path: Path, query: str) -> list[tuple]:
 
 def test_the_snapshot_has_the_rows_of_the_warehouse(full: World, folder: Path) -> None:
     rows = publish_at(full, folder)
-    assert rows == {"enriched_contacts": 1, "needs_review": 2, "contact_status": 3}
+    assert rows == {
+        "enriched_contacts": 1,
+        "needs_review": 2,
+        "contact_status": 3,
+        "lookups": 2,
+        "accounts": 1,
+    }
     assert files(folder) == sorted(EXPECTED)
-    for table in PUBLISHED_TABLES:
-        query = f"select * from enrichment.{table} order by all"
+    for relation in (*PUBLISHED_TABLES, *VIEWS):
+        query = f"select * from enrichment.{relation} order by all"
         assert read(folder / "warehouse.duckdb", query) == full.connection.execute(query).fetchall()
 
 
@@ -61,9 +90,9 @@ def test_it_says_which_state_it_is(full: World, folder: Path) -> None:
 
 def test_parquet_equals_duckdb(full: World, folder: Path) -> None:
     publish_at(full, folder)
-    for table in PUBLISHED_TABLES:
-        inside = f"select * from enrichment.{table}"
-        beside = f"select * from read_parquet('{folder / table}.parquet')"
+    for relation in RELATIONS:
+        inside = f"select * from enrichment.{relation}"
+        beside = f"select * from read_parquet('{folder / relation}.parquet')"
         path = folder / "warehouse.duckdb"
         assert read(path, beside) == read(path, inside) != []
         shapes = [
@@ -77,12 +106,16 @@ def test_every_table_and_column_carries_a_comment(full: World, folder: Path) -> 
     publish_at(full, folder)
     path = folder / "warehouse.duckdb"
     tables = dict(read(path, "select table_name, comment from duckdb_tables()"))
-    assert set(tables) == {*PUBLISHED_TABLES, "publication"}
+    views = dict(
+        read(path, "select view_name, comment from duckdb_views() where schema_name = 'enrichment'")
+    )
+    assert (set(tables), set(views)) == ({*PUBLISHED_TABLES, "publication"}, set(VIEWS))
     assert all(tables.values())
+    assert all(views.values())
     columns = read(path, "select table_name, column_name, comment from duckdb_columns()")
-    ours = [column for column in columns if column[0] in tables]
+    ours = [column for column in columns if column[0] in RELATIONS]
     assert [column for column in ours if not column[2]] == []
-    assert len(ours) > 40
+    assert {column[0] for column in ours} == set(RELATIONS)
 
 
 def test_the_file_is_not_named_like_a_schema_in_it(full: World, folder: Path) -> None:
@@ -120,12 +153,14 @@ def test_publishing_again_replaces_the_snapshot(full: World, folder: Path) -> No
     assert len(read(folder / "warehouse.duckdb", "from enrichment.contact_status")) == 2
 
 
-@pytest.mark.parametrize("step", ["row_count", "execute", "_write_parquet"])
+@pytest.mark.parametrize(
+    "step", ["_copy_tables", "execute", "_comment_tables", "_write_parquet", "row_count", "_link"]
+)
 def test_a_publish_that_fails_leaves_the_last_good_snapshot_and_nothing_else(
     full: World, folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     publish_at(full, folder, run_id="good")
-    good = {name: (folder / name).read_bytes() for name in EXPECTED}
+    good = contents_of(folder)
     full.load([ADA])
     full.derive()
 
@@ -136,7 +171,8 @@ def test_a_publish_that_fails_leaves_the_last_good_snapshot_and_nothing_else(
         broken.setattr(publishing, step, fail)
         with pytest.raises(OSError, match="No space left"):
             publish_at(full, folder, run_id="bad")
-    assert {name: (folder / name).read_bytes() for name in files(folder)} == good
+    assert not [*folder.rglob(".draft-*")]
+    assert contents_of(folder) == good != {}
 
     publish_at(full, folder, run_id="after")
     query = "select run_id from enrichment.publication"
@@ -145,16 +181,100 @@ def test_a_publish_that_fails_leaves_the_last_good_snapshot_and_nothing_else(
 
 def test_a_table_that_is_missing_fails_the_whole(full: World, folder: Path) -> None:
     publish_at(full, folder)
-    good = {name: (folder / name).read_bytes() for name in EXPECTED}
+    good = contents_of(folder)
     full.connection.execute("drop table enrichment.contact_status")
     with pytest.raises(duckdb.CatalogException):
         publish_at(full, folder)
-    assert {name: (folder / name).read_bytes() for name in files(folder)} == good
+    assert contents_of(folder) == good != {}
 
 
 def test_what_a_killed_publish_left_is_cleared_up(full: World, folder: Path) -> None:
-    folder.mkdir()
-    for name in (".draft-warehouse.duckdb", ".draft-warehouse.duckdb.wal", ".draft-4711.parquet"):
-        (folder / name).write_text("half a file")
+    half = folder / "snapshots" / ".draft-20260101T000000Z-4711"
+    half.mkdir(parents=True)
+    for path in (half / "warehouse.duckdb", half / "warehouse.duckdb.wal"):
+        path.write_text("half a file")
+    (folder / ".draft-current").symlink_to(half)
     publish_at(full, folder)
     assert files(folder) == sorted(EXPECTED)
+    assert len(snapshots(folder)) == 1
+
+
+def test_one_link_is_replaced_and_every_file_with_it(full: World, folder: Path) -> None:
+    publish_at(full, folder, run_id="old")
+    old = (folder / "current").resolve()
+    links = {name: (folder / name).lstat() for name in files(folder)}
+    publish_at(full, folder, run_id="new")
+    assert (folder / "current").resolve() != old
+    assert {name: (folder / name).lstat() for name in files(folder)} == links
+    for name in files(folder):
+        assert (folder / name).resolve().parent == (folder / "current").resolve()
+    # whoever has looked up the folder reads on in it, file after file
+    assert pd.read_parquet(old / "publication.parquet")["run_id"].tolist() == ["old"]
+
+
+def test_only_the_newest_snapshots_are_kept(full: World, folder: Path) -> None:
+    for number in range(KEPT_SNAPSHOTS + 2):
+        publish_at(full, folder, run_id=f"run-{number}")
+    assert len(snapshots(folder)) == KEPT_SNAPSHOTS
+    assert (folder / "current").resolve().name in snapshots(folder)
+
+
+def test_files_of_a_version_that_knew_no_links_are_replaced(full: World, folder: Path) -> None:
+    folder.mkdir()
+    for name in ("warehouse.duckdb", "contact_status.parquet"):
+        (folder / name).write_text("an earlier version's")
+    publish_at(full, folder, run_id="new")
+    query = "select run_id from enrichment.publication"
+    assert read(folder / "warehouse.duckdb", query) == [("new",)]
+    assert len(pd.read_parquet(folder / "contact_status.parquet")) == 3
+
+
+def test_a_copy_of_the_folder_that_followed_the_links_is_published_to(
+    full: World, folder: Path, tmp_path: Path
+) -> None:
+    publish_at(full, folder, run_id="old")
+    copied = tmp_path / "copied"
+    shutil.copytree(folder, copied)
+    publish_at(full, copied, run_id="new")
+    assert pd.read_parquet(copied / "publication.parquet")["run_id"].tolist() == ["new"]
+    assert pd.read_parquet(folder / "publication.parquet")["run_id"].tolist() == ["old"]
+
+
+def test_a_parquet_file_says_itself_which_state_it_is(full: World, folder: Path) -> None:
+    publish_at(full, folder, run_id="run-9")
+    for relation in RELATIONS:
+        path = folder / f"{relation}.parquet"
+        pairs = read(
+            folder / "warehouse.duckdb",
+            f"select decode(key), decode(value) from parquet_kv_metadata('{path}')",
+        )
+        state = dict(pairs)
+        assert state["published_at"] == START.isoformat()
+        assert state["run_id"] == "run-9"
+        assert state["comment"]
+
+
+def test_a_bi_tool_reads_it_through_sqlalchemy(full: World, folder: Path) -> None:
+    publish_at(full, folder)
+    engine = sa.create_engine(
+        f"duckdb:///{folder / 'warehouse.duckdb'}", connect_args={"read_only": True}
+    )
+    try:
+        seen = sa.inspect(engine)
+        assert set(VIEWS) <= set(seen.get_view_names(schema="enrichment"))
+        with engine.connect() as connection:
+            query = sa.text("select sum(contacts) from enrichment.coverage_by_priority")
+            assert connection.execute(query).scalar_one() == 3
+    finally:
+        engine.dispose()
+
+
+def test_a_warehouse_without_contacts_is_published_whole(world: World, folder: Path) -> None:
+    world.load([], [])
+    world.derive()
+    publish_at(world, folder)
+    coverage = pd.read_parquet(folder / "coverage_by_priority.parquet")
+    assert coverage["priority"].tolist() == ["strategic", "target", "standard", "bulk"]
+    assert coverage["contacts"].tolist() == [0, 0, 0, 0]
+    for relation in ("coverage_by_account", "spend_by_day", "refresh_debt", "provider_scorecard"):
+        assert pd.read_parquet(folder / f"{relation}.parquet").empty

@@ -10,12 +10,14 @@ from dataclasses import asdict
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.metadata import markdown_table, preview, table_metadata
+from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.ledger.ledger import RunTotals
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.report.pictures import spend_picture
+from enrichment_pipeline.warehouse.figures import read_spend
 from enrichment_pipeline.warehouse.report import row_count, verdict_counts
 
 
@@ -174,12 +176,17 @@ def provider_responses(
     warehouse: WarehouseResource,
 ) -> dg.MaterializeResult:
     """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
-    new = pipeline.store_responses(begin(context, pipeline))
+    run = begin(context, pipeline)
+    new = pipeline.store_responses(run)
+    per_day = pipeline.settings.policy.budget.per_day
     with warehouse.get_connection() as connection:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": row_count(connection, "raw.provider_responses"),
                 "new_rows": new,
+                "spend": picture(
+                    spend_picture(read_spend(connection, run.clock.business_now()), per_day)
+                ),
                 "preview": preview(
                     connection, "raw.provider_responses", ("lookup_id", "outcome", "answered_at")
                 ),

@@ -9,10 +9,17 @@ from collections.abc import Iterator
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.metadata import markdown_table, preview, table_metadata
+from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.report.pictures import (
+    ages_picture,
+    coverage_picture,
+    debt_picture,
+    reasons_picture,
+)
+from enrichment_pipeline.warehouse.figures import read_ages, read_coverage, read_debt
 from enrichment_pipeline.warehouse.report import review_counts, row_count, status_counts
 
 
@@ -89,12 +96,15 @@ def outcomes(
     warehouse: WarehouseResource,
 ) -> Iterator[dg.MaterializeResult]:
     """Judge every contact of the source, in one transaction."""
-    pipeline.derive_outcomes(begin(context, pipeline))
+    run = begin(context, pipeline)
+    pipeline.derive_outcomes(run)
+    max_age_days = pipeline.settings.policy.freshness.max_age_days
     with warehouse.get_connection() as connection:
         yield dg.MaterializeResult(
             asset_key="enriched_contacts",
             metadata={
                 "dagster/row_count": row_count(connection, "enrichment.enriched_contacts"),
+                "ages": picture(ages_picture(read_ages(connection, run.as_of, max_age_days))),
                 "preview": preview(
                     connection,
                     "enrichment.enriched_contacts",
@@ -108,6 +118,7 @@ def outcomes(
             metadata={
                 "dagster/row_count": sum(reasons.values()),
                 "reasons": markdown_table(("reason", "contacts"), list(reasons.items())),
+                "reasons_picture": picture(reasons_picture(reasons)),
                 "preview": preview(
                     connection, "enrichment.needs_review", ("contact_id", "reason", "priority")
                 ),
@@ -119,6 +130,8 @@ def outcomes(
             metadata={
                 "dagster/row_count": sum(statuses.values()),
                 "statuses": markdown_table(("status", "contacts"), list(statuses.items())),
+                "coverage": picture(coverage_picture(read_coverage(connection))),
+                "refresh_debt": picture(debt_picture(read_debt(connection, run.as_of))),
                 "preview": preview(
                     connection,
                     "enrichment.contact_status",

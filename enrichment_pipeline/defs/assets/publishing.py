@@ -8,11 +8,11 @@ import dagster as dg
 from enrichment_pipeline.defs.assets.source import OWNERS
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.warehouse.publish import PUBLISHED_TABLES
+from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
 
 
 @dg.asset(
-    deps=list(PUBLISHED_TABLES),
+    deps=[*OUTCOME_TABLES, "provider_responses", "accounts"],
     group_name="publishing",
     kinds={"duckdb", "parquet"},
     owners=OWNERS,

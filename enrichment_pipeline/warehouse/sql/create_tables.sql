@@ -498,6 +498,8 @@ create table if not exists enrichment.contact_status (
     next_lookup_at timestamptz
 );
 alter table enrichment.contact_status add column if not exists freshness_reason varchar;
+alter table enrichment.contact_status add column if not exists account_id varchar;
+alter table enrichment.contact_status add column if not exists person_key varchar;
 comment on table enrichment.contact_status is 'Exactly one row for every contact of the source';
 comment on column enrichment.contact_status.contact_id is 'The source''s id of the contact';
 comment on column enrichment.contact_status.status
@@ -510,3 +512,6 @@ comment on column enrichment.contact_status.priority is 'strategic, target, stan
 comment on column enrichment.contact_status.reason is 'Why it needs review; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
+comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
+comment on column enrichment.contact_status.person_key
+is 'One key per human being; contacts that share it share their look-ups; null for nobody in particular';

@@ -1,0 +1,6 @@
+-- How far each priority is enriched, the most important first.
+
+select
+    priority, contacts, enriched, needs_review, waiting, suppressed, with_verified_email,
+    with_verified_phone
+from enrichment.coverage_by_priority;

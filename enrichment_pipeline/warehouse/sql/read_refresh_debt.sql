@@ -1,0 +1,4 @@
+-- What falls due in each week, and what it will cost.
+
+select week_starts_on, lookups, expected_credits, worst_case_credits
+from enrichment.refresh_debt;

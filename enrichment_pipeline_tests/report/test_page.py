@@ -1,0 +1,145 @@
+"""The page: needs nothing beside itself, shows every figure, and names nobody."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.report.page import REASONS, render_page
+from enrichment_pipeline.warehouse.figures import (
+    AgeBand,
+    Coverage,
+    DaySpend,
+    Figures,
+    Scorecard,
+    WaitingReview,
+    WeekDebt,
+)
+from enrichment_pipeline_tests.support import START
+
+FIGURES = Figures(
+    published_at=START,
+    run_id="4f1b0c9d-1111-2222-3333-444455556666",
+    coverage=[
+        Coverage("strategic", 10, 4, 6, 0, 0, 5, 2),
+        Coverage("bulk", 1000, 250, 700, 50, 0, 251, 0),
+    ],
+    ages=[AgeBand(0, 15, 200), AgeBand(15, 90, 0), AgeBand(90, None, 54)],
+    spend=[DaySpend(date(2026, 3, 1), 0, 0), DaySpend(date(2026, 3, 2), 400, 300)],
+    debt=[WeekDebt("overdue", 7, 5.5, 7), WeekDebt("02 Mar", 300, 210.0, 300)],
+    reasons={"no_match": 600, "identity_mismatch": 106},
+    scorecards=[Scorecard("signalhire", 400, 300, 0.75, 300, 240, 1.0, 1.25)],
+    waiting_reviews=[WaitingReview("C-7", "no_match", "strategic", START - timedelta(days=20))],
+    credits_of_the_month=1_234,
+)
+EMPTY = replace(
+    FIGURES,
+    coverage=[Coverage("strategic", 0, 0, 0, 0, 0, 0, 0)],
+    ages=[AgeBand(0, None, 0)],
+    spend=[DaySpend(date(2026, 3, 2), 0, 0)],
+    debt=[WeekDebt("overdue", 0, 0.0, 0)],
+    reasons={},
+    scorecards=[],
+    waiting_reviews=[],
+    credits_of_the_month=0,
+)
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Outline(HTMLParser):
+    """The tags that are open, so that one that is not closed shows; and all text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def outline(page: str) -> Outline:
+    parser = Outline()
+    parser.feed(page)
+    assert parser.open == []
+    return parser
+
+
+def test_the_page_needs_nothing_beside_itself() -> None:
+    page = render_page(FIGURES, Policy())
+    told = outline(page)
+    assert told.seen.isdisjoint({"script", "link", "img", "iframe", "object"})
+    addresses = set(re.findall(r"https?://[^\"'\s<]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}  # a name, not a place
+    assert not re.search(r"url\(|@import|\ssrc=|\shref=", page)
+    assert "default-src 'none'" in page
+
+
+def test_every_figure_is_on_it() -> None:
+    told = " ".join(outline(render_page(FIGURES, Policy())).text.split())
+    for figure in (
+        "2026-03-02 at 09:00 UTC by run 4f1b0c9d",
+        "1,010 contacts",
+        "25% enriched 254",
+        "706 for review",
+        "1.25 credits per verified contact",
+        "02 Mar 300 of 20,000 credits",
+        "March 1,234 of 300,000 credits",
+        "no_match the provider does not know the person",
+        "C-7 no_match strategic 2026-02-10",
+        "7 look-ups are overdue",
+        "signalhire 400 300 75% 300 1.00 1.25",
+    ):
+        assert figure in told, figure
+    assert told.count("nothing yet") == 0
+
+
+def test_before_there_is_anything_it_says_so_in_every_picture() -> None:
+    told = outline(render_page(EMPTY, Policy()))
+    assert told.text.count("nothing yet") == 5
+    assert "nan" not in told.text.lower()
+    assert "None" not in told.text
+
+
+def test_a_budget_of_nothing_and_one_that_is_overdrawn_can_be_shown() -> None:
+    for per_day in (0, 100):
+        policy = Policy.model_validate({"budget": {"per_day": per_day}})
+        assert f"300 of {per_day} credits" in outline(render_page(FIGURES, policy)).text
+
+
+def test_what_the_source_calls_a_contact_is_escaped() -> None:
+    hostile = "<img src=x onerror=alert(1)>"
+    review = WaitingReview(hostile, "no_match", "bulk", START)
+    page = render_page(replace(FIGURES, waiting_reviews=[review]), Policy())
+    assert "<img" not in page
+    assert hostile in outline(page).text
+
+
+def test_every_reason_is_explained() -> None:
+    contract = {
+        "no_match",
+        "ambiguous_match",
+        "no_verified_email",
+        "identity_mismatch",
+        "insufficient_identity",
+        "invalid_identity",
+        "lookup_unconfirmed",
+        "refresh_no_match",
+        "rejected_by_provider",
+        "legal_stop",
+        "undone",
+    }
+    assert contract <= set(REASONS)
