@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,12 +36,12 @@ def ada(world: World) -> World:
 
 
 def queue(world: World, **choice: object) -> list[dict[str, str]]:
-    chosen: dict[str, object] = {
+    chosen: dict[str, Any] = {
         "reasons": None,
         "priorities": ("strategic", "target", "standard", "bulk"),
         "limit": None,
     }
-    return review.review_queue(world.connection, **(chosen | choice))  # type: ignore[arg-type]
+    return review.review_queue(world.connection, **(chosen | choice))
 
 
 def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Recorded:
@@ -57,10 +58,19 @@ def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Reco
         )
 
 
-def decide(world: World, decision: str, *, number: int = 0, **cells: str) -> None:
+def decide(
+    world: World,
+    decision: str,
+    values: Mapping[str, str] | None = None,
+    *,
+    number: int = 0,
+    **cells: str,
+) -> None:
     """Fill in the contact's row of the queue as it is shown now, import it, and derive anew."""
     shown = next((row for row in queue(world) if row["contact_id"] == "C1"), {})
-    recorded = import_rows(world, {**shown, "decision": decision, **cells}, number=number)
+    recorded = import_rows(
+        world, {**shown, "decision": decision, **(values or {}), **cells}, number=number
+    )
     assert not recorded.problems, recorded.problems
     assert recorded.new
     world.derive()
@@ -198,7 +208,7 @@ def test_a_rejected_profile_fills_nothing_and_leaves_no_identifier_behind(ada: W
 def test_a_reviewers_values_beat_whatever_a_provider_says_later(ada: World) -> None:
     ada.look_up("C1", candidate=LIKELY)
     ada.derive()
-    decide(ada, "replace", direct_phone="+49 30 901820", job_title=" Countess ", **GIVEN_EMAIL)
+    decide(ada, "replace", GIVEN_EMAIL, direct_phone="+49 30 901820", job_title=" Countess ")
     found = candidate(
         emails=[("ada@acme.com", 100, "work")],
         phones=[("+4930000000", 100, "work_phone")],
@@ -221,7 +231,7 @@ def test_a_reviewers_values_beat_whatever_a_provider_says_later(ada: World) -> N
 def test_the_last_value_that_was_given_holds(ada: World) -> None:
     ada.look_up("C1")
     ada.derive()
-    decide(ada, "replace", **GIVEN_EMAIL)
+    decide(ada, "replace", GIVEN_EMAIL)
     decide(ada, "replace", number=1, work_email="ada.better@acme.com")
     row = enriched(ada)
     assert row
@@ -237,7 +247,7 @@ def test_values_can_be_given_for_whom_nobody_can_look_up(world: World) -> None:
     world.load([{"contact_id": "C1", "full_name": "Ada Example"}])
     world.derive()
     assert world.status("C1") == ("needs_review", "insufficient_identity")
-    decide(world, "replace", **GIVEN_EMAIL)
+    decide(world, "replace", GIVEN_EMAIL)
     assert world.status("C1") == ("enriched", None)
     row = enriched(world)
     assert row
@@ -247,7 +257,7 @@ def test_values_can_be_given_for_whom_nobody_can_look_up(world: World) -> None:
 def test_a_profile_can_be_accepted_with_one_value_put_right(ada: World) -> None:
     ada.look_up("C1", candidate=LIKELY)
     ada.derive()
-    decide(ada, "accept", **GIVEN_EMAIL)
+    decide(ada, "accept", GIVEN_EMAIL)
     row = enriched(ada)
     assert row
     assert (row["work_email"], row["provider_uid"]) == ("ada.right@acme.com", UID)
@@ -357,7 +367,7 @@ def test_accepting_another_profile_takes_the_first_ones_values_back(ada: World) 
 def test_a_decision_on_a_namesake_is_no_decision_on_the_contact_that_it_becomes(ada: World) -> None:
     ada.look_up("C1", candidate=NAMESAKE)
     ada.derive()
-    decide(ada, "reject", **GIVEN_EMAIL)
+    decide(ada, "reject", GIVEN_EMAIL)
     ada.load([{**BOB, "contact_id": "C1"}])
     ada.look_up("C1", candidate={**NAMESAKE, "fullName": "Bob Other"}, at=START + DAY)
     ada.derive(at=START + DAY)
@@ -370,7 +380,7 @@ def test_a_decision_on_a_namesake_is_no_decision_on_the_contact_that_it_becomes(
 def test_another_profile_brings_a_decided_contact_back(ada: World, word: str) -> None:
     ada.look_up("C1", candidate=NAMESAKE)
     ada.derive()
-    decide(ada, word, **(GIVEN_EMAIL if word == "replace" else {}))
+    decide(ada, word, GIVEN_EMAIL if word == "replace" else {})
     assert queue(ada) == []
     ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
     ada.derive(at=START + 91 * DAY)
@@ -405,7 +415,7 @@ def test_a_decision_holds_across_refreshes(
         world.load([ADA])
         world.look_up("C1", candidate=found)
         world.derive()
-        decide(world, word, **(GIVEN_EMAIL if word == "replace" else {}))
+        decide(world, word, GIVEN_EMAIL if word == "replace" else {})
         at = START
         for refresh in refreshes:
             at += 91 * DAY
@@ -555,7 +565,7 @@ def test_a_profile_that_was_never_found_is_refused(ada: World) -> None:
 def test_who_decided_and_when_is_kept(ada: World) -> None:
     ada.look_up("C1")
     ada.derive()
-    decide(ada, "replace", decided_by="Kim", note="=asked\nher", **GIVEN_EMAIL)
+    decide(ada, "replace", GIVEN_EMAIL, decided_by="Kim", note="=asked\nher")
     row = ada.only("raw.review_decisions")
     assert (row["decided_by"], row["decided_at"], row["note"]) == ("Kim", START, "=asked\nher")
     assert (row["source"], row["recorded_at"]) == ("import", START)
@@ -573,7 +583,7 @@ def test_every_field_that_can_be_replaced_reaches_its_column(ada: World, name: s
     }
     ada.look_up("C1", candidate=LIKELY)
     ada.derive()
-    decide(ada, "replace", **{name: values.get(name, "New")})
+    decide(ada, "replace", {name: values.get(name, "New")})
     row = enriched(ada)
     assert row
     assert row[name] == {"company_domain": "example.org"}.get(name, values.get(name, "New"))
