@@ -19,7 +19,9 @@ def derive_facts(connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime) 
     """Turn answers that are new to a contact, and reviewers' decisions, into facts."""
     set_nicknames(connection)
     execute(connection, "select_current_decisions")
-    execute(connection, "forget_overruled_answers")
+    execute(connection, "find_overruled_answers")
+    if connection.execute("select 1 from overruled_answers limit 1").fetchall():
+        execute(connection, "forget_overruled_answers")
     execute(connection, "find_new_answers")
     learn_hosts(connection, "find_new_answer_hosts")
     learn_phones(connection, "find_new_answer_phones", default_region="")

@@ -19,6 +19,7 @@ from dagster import ExecuteInProcessResult
 from enrichment_pipeline.defs.checks import ALL_CHECKS, UNIQUE_KEYS
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.pipeline import AS_OF_TAG, SIMULATE_TAG, Pipeline, Run
+from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.defs.job import ALL_LANES, evaluation, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
@@ -30,7 +31,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_sandbox,
     small_settings,
 )
-from enrichment_pipeline_tests.support import RunningSandbox
+from enrichment_pipeline_tests.support import RunningSandbox, write_csv
 
 
 @dataclass
@@ -87,7 +88,8 @@ def ask(settings: Settings, asset: str, name: str) -> dg.AssetCheckResult:
 
 def test_every_check_of_a_good_run_passes_but_for_the_ids_that_repeat(finished: Finished) -> None:
     evaluations = finished.result.get_asset_check_evaluations()
-    assert len(evaluations) == len(ALL_CHECKS)
+    # and the one on what another tool decided, which its asset brings along
+    assert len(evaluations) == len(ALL_CHECKS) + 1
     failed = [one.check_name for one in evaluations if not one.passed]
     assert failed == ["source_ids_are_unique"]
 
@@ -105,6 +107,7 @@ def test_ids_that_repeat_in_the_source_are_a_warning(finished: Finished) -> None
     [
         ("contacts", {"dagster/row_count": 38, "rows_new_or_changed": 38, "rows_left": 0}),
         ("accounts", {"dagster/row_count": 5}),
+        ("review_decisions", {"dagster/row_count": 0, "new_rows": 0}),
         ("worklist", {"run_lookups": LOOKUPS, "run_contacts": LOOKUPS + 1}),
         (
             "provider_lookups",
@@ -334,3 +337,41 @@ def test_what_somebody_else_spends_from_the_account_is_a_warning(
     assert values["unexplained_credits"] == 1
     # told once
     assert evaluation(agreed, "provider_lookups", "ledger_matches_balance").passed
+
+
+# --- what another tool decided ----------------------------------------------------------------
+
+
+def test_rows_of_another_tools_decisions_that_are_wrong_are_a_warning(
+    copied: Settings, tmp_path: Path
+) -> None:
+    waiting = "select contact_id from enrichment.needs_review where reason = 'no_match' limit 1"
+    with duckdb.connect(copied.warehouse_url) as connection:
+        [(contact_id,)] = connection.execute(waiting).fetchall()
+    common = {"decided_by": "bi", "decided_at": "2020-01-01"}
+    write_csv(
+        tmp_path / "tool" / "decisions.csv",
+        [
+            {"contact_id": contact_id, "decision": "never", **common},
+            {"contact_id": "nobody", "decision": "never", **common},
+        ],
+    )
+    told = {"attach": str(tmp_path / "tool"), "decisions": "select * from decisions"}
+    policy = copied.policy.model_copy(
+        update={"review": Policy.model_validate({"review": told}).review}
+    )
+    result = execute(replace(copied, policy=policy))
+    assert result.success, failure(result)
+    found = evaluation(result, "review_decisions", "rows_can_be_taken")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values == {
+        "wrong_rows": 1,
+        "problems": ["row 2 (contact nobody), contact_id: is not among the source's contacts"],
+    }
+    # the other one holds in the same run, in the tables and in the ledger
+    status = f"select status from enrichment.contact_status where contact_id = '{contact_id}'"
+    with duckdb.connect(copied.warehouse_url) as connection:
+        assert connection.execute(status).fetchall() == [("suppressed",)]
+        listed = "select count(*) from staging.suppressions"
+        assert connection.execute(listed).fetchall()[0][0] >= 2

@@ -36,7 +36,14 @@ ASSETS = {
     # asset: group, kinds, what it depends on, its table, whether it is partitioned by lane
     "accounts": ("source", SQL, set(), "staging.accounts", False),
     "contacts": ("source", SQL, set(), "staging.contacts", False),
-    "worklist": ("lookups", SQL, {"accounts", "contacts"}, "enrichment.worklist", True),
+    "review_decisions": ("source", SQL, {"contacts"}, "raw.review_decisions", False),
+    "worklist": (
+        "lookups",
+        SQL,
+        {"accounts", "contacts", "review_decisions"},
+        "enrichment.worklist",
+        True,
+    ),
     "provider_lookups": ("lookups", {"python"}, {"worklist"}, None, True),
     "provider_responses": (
         "lookups",
@@ -48,7 +55,7 @@ ASSETS = {
     "person_facts": (
         "outcomes",
         SQL,
-        {"contacts", "provider_responses"},
+        {"contacts", "provider_responses", "review_decisions"},
         "enrichment.person_facts",
         False,
     ),
@@ -93,6 +100,8 @@ CHECKS = {
     ("accounts", "unique_key"): True,
     ("contacts", "unique_key"): True,
     ("contacts", "source_ids_are_unique"): False,
+    ("review_decisions", "unique_key"): True,
+    ("review_decisions", "rows_can_be_taken"): False,
     ("worklist", "unique_key"): True,
     ("provider_lookups", "ledger_matches_balance"): False,
     ("provider_responses", "unique_key"): True,

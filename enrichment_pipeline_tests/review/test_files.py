@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import stat
 from pathlib import Path
 
@@ -161,7 +160,7 @@ def test_a_csv_is_read_as_spreadsheets_save_it(
 def test_a_csv_in_another_encoding_is_refused_with_advice(tmp_path: Path) -> None:
     path = text_file(tmp_path / "a.csv", "contact_id,decision,note", "C1,never,Grüße")
     path.write_bytes(path.read_text("utf-8").encode("cp1252"))
-    with pytest.raises(ConfigurationError, match="line 2.*Windows-1252.*CSV UTF-8"):
+    with pytest.raises(ConfigurationError, match=r"line 2.*Windows-1252.*CSV UTF-8"):
         read_file(path)
 
 
@@ -229,7 +228,9 @@ def test_what_is_no_xlsx_is_refused(tmp_path: Path, content: bytes, complaint: s
 
 
 @each_kind
-def test_a_file_is_for_its_owner_and_never_overwritten_unasked(tmp_path: Path, kind: Format) -> None:
+def test_a_file_is_for_its_owner_and_never_overwritten_unasked(
+    tmp_path: Path, kind: Format
+) -> None:
     path = tmp_path / f"review.{kind}"
     write_file(path, kind, [{"contact_id": "C1"}], overwrites=False)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -250,7 +251,7 @@ def test_a_text_that_fits_no_cell_is_refused_and_nothing_is_left(
     with pytest.raises(ConfigurationError, match="contact_id"):
         write_file(path, kind, rows, overwrites=True)
     assert rows_of(path) == [complete(contact_id="C1")]
-    assert os.listdir(tmp_path) == [path.name]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
