@@ -27,6 +27,7 @@ def derive_facts(connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime) 
     learn_phones(connection, "find_new_answer_phones", default_region="")
     execute(connection, "judge_new_answers")
     execute(connection, "merge_person_facts", loaded_at=loaded_at)
+    execute(connection, "join_known_persons")
     execute(connection, "merge_human_facts")
     execute(connection, "merge_company_facts")
 

@@ -306,6 +306,29 @@ def test_what_is_shared_is_told(world: World) -> None:
     assert "shared by contacts with other names" in review(world)["detail"]
 
 
+def test_who_was_found_and_can_be_asked_for_no_more_is_for_review_once_that_is_too_old(
+    ada: World,
+) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive()
+    # the mailbox turns out to be shared, so that it is nobody's
+    ada.load(
+        [
+            {**ADA, "linkedin_url": ""},
+            {"contact_id": "C2", "full_name": "Bob Other", "email": ADA["email"]},
+        ]
+    )
+    ada.derive(at=START + 89 * DAY)
+    of_ada = "contact_id = 'C1'"
+    status = ada.only("enrichment.contact_status", of_ada)
+    assert (status["status"], status["freshness"]) == ("enriched", "fresh")
+    ada.derive(at=START + 91 * DAY)
+    status = ada.only("enrichment.contact_status", of_ada)
+    assert (status["status"], status["freshness"]) == ("needs_review", "unusable")
+    assert review(ada)["reason"] == "insufficient_identity"
+    assert enriched(ada)["needs_manual_enrichment"]
+
+
 def test_not_found_at_a_refresh_keeps_the_enrichment(ada: World) -> None:
     ada.look_up("C1", candidate=VERIFIED)
     ada.derive()

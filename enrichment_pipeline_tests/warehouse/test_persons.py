@@ -382,6 +382,44 @@ def test_an_answer_does_not_take_an_identifier_from_its_owner(world: World) -> N
     assert world.persons() == persons
 
 
+@pytest.mark.parametrize(
+    ("name", "is_looked_up", "is_joined"),
+    [
+        ("EXAMPLE, Ada", False, True),
+        ("", False, True),
+        ("Bob Other", False, False),
+        ("Ada Example", True, False),
+    ],
+    ids=["alike", "nameless", "of another name", "looked up before"],
+)
+def test_an_answer_joins_who_was_never_looked_up_to_the_person_it_shows_them_to_be(
+    world: World, name: str, is_looked_up: bool, is_joined: bool
+) -> None:
+    by_email = contact("C1", "Ada Example", email="ada@acme.com")
+    by_profile = contact("C2", name, linkedin_url="linkedin.com/in/ada-found")
+    also_by_mail = contact(
+        "C3", name, email="ada@home.net", linkedin_url=by_profile["linkedin_url"]
+    )
+    world.load([by_email, by_profile, also_by_mail])
+    apart = world.persons()
+    assert len(set(apart.values())) == 2
+    if is_looked_up:
+        world.look_up("C2")
+    profile = {"type": "li", "link": "https://www.linkedin.com/in/ada-found"}
+    world.look_up(
+        "C1", candidate=candidate(emails=[("ada@acme.com", 100, "work")], social=[profile])
+    )
+    world.derive()
+    world.load([by_email, by_profile, also_by_mail], at=LATER)
+    joined = dict.fromkeys(apart, apart["C1"])
+    assert world.persons() == (joined if is_joined else apart)
+    world.derive()
+    assert bool(world.facts("C2")) == is_joined
+    before = contents(world.connection)
+    world.load([by_email, by_profile, also_by_mail], at=LATER)
+    assert contents(world.connection) == before
+
+
 # --- properties ------------------------------------------------------------------------
 
 FEW = st.sampled_from(["", "", "one", "two", "three", "four"])

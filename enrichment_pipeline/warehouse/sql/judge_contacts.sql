@@ -116,7 +116,7 @@ reasons as (
                 then 'no_verified_email'
             when outcome.last_judgement is null and state.search_reason is not null
                 then state.search_reason
-            when outcome.last_judgement is null and state.freshness = 'unusable' then
+            when state.freshness = 'unusable' then
                 case
                     when state.has_any_identifier
                         and state.linkedin_slug is null
@@ -126,7 +126,7 @@ reasons as (
                 end
         end as reason,
         case
-            when outcome.last_judgement is null and state.freshness = 'unusable' then
+            when state.freshness = 'unusable' then
                 case
                     when state.search_detail is not null then state.search_detail
                     when not coalesce(state.has_any_identifier, false)

@@ -130,11 +130,12 @@ where spans.contact_id = fact.contact_id
 
 -- every identifier that an accepted answer gives belongs to its person from now on,
 -- unless it is somebody's already; a phone at work may be a switchboard
+create or replace temp table answered_aliases as
+select fact_alias(field, value) as alias, person_key, contact_id, lookup_id
+from new_facts;
+
 insert into staging.person_aliases (alias, person_key, origin, added_at)
 select alias, min(person_key), 'answer', $loaded_at
-from (
-    select fact_alias(field, value) as alias, person_key
-    from new_facts
-)
+from answered_aliases
 where alias is not null and alias not in (select alias from staging.person_aliases)
 group by alias;
