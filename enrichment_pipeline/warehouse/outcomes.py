@@ -45,3 +45,4 @@ def derive_outcomes(
     execute(connection, "merge_enriched_contacts", max_age_days=policy.freshness.max_age_days)
     execute(connection, "merge_needs_review", flagged_at=flagged_at)
     execute(connection, "merge_contact_status")
+    execute(connection, "stamp_judged_contacts")

@@ -179,14 +179,22 @@ def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "problem"),
+    ("statement", "problem", "contact_id"),
     [
-        ("delete from enrichment.contact_status where contact_id = 'twice'", "without_status"),
-        ("delete from staging.source_contact_ids where contact_id = 'twice'", "not_in_source"),
+        (
+            "delete from enrichment.contact_status where contact_id = 'twice'",
+            "without_status",
+            "twice",
+        ),
+        (
+            "insert into enrichment.contact_status (contact_id) values ('nobody')",
+            "not_in_source",
+            "nobody",
+        ),
     ],
 )
 def test_a_contact_without_a_status_and_a_status_without_a_contact_are_found(
-    copied: Settings, statement: str, problem: str
+    copied: Settings, statement: str, problem: str, contact_id: str
 ) -> None:
     assert ask(copied, "contact_status", "every_contact_is_accounted_for").passed
     spoil(copied, statement)
@@ -194,8 +202,17 @@ def test_a_contact_without_a_status_and_a_status_without_a_contact_are_found(
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
     values = {name: value.value for name, value in found.metadata.items()}
-    expected = {"without_status": 0, "not_in_source": 0, problem: 1, "examples": ["twice"]}
+    expected = {"without_status": 0, "not_in_source": 0, problem: 1, "examples": [contact_id]}
     assert values == expected
+
+
+def test_contacts_that_another_run_has_loaded_since_are_that_runs_to_account_for(
+    copied: Settings,
+) -> None:
+    spoil(copied, "insert into staging.source_contact_ids (contact_id) values ('just-arrived')")
+    found = ask(copied, "contact_status", "every_contact_is_accounted_for")
+    assert found.passed
+    assert "another run" in str(found.metadata["note"].value)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,6 @@ group by owned.person_key
 having bool_and(names_alike(part.name_key, answer.their_name_key));
 
 update staging.person_aliases as owned
-set person_key = known.person_key
+set person_key = known.person_key, origin = 'answer'
 from known_by_answer as known
 where known.unknown_key = owned.person_key;
