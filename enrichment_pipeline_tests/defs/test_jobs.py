@@ -1,18 +1,14 @@
-"""The schedule's requests, and which lanes a run covers."""
+"""Which lanes a run of the job covers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster import DagsterInstance
 
-from enrichment_pipeline.definitions import build_definitions
-from enrichment_pipeline.pipeline import AS_OF_TAG, MAX_CREDITS_TAG
-from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.pipeline import MAX_CREDITS_TAG
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.world import (
     contents,
@@ -21,7 +17,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_sandbox,
     small_settings,
 )
-from enrichment_pipeline_tests.support import RunningSandbox, settings_for
+from enrichment_pipeline_tests.support import RunningSandbox
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -30,50 +26,6 @@ START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_ran
 def sandbox(tmp_path: Path) -> Iterator[RunningSandbox]:
     with small_sandbox(tmp_path) as running:
         yield running
-
-
-# --- the schedule -----------------------------------------------------------------------------
-
-
-def requests(policy: Policy, home: Path, tick: datetime) -> list[dg.RunRequest]:
-    schedule = build_definitions(settings_for(home, policy, None)).resolve_schedule_def(
-        "daily_refresh"
-    )
-    with DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance, scheduled_execution_time=tick)
-        return list(schedule.evaluate_tick(context).run_requests or [])
-
-
-def test_a_tick_asks_for_one_run_of_all_lanes_as_of_that_tick(tmp_path: Path) -> None:
-    tick = datetime(2026, 11, 23, 5, tzinfo=UTC)
-    [request] = requests(Policy(), tmp_path, tick)
-    assert request.run_key == tick.isoformat()
-    assert request.partition_key is None
-    wanted = {**ALL_LANES, AS_OF_TAG: tick.isoformat()}
-    assert wanted.items() <= request.tags.items()
-    assert ALL_LANES == {START: "new|strategic", END: "stale|bulk"}
-
-
-def test_a_tick_that_is_evaluated_twice_asks_for_the_same_run(tmp_path: Path) -> None:
-    tick = datetime(2026, 11, 23, 5, tzinfo=UTC)
-    [one], [other] = (requests(Policy(), tmp_path, tick) for _ in range(2))
-    assert one.run_key == other.run_key
-    [next_day] = requests(Policy(), tmp_path, tick.replace(day=24))
-    assert next_day.run_key != one.run_key
-
-
-def test_hour_and_time_zone_are_the_policys(tmp_path: Path) -> None:
-    policy = Policy.model_validate({"schedule": {"hour": 7, "time_zone": "Asia/Kolkata"}})
-    definitions = build_definitions(settings_for(tmp_path, policy, None))
-    schedule = definitions.resolve_schedule_def("daily_refresh")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 7 * * *", "Asia/Kolkata")
-
-
-def test_the_run_that_a_tick_asks_for_succeeds(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    [request] = requests(Policy(), tmp_path, datetime.now(UTC).replace(minute=0))
-    result = execute(small_settings(tmp_path, sandbox.base_url), tags=request.tags)
-    assert result.success, failure(result)
-    assert "published" in materialized(result)
 
 
 # --- lanes ------------------------------------------------------------------------------------
