@@ -22,10 +22,11 @@ from enrichment_pipeline.dispatch.report import SearchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.review.columns import COLUMNS
+from enrichment_pipeline.review.files import read_file, write_file
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
-from enrichment_pipeline.warehouse.search import choose_profile
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.end_to_end.world import (
     PROJECT,
@@ -164,6 +165,17 @@ def test_a_clear_winner_is_looked_up_by_its_uid_and_stays_the_identity(tmp_path:
     assert ledger_rows(world.home, "select distinct item_kind from lookups") == [("uid",)]
 
 
+def pick(pipeline: Pipeline, path: Path, uid: str) -> None:
+    """Accept a profile in a review file, as whoever is shown the queue does."""
+    chosen = {"reasons": ["ambiguous_match"], "priorities": PRIORITIES, "limit": None}
+    assert pipeline.export_review(path, "csv", **chosen, overwrites=False) == 1
+    (row,), _ = read_file(path)
+    assert set(row.cells) == set(COLUMNS)
+    filled_in = {**row.cells, "decision": "accept", "provider_uid": uid}
+    write_file(path, "csv", [filled_in], overwrites=True)
+    assert pipeline.import_review(path, decided_by="eve").new == 1
+
+
 def test_several_too_close_to_call_are_for_a_person_whose_pick_is_looked_up(
     tmp_path: Path,
 ) -> None:
@@ -180,8 +192,7 @@ def test_several_too_close_to_call_are_for_a_person_whose_pick_is_looked_up(
 
         later = world.run(sandbox, DAY_ONE + timedelta(days=1))
         assert later.offered == 0
-        with Pipeline(world.settings(sandbox)).open_warehouse() as connection:
-            choose_profile(connection, "ada", "B" * 32, chosen_by="eve", chosen_at=DAY_ONE)
+        pick(Pipeline(world.settings(sandbox)), tmp_path / "review.csv", "b" * 32)
         world.run(sandbox, DAY_ONE + timedelta(days=2))
         assert outcomes(world.home)["ada"] == ("enriched", None)
         world.run(sandbox, DAY_ONE + timedelta(days=3))
@@ -204,7 +215,12 @@ def test_a_pick_is_looked_up_in_the_place_of_what_was_found_before(tmp_path: Pat
         world.run(sandbox)
         assert world.charged == {"a" * 32: 1}
         with Pipeline(world.settings(sandbox)).open_warehouse() as connection:
-            choose_profile(connection, "ada", "b" * 32, chosen_by="eve", chosen_at=DAY_ONE)
+            connection.execute(
+                "insert into raw.review_decisions (decision_id, contact_id, person_key, decision, "
+                "provider_uid, decided_at) select 'd1', contact_id, person_key, 'accept', $uid, "
+                "$at from staging.contact_persons",
+                {"uid": "b" * 32, "at": DAY_ONE},
+            )
         world.run(sandbox, DAY_ONE + timedelta(days=1))
         world.run(sandbox, DAY_ONE + timedelta(days=2))
     assert world.charged == {"a" * 32: 1, "b" * 32: 1}

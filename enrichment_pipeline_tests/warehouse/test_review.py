@@ -35,13 +35,14 @@ def ada(world: World) -> World:
     return world
 
 
-def queue(world: World, **choice: object) -> list[dict[str, str]]:
+def queue(world: World, **choice: Any) -> list[dict[str, str]]:
     chosen: dict[str, Any] = {
         "reasons": None,
         "priorities": ("strategic", "target", "standard", "bulk"),
         "limit": None,
+        **choice,
     }
-    return review.review_queue(world.connection, **(chosen | choice))
+    return review.review_queue(world.connection, **chosen)
 
 
 def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Recorded:
@@ -394,7 +395,7 @@ REFRESHES = st.lists(
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     database=None,
     derandomize=True,
