@@ -25,7 +25,6 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
-from enrichment_pipeline.warehouse.search import choose_profile
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.end_to_end.world import (
     PROJECT,
@@ -104,6 +103,13 @@ class World:
         report = run_steps(settings, f"run-{self.runs}", as_of)
         return report or SearchReport()
 
+    def decide(self, sandbox: RunningSandbox, decision: str, uid: str) -> None:
+        """A reviewer's decision on Ada and a profile, by an imported file."""
+        row = {"contact_id": "ada", "decision": decision, "provider_uid": uid}
+        file = write_csv(self.folder / "decisions.csv", [row])
+        taken = Pipeline(self.settings(sandbox)).import_review(file, decided_by="eve")
+        assert taken.problems == ()
+
     @property
     def asked(self) -> list[dict[str, Any]]:
         """The calls of the Search API that the sandbox answered."""
@@ -180,8 +186,7 @@ def test_several_too_close_to_call_are_for_a_person_whose_pick_is_looked_up(
 
         later = world.run(sandbox, DAY_ONE + timedelta(days=1))
         assert later.offered == 0
-        with Pipeline(world.settings(sandbox)).open_warehouse() as connection:
-            choose_profile(connection, "ada", "B" * 32, chosen_by="eve", chosen_at=DAY_ONE)
+        world.decide(sandbox, "accept", "b" * 32)
         world.run(sandbox, DAY_ONE + timedelta(days=2))
         assert outcomes(world.home)["ada"] == ("enriched", None)
         world.run(sandbox, DAY_ONE + timedelta(days=3))
@@ -198,16 +203,13 @@ def test_a_title_tells_namesakes_apart(tmp_path: Path) -> None:
     assert world.charged == {"b" * 32: 1}
 
 
-def test_a_pick_is_looked_up_in_the_place_of_what_was_found_before(tmp_path: Path) -> None:
-    world = World(tmp_path, [{**ADA, "email": "ada@quillforge.com"}])
+def test_a_profile_that_a_reviewer_rejected_is_never_looked_up(tmp_path: Path) -> None:
+    world = World(tmp_path, [ADA])
     with sandbox_of(world, [ADAS_PROFILE, ADAS_NAMESAKE]) as sandbox:
         world.run(sandbox)
-        assert world.charged == {"a" * 32: 1}
-        with Pipeline(world.settings(sandbox)).open_warehouse() as connection:
-            choose_profile(connection, "ada", "b" * 32, chosen_by="eve", chosen_at=DAY_ONE)
+        world.decide(sandbox, "reject", "a" * 32)
         world.run(sandbox, DAY_ONE + timedelta(days=1))
-        world.run(sandbox, DAY_ONE + timedelta(days=2))
-    assert world.charged == {"a" * 32: 1, "b" * 32: 1}
+    assert world.charged == {}
 
 
 def test_none_is_a_miss_that_is_remembered_like_any(tmp_path: Path) -> None:
