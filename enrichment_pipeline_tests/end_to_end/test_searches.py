@@ -22,8 +22,6 @@ from enrichment_pipeline.dispatch.report import SearchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.review.columns import COLUMNS
-from enrichment_pipeline.review.files import read_file, write_file
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
@@ -105,6 +103,13 @@ class World:
         report = run_steps(settings, f"run-{self.runs}", as_of)
         return report or SearchReport()
 
+    def decide(self, sandbox: RunningSandbox, decision: str, uid: str) -> None:
+        """A reviewer's decision on Ada and a profile, by an imported file."""
+        row = {"contact_id": "ada", "decision": decision, "provider_uid": uid}
+        file = write_csv(self.folder / "decisions.csv", [row])
+        taken = Pipeline(self.settings(sandbox)).import_review(file, decided_by="eve")
+        assert taken.problems == ()
+
     @property
     def asked(self) -> list[dict[str, Any]]:
         """The calls of the Search API that the sandbox answered."""
@@ -165,17 +170,6 @@ def test_a_clear_winner_is_looked_up_by_its_uid_and_stays_the_identity(tmp_path:
     assert ledger_rows(world.home, "select distinct item_kind from lookups") == [("uid",)]
 
 
-def pick(pipeline: Pipeline, path: Path, uid: str) -> None:
-    """Accept a profile in a review file, as whoever is shown the queue does."""
-    chosen = {"reasons": ["ambiguous_match"], "priorities": PRIORITIES, "limit": None}
-    assert pipeline.export_review(path, "csv", **chosen, overwrites=False) == 1
-    (row,), _ = read_file(path)
-    assert set(row.cells) == set(COLUMNS)
-    filled_in = {**row.cells, "decision": "accept", "provider_uid": uid}
-    write_file(path, "csv", [filled_in], overwrites=True)
-    assert pipeline.import_review(path, decided_by="eve").new == 1
-
-
 def test_several_too_close_to_call_are_for_a_person_whose_pick_is_looked_up(
     tmp_path: Path,
 ) -> None:
@@ -192,7 +186,7 @@ def test_several_too_close_to_call_are_for_a_person_whose_pick_is_looked_up(
 
         later = world.run(sandbox, DAY_ONE + timedelta(days=1))
         assert later.offered == 0
-        pick(Pipeline(world.settings(sandbox)), tmp_path / "review.csv", "b" * 32)
+        world.decide(sandbox, "accept", "b" * 32)
         world.run(sandbox, DAY_ONE + timedelta(days=2))
         assert outcomes(world.home)["ada"] == ("enriched", None)
         world.run(sandbox, DAY_ONE + timedelta(days=3))
@@ -209,21 +203,13 @@ def test_a_title_tells_namesakes_apart(tmp_path: Path) -> None:
     assert world.charged == {"b" * 32: 1}
 
 
-def test_a_pick_is_looked_up_in_the_place_of_what_was_found_before(tmp_path: Path) -> None:
-    world = World(tmp_path, [{**ADA, "email": "ada@quillforge.com"}])
+def test_a_profile_that_a_reviewer_rejected_is_never_looked_up(tmp_path: Path) -> None:
+    world = World(tmp_path, [ADA])
     with sandbox_of(world, [ADAS_PROFILE, ADAS_NAMESAKE]) as sandbox:
         world.run(sandbox)
-        assert world.charged == {"a" * 32: 1}
-        with Pipeline(world.settings(sandbox)).open_warehouse() as connection:
-            connection.execute(
-                "insert into raw.review_decisions (decision_id, contact_id, person_key, decision, "
-                "provider_uid, decided_at) select 'd1', contact_id, person_key, 'accept', $uid, "
-                "$at from staging.contact_persons",
-                {"uid": "b" * 32, "at": DAY_ONE},
-            )
+        world.decide(sandbox, "reject", "a" * 32)
         world.run(sandbox, DAY_ONE + timedelta(days=1))
-        world.run(sandbox, DAY_ONE + timedelta(days=2))
-    assert world.charged == {"a" * 32: 1, "b" * 32: 1}
+    assert world.charged == {}
 
 
 def test_none_is_a_miss_that_is_remembered_like_any(tmp_path: Path) -> None:
