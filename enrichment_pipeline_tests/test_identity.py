@@ -1,4 +1,4 @@
-"""Normalising what SQL cannot: registrable domains, and phone numbers with their country."""
+"""Normalising what SQL cannot: domains, phone numbers, company names, other scripts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from enrichment_pipeline.identity import (
     GENERIC_COUNTRY_DOMAINS,
+    Company,
     Domain,
+    read_company,
     read_domain,
     region_of,
     to_e164,
+    to_latin,
 )
 
 
@@ -148,3 +151,41 @@ def test_a_phone_number_in_e164_where_it_is_valid(
 def test_any_text_can_be_asked_for_its_number(text: str, region: str | None) -> None:
     found = to_e164(text, region)
     assert found is None or found == to_e164(found, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "search_name", "key"),
+    [
+        ("Acme GmbH & Co. KG", "Acme", "acme"),
+        ("  ACME   Energy, Inc. ", "ACME Energy", "acme energy"),
+        ("The Acme Works PLC", "Acme Works", "acme works"),
+        ("Miller & Sons", "Miller & Sons", "miller sons"),
+        ("Miller and Sons Ltd", "Miller and Sons", "miller sons"),
+        ("Müller's Café S.A.", "Müller's Café", "mullers cafe"),
+        ("Ромашка", "Ромашка", "romashka"),
+        ("AG Insurance", "AG Insurance", "ag insurance"),
+        ("The", "The", "the"),
+        ("And", "And", "and"),
+        ("Ltd", "Ltd", "ltd"),
+        ("株式会社", "株式会社", "zhushihuishe"),
+        ("&", "&", ""),
+    ],
+)
+def test_a_company_is_its_name_without_what_its_writers_leave_out(
+    name: str, search_name: str, key: str
+) -> None:
+    assert read_company(name) == Company(search_name, key)
+
+
+@given(st.text())
+def test_any_text_can_be_read_as_a_company_or_a_name(text: str) -> None:
+    assert isinstance(read_company(text), Company)
+    assert to_latin(text).isascii()
+
+
+@pytest.mark.parametrize(
+    ("name_key", "latin_key"),
+    [("иван петров", "ivan petrov"), ("δραγασης νικος", "dragasis nikos"), ("łukasz", "lukasz")],
+)
+def test_a_name_in_another_script_is_put_into_latin_letters(name_key: str, latin_key: str) -> None:
+    assert to_latin(name_key) == latin_key

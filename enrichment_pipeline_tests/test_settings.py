@@ -267,12 +267,6 @@ def test_a_mistake_is_told_with_its_variable(
     assert KEY not in str(caught.value)
 
 
-def test_a_search_is_refused_rather_than_passed_over(home: Path) -> None:
-    policy_file(home / "enrichment.toml", 'signalhire.search = "on"')
-    with pytest.raises(ConfigurationError, match=r"signalhire\.search"):
-        load_settings()
-
-
 @pytest.mark.parametrize(
     ("url", "is_theirs"),
     [
@@ -332,3 +326,25 @@ def test_the_sandboxs_minute_is_not_the_real_providers(monkeypatch: pytest.Monke
         ENRICHMENT_SANDBOX_WINDOW_SECONDS="1",
     )
     assert found.signalhire.window_seconds == 60
+
+
+def test_a_sandbox_of_our_own_has_the_search_api_unless_the_policy_says_otherwise(
+    home: Path,
+) -> None:
+    assert load_settings().signalhire.search == "off"
+    ours = load_settings().with_own_sandbox_limits()
+    assert ours.policy.signalhire.search == "on"
+    assert ours.signalhire.searches_per_day == module.OWN_SANDBOX_SEARCHES_PER_DAY
+    policy_file(home / "enrichment.toml", 'signalhire = { search = "off", searches_per_day = 7 }')
+    named = load_settings().with_own_sandbox_limits()
+    assert (named.policy.signalhire.search, named.signalhire.searches_per_day) == ("off", 7)
+
+
+def test_a_process_of_ours_beside_the_sandbox_has_the_search_api_too(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set_up(monkeypatch, ENRICHMENT_SANDBOX_WINDOW_SECONDS="1")
+    assert found.policy.signalhire.search == "on"
+    monkeypatch.setenv("ENRICHMENT_PROVIDER", "signalhire")
+    monkeypatch.setenv("SIGNALHIRE_API_KEY", KEY)
+    assert load_settings().policy.signalhire.search == "off"

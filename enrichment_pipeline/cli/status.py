@@ -27,7 +27,8 @@ def print_status(settings: Settings, console: Console) -> None:
             lanes = lane_counts(connection) if "enrichment.contact_status" in rows else []
         console.print(table("Tables", ("table", "rows"), list(rows.items())))
         console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
-    ledger = Pipeline(settings).ledger(Run(run_id="", as_of=datetime.now(UTC)))
+    pipeline, run = Pipeline(settings), Run(run_id="", as_of=datetime.now(UTC))
+    ledger = pipeline.ledger(run)
     states = sorted(ledger.count_by_state().items())
     console.print(table("Ledger", ("look-ups", "number"), states))
     today = datetime.now(UTC).date().isoformat()
@@ -40,3 +41,7 @@ def print_status(settings: Settings, console: Console) -> None:
         console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")
     used, limit = ledger.rate_window()
     console.print(f"rate window: {used} of {limit} items")
+    searches = pipeline.search_ledger(run)
+    if counts := sorted(searches.count_by_state().items()):
+        console.print(table("Searches", ("state", "number"), counts))
+        console.print(f"searches today: {searches.used_today()} of {searches.limits.per_day}")

@@ -44,7 +44,14 @@ ASSETS = {
         "enrichment.worklist",
         True,
     ),
-    "provider_lookups": ("lookups", {"python"}, {"worklist"}, None, True),
+    "search_results": (
+        "lookups",
+        SQL | {"python"},
+        {"worklist"},
+        "enrichment.search_results",
+        True,
+    ),
+    "provider_lookups": ("lookups", {"python"}, {"search_results", "worklist"}, None, True),
     "provider_responses": (
         "lookups",
         SQL,
@@ -76,7 +83,7 @@ ASSETS = {
     "needs_review": (
         "outcomes",
         SQL,
-        {"contacts", "person_facts"},
+        {"contacts", "person_facts", "search_results"},
         "enrichment.needs_review",
         False,
     ),
@@ -103,6 +110,7 @@ CHECKS = {
     ("review_decisions", "unique_key"): True,
     ("review_decisions", "rows_can_be_taken"): False,
     ("worklist", "unique_key"): True,
+    ("search_results", "unique_key"): True,
     ("provider_lookups", "ledger_matches_balance"): False,
     ("provider_responses", "unique_key"): True,
     ("provider_responses", "match_rate_holds"): False,

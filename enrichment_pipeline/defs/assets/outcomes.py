@@ -80,7 +80,7 @@ def facts(
         ),
         _spec(
             "needs_review",
-            ["person_facts", "contacts"],
+            ["person_facts", "contacts", "search_results"],
             "What a person must look at, with a reason and the evidence.",
         ),
         _spec(

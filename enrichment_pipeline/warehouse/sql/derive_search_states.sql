@@ -30,27 +30,33 @@ named as (
     group by assigned.person_key
 ),
 
--- profiles that answers to other questions than their UID have shown
-shown as (
-    select distinct
-        response.person_key, lower(json_extract_string(response.answer, '$.candidate.uid')) as uid
-    from raw.provider_responses as response
-    join raw.lookups as lookup on lookup.lookup_id = response.lookup_id
-    where response.outcome = 'matched' and lookup.item_kind <> 'uid'
-),
-
--- a reviewer's word on a profile that only a search has shown: that one is to be looked up
-choices as (
+accepted as (
     select assigned.person_key, max(lower(decided.accepted_uid)) as uid
     from decided_contacts as decided
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
     where decided.accepted_uid is not null
-        and not exists (
-            select 1 from shown
-            where shown.person_key = assigned.person_key
-                and shown.uid = lower(decided.accepted_uid)
-        )
     group by assigned.person_key
+),
+
+-- profiles that answers to other questions than their UID have shown
+shown as (
+    select
+        response.person_key, lower(json_extract_string(response.answer, '$.candidate.uid')) as uid
+    from raw.provider_responses as response
+    join raw.lookups as lookup on lookup.lookup_id = response.lookup_id
+    where response.person_key in (select person_key from accepted)
+        and response.outcome = 'matched'
+        and lookup.item_kind <> 'uid'
+),
+
+-- a reviewer's word on a profile that only a search has shown: that one is to be looked up
+choices as (
+    select accepted.person_key, accepted.uid
+    from accepted
+    where not exists (
+        select 1 from shown
+        where shown.person_key = accepted.person_key and shown.uid = accepted.uid
+    )
 ),
 
 rejected as (
