@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -34,6 +35,31 @@ def test_who_was_never_looked_up_is_new(ada: World) -> None:
     state = ada.states()["C1"]
     assert (state["freshness"], state["last_lookup_id"], state["attempts"]) == ("new", "", 0)
     assert state["due_at"] == START
+
+
+# In spring the clocks there are put forward: on the 90th day at five o'clock an hour is lacking.
+@pytest.mark.parametrize(
+    ("time_zone", "bought_on", "after_90_days"),
+    [
+        ("UTC", date(2026, 9, 1), "stale"),
+        ("Europe/Berlin", date(2026, 5, 1), "stale"),
+        ("Europe/Berlin", date(2026, 9, 1), "stale"),
+        ("Europe/Berlin", date(2027, 2, 1), "fresh"),
+        ("America/New_York", date(2026, 9, 1), "stale"),
+        ("America/New_York", date(2027, 2, 1), "fresh"),
+        ("Asia/Kathmandu", date(2026, 9, 1), "stale"),
+    ],
+)
+def test_ages_are_days_of_24_hours_whatever_the_clocks_of_the_schedule_do(
+    ada: World, time_zone: str, bought_on: date, after_90_days: str
+) -> None:
+    def tick(day: int) -> datetime:
+        there = datetime.combine(bought_on + day * DAY, time(5), ZoneInfo(time_zone))
+        return there.astimezone(UTC)
+
+    ada.look_up("C1", candidate=VERIFIED, at=tick(0))
+    found = {day: freshness(ada, at=tick(day)) for day in (89, 90, 91)}
+    assert found == {89: "fresh", 90: after_90_days, 91: "stale"}
 
 
 # The default ages; and 60 instead of 90, to see that the policy is asked.
