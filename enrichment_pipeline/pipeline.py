@@ -324,15 +324,20 @@ class Pipeline:
     @_discreet
     def derive_facts(self, run: Run) -> None:
         with self.open_warehouse() as connection, transaction(connection):
-            outcomes.derive_facts(connection, loaded_at=run.clock.business_now())
+            outcomes.derive_facts(
+                connection, self.settings.policy, loaded_at=run.clock.business_now()
+            )
 
     @_discreet
-    def derive_outcomes(self, run: Run) -> None:
-        """Bring the outcome tables up to date; then the ledger's answers are applied."""
+    def derive_outcomes(self, run: Run) -> int:
+        """Bring the outcome tables up to date; then the ledger's answers are applied.
+
+        How many contacts have company fields from an answer on a colleague.
+        """
         ledger = self.ledger(run)
         with self.open_warehouse() as connection:
             with transaction(connection):
-                outcomes.derive_outcomes(
+                company_cache_hits = outcomes.derive_outcomes(
                     connection,
                     self.settings.policy,
                     as_of=run.as_of,
@@ -340,6 +345,7 @@ class Pipeline:
                 )
             copied_up_to = answers.last_revision(connection)
         ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
+        return company_cache_hits
 
     @_discreet
     def publish(self, run: Run) -> dict[str, int]:

@@ -3,8 +3,8 @@
     python data/sample/make_sample.py [--out DIR]
 
 writes contacts.csv, accounts.csv, people.csv, truth.csv and the README.md that counts what is in
-them. Every person and company is invented. The same versions (`MADE_WITH`) give the same bytes on every run:
-all randomness is seeded, and there is one fixed reference date instead of the clock.
+them. Every person and company is invented. The same versions (`MADE_WITH`) give the same bytes on
+every run: all randomness is seeded, and there is one fixed reference date instead of the clock.
 
 It reads in the order in which it works:
 

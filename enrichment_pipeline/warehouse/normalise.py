@@ -1,4 +1,4 @@
-"""Reading host names and phone numbers in Python, for values never met before.
+"""Reading host names, phone numbers and foreign names in Python, for values never met before.
 
 Here: fetching the distinct new values, normalising them, storing the result.
 Not here: the rules (`identity.py`), and what SQL can normalise by itself.
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.identity import read_domain, region_of, to_e164
+from enrichment_pipeline.identity import latin_key, read_domain, region_of, to_e164
 from enrichment_pipeline.warehouse.statements import execute
 
 NO_REGION = ""
@@ -60,6 +60,18 @@ def learn_phones(
         }
     )
     _insert(connection, page, "staging.phones")
+
+
+def transliterate_names(connection: duckdb.DuckDBPyConnection, names_statement: str) -> None:
+    """Leave the temporary table `latin_names`: the names that a statement lists, in Latin."""
+    names = [name for (name,) in execute(connection, names_statement).fetchall()]
+    page = pa.table(
+        {
+            "name": pa.array(names, pa.string()),
+            "latin_key": pa.array(map(latin_key, names), pa.string()),
+        }
+    )
+    _replace_temporary(connection, page, "latin_names")
 
 
 def _read_all(phones: Iterable[tuple[str, str]]) -> list[str | None]:

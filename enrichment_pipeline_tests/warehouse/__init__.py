@@ -167,12 +167,12 @@ class World:
 
     # --- deriving ----------------------------------------------------------------------
 
-    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> None:
-        """Facts and outcomes, as a run at this instant derives them."""
+    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> int:
+        """Facts and outcomes, as a run at this instant derives them; the company cache hits."""
         with transaction(self.connection):
-            derive_facts(self.connection, loaded_at=at)
+            derive_facts(self.connection, policy or self.policy, loaded_at=at)
         with transaction(self.connection):
-            derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
+            return derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
 
     def states(self, *, at: datetime = START, policy: Policy | None = None) -> dict[str, Row]:
         """Where every contact stands, by its id."""
@@ -212,7 +212,8 @@ class World:
         values: dict[str, list[object]] = {}
         rows = self.rows(
             "enrichment.person_facts",
-            f"contact_id = '{contact_id}' and valid_to is null and field <> 'lookup_outcome'",
+            f"contact_id = '{contact_id}' and valid_to is null "
+            "and field not in ('lookup_outcome', 'outcome_detail')",
         )
         for row in sorted(rows, key=lambda row: row["position"]):
             values.setdefault(row["field"], []).append(row["value"])

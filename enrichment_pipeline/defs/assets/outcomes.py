@@ -52,7 +52,7 @@ def facts(
     with warehouse.get_connection() as connection:
         previews = {
             "person_facts": ("contact_id", "field", "status", "observed_at"),
-            "company_facts": ("company_domain", "field", "value", "observed_at"),
+            "company_facts": ("company_domain", "field", "value", "valid_from", "valid_to"),
         }
         for table, columns in previews.items():
             yield dg.MaterializeResult(
@@ -89,7 +89,7 @@ def outcomes(
     warehouse: WarehouseResource,
 ) -> Iterator[dg.MaterializeResult]:
     """Judge every contact of the source, in one transaction."""
-    pipeline.derive_outcomes(begin(context, pipeline))
+    company_cache_hits = pipeline.derive_outcomes(begin(context, pipeline))
     with warehouse.get_connection() as connection:
         yield dg.MaterializeResult(
             asset_key="enriched_contacts",
@@ -118,6 +118,7 @@ def outcomes(
             asset_key="contact_status",
             metadata={
                 "dagster/row_count": sum(statuses.values()),
+                "company_cache_hits": company_cache_hits,
                 "statuses": markdown_table(("status", "contacts"), list(statuses.items())),
                 "preview": preview(
                     connection,
