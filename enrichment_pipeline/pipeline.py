@@ -41,10 +41,11 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     stamp_of,
 )
-from enrichment_pipeline.warehouse import answers, outcomes, review
+from enrichment_pipeline.warehouse import answers, outcomes, replay, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
+from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.source import (
     attached_source,
@@ -392,6 +393,52 @@ class Pipeline:
         ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
         return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
 
+    # --- anew, and back ----------------------------------------------------------------
+
+    @_discreet
+    def replay(self, run: Run, *, is_applied: bool) -> list[Change]:
+        """Derive facts and tables anew under today's policy; what changes, or would.
+
+        Asks no provider: answers that the ledger keeps are taken over first.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.replay(
+                connection,
+                self.settings.policy,
+                as_of=run.as_of,
+                replayed_at=run.clock.business_now(),
+            )
+
+    @_discreet
+    def undo(self, run: Run, run_id: str, *, undone_by: str, is_applied: bool) -> list[Change]:
+        """Take back what the run `run_id` bought; what changes, or would.
+
+        Raises ConfigurationError for a run that asked for nobody.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.undo_run(
+                connection,
+                self.settings.policy,
+                run_id,
+                as_of=run.as_of,
+                undone_at=run.clock.business_now(),
+                undone_by=undone_by,
+            )
+
+    def _take_over_answers(self, run: Run) -> None:
+        self.check_run(run)
+        check_stamp(self.settings, is_first_use=False)
+        self.store_responses(run)
+
+    @contextmanager
+    def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse in a transaction, which is rolled back where nothing is to be applied."""
+        ending = transaction if is_applied else _rolled_back
+        with self.open_warehouse() as connection, ending(connection):
+            yield connection
+
     # --- review ------------------------------------------------------------------------
 
     @_discreet
@@ -452,7 +499,7 @@ class Pipeline:
                 ledger = self.ledger(Run(run_id="", as_of=now))
                 ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, ledger.suppressed_identifiers())
-                outcomes.derive_facts(connection, loaded_at=now)
+                outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
         return recorded
 
