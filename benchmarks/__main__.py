@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("throughput", "limit", "memory", "kills", "receiver", "callbacks")
+BENCHMARKS = ("throughput", "limit", "memory", "kills", "receiver", "callbacks", "applying")
 LONG = {"soak": "kills"}
 
 

@@ -229,7 +229,9 @@ def test_what_is_no_xlsx_is_refused(tmp_path: Path, content: bytes, complaint: s
 
 
 @each_kind
-def test_a_file_is_for_its_owner_and_never_overwritten_unasked(tmp_path: Path, kind: Format) -> None:
+def test_a_file_is_for_its_owner_and_never_overwritten_unasked(
+    tmp_path: Path, kind: Format
+) -> None:
     path = tmp_path / f"review.{kind}"
     write_file(path, kind, [{"contact_id": "C1"}], overwrites=False)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

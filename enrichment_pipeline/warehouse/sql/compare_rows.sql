@@ -43,14 +43,26 @@ differences as (
         is distinct from json_extract_string(new_content, concat('$."', field, '"'))
     union all
     select table_name, field, 'added' as change, id
-    from (select * from collected_facts except all select * from facts_before)
+    from (
+        select * from collected_facts
+        except all
+        select * from facts_before
+    )
     union all
     select table_name, field, 'gone' as change, id
-    from (select * from facts_before except all select * from collected_facts)
+    from (
+        select * from facts_before
+        except all
+        select * from collected_facts
+    )
 )
 
 select
-    table_name, field, change, count(*) as differences, list_sort(list(distinct id))[1:3] as examples
+    table_name,
+    field,
+    change,
+    count(*) as differences,
+    list_sort(list(distinct id))[1:3] as examples
 from differences
 group by table_name, field, change
 order by table_name, field nulls first, change;

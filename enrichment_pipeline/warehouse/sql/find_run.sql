@@ -1,5 +1,5 @@
 -- Whether a run has bought anything, and whether it was undone.
 
 select
-    exists (select 1 from raw.lookups as lookup where lookup.run_id = $run_id) as is_known,
-    exists (select 1 from raw.undone_runs as undone where undone.run_id = $run_id) as is_undone;
+    $run_id in (select run_id from raw.lookups) as is_known,
+    $run_id in (select run_id from raw.undone_runs) as is_undone;
