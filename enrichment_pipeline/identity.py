@@ -1,8 +1,8 @@
 """Normalising what SQL cannot: registrable domains, phone numbers, companies, other scripts.
 
 Here: pure functions over one value each, called for distinct, new values only
-(`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names (SQL
-macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
+(`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names in Latin
+letters (SQL macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
 """
 
 import re
@@ -22,6 +22,10 @@ GENERIC_COUNTRY_DOMAINS = frozenset(
     | {"ms", "mu", "nu", "pw", "sc", "sh", "so", "st", "su", "to", "tv", "vc", "ws"}
 )
 """Country codes that companies anywhere use as a domain: they tell no country."""
+
+
+_SYLLABLE = re.compile(r"[A-Z][a-z]*")
+_NO_LETTER = re.compile(r"[^A-Za-z]")
 
 
 @dataclass(frozen=True)
@@ -101,9 +105,23 @@ def read_company(name: str) -> Company:
     return Company(search_name, key or " ".join(words))
 
 
-def to_latin(name_key: str) -> str:
-    """A name key (`name_key` in SQL) in Latin letters, its words sorted again."""
-    return " ".join(sorted(re.findall(r"[a-z0-9]+", anyascii(name_key).lower())))
+def latin_key(name: str) -> str:
+    """The words of a name in Latin letters, sorted; as the SQL macro `name_key` gives them.
+
+    Chinese, Japanese and Korean names in one word are cut after the first sign,
+    which is the family name. (For Japanese this is the Chinese reading: no match,
+    rather than a wrong one.)
+    """
+    words: list[str] = []
+    for word in name.split():
+        latin = anyascii(word)
+        syllables = _SYLLABLE.findall(latin)
+        if len(syllables) > 1 and not any(map(str.isascii, word)) and len(name.split()) == 1:
+            words += [syllables[0], "".join(syllables[1:])]
+        else:
+            words.append(latin)
+    plain = (_NO_LETTER.sub("", word).lower() for word in words)
+    return " ".join(sorted(filter(None, plain)))
 
 
 def _host_of(text: str) -> str:

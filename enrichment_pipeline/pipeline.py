@@ -53,10 +53,11 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     stamp_of,
 )
-from enrichment_pipeline.warehouse import answers, outcomes, review
+from enrichment_pipeline.warehouse import answers, outcomes, replay, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
+from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.search import (
     due_searches,
@@ -384,15 +385,20 @@ class Pipeline:
     @_discreet
     def derive_facts(self, run: Run) -> None:
         with self.open_warehouse() as connection, transaction(connection):
-            outcomes.derive_facts(connection, loaded_at=run.clock.business_now())
+            outcomes.derive_facts(
+                connection, self.settings.policy, loaded_at=run.clock.business_now()
+            )
 
     @_discreet
-    def derive_outcomes(self, run: Run) -> None:
-        """Bring the outcome tables up to date; then the ledger's answers are applied."""
+    def derive_outcomes(self, run: Run) -> int:
+        """Bring the outcome tables up to date; then the ledger's answers are applied.
+
+        How many contacts have company fields from an answer on a colleague.
+        """
         ledger = self.ledger(run)
         with self.open_warehouse() as connection:
             with transaction(connection):
-                outcomes.derive_outcomes(
+                company_cache_hits = outcomes.derive_outcomes(
                     connection,
                     self.settings.policy,
                     as_of=run.as_of,
@@ -400,6 +406,7 @@ class Pipeline:
                 )
             copied_up_to = answers.last_revision(connection)
         ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
+        return company_cache_hits
 
     @_discreet
     def publish(self, run: Run) -> dict[str, int]:
@@ -445,6 +452,52 @@ class Pipeline:
             )
         ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
         return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+
+    # --- anew, and back ----------------------------------------------------------------
+
+    @_discreet
+    def replay(self, run: Run, *, is_applied: bool) -> list[Change]:
+        """Derive facts and tables anew under today's policy; what changes, or would.
+
+        Asks no provider: answers that the ledger keeps are taken over first.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.replay(
+                connection,
+                self.settings.policy,
+                as_of=run.as_of,
+                replayed_at=run.clock.business_now(),
+            )
+
+    @_discreet
+    def undo(self, run: Run, run_id: str, *, undone_by: str, is_applied: bool) -> list[Change]:
+        """Take back what the run `run_id` bought; what changes, or would.
+
+        Raises ConfigurationError for a run that asked for nobody.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.undo_run(
+                connection,
+                self.settings.policy,
+                run_id,
+                as_of=run.as_of,
+                undone_at=run.clock.business_now(),
+                undone_by=undone_by,
+            )
+
+    def _take_over_answers(self, run: Run) -> None:
+        self.check_run(run)
+        check_stamp(self.settings, is_first_use=False)
+        self.store_responses(run)
+
+    @contextmanager
+    def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse in a transaction, which is rolled back where nothing is to be applied."""
+        ending = transaction if is_applied else _rolled_back
+        with self.open_warehouse() as connection, ending(connection):
+            yield connection
 
     # --- review ------------------------------------------------------------------------
 
@@ -506,7 +559,7 @@ class Pipeline:
                 ledger = self.ledger(Run(run_id="", as_of=now))
                 ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, ledger.suppressed_identifiers())
-                outcomes.derive_facts(connection, loaded_at=now)
+                outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
         return recorded
 

@@ -78,11 +78,15 @@ class SearchPolicy(_Section):
 class FreshnessPolicy(_Section):
     """After how many days something is looked up again.
 
+    `company_max_age_days` is how long what an answer says of a company fills the company
+    fields of others there.
+
     `spread_days` evens out refreshes: each person's answer falls due up to so many days
     before `max_age_days`, so that what was bought on one day is not all due on another.
     """
 
     max_age_days: Days = 90
+    company_max_age_days: Days = 180
     no_match_days: Days = 30
     unconfirmed_days: Days = 30
     spread_days: int = Field(0, ge=0)
@@ -173,12 +177,49 @@ class BudgetPolicy(_Section):
     floors: Floors = Floors()
 
 
-class AcceptancePolicy(_Section):
-    """What a contact must have, all of it, to count as enriched."""
+Requirement = Annotated[
+    str,
+    Field(
+        pattern=r"^(verified|likely|any)_"
+        r"(email|work_email|personal_email|phone|direct_phone|mobile_phone)$"
+    ),
+]
 
-    require: tuple[Literal["verified_email", "verified_work_email", "verified_phone"], ...] = Field(
-        ("verified_email",), min_length=1, strict=False
-    )
+
+class AcceptancePolicy(_Section):
+    """What a contact must have, all of it, to count as enriched.
+
+    Each requirement is a class (`verified`; `likely` or better; `any`) and a field.
+    `job_changes`: whether another employer than the source's is a flag, or for review.
+    """
+
+    require: tuple[Requirement, ...] = Field(("verified_email",), min_length=1, strict=False)
+    job_changes: Literal["flag", "review"] = "flag"
+
+
+WriteRule = Literal["overwrite", "fill", "never"]
+
+
+class FieldsPolicy(_Section):
+    """What becomes of each field of `enriched_contacts` where a provider gives it.
+
+    `overwrite`: the provider's value, else the source's. `fill`: the source's where it has
+    one, else the provider's. `never`: the source's only. A human's value beats all of them.
+    """
+
+    full_name: WriteRule = "overwrite"
+    job_title: WriteRule = "overwrite"
+    company_name: WriteRule = "overwrite"
+    company_domain: WriteRule = "overwrite"
+    company_website: WriteRule = "overwrite"
+    company_industry: WriteRule = "overwrite"
+    company_employee_count: WriteRule = "overwrite"
+    work_email: WriteRule = "overwrite"
+    personal_email: WriteRule = "overwrite"
+    direct_phone: WriteRule = "overwrite"
+    mobile_phone: WriteRule = "overwrite"
+    linkedin_url: WriteRule = "overwrite"
+    location: WriteRule = "overwrite"
 
 
 class IdentityPolicy(_Section):
@@ -187,9 +228,14 @@ class IdentityPolicy(_Section):
     `phone_region` is the country (two letters) of phone numbers that carry no
     country code and whose company domain tells no country. Empty: such numbers
     are not used as a key, since a guessed country is a guessed person.
+
+    `name_similarity` and `company_similarity` are how close (Jaro-Winkler) two words
+    of names, and two names of companies, must be to pass for the same.
     """
 
     phone_region: str = ""
+    name_similarity: float = Field(0.9, ge=0.8, le=1)
+    company_similarity: float = Field(0.9, ge=0.7, le=1)
 
     @field_validator("phone_region")
     @classmethod
@@ -220,6 +266,7 @@ class Policy(_Section):
     priority: PriorityPolicy = PriorityPolicy()
     budget: BudgetPolicy = BudgetPolicy()
     acceptance: AcceptancePolicy = AcceptancePolicy()
+    fields: FieldsPolicy = FieldsPolicy()
     identity: IdentityPolicy = IdentityPolicy()
     review: ReviewPolicy = ReviewPolicy()
 

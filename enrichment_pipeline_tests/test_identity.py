@@ -12,11 +12,11 @@ from enrichment_pipeline.identity import (
     GENERIC_COUNTRY_DOMAINS,
     Company,
     Domain,
+    latin_key,
     read_company,
     read_domain,
     region_of,
     to_e164,
-    to_latin,
 )
 
 
@@ -180,12 +180,12 @@ def test_a_company_is_its_name_without_what_its_writers_leave_out(
 @given(st.text())
 def test_any_text_can_be_read_as_a_company_or_a_name(text: str) -> None:
     assert isinstance(read_company(text), Company)
-    assert to_latin(text).isascii()
+    assert latin_key(text).isascii()
 
 
 @pytest.mark.parametrize(
-    ("name_key", "latin_key"),
+    ("key", "in_latin"),
     [("иван петров", "ivan petrov"), ("δραγασης νικος", "dragasis nikos"), ("łukasz", "lukasz")],
 )
-def test_a_name_in_another_script_is_put_into_latin_letters(name_key: str, latin_key: str) -> None:
-    assert to_latin(name_key) == latin_key
+def test_a_name_in_another_script_is_put_into_latin_letters(key: str, in_latin: str) -> None:
+    assert latin_key(key) == in_latin

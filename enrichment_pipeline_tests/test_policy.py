@@ -144,7 +144,7 @@ OUT_OF_RANGE = {
     "budget.per_month": ["-1"],
     "budget.floors.bulk": ["-0.1", "1.1", "nan"],
     "acceptance.require": ["[]", '"verified_email"', "5"],
-    "acceptance.require.0": ['["likely_email"]', "[5]"],
+    "acceptance.require.0": ['["email"]', '["verified_name"]', "[5]"],
     "identity.phone_region": ['"ZZ"', '"Germany"', "49"],
     "source.attach": ["5", "[]"],
     "source.contacts": ["5"],

@@ -2,9 +2,9 @@
 
     python data/sample/make_sample.py [--out DIR]
 
-writes contacts.csv, accounts.csv, people.csv and the README.md that counts what is in them. Every
-person and company is invented. The same versions (`MADE_WITH`) give the same bytes on every run:
-all randomness is seeded, and there is one fixed reference date instead of the clock.
+writes contacts.csv, accounts.csv, people.csv, truth.csv and the README.md that counts what is in
+them. Every person and company is invented. The same versions (`MADE_WITH`) give the same bytes on
+every run: all randomness is seeded, and there is one fixed reference date instead of the clock.
 
 It reads in the order in which it works:
 
@@ -339,6 +339,7 @@ CONTACT_COLUMNS = (
 ACCOUNT_COLUMNS = (
     "account_id", "name", "domain", "tier", "annual_revenue", "employee_count", "open_pipeline",
 )  # fmt: skip
+TRUTH_COLUMNS = ("contact_id", "uid")
 PEOPLE_COLUMNS = (
     "uid", "full_name", "gender", "headline", "location", "linkedin_url", "title", "company",
     "company_domain", "company_industry", "company_size", "started", "previous_title",
@@ -467,6 +468,9 @@ class Person:
     mobile: str
     crm_email: str
     crm_phone: str
+    contact_ids: list[str] = field(default_factory=list)
+    uid: str = ""
+    """Under which the directory lists them; empty where it does not."""
 
 
 EMAIL_PATTERNS = {
@@ -1398,6 +1402,8 @@ def date_and_number(rng: Random, rows: list[Row]) -> list[dict[str, str]]:
         updated = created + timedelta(days=age * rng.choice((0, 0.2, 0.5, 0.9, 1)) * rng.random())
         stamps = {"created_at": iso(created), "updated_at": iso(updated)}
         finished.append(row.fields | stamps | {"contact_id": f"C{number:05d}"})
+        if row.person is not None:
+            row.person.contact_ids.append(f"C{number:05d}")
     for column, count in (("created_at", NO_CREATED_AT), ("updated_at", NO_UPDATED_AT)):
         for fields in rng.sample(finished, count):
             fields[column] = ""
@@ -1498,6 +1504,7 @@ class Directory:
         record |= self.emails(person, employer, coverage)
         record |= self.phones(person, employer, coverage)
         record["headline"] = self.headline(record)
+        person.uid = record["uid"]
         self.records.append(record)
         TALLY["people: what is given", COVERAGE[coverage].label] += 1
         return record
@@ -1697,6 +1704,7 @@ Phone numbers come from the ranges reserved for fiction where such numbers pass 
 | `contacts.csv` | {contacts} | the CRM's contacts, on {accounts} accounts |
 | `accounts.csv` | {accounts} | the accounts; {blank} have no tier, only figures |
 | `people.csv` | {people} | the directory of the sandbox provider |
+| `truth.csv` | {truth} | which of its profiles is each contact's own; read by tests only |
 
 Made by `python data/sample/make_sample.py` (seed {seed}, reference date {reference}, Faker {faker},
 phonenumbers {phonenumbers}): the same bytes on every run. It writes this file, too. `people.csv`
@@ -1722,6 +1730,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, str]]
         writer.writerows(rows)
 
 
+def truth_of(people: Iterable[Person]) -> list[dict[str, str]]:
+    """Every contact that is a person, and the uid of their own profile, if there is one."""
+    pairs = [(contact_id, p.uid) for p in people for contact_id in p.contact_ids]
+    return [dict(zip(TRUTH_COLUMNS, pair, strict=True)) for pair in sorted(pairs)]
+
+
 def counts() -> str:
     """The tally as a Markdown table, file by file and column by column."""
     files = ("accounts", "contacts", "people")
@@ -1736,7 +1750,7 @@ def counts() -> str:
 
 
 def make_sample(out: Path) -> str:
-    """Write the four files into a folder and return the table of counts."""
+    """Write the five files into a folder and return the table of counts."""
     TALLY.clear()
     world = World(Random(f"{SEED}:world"))
     accounts, account_rows = make_accounts(world)
@@ -1749,8 +1763,10 @@ def make_sample(out: Path) -> str:
     write_csv(out / "contacts.csv", CONTACT_COLUMNS, crm.rows)
     write_csv(out / "accounts.csv", ACCOUNT_COLUMNS, account_rows)
     write_csv(out / "people.csv", PEOPLE_COLUMNS, directory)
+    truth = truth_of(people)
+    write_csv(out / "truth.csv", TRUTH_COLUMNS, truth)
     readme = README.format(
-        contacts=len(crm.rows), accounts=len(account_rows), people=len(directory),
+        contacts=len(crm.rows), accounts=len(account_rows), people=len(directory), truth=len(truth),
         blank=ACCOUNTS_PER_TIER[""], seed=SEED, reference=f"{REFERENCE:%Y-%m-%d}",
         table=counts(), **MADE_WITH,
     )  # fmt: skip

@@ -27,6 +27,7 @@ from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
 from enrichment_pipeline.cli.receiver import receiver
+from enrichment_pipeline.cli.replay import replay_command, undo_command
 from enrichment_pipeline.cli.review import review
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
@@ -224,6 +225,8 @@ def ui(
 
 
 app.command("suppress")(suppress_command)
+app.command("replay")(replay_command)
+app.command("undo")(undo_command)
 app.command()(sandbox)
 app.command()(receiver)
 app.add_typer(review)

@@ -27,7 +27,10 @@ UNIQUE_KEYS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "enrichment.person_facts",
         ("contact_id", "lookup_id", "field", "value"),
     ),
-    "company_facts": ("enrichment.company_facts", ("company_domain", "field")),
+    "company_facts": (
+        "enrichment.company_facts",
+        ("company_domain", "field", "lookup_id"),
+    ),
     "enriched_contacts": ("enrichment.enriched_contacts", ("contact_id",)),
     "needs_review": ("enrichment.needs_review", ("contact_id",)),
     "contact_status": ("enrichment.contact_status", ("contact_id",)),

@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.identity import (
+    latin_key,
     read_company,
     read_domain,
     region_of,
     to_e164,
-    to_latin,
 )
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -88,10 +88,22 @@ def learn_latin_names(connection: duckdb.DuckDBPyConnection, new_names_statement
     page = pa.table(
         {
             "name_key": pa.array(keys, pa.string()),
-            "latin_key": pa.array([to_latin(key) for key in keys], pa.string()),
+            "latin_key": pa.array([latin_key(key) for key in keys], pa.string()),
         }
     )
     _insert(connection, page, "staging.latin_names")
+
+
+def transliterate_names(connection: duckdb.DuckDBPyConnection, names_statement: str) -> None:
+    """Leave the temporary table `foreign_names`: the names that a statement lists, in Latin."""
+    names = [name for (name,) in execute(connection, names_statement).fetchall()]
+    page = pa.table(
+        {
+            "name": pa.array(names, pa.string()),
+            "latin_key": pa.array(map(latin_key, names), pa.string()),
+        }
+    )
+    _replace_temporary(connection, page, "foreign_names")
 
 
 def _read_all(phones: Iterable[tuple[str, str]]) -> list[str | None]:

@@ -10,26 +10,46 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import set_nicknames
-from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones
+from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones, transliterate_names
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
+ANSWERS_PER_BATCH = 50_000
+"""As many at a time: some 2.7 KB each as text, several times that once they are taken apart."""
 
-def derive_facts(connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime) -> None:
-    """Turn answers that are new to a contact, and reviewers' decisions, into facts."""
+
+def derive_facts(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, *, loaded_at: datetime
+) -> None:
+    """Bring person and company facts to what the raw answers say of the contacts as they are.
+
+    Answers that are new to a contact are read, what reviewers gave is taken over, and what
+    came of answers that do not count any more is taken back.
+    """
     set_nicknames(connection)
     execute(connection, "select_current_decisions")
-    execute(connection, "find_overruled_answers")
-    if connection.execute("select 1 from overruled_answers limit 1").fetchall():
-        execute(connection, "forget_overruled_answers")
-    execute(connection, "find_new_answers")
-    learn_hosts(connection, "find_new_answer_hosts")
-    learn_phones(connection, "find_new_answer_phones", default_region="")
-    execute(connection, "judge_new_answers")
-    execute(connection, "merge_person_facts", loaded_at=loaded_at)
-    execute(connection, "join_known_persons")
+    execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
+    execute(connection, "withdraw_facts")
+    rules = {
+        "name_similarity": policy.identity.name_similarity,
+        "company_similarity": policy.identity.company_similarity,
+    }
+    for batch, first_at, last_at in execute(connection, "list_batches").fetchall():
+        execute(connection, "find_new_answers", batch=batch, first_at=first_at, last_at=last_at)
+        execute(connection, "find_unreadable_answers")
+        learn_hosts(connection, "find_new_answer_hosts")
+        learn_phones(connection, "find_new_answer_phones", default_region="")
+        execute(connection, "compare_companies", **rules)
+        transliterate_names(connection, "find_foreign_names")
+        execute(connection, "compare_names", **rules)
+        execute(connection, "judge_new_answers", **rules)
+        execute(connection, "merge_person_facts", loaded_at=loaded_at, batch=batch)
+        execute(connection, "join_known_persons")
+    execute(connection, "close_facts")
     execute(connection, "merge_human_facts")
-    execute(connection, "merge_company_facts")
+    if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
+        execute(connection, "forget_aliases")
+    execute(connection, "replace_company_facts")
 
 
 def derive_outcomes(
@@ -38,11 +58,28 @@ def derive_outcomes(
     *,
     as_of: datetime,
     flagged_at: datetime,
-) -> None:
-    """Bring `enriched_contacts`, `needs_review` and `contact_status` up to date, together."""
+) -> int:
+    """Bring `enriched_contacts`, `needs_review` and `contact_status` up to date, together.
+
+    How many contacts have company fields from an answer on a colleague.
+    """
     derive_contact_states(connection, policy, as_of)
-    execute(connection, "judge_contacts", require=list(policy.acceptance.require))
+    execute(
+        connection,
+        "choose_values",
+        rules=policy.fields.model_dump(),
+        company_similarity=policy.identity.company_similarity,
+        company_max_age_days=policy.freshness.company_max_age_days,
+        as_of=as_of,
+    )
+    execute(
+        connection,
+        "judge_contacts",
+        require=list(policy.acceptance.require),
+        job_changes=policy.acceptance.job_changes,
+    )
     execute(connection, "merge_enriched_contacts", max_age_days=policy.freshness.max_age_days)
     execute(connection, "merge_needs_review", flagged_at=flagged_at)
     execute(connection, "merge_contact_status")
     execute(connection, "stamp_judged_contacts")
+    return execute(connection, "count_company_cache_hits").fetchall()[0][0]

@@ -17,6 +17,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SECONDS = 40
 """What a trial of the sample may take, once everything is set up, on a machine that is idle."""
 
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+IDENTITY_CHECK = """
+select
+    outcome.value = 'matched' as is_accepted,
+    coalesce(json_extract_string(response.answer, '$.candidate.uid') = truth.uid, false),
+    count(*)
+from enrichment.person_facts as outcome
+join raw.provider_responses as response on response.lookup_id = outcome.lookup_id
+left join read_csv('{truth}', all_varchar = true) as truth
+    on truth.contact_id = outcome.contact_id
+where outcome.field = 'lookup_outcome' and outcome.value in ('matched', 'identity_mismatch')
+group by all
+"""
+
 
 def figures(shown: str) -> dict[str, list[int]]:
     """The rows of the tables shown: numbers by their first cell."""
@@ -59,6 +73,14 @@ def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
     guessed = "select count(*) from enrichment.enriched_contacts where not needs_manual_enrichment "
     guessed += "and work_email_status <> 'verified' and personal_email_status <> 'verified'"
     assert rows(home, guessed) == [(0,)]
+
+    judged = rows(home, IDENTITY_CHECK.format(truth=SAMPLE / "truth.csv"))
+    found = {(is_accepted, is_right): count for is_accepted, is_right, count in judged}
+    right, wrong = found[True, True], found.get((True, False), 0)
+    precision, recall = right / (right + wrong), right / (right + found[False, True])
+    print(f"\nidentity check, sample: precision {precision:.4f}, recall {recall:.4f} {found}")
+    assert precision == 1
+    assert recall > 0.98
 
     before = contents(home)
     assert figures(enrichment(tmp_path, "plan").stdout)["all"] == [0, 0, 0]

@@ -25,7 +25,7 @@ import phonenumbers
 import pytest
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
-FILES = ("contacts.csv", "accounts.csv", "people.csv", "README.md")
+FILES = ("contacts.csv", "accounts.csv", "people.csv", "truth.csv", "README.md")
 
 Record = dict[str, str]
 

@@ -23,6 +23,7 @@ from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookup
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline_tests.support import START, policy_for, write_csv
 
@@ -167,12 +168,55 @@ class World:
 
     # --- deriving ----------------------------------------------------------------------
 
-    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> None:
-        """Facts and outcomes, as a run at this instant derives them."""
+    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> int:
+        """Facts and outcomes, as a run at this instant derives them; the company cache hits."""
         with transaction(self.connection):
-            derive_facts(self.connection, loaded_at=at)
+            derive_facts(self.connection, policy or self.policy, loaded_at=at)
         with transaction(self.connection):
-            derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
+            return derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
+
+    def replay(self, *, at: datetime = START, policy: Policy | None = None) -> list[Change]:
+        with transaction(self.connection):
+            return replay(self.connection, policy or self.policy, as_of=at, replayed_at=at)
+
+    def undo(
+        self, run_id: str, *, at: datetime = START, policy: Policy | None = None
+    ) -> list[Change]:
+        with transaction(self.connection):
+            return undo_run(
+                self.connection,
+                policy or self.policy,
+                run_id,
+                as_of=at,
+                undone_at=at,
+                undone_by="eve",
+            )
+
+    def decide(
+        self,
+        contact_id: str,
+        decision: str,
+        *,
+        at: datetime = START,
+        uid: str | None = None,
+        field: str | None = None,
+        value: str | None = None,
+    ) -> str:
+        """Record a reviewer's decision; its id."""
+        (number,) = self.connection.execute("select count(*) from raw.review_decisions").fetchall()[
+            0
+        ]
+        decision_id = f"decision-{number:03}"
+        self.connection.execute(
+            "insert into raw.review_decisions (decision_id, contact_id, person_key, decision, "
+            "lookup_id, provider_uid, field, value, decided_by, decided_at, source, recorded_at) "
+            "values (?, ?, ?, ?, '', ?, ?, ?, 'eve', ?, 'table', ?)",
+            [
+                *(decision_id, contact_id, self.persons().get(contact_id), decision),
+                *(uid, field, value, at, at),
+            ],
+        )
+        return decision_id
 
     def states(self, *, at: datetime = START, policy: Policy | None = None) -> dict[str, Row]:
         """Where every contact stands, by its id."""
@@ -212,7 +256,8 @@ class World:
         values: dict[str, list[object]] = {}
         rows = self.rows(
             "enrichment.person_facts",
-            f"contact_id = '{contact_id}' and valid_to is null and field <> 'lookup_outcome'",
+            f"contact_id = '{contact_id}' and valid_to is null "
+            "and field not in ('lookup_outcome', 'outcome_detail')",
         )
         for row in sorted(rows, key=lambda row: row["position"]):
             values.setdefault(row["field"], []).append(row["value"])

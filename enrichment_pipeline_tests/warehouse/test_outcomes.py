@@ -62,8 +62,12 @@ def test_an_accepted_answer_enriches_its_contact(ada: World) -> None:
         "person_key": ada.persons()["C1"],
         "full_name": "Ada M. Example",
         "job_title": "CTO",
+        "seniority": "c_suite",
         "company_name": "Acme",
         "company_domain": "acme.com",
+        "company_website": "acme.com",
+        "company_industry": None,
+        "company_employee_count": None,
         "work_email": "ada@acme.com",
         "work_email_status": "verified",
         "personal_email": "ada@home.net",
@@ -77,6 +81,16 @@ def test_an_accepted_answer_enriches_its_contact(ada: World) -> None:
         "provider": "signalhire",
         "provider_uid": "f" * 32,
         "job_changed": False,
+        "previous_company_name": None,
+        "previous_company_domain": None,
+        "previous_job_title": None,
+        "source_full_name": "Ada Example",
+        "source_job_title": "Engineer",
+        "source_company_name": "Acme",
+        "source_company_domain": "acme.com",
+        "source_email": "ada@acme.example.com",
+        "source_phone": None,
+        "source_linkedin_url": "https://www.linkedin.com/in/ada-example",
         "enriched_at": START + DAY,
         "expires_at": START + 91 * DAY,
         "lookup_id": lookup_id,
@@ -94,6 +108,11 @@ def test_an_accepted_answer_enriches_its_contact(ada: World) -> None:
         "next_lookup_at": START + 91 * DAY,
         "account_id": "A1",
         "person_key": ada.persons()["C1"],
+        "company_domain": "acme.com",
+        "company_name": "Acme",
+        "company_website": "acme.com",
+        "company_industry": None,
+        "company_employee_count": None,
     }
 
 
@@ -116,7 +135,11 @@ def test_the_sources_addresses_never_pass_for_the_providers(world: World) -> Non
     world.look_up("C1", candidate=candidate())
     world.derive()
     row = enriched(world)
-    given = [value for name, value in row.items() if "email" in name or "phone" in name]
+    given = [
+        value
+        for name, value in row.items()
+        if ("email" in name or "phone" in name) and not name.startswith("source_")
+    ]
     assert set(given) == {None}
 
 
@@ -191,6 +214,7 @@ PERSONAL = candidate(emails=[("ada@home.net", 100, "personal")])
 DIRECT = candidate(phones=[("+4930901820", 100, "work_phone")])
 MOBILE = candidate(phones=[("+4915123456789", 100, "mobile")])
 BOTH = candidate(emails=[("ada@acme.com", 100, "work")], phones=[("+4915123456789", 100, "mobile")])
+UNRATED = candidate(emails=[("ada@acme.com", None, "work")])
 EMPTY = candidate()
 
 
@@ -201,6 +225,9 @@ EMPTY = candidate()
         (["verified_work_email"], [VERIFIED, BOTH], [PERSONAL, LIKELY, MOBILE, EMPTY]),
         (["verified_phone"], [DIRECT, MOBILE, BOTH], [VERIFIED, EMPTY]),
         (["verified_email", "verified_phone"], [BOTH], [VERIFIED, MOBILE, PERSONAL, EMPTY]),
+        (["likely_email"], [VERIFIED, PERSONAL, LIKELY], [DIRECT, UNRATED, EMPTY]),
+        (["any_work_email"], [VERIFIED, LIKELY, UNRATED], [PERSONAL, DIRECT, EMPTY]),
+        (["verified_mobile_phone"], [MOBILE, BOTH], [DIRECT, VERIFIED]),
     ],
 )
 def test_the_policy_says_what_is_good_enough(
@@ -372,7 +399,7 @@ def test_who_is_found_after_all_leaves_the_review(ada: World) -> None:
 def test_an_answer_that_cannot_be_read_is_for_review(ada: World) -> None:
     ada.look_up("C1", outcome="matched", body=b"[")
     ada.derive()
-    assert ada.status("C1") == ("needs_review", "no_verified_email")
+    assert ada.status("C1") == ("needs_review", "unreadable_answer")
 
 
 # --- statuses --------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def facts(
     with warehouse.get_connection() as connection:
         previews = {
             "person_facts": ("contact_id", "field", "status", "observed_at"),
-            "company_facts": ("company_domain", "field", "value", "observed_at"),
+            "company_facts": ("company_domain", "field", "value", "valid_from", "valid_to"),
         }
         for table, columns in previews.items():
             yield dg.MaterializeResult(
@@ -97,7 +97,7 @@ def outcomes(
 ) -> Iterator[dg.MaterializeResult]:
     """Judge every contact of the source, in one transaction."""
     run = begin(context, pipeline)
-    pipeline.derive_outcomes(run)
+    company_cache_hits = pipeline.derive_outcomes(run)
     max_age_days = pipeline.settings.policy.freshness.max_age_days
     with warehouse.get_connection() as connection:
         yield dg.MaterializeResult(
@@ -129,6 +129,7 @@ def outcomes(
             asset_key="contact_status",
             metadata={
                 "dagster/row_count": sum(statuses.values()),
+                "company_cache_hits": company_cache_hits,
                 "statuses": markdown_table(("status", "contacts"), list(statuses.items())),
                 "coverage": picture(coverage_picture(read_coverage(connection))),
                 "refresh_debt": picture(debt_picture(read_debt(connection, run.as_of))),

@@ -10,6 +10,20 @@ create or replace temp macro clean_text(value) as nullif(
     ''
 );
 
+-- What tools and people write for nothing is nothing.
+create or replace temp macro real_text(value) as nullif(
+    regexp_replace(
+        clean_text(value),
+        '(?i)^(n/?a|n\.a\.|none|null|nil|nan|undefined|unknown|not available|[-.?]+)$',
+        ''
+    ),
+    ''
+);
+
+-- Whether a text may be a JSON object or list that was read as text.
+create or replace temp macro looks_like_json(value) as
+    coalesce(starts_with(value, '{') or starts_with(value, '['), false);
+
 -- The part of a personal profile URL that names the person; null for company pages,
 -- the old /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written.
 create or replace temp macro linkedin_slug(value) as nullif(
@@ -62,7 +76,8 @@ create or replace temp macro rating_status(rating) as
 create or replace temp macro rated_text(value, rating) as
     clean_text(value) || ' (' || rating_status(rating) || ')';
 
--- The identifier of a person that a fact gives; null for one that gives none.
+-- The identifier of a person that a fact gives; null for one that gives none. A role address
+-- is nobody's, and a phone at work may be a switchboard.
 create or replace temp macro fact_alias(field, value) as case
     when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
     when field = 'mobile_phone' then 'phone:' || value
@@ -71,34 +86,116 @@ create or replace temp macro fact_alias(field, value) as case
         then 'email:' || value
 end;
 
--- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
-create or replace temp macro name_key(value) as array_to_string(
-    list_sort(list_filter(
-        string_split_regex(
-            regexp_replace(
-                replace(replace(replace(replace(replace(
-                    lower(strip_accents(clean_text(value))), 'ß', 'ss'
-                ), 'ø', 'o'), 'ł', 'l'), 'æ', 'ae'), 'đ', 'd'),
-                '[''’`´.]', '', 'g'
-            ),
-            '[^\p{L}\p{N}]+'
-        ),
-        lambda word: word <> '' and not list_contains(
-            [
-                'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
-                'prof', 'sr'
-            ],
-            word
-        )
-    )),
-    ' '
+-- Letters as they are compared: lower case, without accents or apostrophes.
+create or replace temp macro plain_letters(value) as regexp_replace(
+    replace(replace(replace(replace(replace(
+        lower(strip_accents(clean_text(value))), 'ß', 'ss'
+    ), 'ø', 'o'), 'ł', 'l'), 'æ', 'ae'), 'đ', 'd'),
+    '[''’`´.]', '', 'g'
 );
 
+-- The words of a name in the order in which they are written, without titles.
+create or replace temp macro name_words(value) as list_filter(
+    string_split_regex(plain_letters(value), '[^\p{L}\p{N}]+'),
+    lambda word: word <> '' and not list_contains(
+        [
+            'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
+            'prof', 'sr'
+        ],
+        word
+    )
+);
+
+-- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
+create or replace temp macro name_key(value) as array_to_string(list_sort(name_words(value)), ' ');
+
+-- The given name in `Ada Example` and in `Example, Ada`; null for an initial.
+create or replace temp macro given_name(value) as list_filter(
+    [name_words(regexp_replace(clean_text(value), '^[^,]*,', ''))[1]],
+    lambda word: length(word) > 1
+)[1];
+
+-- Whether a name is written in another script than Latin.
+create or replace temp macro is_in_other_script(value) as
+    coalesce(regexp_matches(value, '[^\p{Latin}\P{L}]'), false);
+
+-- The letters of an identifier (a profile's slug, an e-mail before its @), in which a name
+-- may be spelled.
+create or replace temp macro identifier_letters(value) as
+    regexp_replace(plain_letters(split_part(value, '@', 1)), '[^a-z]', '', 'g');
+
+-- Whether such letters spell each word of a Latin name.
+create or replace temp macro spell_name(letters, key) as
+    contains(key, ' ')
+    and len(list_filter(
+        string_split(key, ' '), lambda word: not contains(coalesce(letters, ''), word)
+    )) = 0;
+
+-- The name of a company without its legal form, spaces and punctuation.
+create or replace temp macro company_key(value) as nullif(
+    array_to_string(
+        list_filter(
+            string_split_regex(
+                replace(plain_letters(real_text(value)), '&', ' '), '[^\p{L}\p{N}]+'
+            ),
+            lambda word: word <> '' and not list_contains(
+                [
+                    'ab', 'ag', 'aps', 'as', 'bv', 'co', 'company', 'corp', 'corporation', 'dac',
+                    'fz', 'gmbh', 'inc', 'incorporated', 'kg', 'kk', 'limited', 'llc', 'llp', 'ltd',
+                    'ltda', 'nv', 'oo', 'oy', 'plc', 'private', 'pty', 'pvt', 'sa', 'sarl', 'sas',
+                    'sl', 'sp', 'spa', 'srl', 'the', 'z'
+                ],
+                word
+            )
+        ),
+        ' '
+    ),
+    ''
+);
+
+-- How high a position stands, as far as its title tells; null where it does not.
+create or replace temp macro seniority_of(job_title) as case
+    when job_title is null then null
+    when regexp_matches(lower(job_title), '\b(assistant|secretary|associate) (to|of)\b')
+        then 'entry'
+    when regexp_matches(
+        lower(job_title),
+        '\b(owner|founder|co-?founder|inhaber(in)?|g[eé]rant(e)?|propietari[oa])\b'
+    ) then 'owner'
+    when regexp_matches(
+        lower(job_title),
+        concat(
+            '\b(c[eftmoi]o|cpo|cro|ciso|chief|managing director|gesch[aä]ftsf[uü]hrer(in)?|',
+            'vorstand|pdg)\b'
+        )
+    ) or (
+        regexp_matches(lower(job_title), '\bpresident\b')
+        and not regexp_matches(lower(job_title), '\bvice[- ]president\b')
+    ) then 'c_suite'
+    when regexp_matches(lower(job_title), '\b([se]?vp|vice[- ]president)\b') then 'vp'
+    when regexp_matches(
+        lower(job_title),
+        '\b(director|directora|directeur|directrice|direktor(in)?|head of|head|partner)\b'
+    ) then 'director'
+    when regexp_matches(
+        lower(job_title),
+        concat(
+            '\b(manager(in)?|team ?lead|lead|leiter(in)?|jef[ea]|responsable|gerente|',
+            '[a-zäöü]+leiter(in)?|supervisor)\b'
+        )
+    ) then 'manager'
+    when regexp_matches(lower(job_title), '\b(senior|sr|principal|staff)\b') then 'senior'
+    when regexp_matches(
+        lower(job_title), '\b(junior|jr|intern|trainee|assistant|assistent(in)?|apprentice)\b'
+    ) then 'entry'
+end;
+
 -- Two words of names that may stand for the same name: equal, an initial of the other,
--- a nickname of the other (`connection.set_nicknames` sets the variable), or close in spelling.
+-- a nickname of the other (`connection.set_nicknames` sets the variable), or close in spelling
+-- (Jaro-Winkler; how close is policy).
 -- A last vowel is no slip of the pen: it tells Paul from Paula and Mario from Maria. Nor is
 -- any letter of a short name: it tells Ada from Adam.
-create or replace temp macro words_alike(one, other) as
+create or replace temp macro words_alike(one, other, least_similarity := 0.9) as
     one = other
     or (length(one) = 1 and starts_with(other, one))
     or (length(other) = 1 and starts_with(one, other))
@@ -106,7 +203,7 @@ create or replace temp macro words_alike(one, other) as
     or coalesce(list_contains(getvariable('nicknames')[other], one), false)
     or (
         length(one) > 3 and length(other) > 3
-        and jaro_winkler_similarity(one, other) >= 0.9
+        and jaro_winkler_similarity(one, other) >= least_similarity
         and regexp_replace(one, '[aeiosy]+$', '') <> regexp_replace(other, '[aeiosy]+$', '')
     );
 
@@ -117,15 +214,20 @@ create or replace temp macro words_besides(one, other) as list_filter(
 );
 
 -- Whether each of these words has a counterpart among those.
-create or replace temp macro have_counterparts(words, other_words) as len(list_filter(
+create or replace temp macro have_counterparts(
+    words, other_words, least_similarity := 0.9
+) as len(list_filter(
     words,
-    lambda ours: len(list_filter(other_words, lambda theirs: words_alike(ours, theirs))) = 0
+    lambda ours: len(list_filter(
+        other_words,
+        lambda theirs: words_alike(ours, theirs, least_similarity := least_similarity)
+    )) = 0
 )) = 0;
 
 -- Two name keys that may belong to one person: every word of the shorter one has a
 -- counterpart of its own in the other, and the shorter one has at least two. An unknown
 -- name contradicts nothing.
-create or replace temp macro names_alike(one, other) as
+create or replace temp macro names_alike(one, other, least_similarity := 0.9) as
     coalesce(one, '') = ''
     or coalesce(other, '') = ''
     or one = other
@@ -135,8 +237,16 @@ create or replace temp macro names_alike(one, other) as
         ) > 1
         and case
             when len(words_besides(one, other)) <= len(words_besides(other, one))
-                then have_counterparts(words_besides(one, other), words_besides(other, one))
-            else have_counterparts(words_besides(other, one), words_besides(one, other))
+                then have_counterparts(
+                    words_besides(one, other),
+                    words_besides(other, one),
+                    least_similarity := least_similarity
+                )
+            else have_counterparts(
+                words_besides(other, one),
+                words_besides(one, other),
+                least_similarity := least_similarity
+            )
         end
     );
 
@@ -158,3 +268,32 @@ create or replace temp macro spoken_name(value) as array_to_string(
     ),
     ' '
 );
+
+-- The value that a write rule (overwrite, fill or never) makes of the best given one and the
+-- source's. A human's is written whatever the rule.
+create or replace temp macro ruled(rule, best, sourced) as case
+    when rule = 'overwrite' or coalesce(best.is_human, false) then coalesce(best.value, sourced)
+    when rule = 'fill' then coalesce(sourced, best.value)
+    else sourced
+end;
+
+-- The same for e-mails and phones, with their status: the source's own is never shown as one.
+create or replace temp macro ruled_point(rule, best, sourced) as case
+    when
+        rule = 'overwrite'
+        or (rule = 'fill' and sourced is null)
+        or coalesce(best.is_human, false)
+        then best
+end;
+
+create or replace temp macro status_rank(status) as
+    case status when 'verified' then 0 when 'likely' then 1 else 2 end;
+
+-- Whether the e-mails and phones that are known have what a requirement such as
+-- `verified_email` or `likely_mobile_phone` names, in its class or a better one.
+create or replace temp macro has_required(known_points, requirement) as len(list_filter(
+    known_points,
+    lambda point: point.status is not null
+    and regexp_replace(requirement, '^(verified|likely|any)_', '') in (point.field, point.kind)
+    and status_rank(point.status) <= status_rank(split_part(requirement, '_', 1))
+)) > 0;

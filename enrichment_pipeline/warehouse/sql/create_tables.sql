@@ -515,3 +515,99 @@ is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
 comment on column enrichment.contact_status.person_key
 is 'One key per human being; contacts that share it share their look-ups; null for nobody in particular';
+
+-- outcomes that can be replayed and undone ------------------------------------------------
+
+create table if not exists staging.read_answers (
+    contact_id varchar, lookup_id varchar, basis varchar
+);
+comment on table staging.read_answers
+is 'Which answers have been read into facts, for which contact';
+comment on column staging.read_answers.basis
+is 'Digest of what else the reading depends on: the contact as it was then';
+
+create table if not exists raw.undone_runs (
+    run_id varchar, undone_at timestamptz, undone_by varchar
+);
+comment on table raw.undone_runs
+is 'Runs whose answers do not count; rows are only ever added, and a replay honours them';
+comment on column raw.undone_runs.run_id is 'The run whose answers do not count';
+comment on column raw.undone_runs.undone_at is 'When somebody said so';
+comment on column raw.undone_runs.undone_by is 'Who said so';
+
+alter table enrichment.person_facts add column if not exists given_type varchar;
+alter table enrichment.person_facts add column if not exists given_sub_type varchar;
+comment on column enrichment.person_facts.given_type
+is 'The provider''s type of an e-mail or phone as given; null for other fields';
+comment on column enrichment.person_facts.given_sub_type
+is 'The provider''s sub-type of an e-mail or phone as given; null for other fields';
+
+alter table enrichment.company_facts add column if not exists valid_from timestamptz;
+alter table enrichment.company_facts add column if not exists valid_to timestamptz;
+comment on table enrichment.company_facts
+is 'What answers say of companies, by registrable domain: each value of each field, and when it was said';
+comment on column enrichment.company_facts.observed_at is 'When the last answer came that said so';
+comment on column enrichment.company_facts.valid_from
+is 'When the first of these answers came';
+comment on column enrichment.company_facts.valid_to
+is 'When an answer said something else; null for the newest value';
+
+alter table enrichment.enriched_contacts add column if not exists seniority varchar;
+alter table enrichment.enriched_contacts add column if not exists company_website varchar;
+alter table enrichment.enriched_contacts add column if not exists company_industry varchar;
+alter table enrichment.enriched_contacts add column if not exists company_employee_count varchar;
+alter table enrichment.enriched_contacts add column if not exists previous_company_name varchar;
+alter table enrichment.enriched_contacts add column if not exists previous_company_domain varchar;
+alter table enrichment.enriched_contacts add column if not exists previous_job_title varchar;
+alter table enrichment.enriched_contacts add column if not exists source_full_name varchar;
+alter table enrichment.enriched_contacts add column if not exists source_job_title varchar;
+alter table enrichment.enriched_contacts add column if not exists source_company_name varchar;
+alter table enrichment.enriched_contacts add column if not exists source_company_domain varchar;
+alter table enrichment.enriched_contacts add column if not exists source_email varchar;
+alter table enrichment.enriched_contacts add column if not exists source_phone varchar;
+alter table enrichment.enriched_contacts add column if not exists source_linkedin_url varchar;
+comment on column enrichment.enriched_contacts.seniority
+is 'owner, c_suite, vp, director, manager, senior or entry, as far as the title tells';
+comment on column enrichment.enriched_contacts.company_website is 'The employer''s';
+comment on column enrichment.enriched_contacts.company_industry is 'The employer''s';
+comment on column enrichment.enriched_contacts.company_employee_count
+is 'Heads of the employer, a number or a range, as the provider gives it';
+comment on column enrichment.enriched_contacts.previous_company_name
+is 'The source''s employer where the current one is another; null otherwise';
+comment on column enrichment.enriched_contacts.previous_company_domain
+is 'The domain of the source''s employer where the current one is another; null otherwise';
+comment on column enrichment.enriched_contacts.previous_job_title
+is 'The source''s title where the current employer is another; null otherwise';
+comment on column enrichment.enriched_contacts.source_full_name is 'As the source has it';
+comment on column enrichment.enriched_contacts.source_job_title is 'As the source has it';
+comment on column enrichment.enriched_contacts.source_company_name is 'As the source has it';
+comment on column enrichment.enriched_contacts.source_company_domain is 'As the source has it';
+comment on column enrichment.enriched_contacts.source_email
+is 'As the source has it: neither verified nor of a known kind';
+comment on column enrichment.enriched_contacts.source_phone
+is 'As the source has it: neither verified nor of a known kind';
+comment on column enrichment.enriched_contacts.source_linkedin_url is 'As the source has it';
+
+alter table enrichment.needs_review add column if not exists evidence json;
+comment on column enrichment.needs_review.evidence
+is 'Where another person may have been found: what differs, with our side and theirs';
+
+alter table enrichment.contact_status add column if not exists company_domain varchar;
+alter table enrichment.contact_status add column if not exists company_name varchar;
+alter table enrichment.contact_status add column if not exists company_website varchar;
+alter table enrichment.contact_status add column if not exists company_industry varchar;
+alter table enrichment.contact_status add column if not exists company_employee_count varchar;
+comment on column enrichment.contact_status.company_domain
+is 'Of the current employer where the person was found, else as the source has it';
+comment on column enrichment.contact_status.company_name is 'As the company_domain';
+comment on column enrichment.contact_status.company_website
+is 'From any answer on somebody of the company, whether or not this contact was found';
+comment on column enrichment.contact_status.company_industry is 'As the company_website';
+comment on column enrichment.contact_status.company_employee_count is 'As the company_website';
+
+-- what was read before the reading was booked is read anew
+delete from enrichment.person_facts
+where lookup_id in (select lookup_id from raw.provider_responses)
+    and lookup_id not in (select lookup_id from staging.read_answers);
+delete from enrichment.company_facts
+where lookup_id not in (select lookup_id from staging.read_answers);

@@ -7,17 +7,17 @@
 create or replace temp table known_by_answer as
 select owned.person_key as unknown_key, min(told.person_key) as person_key
 from answered_aliases as told
-join judged_answers as answer on answer.lookup_id = told.lookup_id
-    and answer.contact_id = told.contact_id
+join name_agreements as names
+    on names.lookup_id = told.lookup_id and names.contact_id = told.contact_id
 join staging.person_aliases as owned
     on owned.alias = told.alias and owned.person_key <> told.person_key
 join staging.contact_persons as assigned on assigned.person_key = owned.person_key
 join staging.contact_parts as part on part.contact_id = assigned.contact_id
 where owned.person_key not in (select person_key from raw.lookups where state <> 'released')
 group by owned.person_key
-having bool_and(names_alike(part.name_key, answer.their_name_key));
+having bool_and(names_alike(part.name_key, names.their_key));
 
 update staging.person_aliases as owned
-set person_key = known.person_key, origin = 'answer'
+set person_key = known.person_key
 from known_by_answer as known
 where known.unknown_key = owned.person_key;

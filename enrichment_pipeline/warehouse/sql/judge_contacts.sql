@@ -1,83 +1,42 @@
--- What every contact of the source has come to: its best values, whether they are good
--- enough, and if not, why. `contact_states` must have been derived before.
+-- What every contact of the source has come to: whether what it has is good enough, and if
+-- not, why. `contact_states` and `chosen_values` must have been made before.
 
-create or replace temp table best_values as
-with ranked as (
-    select
-        fact.contact_id, fact.field, fact.value, fact.status,
-        row_number() over (
-            partition by fact.contact_id, fact.field
-            order by
-                fact.provider = 'human' desc,
-                case fact.status when 'verified' then 0 when 'likely' then 1 else 2 end,
-                fact.observed_at desc, fact.lookup_id, fact.position
-        ) as place
-    from enrichment.person_facts as fact
-    left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
-    where fact.field <> 'lookup_outcome'
-        -- a reviewer can give values for a contact that nobody could look up
-        and assigned.person_key is not distinct from fact.person_key
-        and not (fact.provider = 'human' and fact.valid_to is not null)
-)
-
-select
-    contact_id,
-    max(value) filter (field = 'full_name') as full_name,
-    max(value) filter (field = 'job_title') as job_title,
-    max(value) filter (field = 'company_name') as company_name,
-    max(value) filter (field = 'company_domain') as company_domain,
-    max(value) filter (field = 'work_email') as work_email,
-    max(status) filter (field = 'work_email') as work_email_status,
-    max(value) filter (field = 'personal_email') as personal_email,
-    max(status) filter (field = 'personal_email') as personal_email_status,
-    max(value) filter (field = 'direct_phone') as direct_phone,
-    max(status) filter (field = 'direct_phone') as direct_phone_status,
-    max(value) filter (field = 'mobile_phone') as mobile_phone,
-    max(status) filter (field = 'mobile_phone') as mobile_phone_status,
-    max(value) filter (field = 'linkedin_url') as linkedin_url,
-    max(value) filter (field = 'location') as location,
-    max(value) filter (field = 'provider_uid') as provider_uid
-from ranked
-where place = 1
-group by contact_id;
+-- contacts of whose person an answer was undone
+create or replace temp table undone_contacts as
+select distinct assigned.contact_id
+from raw.provider_responses as response
+join raw.undone_runs as undone on undone.run_id = response.run_id
+join staging.contact_persons as assigned on assigned.person_key = response.person_key;
 
 -- the last answer that each contact got, and the last one that was accepted
 create or replace temp table answer_outcomes as
 select
     fact.contact_id,
-    arg_max(fact.value, (fact.observed_at, fact.lookup_id)) as last_judgement,
-    arg_max(fact.lookup_id, (fact.observed_at, fact.lookup_id)) as last_lookup_id,
+    arg_min(fact.value, (-epoch_us(fact.observed_at), fact.lookup_id)) as last_judgement,
+    arg_min(fact.lookup_id, (-epoch_us(fact.observed_at), fact.lookup_id)) as last_lookup_id,
     max(fact.observed_at) filter (fact.value = 'matched') as enriched_at,
-    arg_max(fact.lookup_id, (fact.observed_at, fact.lookup_id)) filter (fact.value = 'matched')
-        as lookup_id,
-    arg_max(fact.run_id, (fact.observed_at, fact.lookup_id)) filter (fact.value = 'matched')
-        as run_id,
-    arg_max(fact.provider, (fact.observed_at, fact.lookup_id)) filter (fact.value = 'matched')
-        as provider
+    arg_min(fact.lookup_id, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
+        fact.value = 'matched'
+    ) as lookup_id,
+    arg_min(fact.run_id, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
+        fact.value = 'matched'
+    ) as run_id,
+    arg_min(fact.provider, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
+        fact.value = 'matched'
+    ) as provider,
+    arg_min(detail.value, (-epoch_us(fact.observed_at), fact.lookup_id)) as detail
 from enrichment.person_facts as fact
 join staging.contact_persons as assigned
     on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
+left join enrichment.person_facts as detail
+    on detail.contact_id = fact.contact_id
+    and detail.lookup_id = fact.lookup_id
+    and detail.field = 'outcome_detail'
 where fact.field = 'lookup_outcome'
 group by fact.contact_id;
 
 create or replace temp table judged_contacts as
-with
-required as (
-    select
-        contact_id,
-        (not list_contains($require, 'verified_email')
-            or coalesce(work_email_status = 'verified', false)
-            or coalesce(personal_email_status = 'verified', false))
-        and (not list_contains($require, 'verified_work_email')
-            or coalesce(work_email_status = 'verified', false))
-        and (not list_contains($require, 'verified_phone')
-            or coalesce(direct_phone_status = 'verified', false)
-            or coalesce(mobile_phone_status = 'verified', false))
-            as is_acceptable
-    from best_values
-),
-
-reasons as (
+with reasons as (
     select
         state.contact_id,
         state.account_id,
@@ -96,10 +55,13 @@ reasons as (
         outcome.run_id,
         coalesce(outcome.provider, case when decided.replaced_at is not null then 'human' end)
             as provider,
+        outcome.detail as outcome_detail,
         case
             when state.freshness_reason in (
                 'suppressed_by_list', 'suppressed_by_review', 'asked_again'
             ) then null
+            when outcome.last_judgement is null and not chosen.has_values
+                and undone.contact_id is not null then 'undone'
             -- a reviewer has seen it: nothing but another profile brings it back
             when decided.is_settled and (
                 shown.provider_uid is null
@@ -108,12 +70,17 @@ reasons as (
             when state.last_outcome = 'legal_stop' then 'legal_stop'
             when state.last_state = 'unconfirmed' then 'lookup_unconfirmed'
             when outcome.last_judgement = 'refused' then 'rejected_by_provider'
-            when outcome.last_judgement = 'identity_mismatch' then 'identity_mismatch'
+            when outcome.last_judgement in ('identity_mismatch', 'unreadable_answer')
+                then outcome.last_judgement
             when outcome.last_judgement = 'no_match' and outcome.enriched_at is not null
                 then 'refresh_no_match'
             when outcome.last_judgement = 'no_match' then 'no_match'
-            when outcome.last_judgement = 'matched' and not coalesce(required.is_acceptable, false)
-                then 'no_verified_email'
+            when outcome.last_judgement = 'matched' and len(list_filter(
+                $require,
+                lambda requirement: not has_required(chosen.known_points, requirement)
+            )) > 0 then 'no_verified_email'
+            when outcome.last_judgement = 'matched' and chosen.job_changed
+                and $job_changes = 'review' then 'job_changed'
             when outcome.last_judgement is null and state.search_reason is not null
                 then state.search_reason
             when state.freshness = 'unusable' then
@@ -145,7 +112,8 @@ reasons as (
         end as identity_detail
     from contact_states as state
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
-    left join required on required.contact_id = state.contact_id
+    left join chosen_values as chosen on chosen.contact_id = state.contact_id
+    left join undone_contacts as undone on undone.contact_id = state.contact_id
     left join decided_contacts as decided on decided.contact_id = state.contact_id
     left join decided_answers as shown
         on shown.contact_id = state.contact_id and shown.lookup_id = outcome.last_lookup_id
@@ -164,7 +132,15 @@ select
         when 'legal_stop' then 'the provider may not give data on this person'
         when 'lookup_unconfirmed' then 'sent, but never answered; may have been billed'
         when 'rejected_by_provider' then 'the provider does not take this identifier'
-        when 'identity_mismatch' then 'the profile found bears another name'
+        when 'identity_mismatch' then
+            case outcome_detail
+                when 'company' then 'the profile found works elsewhere, and shows nothing of ours'
+                else 'the profile found bears another name'
+            end
+        when 'unreadable_answer' then
+            'the answer does not have the documented shape: ' || outcome_detail
+        when 'job_changed' then 'works for another company now'
+        when 'undone' then 'what a run had bought was undone, and nothing else is known'
         when 'refresh_no_match' then 'found before, not found at the last refresh'
         when 'no_match' then 'the provider does not know this person'
         when 'no_verified_email' then

@@ -1,30 +1,163 @@
--- Is the person who was found the one who was looked for? An answer with another name is
--- evidence for a reviewer and never fills a field. What a reviewer decided on a profile stands.
--- A profile that was looked up by its UID had its name compared when it was chosen, for contacts
--- of the name that it was chosen for.
+-- Is the person who was found the one who was looked for? An answer that may be somebody
+-- else's is evidence for a reviewer and never fills a field.
+--
+-- The names must go together: alike in spelling (nicknames, initials, any order); the same
+-- in Latin letters; or, between two scripts, the one in Latin letters spelled out by an
+-- identifier of the side that writes the other one (but not by the e-mail that we asked by:
+-- that spells our name whoever has it now). A family name may have changed by
+-- marriage, which a namesake's looks like: so only where the given name is the same, the
+-- company too, and the answer bears the very profile that we have, or an e-mail that we have
+-- and that spells our name. (An address that was passed on to a successor spells another.)
+-- And the companies must not contradict each other, unless an identifier tells that the
+-- profile is the contact's own: then they moved on. What a reviewer decided on a profile
+-- stands. A profile that was looked up by its UID had its name and company compared when it
+-- was chosen, for contacts of the name that it was chosen for.
 
 create or replace temp table judged_answers as
-with named as (
+with
+points as (
     select
-        answer.*,
-        coalesce(name_key(answer.candidate.fullName), '') as their_name_key,
-        decided.judgement as decided_judgement,
-        lookup.item_kind = 'uid'
-        and lower(answer.candidate.uid) = lookup.item
-        and asked.name_key = answer.our_name_key as is_chosen
-    from new_answers as answer
-    left join decided_answers as decided
-        on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id
-    left join raw.lookups as lookup on lookup.lookup_id = answer.lookup_id
-    left join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
+        point.contact_id,
+        point.lookup_id,
+        list(point.email) filter (point.type = 'email' and point.email is not null)
+            as their_emails,
+        list(phone.e164) filter (point.type = 'phone' and phone.e164 is not null)
+            as their_phones
+    from new_contact_points as point
+    left join phone_regions as region
+        on region.phone_text = point.value and region.company_domain is null
+    left join staging.phones as phone
+        on phone.phone_text = point.value and phone.region = region.region
+    group by point.contact_id, point.lookup_id
+),
+
+paired as (
+    select
+        names.*,
+        list_concat(
+            answer.their_slugs,
+            list_filter(
+                points.their_emails, lambda each: each is distinct from answer.our_email
+            )
+        ) as their_identifiers,
+        identifier_letters(answer.our_email) as our_email_letters,
+        identifier_letters(answer.our_linkedin_slug) as our_slug_letters,
+        coalesce(list_contains(answer.their_slugs, answer.our_linkedin_slug), false)
+            as bears_profile,
+        coalesce(list_contains(points.their_emails, answer.our_email), false) as bears_email,
+        coalesce(list_contains(points.their_phones, answer.our_phone), false) as bears_phone,
+        given_name(names.our_name) as our_given_name,
+        given_name(names.their_name) as their_given_name
+    from name_agreements as names
+    join new_answers as answer
+        on answer.contact_id = names.contact_id and answer.lookup_id = names.lookup_id
+    left join points on points.contact_id = names.contact_id and points.lookup_id = names.lookup_id
+),
+
+compared as (
+    select
+        contact_id,
+        lookup_id,
+        is_alike
+        or coalesce(
+            is_only_ours_foreign
+            and (
+                spell_name(our_slug_letters, their_key) or spell_name(our_email_letters, their_key)
+            ),
+            false
+        )
+        or coalesce(
+            is_only_theirs_foreign
+            and len(list_filter(
+                their_identifiers,
+                lambda each: spell_name(identifier_letters(each), our_key)
+            )) > 0,
+            false
+        ) as is_same_name,
+        coalesce(
+            words_alike(
+                our_given_name, their_given_name, least_similarity := $name_similarity
+            ),
+            false
+        ) as is_same_given_name,
+        bears_profile,
+        bears_email,
+        bears_phone,
+        coalesce(spell_name(our_email_letters, our_key), false) as email_spells_us
+    from paired
 )
 
 select
-    *,
+    answer.contact_id,
+    answer.lookup_id,
+    answer.provider,
+    answer.person_key,
+    answer.answered_at,
+    answer.run_id,
     case
-        when outcome <> 'matched' then outcome
-        when decided_judgement is not null then decided_judgement
-        when is_chosen or names_alike(our_name_key, their_name_key) then 'matched'
+        when answer.outcome <> 'matched' then answer.outcome
+        when unreadable.part is not null then 'unreadable_answer'
+        when decided.judgement is not null then decided.judgement
+        when lookup.item_kind = 'uid' and lower(answer.candidate.uid) = lookup.item
+            and asked.name_key = answer.our_name_key then 'matched'
+        when compared.is_same_name and (
+            company.is_same_company is distinct from false
+            or compared.bears_profile or compared.bears_email or compared.bears_phone
+        ) then 'matched'
+        when compared.is_same_given_name and company.is_same_company and (
+            compared.bears_profile or (compared.bears_email and compared.email_spells_us)
+        ) then 'matched'
         else 'identity_mismatch'
-    end as judgement
-from named;
+    end as judgement,
+    unreadable.part is null and decided.judgement is not null as is_decided,
+    -- what is wrong with an answer that is not accepted
+    case
+        when answer.outcome <> 'matched' then null
+        when unreadable.part is not null then unreadable.part
+        when compared.is_same_name then 'company'
+        else 'name'
+    end as detail
+from new_answers as answer
+left join raw.lookups as lookup on lookup.lookup_id = answer.lookup_id
+left join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
+left join compared
+    on compared.contact_id = answer.contact_id and compared.lookup_id = answer.lookup_id
+left join company_agreements as company
+    on company.contact_id = answer.contact_id and company.lookup_id = answer.lookup_id
+left join decided_answers as decided
+    on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id
+left join unreadable_answers as unreadable
+    on unreadable.contact_id = answer.contact_id and unreadable.lookup_id = answer.lookup_id;
+
+-- the position that counts: a current one, at the company where we have the contact if there
+-- is one, else the latest started
+create or replace temp table current_positions as
+select
+    position.contact_id,
+    position.lookup_id,
+    position.job_title,
+    position.company_name,
+    position.company_host,
+    case when not host.is_free_mail and not host.is_disposable then host.registrable_domain end
+        as company_domain,
+    position.industry,
+    position.employee_count
+from new_positions as position
+join new_answers as answer
+    on answer.contact_id = position.contact_id and answer.lookup_id = position.lookup_id
+left join staging.hosts as host on host.host = position.company_host
+where position.is_current
+qualify row_number() over (
+    partition by position.contact_id, position.lookup_id
+    order by
+        coalesce(
+            host.registrable_domain = answer.our_company_domain
+            or jaro_winkler_similarity(
+                company_key(position.company_name), answer.our_company_key
+            ) >= $company_similarity,
+            false
+        ) desc,
+        position.started desc nulls last,
+        position.company_name,
+        position.given_order
+) = 1;

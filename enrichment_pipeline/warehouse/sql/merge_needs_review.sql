@@ -12,37 +12,63 @@ using (
         judged.detail,
         -- evidence only where there is something to decide
         case
-            when judged.reason in ('identity_mismatch', 'no_verified_email')
-                then json_extract(response.answer, '$.candidate')
+            when judged.reason in (
+                'identity_mismatch', 'unreadable_answer', 'no_verified_email', 'job_changed'
+            ) then json_extract(response.answer, '$.candidate')
             when judged.reason = 'ambiguous_match' then result.candidates
         end as candidate,
+        case
+            when judged.reason in ('identity_mismatch', 'job_changed') then to_json({
+                'differs':
+                    case judged.reason
+                        when 'job_changed' then 'company' else judged.outcome_detail
+                    end,
+                'ours': {
+                    'full_name': chosen.source_full_name,
+                    'company_name': chosen.source_company_name,
+                    'company_domain': chosen.source_company_domain,
+                    'job_title': chosen.source_job_title
+                },
+                'theirs': {
+                    'full_name': json_extract_string(response.answer, '$.candidate.fullName'),
+                    'company_names':
+                        json_extract_string(response.answer, '$.candidate.experience[*].company'),
+                    'websites':
+                        json_extract_string(response.answer, '$.candidate.experience[*].website'),
+                    'job_titles':
+                        json_extract_string(response.answer, '$.candidate.experience[*].position')
+                }
+            })
+        end as evidence,
         judged.priority,
         judged.attempts,
         judged.last_attempt_at
     from judged_contacts as judged
+    join chosen_values as chosen on chosen.contact_id = judged.contact_id
     left join raw.provider_responses as response on response.lookup_id = judged.last_lookup_id
     left join enrichment.search_results as result on result.search_id = judged.last_search_id
     where judged.reason is not null
 ) as fresh
 on known.contact_id = fresh.contact_id
 when matched and row(
-    known.account_id, known.reason, known.detail, cast(known.candidate as varchar), known.priority,
-    known.attempts, known.last_attempt_at
+    known.account_id, known.reason, known.detail, cast(known.candidate as varchar),
+    cast(known.evidence as varchar), known.priority, known.attempts, known.last_attempt_at
 ) is distinct from row(
-    fresh.account_id, fresh.reason, fresh.detail, cast(fresh.candidate as varchar), fresh.priority,
-    fresh.attempts, fresh.last_attempt_at
+    fresh.account_id, fresh.reason, fresh.detail, cast(fresh.candidate as varchar),
+    cast(fresh.evidence as varchar), fresh.priority, fresh.attempts, fresh.last_attempt_at
 ) then update set
     account_id = fresh.account_id,
     reason = fresh.reason,
     detail = fresh.detail,
     candidate = fresh.candidate,
+    evidence = fresh.evidence,
     priority = fresh.priority,
     attempts = fresh.attempts,
     last_attempt_at = fresh.last_attempt_at
 when not matched then insert (
-    contact_id, account_id, reason, detail, candidate, priority, attempts, first_flagged_at,
-    last_attempt_at, needs_manual_enrichment
+    contact_id, account_id, reason, detail, candidate, evidence, priority, attempts,
+    first_flagged_at, last_attempt_at, needs_manual_enrichment
 ) values (
     fresh.contact_id, fresh.account_id, fresh.reason, fresh.detail, fresh.candidate,
-    fresh.priority, fresh.attempts, $flagged_at, fresh.last_attempt_at, true
+    fresh.evidence, fresh.priority, fresh.attempts, $flagged_at, fresh.last_attempt_at, true
 );

@@ -6,20 +6,20 @@ accepted as (
     select * from judged_answers where judgement = 'matched'
 ),
 
-ratings as (
+points as (
     select
         point.contact_id,
         point.lookup_id,
         case
-            when type = 'email' and sub_type = 'work' then 'work_email'
-            when type = 'email' then 'personal_email'
-            when type = 'phone' and sub_type = 'mobile' then 'mobile_phone'
-            when type = 'phone' then 'direct_phone'
+            when point.type = 'email' and point.sub_type = 'work' then 'work_email'
+            when point.type = 'email' then 'personal_email'
+            when point.sub_type = 'mobile' then 'mobile_phone'
+            else 'direct_phone'
         end as field,
-        case type
-            when 'email' then email_address(point.value)
-            else coalesce(phone.e164, point.value)
-        end as value,
+        case point.type when 'email' then point.email else coalesce(phone.e164, point.value) end
+            as value,
+        point.given_type,
+        point.given_sub_type,
         point.rating as confidence,
         rating_status(point.rating) as status,
         point.given_order
@@ -31,102 +31,115 @@ ratings as (
     where point.type in ('email', 'phone')
 ),
 
+-- one value may be given twice, with two ratings: the better one stands
+rated as (
+    select *
+    from points
+    where value is not null
+    qualify row_number() over (
+        partition by contact_id, lookup_id, field, value
+        order by status_rank(status), given_order
+    ) = 1
+),
+
+placed as (
+    select
+        *,
+        row_number() over (
+            partition by contact_id, lookup_id, field
+            order by status_rank(status), given_order
+        ) as position
+    from rated
+),
+
 plain as (
-    select contact_id, lookup_id, 'provider_uid' as field, candidate.uid as value from accepted
-    union all
-    select contact_id, lookup_id, 'full_name' as field, clean_text(candidate.fullName) as value
-    from accepted
-    union all
     select
-        contact_id, lookup_id, 'location' as field,
-        clean_text(candidate.locations[1].name) as value
-    from accepted
-    union all
-    select
-        contact_id, lookup_id, 'linkedin_url' as field,
-        'https://www.linkedin.com/in/' || url_encode(
-            linkedin_slug(
-                list_filter(candidate.social, lambda s: linkedin_slug(s.link) is not null)[1].link
-            )
-        ) as value
-    from accepted
-    union all
-    select contact_id, lookup_id, 'job_title' as field, clean_text(job_title) as value
-    from new_positions
-    union all
-    select contact_id, lookup_id, 'company_name' as field, company_name as value
-    from new_positions
-    union all
-    select contact_id, lookup_id, 'company_domain' as field, host.registrable_domain as value
-    from new_positions
-    join staging.hosts as host on host.host = new_positions.company_host
-    where not host.is_free_mail
+        answer.contact_id,
+        answer.lookup_id,
+        unnest([
+            { 'field': 'provider_uid', 'value': real_text(answer.candidate.uid) },
+            { 'field': 'full_name', 'value': answer.their_name },
+            { 'field': 'location', 'value': real_text(answer.candidate.locations[1].name) },
+            {
+                'field': 'linkedin_url',
+                'value': 'https://www.linkedin.com/in/' || url_encode(
+                    list_filter(answer.their_slugs, lambda each: each is not null)[1]
+                )
+            },
+            { 'field': 'job_title', 'value': position.job_title },
+            { 'field': 'seniority', 'value': seniority_of(position.job_title) },
+            { 'field': 'company_name', 'value': position.company_name },
+            { 'field': 'company_domain', 'value': position.company_domain },
+            { 'field': 'company_website', 'value': position.company_host },
+            { 'field': 'company_industry', 'value': position.industry },
+            { 'field': 'company_employee_count', 'value': position.employee_count }
+        ], recursive := true)
+    from new_answers as answer
+    left join current_positions as position
+        on position.contact_id = answer.contact_id and position.lookup_id = answer.lookup_id
 ),
 
 fields as (
     select
-        contact_id, lookup_id, field, value, confidence, status,
-        row_number() over (
-            partition by contact_id, lookup_id, field
-            order by
-                case status when 'verified' then 0 when 'likely' then 1 else 2 end, given_order
-        ) as position
-    from ratings
-    where field is not null and value is not null
+        contact_id,
+        lookup_id,
+        field,
+        value,
+        position,
+        given_type,
+        given_sub_type,
+        confidence,
+        status
+    from placed
     union all
     select
-        contact_id, lookup_id, field, value, null as confidence, null as status, 1 as position
+        contact_id, lookup_id, field, value, 1 as position, null as given_type,
+        null as given_sub_type, null as confidence, null as status
     from plain
     where value is not null
 )
 
 select
     answer.contact_id, answer.person_key, field.field, field.value, field.position,
-    answer.provider, field.confidence, field.status, answer.answered_at, answer.lookup_id,
-    answer.run_id
+    field.given_type, field.given_sub_type, answer.provider, field.confidence, field.status,
+    answer.answered_at, answer.lookup_id, answer.run_id
 from accepted as answer
 join fields as field
     on field.contact_id = answer.contact_id and field.lookup_id = answer.lookup_id
--- one value may be given twice, with two ratings: the better one stands
-qualify row_number() over (
-    partition by answer.contact_id, answer.lookup_id, field.field, field.value
-    order by field.position
-) = 1
 union all
 select
-    contact_id, person_key, 'lookup_outcome', judgement, 1, provider,
-    case when decided_judgement is not null then 'human' end,
+    contact_id, person_key, 'lookup_outcome', judgement, 1, null, null, provider,
+    case when is_decided then 'human' end,
     null, answered_at, lookup_id, run_id
-from judged_answers;
+from judged_answers
+union all
+select
+    contact_id, person_key, 'outcome_detail', detail, 1, null, null, provider, null, null,
+    answered_at, lookup_id, run_id
+from judged_answers
+where detail is not null and judgement in ('identity_mismatch', 'unreadable_answer');
 
 insert into enrichment.person_facts (
-    contact_id, person_key, field, value, position, provider, confidence, status, observed_at,
-    lookup_id, run_id, valid_from, valid_to
+    contact_id, person_key, field, value, position, given_type, given_sub_type, provider,
+    confidence, status, observed_at, lookup_id, run_id, valid_from, valid_to
 )
 select
-    contact_id, person_key, field, value, position, provider, confidence, status, answered_at,
-    lookup_id, run_id, answered_at, null
+    contact_id, person_key, field, value, position, given_type, given_sub_type, provider,
+    confidence, status, answered_at, lookup_id, run_id, answered_at, null
 from new_facts;
 
--- what was observed later takes over from that instant on
-update enrichment.person_facts as fact
-set valid_to = spans.valid_to
-from (
-    select
-        contact_id, field, lookup_id,
-        lead(observed_at) over (
-            partition by contact_id, provider, field order by observed_at, lookup_id
-        ) as valid_to
-    from (
-        select distinct contact_id, provider, field, lookup_id, observed_at
-        from enrichment.person_facts
-        where contact_id in (select contact_id from new_facts)
-    )
-) as spans
-where spans.contact_id = fact.contact_id
-    and spans.field = fact.field
-    and spans.lookup_id = fact.lookup_id
-    and spans.valid_to is distinct from fact.valid_to;
+insert into staging.read_answers (contact_id, lookup_id, basis)
+select contact_id, lookup_id, basis
+from pending_answers
+where batch = $batch;
+
+insert into touched_contacts (contact_id)
+select contact_id from judged_answers;
+
+insert into touched_domains (company_domain)
+select distinct value
+from new_facts
+where field = 'company_domain';
 
 -- every identifier that an accepted answer gives belongs to its person from now on,
 -- unless it is somebody's already; a phone at work may be a switchboard
@@ -136,6 +149,7 @@ from new_facts;
 
 insert into staging.person_aliases (alias, person_key, origin, added_at)
 select alias, min(person_key), 'answer', $loaded_at
-from answered_aliases
-where alias is not null and alias not in (select alias from staging.person_aliases)
+from answered_aliases as given
+where alias is not null
+    and not exists (select 1 from staging.person_aliases as known where known.alias = given.alias)
 group by alias;

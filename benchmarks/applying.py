@@ -1,0 +1,198 @@
+"""What applying a million raw answers takes, against the least that it could take.
+
+Measures: from raw answers to facts and tables (a warehouse that holds the contacts and the
+answers, and nothing that was derived), as a multiple of bare JSON extraction of the same
+fields and one MERGE of as many rows, in the same process and file. DuckDB may use 4 GB, and
+fails where that does not do.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.common import profile, verdict
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+
+MEMORY_LIMIT = "4GB"
+ANSWERED_AT = datetime(2026, 6, 1, tzinfo=UTC)
+NUMBER = 987_654_321
+"""Stands in the template for the number of a person."""
+
+CONTACTS = """
+insert into staging.contacts (
+    contact_id, full_name, email, company_name, company_domain, row_hash, loaded_at
+)
+select
+    'contact-' || n, 'Person ' || chr((97 + n % 26)::int) || ' Number',
+    'person' || n || '@example.org',
+    'Company ' || n % 500, 'company' || n % 500 || '.com', md5(n::varchar), $at
+from range($number) as numbers (n)
+"""
+PARTS = """
+insert into staging.contact_parts (
+    contact_id, row_hash, phone_region_default, name_key, email, email_domain, company_domain,
+    has_any_identifier
+)
+select contact_id, row_hash, '', name_key(full_name), email, 'example.org', company_domain, true
+from staging.contacts
+"""
+PERSONS = """
+insert into staging.contact_persons (contact_id, person_key, assigned_at)
+select contact_id, md5(contact_id), loaded_at from staging.contacts
+"""
+LOOKUPS = """
+insert into raw.lookups (
+    lookup_id, provider, person_key, supersedes, contact_id, item, item_kind, freshness, priority,
+    run_id, state, outcome, credits_charged, requested_at, answered_at, revision
+)
+select
+    printf('lookup-%08d', n), 'signalhire', md5('contact-' || n), '', 'contact-' || n,
+    'person' || n || '@example.org', 'email', 'new', 'bulk', 'run-1', 'answered', 'matched', 1,
+    $at + to_milliseconds(n), $at + to_milliseconds(n), n + 1
+from range($number) as numbers (n)
+"""
+RESPONSES = """
+insert into raw.provider_responses (
+    lookup_id, provider, person_key, item, outcome, answer, answered_at, run_id
+)
+select
+    printf('lookup-%08d', n), 'signalhire', md5('contact-' || n), 'person' || n || '@example.org',
+    'matched',
+    replace(replace(replace(replace(replace(
+        $template,
+        '<uid>', printf('%032x', n)), '<name>', 'Person ' || chr((97 + n % 26)::int) || ' Number'),
+        '<company>', (n % 500)::varchar), '<phone>', (5550000 + n % 10000)::varchar),
+        '<n>', n::varchar
+    ),
+    $at + to_milliseconds(n), 'run-1'
+from range($number) as numbers (n)
+"""
+EXTRACTION = """
+create or replace temp table extracted as
+select
+    lookup_id,
+    from_json(json_extract(answer, '$.candidate'), '{
+        "uid": "VARCHAR", "fullName": "VARCHAR", "locations": [{"name": "VARCHAR"}],
+        "contacts": [{
+            "type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR", "subType": "VARCHAR"
+        }],
+        "social": [{"type": "VARCHAR", "link": "VARCHAR"}],
+        "experience": [{
+            "position": "VARCHAR", "company": "VARCHAR", "current": "BOOLEAN",
+            "started": "VARCHAR", "website": "VARCHAR", "companySize": "VARCHAR",
+            "staffCount": "VARCHAR", "industry": "VARCHAR"
+        }]
+    }') as candidate
+from raw.provider_responses
+"""
+COPY = "create or replace table raw.merged as select * from enrichment.person_facts where false"
+MERGE = """
+merge into raw.merged as known
+using enrichment.person_facts as fresh
+on known.contact_id = fresh.contact_id
+    and known.lookup_id = fresh.lookup_id
+    and known.field = fresh.field
+    and known.value = fresh.value
+when matched then update set status = fresh.status
+when not matched then insert
+"""
+
+
+def main(answers: int = 1_000_000) -> bool:
+    spawn = multiprocessing.get_context("spawn")
+    receiver, sender = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=measure, args=(answers, sender))
+    process.start()
+    sender.close()
+    try:
+        figures = receiver.recv()
+    except EOFError:
+        print("  MISS the measuring process ended without a result")
+        return False
+    finally:
+        process.join()
+    facts, rows, derived, tables, extraction, merge, peak = figures
+    print(
+        f"  {answers:,} answers: {facts:,} facts in {derived:.1f} s, {rows:,} rows of the tables "
+        f"in {tables:.1f} s"
+    )
+    print(f"  bound: extraction {extraction:.1f} s, merge of {facts:,} rows {merge:.1f} s")
+    print(f"  {peak:,.0f} MB at the peak of the process, {MEMORY_LIMIT} for DuckDB")
+    ratio = (derived + tables) / (extraction + merge)
+    return verdict("applying, as a multiple of the bound", ratio, "<=", 2.5)
+
+
+def measure(answers: int, sender: Connection) -> None:
+    with tempfile.TemporaryDirectory(prefix="enrichment-bench-") as folder:
+        path = str(Path(folder) / "warehouse.duckdb")
+        with opened(path) as connection:
+            fill(connection, answers)
+        with opened(path) as connection:
+            began = time.perf_counter()
+            with transaction(connection):
+                derive_facts(connection, Policy(), loaded_at=ANSWERED_AT)
+            derived = time.perf_counter() - began
+        with opened(path) as connection:
+            began = time.perf_counter()
+            with transaction(connection):
+                derive_outcomes(connection, Policy(), as_of=ANSWERED_AT, flagged_at=ANSWERED_AT)
+            tables = time.perf_counter() - began
+        with opened(path) as connection:
+            facts = count(connection, "person_facts")
+            rows = sum(
+                count(connection, table) for table in ("enriched_contacts", "contact_status")
+            )
+            began = time.perf_counter()
+            connection.execute(EXTRACTION)
+            extraction = time.perf_counter() - began
+            connection.execute(COPY)
+            began = time.perf_counter()
+            connection.execute(MERGE)
+            merge = time.perf_counter() - began
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sender.send((facts, rows, derived, tables, extraction, merge, peak))
+
+
+@contextmanager
+def opened(path: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, held to the limit; opened anew for each part, as each step of a run does."""
+    with open_warehouse(path) as connection:
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+        yield connection
+
+
+def fill(connection: duckdb.DuckDBPyConnection, answers: int) -> None:
+    candidate = json.dumps({"item": "x", "status": "success", "candidate": profile(NUMBER)})
+    bound = {"number": answers, "at": ANSWERED_AT}
+    for statement in (CONTACTS, LOOKUPS):
+        connection.execute(statement, bound)
+    connection.execute(PARTS)
+    connection.execute(PERSONS)
+    stand_ins = {
+        f"{NUMBER:032x}": "<uid>",
+        f"Person {NUMBER}": "<name>",
+        f"company{NUMBER % 500}.example": "company<company>.com",
+        f"Company {NUMBER % 500}": "Company <company>",
+        f"{5550000 + NUMBER % 10_000}": "<phone>",
+        str(NUMBER): "<n>",
+    }
+    for given, stand_in in stand_ins.items():
+        candidate = candidate.replace(given, stand_in)
+    connection.execute(RESPONSES, {**bound, "template": candidate})
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return connection.execute(f"select count(*) from enrichment.{table}").fetchall()[0][0]

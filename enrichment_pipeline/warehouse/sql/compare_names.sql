@@ -1,0 +1,60 @@
+-- How each answer's name goes with ours: as written, or in Latin letters where only one of
+-- the two is in another script. What has no letters is no name, and contradicts nothing.
+
+create or replace temp table name_agreements as
+with
+named as (
+    select
+        answer.contact_id,
+        answer.lookup_id,
+        answer.our_name,
+        answer.their_name,
+        is_in_other_script(answer.our_name) as is_ours_foreign,
+        is_in_other_script(answer.their_name) as is_theirs_foreign,
+        case when regexp_matches(answer.our_name_key, '\p{L}') then answer.our_name_key else '' end
+            as our_key,
+        coalesce(name_key(answer.their_name), '') as their_key,
+        our_latin.latin_key as our_latin_key,
+        their_latin.latin_key as their_latin_key
+    from new_answers as answer
+    left join foreign_names as our_latin on our_latin.name = answer.our_name
+    left join foreign_names as their_latin on their_latin.name = answer.their_name
+    where answer.outcome = 'matched'
+),
+
+keyed as (
+    select
+        contact_id,
+        lookup_id,
+        our_name,
+        their_name,
+        our_key,
+        their_key,
+        is_ours_foreign and not is_theirs_foreign as is_only_ours_foreign,
+        is_theirs_foreign and not is_ours_foreign as is_only_theirs_foreign,
+        case
+            when is_ours_foreign and not is_theirs_foreign then our_latin_key else our_key
+        end as our_compared,
+        case
+            when is_theirs_foreign and not is_ours_foreign then their_latin_key else their_key
+        end as their_compared,
+        -- family and given name as one word, in either order
+        is_ours_foreign and is_theirs_foreign
+        and list_sort(string_split(replace(our_key, ' ', ''), ''))
+        = list_sort(string_split(replace(their_key, ' ', ''), '')) as has_same_signs
+    from named
+)
+
+select
+    contact_id,
+    lookup_id,
+    our_name,
+    their_name,
+    our_key,
+    their_key,
+    is_only_ours_foreign,
+    is_only_theirs_foreign,
+    has_same_signs
+    or names_alike(our_compared, their_compared, least_similarity := $name_similarity)
+        as is_alike
+from keyed;

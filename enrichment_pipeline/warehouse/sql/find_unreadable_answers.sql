@@ -1,0 +1,95 @@
+-- Answers that do not have the shape that is read: nothing is taken from such a one, since
+-- it cannot be known what else of it is not what it seems. Which part it is, is kept.
+--
+-- DuckDB makes null of what has another type, and text of what is no text. Only where that
+-- may have happened are the types looked up in the answer itself, which costs reading it again.
+
+create or replace temp table unreadable_answers as
+with suspects as (
+    select contact_id, lookup_id
+    from new_answers
+    where outcome = 'matched'
+        and (
+            candidate is null
+            or candidate.contacts is null
+            or candidate.social is null
+            or candidate.experience is null
+            or candidate.locations is null
+            or len(list_filter(candidate.contacts, lambda each: each.value is null)) > 0
+            or len(list_filter(candidate.social, lambda each: each.link is null)) > 0
+            or len(list_filter(candidate.locations, lambda each: each.name is null)) > 0
+            or len(list_filter(candidate.experience, lambda each: each.company is null)) > 0
+            or looks_like_json(candidate.uid)
+            or looks_like_json(candidate.fullName)
+            or len(list_filter(
+                candidate.contacts,
+                lambda each: looks_like_json(each.type) or looks_like_json(each.value)
+                or looks_like_json(each.rating) or looks_like_json(each.subType)
+            )) > 0
+            or len(list_filter(candidate.social, lambda each: looks_like_json(each.link))) > 0
+            or len(list_filter(candidate.locations, lambda each: looks_like_json(each.name))) > 0
+            or len(list_filter(
+                candidate.experience,
+                lambda each: looks_like_json(each.position) or looks_like_json(each.company)
+                or looks_like_json(each.started) or looks_like_json(each.website)
+                or looks_like_json(each.companySize) or looks_like_json(each.staffCount)
+                or looks_like_json(each.industry)
+            )) > 0
+        )
+),
+
+types as (
+    select
+        suspects.contact_id,
+        suspects.lookup_id,
+        json_type(response.answer, '$.candidate') as of_candidate,
+        json_type(response.answer, ['$.candidate.uid', '$.candidate.fullName']) as of_texts,
+        json_type(response.answer, [
+            '$.candidate.contacts', '$.candidate.social', '$.candidate.experience',
+            '$.candidate.locations'
+        ]) as of_lists,
+        list_concat(
+            json_type(response.answer, '$.candidate.contacts[*]'),
+            json_type(response.answer, '$.candidate.social[*]'),
+            json_type(response.answer, '$.candidate.experience[*]'),
+            json_type(response.answer, '$.candidate.locations[*]')
+        ) as of_elements,
+        list_concat(
+            json_type(response.answer, '$.candidate.contacts[*].type'),
+            json_type(response.answer, '$.candidate.contacts[*].value'),
+            json_type(response.answer, '$.candidate.contacts[*].rating'),
+            json_type(response.answer, '$.candidate.contacts[*].subType'),
+            json_type(response.answer, '$.candidate.social[*].link'),
+            json_type(response.answer, '$.candidate.locations[*].name'),
+            json_type(response.answer, '$.candidate.experience[*].position'),
+            json_type(response.answer, '$.candidate.experience[*].company'),
+            json_type(response.answer, '$.candidate.experience[*].current'),
+            json_type(response.answer, '$.candidate.experience[*].started'),
+            json_type(response.answer, '$.candidate.experience[*].website'),
+            json_type(response.answer, '$.candidate.experience[*].companySize'),
+            json_type(response.answer, '$.candidate.experience[*].staffCount'),
+            json_type(response.answer, '$.candidate.experience[*].industry')
+        ) as of_values
+    from suspects
+    join raw.provider_responses as response on response.lookup_id = suspects.lookup_id
+),
+
+named as (
+    select
+        contact_id,
+        lookup_id,
+        case
+            when coalesce(of_candidate, '') <> 'OBJECT' then 'the profile'
+            when list_has_any(of_texts, ['OBJECT', 'ARRAY', 'BOOLEAN']) then 'its id or name'
+            when
+                len(list_filter(of_lists, lambda type: type not in ('ARRAY', 'NULL'))) > 0
+                then 'one of its lists'
+            when
+                len(list_filter(of_elements, lambda type: type not in ('OBJECT', 'NULL'))) > 0
+                then 'an entry of its lists'
+            when list_has_any(of_values, ['OBJECT', 'ARRAY']) then 'a value in its lists'
+        end as part
+    from types
+)
+
+select contact_id, lookup_id, part from named where part is not null;

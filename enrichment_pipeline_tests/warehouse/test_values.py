@@ -1,0 +1,269 @@
+"""Which value is shown for each field: write rules, changing employers, colleagues' answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate
+
+AT_ACME = {"position": "CTO", "company": "Acme Inc", "website": "acme.com", "current": True}
+PROFILE = [{"link": "linkedin.com/in/ada-example"}]
+ANSWER = candidate(
+    "Ada M. Example",
+    emails=[("ada@acme.com", 100, "work"), ("ada@home.net", 70, "personal")],
+    phones=[("+4930901820", 70, "work_phone"), ("+4915123456789", 100, "mobile")],
+    jobs=[{**AT_ACME, "industry": "Tools", "staffCount": 12}],
+    social=PROFILE,
+    locations=[{"name": "Berlin"}],
+)
+SOURCE = {**ADA, "job_title": "Engineer", "phone": "+4930901821"}
+
+
+def enriched(world: World, contact_id: str = "C1") -> Row:
+    return world.only("enrichment.enriched_contacts", f"contact_id = '{contact_id}'")
+
+
+def status(world: World, contact_id: str) -> Row:
+    return world.only("enrichment.contact_status", f"contact_id = '{contact_id}'")
+
+
+def shown(world: World, policy: dict[str, Any], *, contact: Row = SOURCE) -> Row:
+    world.load([contact])
+    world.look_up("C1", candidate=ANSWER)
+    world.derive(policy=Policy.model_validate(policy))
+    return enriched(world)
+
+
+# --- write rules -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "overwritten", "filled", "kept"),
+    [
+        ("full_name", "Ada M. Example", "Ada Example", "Ada Example"),
+        ("job_title", "CTO", "Engineer", "Engineer"),
+        ("company_name", "Acme Inc", "Acme", "Acme"),
+        ("company_domain", "acme.com", "acme.com", "acme.com"),
+        ("company_website", "acme.com", "acme.com", None),
+        ("company_industry", "Tools", "Tools", None),
+        ("company_employee_count", "12", "12", None),
+        ("location", "Berlin", "Berlin", None),
+        ("work_email", "ada@acme.com", None, None),
+        ("personal_email", "ada@home.net", None, None),
+        ("direct_phone", "+4930901820", None, None),
+        ("mobile_phone", "+4915123456789", None, None),
+    ],
+)
+def test_each_field_has_a_write_rule(
+    world: World, field: str, overwritten: str, filled: str | None, kept: str | None
+) -> None:
+    found = [shown(world, {})[field]]
+    for rule in ("fill", "never"):
+        world.derive(policy=Policy.model_validate({"fields": {field: rule}}))
+        found.append(enriched(world)[field])
+    assert found == [overwritten, filled, kept]
+
+
+@pytest.mark.parametrize("field", ["full_name", "job_title", "company_name", "work_email"])
+def test_fill_fills_what_the_source_has_not(world: World, field: str) -> None:
+    bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"]}
+    full = shown(world, {"fields": {field: "fill"}}, contact=bare)
+    assert (
+        full[field]
+        == {
+            "full_name": "Ada M. Example",
+            "job_title": "CTO",
+            "company_name": "Acme Inc",
+            "work_email": "ada@acme.com",
+        }[field]
+    )
+
+
+def test_a_status_goes_with_its_value(world: World) -> None:
+    row = shown(world, {"fields": {"work_email": "never", "mobile_phone": "fill"}})
+    assert (row["work_email"], row["work_email_status"]) == (None, None)
+    assert (row["mobile_phone"], row["mobile_phone_status"]) == (None, None)
+    assert row["personal_email_status"] == "likely"
+
+
+def test_what_is_never_written_does_not_count_as_found(world: World) -> None:
+    shown(world, {"fields": {"work_email": "never"}})
+    assert world.status("C1") == ("needs_review", "no_verified_email")
+    world.derive(policy=Policy.model_validate({"fields": {"work_email": "fill"}}))
+    assert world.status("C1") == ("enriched", None)
+
+
+def test_nothing_of_the_source_is_lost(world: World) -> None:
+    row = shown(world, {})
+    assert {name: value for name, value in row.items() if name.startswith("source_")} == {
+        "source_full_name": "Ada Example",
+        "source_job_title": "Engineer",
+        "source_company_name": "Acme",
+        "source_company_domain": "acme.com",
+        "source_email": ADA["email"],
+        "source_phone": "+4930901821",
+        "source_linkedin_url": ADA["linkedin_url"],
+    }
+
+
+# --- employers that change -------------------------------------------------------------
+
+AT_BRIO = {"position": "VP", "company": "Brio", "website": "brio.com", "current": True}
+MOVED = {**ANSWER, "experience": [AT_BRIO, {**AT_ACME, "current": False}]}
+
+
+@pytest.mark.parametrize(
+    ("choice", "ended"),
+    [("flag", ("enriched", None)), ("review", ("needs_review", "job_changed"))],
+)
+def test_a_job_change_shows_old_and_new(
+    world: World, choice: str, ended: tuple[str, str | None]
+) -> None:
+    world.load([SOURCE])
+    world.look_up("C1", candidate=MOVED)
+    world.derive(policy=Policy.model_validate({"acceptance": {"job_changes": choice}}))
+    row = enriched(world)
+    assert row["job_changed"] is True
+    assert (row["company_name"], row["company_domain"], row["job_title"]) == (
+        *("Brio", "brio.com"),
+        "VP",
+    )
+    assert row["previous_company_name"] == "Acme"
+    assert row["previous_company_domain"] == "acme.com"
+    assert row["previous_job_title"] == "Engineer"
+    assert world.status("C1") == ended
+
+
+def test_the_old_employers_domain_does_not_stand_beside_the_new_name(world: World) -> None:
+    world.load([SOURCE])
+    job = {"company": "Brio", "current": True}
+    world.look_up("C1", candidate={**ANSWER, "experience": [job]})
+    world.derive()
+    row = enriched(world)
+    assert (row["company_name"], row["company_domain"], row["job_title"]) == ("Brio", None, None)
+
+
+def test_a_later_employer_takes_nothing_over_from_an_earlier_one(world: World) -> None:
+    world.load([SOURCE])
+    world.look_up("C1", candidate=ANSWER)
+    job = {"company": "Brio", "current": True}
+    world.look_up("C1", candidate={**ANSWER, "experience": [job]}, at=START + DAY)
+    world.derive(at=START + DAY)
+    row = enriched(world)
+    assert (row["company_name"], row["company_domain"], row["company_industry"]) == (
+        *("Brio", None),
+        None,
+    )
+    # the history keeps both
+    names = world.rows("enrichment.person_facts", "field = 'company_name'")
+    assert {row["value"]: row["valid_to"] for row in names} == {
+        "Acme Inc": START + DAY,
+        "Brio": None,
+    }
+
+
+def test_the_same_employer_under_a_longer_name_is_no_job_change(world: World) -> None:
+    world.load([{**SOURCE, "company_domain": "acme.de"}])
+    world.look_up("C1", candidate=ANSWER)
+    world.derive()
+    assert enriched(world)["job_changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("title", "seniority"),
+    [
+        ("Founder & CEO", "owner"),
+        ("Geschäftsführerin", "c_suite"),
+        ("President", "c_suite"),
+        ("Vice President, Sales", "vp"),
+        ("VP Sales", "vp"),
+        ("Head of IT", "director"),
+        ("Leiter Vertrieb (m/w/d)", "manager"),
+        ("Senior Engineer", "senior"),
+        ("Assistant to the CEO", "entry"),
+        ("Engineer", None),
+        (None, None),
+    ],
+)
+def test_seniority_is_read_off_the_title(world: World, title: str | None, seniority: str) -> None:
+    world.load([ADA])
+    world.look_up("C1", candidate={**ANSWER, "experience": [{**AT_ACME, "position": title}]})
+    world.derive()
+    assert enriched(world)["seniority"] == seniority
+    assert world.facts().get("seniority") == (None if seniority is None else [seniority])
+
+
+# --- colleagues ------------------------------------------------------------------------
+
+COLLEAGUE = {"contact_id": "C2", "full_name": "Bob Other", "email": "bob@acme.com"}
+
+
+def test_an_answer_fills_the_company_fields_of_everybody_there(world: World) -> None:
+    nobody = {"contact_id": "C3", "full_name": "Nobody", "company_domain": "https://www.acme.com/x"}
+    elsewhere = {**BOB, "contact_id": "C4"}
+    missed = {
+        "contact_id": "C5",
+        "linkedin_url": "linkedin.com/in/no",
+        "company_domain": "acme.com",
+    }
+    world.load([SOURCE, COLLEAGUE, nobody, elsewhere, missed])
+    world.look_up("C1", candidate=ANSWER)
+    world.look_up("C5", outcome="no_match")
+    assert world.derive() == 3
+    for contact_id in ("C1", "C2", "C3", "C5"):
+        row = status(world, contact_id)
+        assert (
+            row["company_domain"],
+            row["company_website"],
+            row["company_industry"],
+            row["company_employee_count"],
+        ) == ("acme.com", "acme.com", "Tools", "12")
+    assert status(world, "C3")["company_name"] == "Acme Inc"
+    assert status(world, "C4")["company_industry"] is None
+
+
+def test_a_found_colleague_gets_what_their_own_answer_lacks(world: World) -> None:
+    world.load([SOURCE, COLLEAGUE])
+    world.look_up("C1", candidate=ANSWER)
+    job = {**AT_ACME, "industry": None}
+    bob = candidate("Bob Other", emails=[("bob@acme.com", 100, "work")], jobs=[job])
+    world.look_up("C2", candidate=bob)
+    assert world.derive() == 1
+    assert enriched(world, "C2")["company_industry"] == "Tools"
+
+
+@pytest.mark.parametrize(("days", "industry"), [(179, "Tools"), (180, None)])
+def test_company_facts_age(world: World, days: int, industry: str | None) -> None:
+    world.load([SOURCE, COLLEAGUE])
+    world.look_up("C1", candidate=ANSWER)
+    world.derive(at=START + days * DAY)
+    assert status(world, "C2")["company_industry"] == industry
+    assert status(world, "C1")["company_industry"] == "Tools"
+
+
+def test_a_free_mail_domain_is_nobodys_company(world: World) -> None:
+    world.load([{"contact_id": f"C{n}", "email": f"ada{n}@gmail.com"} for n in (1, 2)])
+    job = {**AT_ACME, "website": "https://gmail.com", "industry": "Mail"}
+    world.look_up("C1", candidate={**ANSWER, "experience": [job]})
+    assert world.derive() == 0
+    assert status(world, "C2")["company_industry"] is None
+    assert world.rows("enrichment.company_facts") == []
+
+
+def test_the_history_of_a_company_is_kept(world: World) -> None:
+    world.load([SOURCE, COLLEAGUE])
+    for days, count in enumerate([12, 12, 20, 12]):
+        job = {**AT_ACME, "staffCount": count}
+        world.look_up("C1", candidate={**ANSWER, "experience": [job]}, at=START + days * DAY)
+        world.derive(at=START + days * DAY)
+    rows = world.rows("enrichment.company_facts", "field = 'employee_count'")
+    spans = [(row["valid_from"], row["valid_to"], row["value"]) for row in rows]
+    assert sorted(spans, key=lambda span: span[0]) == [
+        (START, START + 2 * DAY, "12"),
+        (START + 2 * DAY, START + 3 * DAY, "20"),
+        (START + 3 * DAY, None, "12"),
+    ]
