@@ -202,14 +202,31 @@ def test_what_a_killed_publish_left_is_cleared_up(full: World, folder: Path) -> 
 def test_one_link_is_replaced_and_every_file_with_it(full: World, folder: Path) -> None:
     publish_at(full, folder, run_id="old")
     old = (folder / "current").resolve()
-    links = {name: (folder / name).lstat() for name in files(folder)}
+    links = {name: (folder / name).lstat().st_ino for name in files(folder)}
     publish_at(full, folder, run_id="new")
     assert (folder / "current").resolve() != old
-    assert {name: (folder / name).lstat() for name in files(folder)} == links
+    assert {name: (folder / name).lstat().st_ino for name in files(folder)} == links
     for name in files(folder):
         assert (folder / name).resolve().parent == (folder / "current").resolve()
     # whoever has looked up the folder reads on in it, file after file
     assert pd.read_parquet(old / "publication.parquet")["run_id"].tolist() == ["old"]
+
+
+def test_there_is_a_whole_state_to_read_while_links_are_made(
+    full: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_at(full, folder, run_id="old")
+    seen = []
+
+    def look_first(link: Path, target: Path) -> None:
+        # what a reader finds at the moment at which one who removes before he makes has removed
+        seen.append({name for name in EXPECTED if (folder / name).exists()})
+        symlink(link, target)
+
+    symlink = Path.symlink_to
+    monkeypatch.setattr(Path, "symlink_to", look_first)
+    publish_at(full, folder, run_id="new")
+    assert seen == [set(EXPECTED)]
 
 
 def test_only_the_newest_snapshots_are_kept(full: World, folder: Path) -> None:
