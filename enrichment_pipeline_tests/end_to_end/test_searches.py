@@ -398,27 +398,28 @@ def test_the_quota_goes_to_strategic_ones_first_and_the_rest_is_queued_for_the_n
             people.append({"uid": uid, "full_name": name, "work_email": email, **QUILLFORGE})
     accounts = [{"account_id": tier, "name": f"{tier} account", "tier": tier} for tier in TIERS]
     world = World(tmp_path, list(reversed(contacts)), accounts)
-    sections: dict[str, Any] = {"signalhire": {"searches_per_day": 100}, "budget": {}}
-
     asked: list[list[str]] = []
-    day = 0
-    while day == 0 or "queued" in {status for status, _ in outcomes(world.home).values()}:
+    for day, quota in enumerate((100, 100, 1000)):
         searches = tmp_path / f"searches-{day}.jsonl"
-        with sandbox_of(world, people, searches=searches, searches_per_day=100) as sandbox:
+        sections: dict[str, Any] = {"signalhire": {"searches_per_day": quota}, "budget": {}}
+        with sandbox_of(world, people, searches=searches, searches_per_day=quota) as sandbox:
             report = world.run(sandbox, DAY_ONE + timedelta(days=day), **sections)
             assert report.halted is None  # no call was refused by the provider
-            asked.append([call["query"]["fullName"] for call in journal_lines(searches)])
-            again = world.run(sandbox, DAY_ONE + timedelta(days=day, hours=1), **sections)
-            assert again.answered == 0
+            if day == 0:
+                again = world.run(sandbox, DAY_ONE + timedelta(hours=1), **sections)
+                assert again.answered == 0
+        asked.append([call["query"]["fullName"] for call in journal_lines(searches)])
         statuses = Counter(status for status, _ in outcomes(world.home).values())
-        print(f"day {day + 1}: {Counter(name.split()[0] for name in asked[-1])}, {dict(statuses)}")
+        by_tier = dict(Counter(name.split()[0] for name in asked[-1]))
+        print(f"day {day + 1}, quota {quota}: searched for {by_tier}; {dict(statuses)}")
         assert statuses.total() == 400
+        assert statuses["enriched"] == sum(map(len, asked))
         assert statuses["enriched"] + statuses["queued"] == 400
-        assert len(asked[-1]) <= 100
-        day += 1
+        assert len(asked[-1]) <= quota
 
-    first = Counter(name.split()[0] for name in asked[0])
+    first, second, _ = (Counter(name.split()[0] for name in names) for names in asked)
     assert first == {"Strategic": 40, "Target": 50}  # ten are left for strategic ones
+    assert second == {"Target": 70}
     assert all(name.startswith("Strategic") for name in asked[0][:38])
     everybody = Counter(name for names in asked for name in names)
     assert set(everybody.values()) == {1}
