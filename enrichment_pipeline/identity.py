@@ -103,7 +103,9 @@ def read_company(name: str) -> Company:
 
 def to_latin(name_key: str) -> str:
     """A name key (`name_key` in SQL) in Latin letters, its words sorted again."""
-    return " ".join(sorted(re.findall(r"[a-z0-9]+", anyascii(name_key).lower())))
+    # an apostrophe stands for a letter that Latin has not, as in Ol'ga
+    latin = anyascii(name_key).lower().replace("'", "")
+    return " ".join(sorted(re.findall(r"[a-z0-9]+", latin)))
 
 
 def _host_of(text: str) -> str:

@@ -253,12 +253,15 @@ def test_who_has_left_the_company_is_found_by_the_second_try(tmp_path: Path) -> 
 
 
 def test_contacts_that_turn_out_to_be_one_person_are_bought_once(tmp_path: Path) -> None:
-    by_domain = {"contact_id": "by-domain", "full_name": "Quentzel, Ada"}
+    domain = {"company_domain": "quillforge.com"}
     world = World(
         tmp_path,
-        [ADA, {**by_domain, "company_domain": "quillforge.com"}],
+        [
+            {"contact_id": "latin", "full_name": "Smirnova, Olga", "company_name": "Quillforge"},
+            {"contact_id": "cyrillic", "full_name": "Ольга Смирнова", **domain},
+        ],
     )
-    with sandbox_of(world, [ADAS_PROFILE]) as sandbox:
+    with sandbox_of(world, [{**ADAS_PROFILE, "full_name": "Olga Smirnova"}]) as sandbox:
         world.run(sandbox)
         assert {status for status, _ in outcomes(world.home).values()} == {"enriched"}
         world.run(sandbox, DAY_ONE + timedelta(days=1))
