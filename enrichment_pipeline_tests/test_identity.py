@@ -185,7 +185,12 @@ def test_any_text_can_be_read_as_a_company_or_a_name(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "in_latin"),
-    [("иван петров", "ivan petrov"), ("δραγασης νικος", "dragasis nikos"), ("łukasz", "lukasz")],
+    [
+        ("иван петров", "ivan petrov"),
+        ("ольга смирнова", "olga smirnova"),
+        ("δραγασης νικος", "dragasis nikos"),
+        ("łukasz", "lukasz"),
+    ],
 )
 def test_a_name_in_another_script_is_put_into_latin_letters(key: str, in_latin: str) -> None:
     assert latin_key(key) == in_latin

@@ -31,15 +31,15 @@ class ProgressBar:
             TextColumn("{task.description}"),
             BarColumn(bar_width=15),
             MofNCompleteColumn(),
-            TextColumn("contacts · {task.fields[credits]} credits{task.fields[outstanding]} ·"),
+            TextColumn("{task.fields[counted]} ·"),
             TimeElapsedColumn(),
             TextColumn("· left"),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._progress.add_task("looking up", total=None, credits=0, outstanding="")
         self._lock = Lock()
-        self._total = self._credits = 0
+        self._total = self._credits = self._outstanding = 0
+        self._task = self._progress.add_task("looking up", total=None, counted=self._counted)
         self._search_task: TaskID | None = None
 
     @contextmanager
@@ -55,20 +55,25 @@ class ProgressBar:
     def advance(self, lookups: int, credits: int) -> None:
         with self._lock:
             self._credits += credits
-            self._progress.update(self._task, advance=lookups, credits=self._credits)
+            self._progress.update(self._task, advance=lookups, counted=self._counted)
 
     def outstanding(self, lookups: int) -> None:
         with self._lock:
-            shown = f" · {lookups} outstanding" if lookups else ""
-            self._progress.update(self._task, outstanding=shown)
+            self._outstanding = lookups
+            self._progress.update(self._task, counted=self._counted)
 
     def searched(self, done: int, total: int) -> None:
         with self._lock:
             if self._search_task is None:
                 self._search_task = self._progress.add_task(
-                    "searching", total=total, credits=0, outstanding=""
+                    "searching", total=total, counted="searches"
                 )
             self._progress.update(self._search_task, completed=done, total=total)
+
+    @property
+    def _counted(self) -> str:
+        outstanding = f" · {self._outstanding} outstanding" if self._outstanding else ""
+        return f"contacts · {self._credits} credits{outstanding}"
 
     def say(self, message: str) -> None:
         self._console.print(f"[yellow]·[/] {message}", highlight=False)

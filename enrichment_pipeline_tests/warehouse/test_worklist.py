@@ -79,6 +79,8 @@ def test_a_row_says_whom_to_ask_for_and_by_what(world: World) -> None:
         "lookup_identity": "https://www.linkedin.com/in/ada-example",
         "identity_kind": "linkedin",
         "supersedes": "",
+        "search_kind": None,
+        "last_search_id": "",
         "contact_count": 1,
         "waiting_since": START,
         "run_id": "run-7",

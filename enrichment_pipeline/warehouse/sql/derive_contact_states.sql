@@ -170,7 +170,7 @@ with reasoned as (
             else coalesce(identity.lookup_identity, searched.uid)
         end as lookup_identity,
         case when identity.lookup_identity is null then searched.search_kind end as search_kind,
-        searched.search_id as last_search_id,
+        coalesce(searched.search_id, '') as last_search_id,
         case when identity.lookup_identity is null then searched.search_reason end as search_reason,
         searched.search_detail,
         searched.person_key is not null as is_named,

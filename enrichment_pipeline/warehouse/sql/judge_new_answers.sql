@@ -10,11 +10,17 @@
 -- and that spells our name. (An address that was passed on to a successor spells another.)
 -- And the companies must not contradict each other, unless an identifier tells that the
 -- profile is the contact's own: then they moved on. What a reviewer decided on a profile
--- stands. A profile that was looked up by its UID had its name and company compared when it
--- was chosen, for contacts of the name that it was chosen for.
+-- stands. A profile that a search gave had its name and company compared when it was chosen,
+-- for the contact that was searched for and those of the same name.
 
 create or replace temp table judged_answers as
 with
+searched_for as (
+    select distinct contact_id, uid
+    from enrichment.search_results
+    where verdict = 'resolved'
+),
+
 points as (
     select
         point.contact_id,
@@ -98,6 +104,7 @@ select
         when answer.outcome <> 'matched' then answer.outcome
         when unreadable.part is not null then 'unreadable_answer'
         when decided.judgement is not null then decided.judgement
+        when searched.uid is not null then 'matched'
         when lookup.item_kind = 'uid' and lower(answer.candidate.uid) = lookup.item
             and asked.name_key = answer.our_name_key then 'matched'
         when compared.is_same_name and (
@@ -118,6 +125,8 @@ select
         else 'name'
     end as detail
 from new_answers as answer
+left join searched_for as searched
+    on searched.contact_id = answer.contact_id and searched.uid = lower(answer.candidate.uid)
 left join raw.lookups as lookup on lookup.lookup_id = answer.lookup_id
 left join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
 left join compared

@@ -1,4 +1,7 @@
-"""Keep searches for profiles by name and company, and the calls that each of them took."""
+"""Keep searches for profiles by name and company, and the calls that each of them took.
+
+Searches are no look-ups: they cost calls of a daily quota, not credits.
+"""
 
 import sqlalchemy as sa
 from alembic import op
