@@ -206,6 +206,7 @@ class Scene:
         with self.instance() as instance:
             [state] = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
             data = state.instigator_data
+            assert isinstance(data, ScheduleInstigatorData)
             yesterday = ScheduleInstigatorData(data.cron_schedule, time.time() - A_DAY_AGO)
             instance.update_instigator_state(state.with_data(yesterday))
 

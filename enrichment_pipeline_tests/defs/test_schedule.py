@@ -215,7 +215,8 @@ def scheduler_in(
         module_name="enrichment_pipeline.definitions",
         working_directory=str(PROJECT),
     )
-    target = InProcessTestWorkspaceLoadTarget(InProcessCodeLocationOrigin(origin))
+    location = InProcessCodeLocationOrigin(origin)  # ty: ignore[abstract-class-instantiation]
+    target = InProcessTestWorkspaceLoadTarget(location)
     with (
         instance_for_test(overrides={"run_coordinator": queue}) as instance,
         create_test_daemon_workspace_context(target, instance) as workspace,
