@@ -10,6 +10,7 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import set_nicknames
+from enrichment_pipeline.warehouse.derived import refresh_contacts, restate_contacts
 from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
@@ -18,16 +19,21 @@ from enrichment_pipeline.warehouse.states import derive_contact_states
 def derive_facts(connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime) -> None:
     """Turn answers that are new to a contact, and reviewers' decisions, into facts."""
     set_nicknames(connection)
+    execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_overruled_answers")
     if connection.execute("select 1 from overruled_answers limit 1").fetchall():
         execute(connection, "forget_overruled_answers")
+        restate_contacts(connection)
     execute(connection, "find_new_answers")
     learn_hosts(connection, "find_new_answer_hosts")
     learn_phones(connection, "find_new_answer_phones", default_region="")
     execute(connection, "judge_new_answers")
     execute(connection, "merge_person_facts", loaded_at=loaded_at)
     execute(connection, "join_known_persons")
+    restate_contacts(connection)
+    execute(connection, "affect_answered")
+    refresh_contacts(connection)
     execute(connection, "merge_human_facts")
     execute(connection, "merge_company_facts")
 

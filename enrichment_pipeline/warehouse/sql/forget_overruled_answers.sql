@@ -25,3 +25,6 @@ where known.origin = 'answer'
         where fact.person_key = known.person_key
             and fact_alias(fact.field, fact.value) = known.alias
     );
+
+create or replace temp table moved_aliases as
+select alias, person_key as old_key, cast(null as varchar) as new_key from overruled_aliases;
