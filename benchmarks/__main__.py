@@ -9,7 +9,9 @@ import sys
 from importlib import import_module
 from itertools import chain
 
-BENCHMARKS = ("throughput", "limit", "memory", "kills", "receiver", "callbacks", "resolving")
+BENCHMARKS = (
+    *("throughput", "limit", "memory", "kills", "receiver", "callbacks", "resolving", "planning"),
+)
 LONG = ("kills", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""
 
