@@ -55,7 +55,8 @@ def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequenc
     """Merge pages of look-ups, each in a transaction; how many rows were new or had changed.
 
     Pages come in the order of their revisions, so a kill in between leaves a
-    copy that is old, but not one with holes.
+    copy that is old, but not one with holes. What the look-ups come down to for
+    each person is brought up to date at the end.
     """
     changed = 0
     for rows in pages:
@@ -66,6 +67,8 @@ def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequenc
                 changed += execute(connection, "merge_lookups").fetchall()[0][0]
         finally:
             connection.unregister("ledger_page")
+    with transaction(connection):
+        execute(connection, "refresh_person_lookups")
     return changed
 
 

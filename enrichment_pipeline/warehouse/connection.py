@@ -15,6 +15,7 @@ from nicknames import NickNamer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
@@ -113,7 +114,11 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing, once for each version of the files that declare it."""
+    """Create what is missing, once for each version of the files that declare it.
+
+    What newer versions derive when something is loaded or copied is derived here
+    for the rows that are there already: nothing else may touch them for long.
+    """
     wanted = digest(*DECLARATIONS)
     is_new = not execute(connection, "describe_columns", schema="staging", name="stamp").fetchall()
     query = "select value from staging.stamp where key = 'tables'"
@@ -122,6 +127,9 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     with transaction(connection):
         for name in DECLARATIONS:
             execute(connection, name)
+        if not is_new:
+            derive_anew(connection)
+            execute(connection, "restate_everybody")
         connection.execute("delete from staging.stamp where key = 'tables'")
         connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
 

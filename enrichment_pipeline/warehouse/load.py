@@ -13,6 +13,7 @@ import duckdb
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import set_nicknames
+from enrichment_pipeline.warehouse.derived import refresh_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
@@ -77,16 +78,20 @@ def load_accounts(
 def resolve_persons(
     connection: duckdb.DuckDBPyConnection, *, phone_region: str, loaded_at: datetime
 ) -> None:
-    """Give every new or changed contact its normalised parts and its person key."""
+    """Give every new or changed contact its normalised parts and its person key.
+
+    What a load leaves as it was costs no more than being looked through: only
+    contacts whose identity may have changed are put together anew.
+    """
     set_nicknames(connection)
+    execute(connection, "create_identities")
     execute(connection, "find_changed_parts", phone_region=phone_region)
     learn_hosts(connection, "find_new_hosts")
     execute(connection, "find_changed_domains")
     learn_phones(connection, "find_new_phones", phone_region)
-    execute(connection, "merge_contact_parts", phone_region=phone_region)
     learn_company_names(connection, "find_new_contact_companies")
-    execute(connection, "create_identities")
-    execute(connection, "replace_shared_identifiers")
+    execute(connection, "merge_contact_parts", phone_region=phone_region)
+    execute(connection, "refresh_shared_identifiers")
     execute(connection, "select_identities")
     execute(connection, "start_person_labels", loaded_at=loaded_at)
     for _step in range(MAX_SPREADING_STEPS):
@@ -94,6 +99,7 @@ def resolve_persons(
         if row is None or row[0] == 0:
             break
     execute(connection, "assign_persons", loaded_at=loaded_at)
+    refresh_contacts(connection)
 
 
 def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,6 +10,7 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import set_nicknames
+from enrichment_pipeline.warehouse.derived import refresh_contacts, restate_contacts
 from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones, transliterate_names
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
@@ -27,6 +28,7 @@ def derive_facts(
     came of answers that do not count any more is taken back.
     """
     set_nicknames(connection)
+    execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
     execute(connection, "withdraw_facts")
@@ -45,10 +47,14 @@ def derive_facts(
         execute(connection, "judge_new_answers", **rules)
         execute(connection, "merge_person_facts", loaded_at=loaded_at, batch=batch)
         execute(connection, "join_known_persons")
+        restate_contacts(connection)
     execute(connection, "close_facts")
     execute(connection, "merge_human_facts")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
+        restate_contacts(connection)
+    execute(connection, "affect_answered")
+    refresh_contacts(connection)
     execute(connection, "replace_company_facts")
 
 

@@ -13,6 +13,7 @@ import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.derived import restate_contacts
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -40,6 +41,7 @@ def replay(
         execute(connection, "forget_facts")
         derive_facts(connection, policy, loaded_at=replayed_at)
         execute(connection, "forget_aliases")
+        restate_contacts(connection)
         derive_outcomes(connection, policy, as_of=as_of, flagged_at=replayed_at)
 
     return _compared(connection, derive)

@@ -17,6 +17,7 @@ from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.policy import Policy, SearchPolicy
 from enrichment_pipeline.warehouse.answers import as_json_text
 from enrichment_pipeline.warehouse.connection import set_nicknames, transaction
+from enrichment_pipeline.warehouse.derived import restate_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
@@ -154,8 +155,7 @@ def resolve_worklist(
     score_searches(connection, policy.search)
     execute(connection, "select_current_decisions")
     execute(connection, "join_found_persons")
-    execute(connection, "create_identities")
-    execute(connection, "select_identities")
+    restate_contacts(connection)
     derive_search_states(connection, policy, as_of)
     execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
 

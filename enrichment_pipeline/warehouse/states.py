@@ -15,11 +15,11 @@ from enrichment_pipeline.warehouse.statements import execute
 def derive_contact_states(
     connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
 ) -> None:
-    """Make the temporary tables `identities` and `contact_states`, with ages counted to `as_of`."""
-    execute(connection, "create_identities")
-    execute(connection, "select_identities")
-    execute(connection, "create_hashed_identifiers")
-    execute(connection, "find_suppressed_contacts")
+    """Make the temporary view `contact_states`, with ages counted to `as_of`.
+
+    It holds on this connection until it is made again, and shows what the tables
+    under it hold when it is read.
+    """
     execute(connection, "select_current_decisions")
     derive_search_states(connection, policy, as_of)
     execute(
@@ -39,7 +39,7 @@ def derive_contact_states(
 def derive_search_states(
     connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
 ) -> None:
-    """Make the temporary table `person_searches`; `identities` must be there."""
+    """Make the temporary table `person_searches`; reviewers' decisions must be selected."""
     execute(
         connection,
         "derive_search_states",

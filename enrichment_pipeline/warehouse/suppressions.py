@@ -2,7 +2,7 @@
 
 Here: identifiers as people and sources write them, and the warehouse's copy of the
 ledger's list. Not here: the list itself (`ledger/suppressions.py`), and who of the
-contacts is on it (`sql/find_suppressed_contacts.sql`).
+contacts is on it (`sql/refresh_suppressed_contacts.sql`).
 """
 
 import hashlib
@@ -74,6 +74,17 @@ def replace_suppressions(
         execute(connection, "replace_suppressions")
     finally:
         connection.unregister("suppressed_identifiers")
+    execute(connection, "select_all_contacts")
+    refresh_suppressed_contacts(connection)
+
+
+def refresh_suppressed_contacts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Find out who of the contacts in the temporary table `changed_contacts` is suppressed."""
+    if connection.execute("select count(*) from staging.suppressions").fetchall() == [(0,)]:
+        connection.execute("delete from staging.suppressed_contacts")
+        return
+    execute(connection, "create_hashed_identifiers")
+    execute(connection, "refresh_suppressed_contacts")
 
 
 def _hashed(

@@ -98,8 +98,15 @@ def select_worklist(
     """Replace the rows of these lanes by what is due at `as_of`; what each lane holds now."""
     derive_contact_states(connection, policy, as_of)
     execute(connection, "find_due_persons")
-    execute(connection, "replace_worklist", lanes=_keys(lanes), run_id=run_id)
-    return count_due(connection, lanes)
+    work = count_due(connection, lanes)
+    execute(
+        connection,
+        "replace_worklist",
+        lanes=_keys(lanes),
+        lanes_with_work=_keys([each.lane for each in work.lanes if each.lookups]),
+        run_id=run_id,
+    )
+    return work
 
 
 def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:

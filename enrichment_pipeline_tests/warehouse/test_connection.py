@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -11,7 +12,15 @@ import pytest
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.warehouse.connection import DECLARATIONS, open_warehouse, transaction
 from enrichment_pipeline.warehouse.statements import digest, execute
-from enrichment_pipeline_tests.warehouse import contents, held_by_another_process
+from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    VERIFIED,
+    World,
+    contents,
+    held_by_another_process,
+)
 
 
 @pytest.fixture
@@ -177,6 +186,31 @@ def test_a_file_of_an_older_version_gets_the_tables_that_it_lacks(path: Path) ->
         assert contents(connection)["enrichment.contact_status"] == []
         assert contents(connection)["staging.source_contact_ids"] == [("C1", 1)]
         assert contents(connection)["staging.stamp"] == [("tables", digest(*DECLARATIONS))]
+
+
+def test_a_file_of_an_older_version_has_what_is_derived_filled(path: Path, tmp_path: Path) -> None:
+    derived = ["contact_identities", "person_lookups", "suppressed_contacts"]
+    suppressed = {f"email:{hashlib.sha256(BOB['email'].encode()).hexdigest()}"}
+    with open_warehouse(str(path)) as connection:
+        world = World(connection, tmp_path / "source")
+        world.load([ADA, BOB, {**ADA, "contact_id": "C3"}])
+        world.look_up("C1", candidate=VERIFIED)
+        with transaction(connection):
+            replace_suppressions(connection, suppressed)
+        # older versions kept the parts of whoever left
+        connection.execute("create temp table left_parts as from staging.contact_parts")
+        world.load([ADA, BOB])
+        before, states = contents(connection), world.states()
+        assert all(before[f"staging.{table}"] for table in derived)
+        connection.execute(
+            "insert into staging.contact_parts from left_parts where contact_id = 'C3'"
+        )
+        for table in derived:
+            connection.execute(f"drop table staging.{table}")
+        connection.execute("update staging.stamp set value = 'older' where key = 'tables'")
+    with open_warehouse(str(path)) as connection:
+        assert contents(connection) == before
+        assert World(connection, tmp_path / "source").states() == states
 
 
 def test_the_session_reckons_in_utc(warehouse: duckdb.DuckDBPyConnection) -> None:

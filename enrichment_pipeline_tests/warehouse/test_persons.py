@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 import tempfile
@@ -13,9 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.derived import derive_anew
+from enrichment_pipeline.warehouse.suppressions import replace_suppressions
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, World, candidate, contents
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
 
 LATER = START + timedelta(hours=1)
 PROFILE = "https://www.linkedin.com/in/ada-example"
@@ -513,3 +516,53 @@ def test_whatever_was_loaded_before_loading_again_changes_nothing(
             before = contents(connection)
             world.load(rows, at=LATER)
             assert contents(connection) == before
+
+
+SUPPRESSED = f"email:{hashlib.sha256(b'two@acme.com').hexdigest()}"
+
+
+@st.composite
+def sources(draw: st.DrawFn) -> list[dict[str, str]]:
+    """Some of six contacts: two names, and identifiers that they share in every way."""
+    ids = draw(st.sets(st.integers(0, 5), min_size=1))
+    return [
+        contact(
+            f"C{n}",
+            draw(st.sampled_from(["Ada Example", "Bob Other", ""])),
+            linkedin_url=draw(st.sampled_from(["", "", "linkedin.com/in/one", "li.com"])),
+            email=draw(st.sampled_from(["", "one@acme.com", "two@acme.com", "info@acme.com"])),
+            phone=draw(st.sampled_from(["", "", "+4930901820"])),
+            company_domain=draw(st.sampled_from(["", "acme.com"])),
+        )
+        for n in sorted(ids)
+    ]
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(loads=st.lists(sources(), min_size=2, max_size=4))
+def test_a_load_that_reads_only_what_changed_comes_to_what_reading_everything_does(
+    loads: list[list[dict[str, str]]],
+) -> None:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_warehouse(":memory:") as one,
+        open_warehouse(":memory:") as other,
+    ):
+        for connection in (one, other):
+            connection.execute("set threads = 1")
+        by_changes = World(one, Path(name))
+        by_everything = World(other, Path(name))
+        for world in (by_changes, by_everything):
+            with transaction(world.connection):
+                replace_suppressions(world.connection, {SUPPRESSED})
+        for day, rows in enumerate(loads):
+            other.execute("update staging.contact_parts set row_hash = 'read again'")
+            by_changes.load(rows, at=START + day * DAY)
+            by_everything.load(rows, at=START + day * DAY)
+            found = contents(one)
+            assert found == contents(other)
+            with transaction(one):
+                derive_anew(one)
+            assert contents(one) == found

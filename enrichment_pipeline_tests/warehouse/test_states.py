@@ -381,16 +381,18 @@ def crowd(world: World) -> World:
     world.connection.execute(
         """
         insert into raw.lookups (
-            lookup_id, person_key, supersedes, run_id, state, outcome, requested_at, answered_at
+            lookup_id, person_key, supersedes, run_id, state, outcome, requested_at, answered_at,
+            revision
         )
         select
             'of-' || contact_id, person_key, '', 'run-1', 'answered',
             case when contact_id like '%0' then 'no_match' else 'matched' end,
-            $start, $start
+            $start, $start, 1
         from staging.contact_persons
         """,
         {"start": START},
     )
+    world.copy_lookups()
     return world
 
 

@@ -22,11 +22,10 @@ everybody as (
 
 -- a name with a company is somebody known where exactly one person has it
 known_names as (
-    select mine.alias, min(everybody.person_key) as person_key
-    from identities as mine
-    join everybody on everybody.contact_id = mine.contact_id
-    where mine.kind = 'name'
-    group by mine.alias
+    select bearer.alias, min(everybody.person_key) as person_key
+    from name_bearers as bearer
+    join everybody on everybody.contact_id = bearer.contact_id
+    group by bearer.alias
     having count(distinct everybody.person_key) = 1
 ),
 
@@ -59,7 +58,14 @@ insert into staging.person_aliases (alias, person_key, origin, added_at)
 select mine.alias, min(assigned.person_key), 'source', $loaded_at
 from identities as mine
 join staging.contact_persons as assigned on assigned.contact_id = mine.contact_id
-where mine.alias not in (select alias from staging.person_aliases)
+where mine.kind <> 'name'
+    and not exists (select 1 from staging.person_aliases as owned where owned.alias = mine.alias)
 group by mine.alias
+union all
+select bearer.alias, min(assigned.person_key), 'source', $loaded_at
+from name_bearers as bearer
+join staging.contact_persons as assigned on assigned.contact_id = bearer.contact_id
+where not exists (select 1 from staging.person_aliases as owned where owned.alias = bearer.alias)
+group by bearer.alias
 -- namesakes at one company: there the name is nobody's in particular
-having count(distinct assigned.person_key) = 1 or min(mine.kind) <> 'name';
+having count(distinct assigned.person_key) = 1;

@@ -11,8 +11,11 @@ from (
     select
         person_key,
         freshness_reason,
-        freshness in ('new', 'retry', 'stale', 'in_flight')
-        or freshness_reason = 'answer_is_recent' as has_a_lookup
-    from contact_states
+        -- the only contact of its person shares with nobody
+        not is_only_contact and (
+            freshness in ('new', 'retry', 'stale', 'in_flight')
+            or freshness_reason = 'answer_is_recent'
+        ) as has_a_lookup
+    from planned_contacts
     where list_contains($priorities, priority)
 );

@@ -1,15 +1,13 @@
--- All that each contact and person is known by, hashed as the ledger's suppressed identifiers
--- are: identifiers of its own or shared, its companies' domains, and its id.
+-- All that each contact and person is known by: identifiers of its own or shared, its
+-- companies' domains, and its id.
 
-create or replace temp view hashed_identifiers as
+create or replace temp view known_identifiers as
 with
 present as (
     select
         part.contact_id, assigned.person_key, part.email, part.email_domain, part.linkedin_slug,
         part.phone, part.company_domain
     from staging.contact_parts as part
-    join staging.contacts as contact
-        on contact.contact_id = part.contact_id and contact.left_at is null
     left join staging.contact_persons as assigned on assigned.contact_id = part.contact_id
 ),
 
@@ -33,6 +31,11 @@ named as (
     where split_part(alias, ':', 1) in ('email', 'linkedin', 'phone')
 )
 
-select contact_id, person_key, concat(kind, ':', sha256(value)) as identifier
+select contact_id, person_key, kind, value
 from named
 where value is not null;
+
+-- The same, hashed as the ledger's suppressed identifiers are.
+create or replace temp view hashed_identifiers as
+select contact_id, person_key, concat(kind, ':', sha256(value)) as identifier
+from known_identifiers;

@@ -115,6 +115,7 @@ create table if not exists staging.contact_parts (
     phone_text varchar,
     has_any_identifier boolean
 );
+alter table staging.contact_parts add column if not exists company_key varchar;
 comment on table staging.contact_parts
 is 'The identifying parts of each contact in normalised form';
 
@@ -139,6 +140,37 @@ is 'True where the contact was somebody else before; null or false where it neve
 create table if not exists staging.suppressions (identifier varchar);
 comment on table staging.suppressions
 is 'Hashed identifiers of whom nobody may be asked for; a copy of the ledger''s';
+
+create table if not exists staging.suppressed_contacts (contact_id varchar);
+comment on table staging.suppressed_contacts
+is 'The contacts in the source of whom an identifier, or their person''s, is suppressed';
+
+create table if not exists staging.contact_identities (
+    contact_id varchar,
+    account_id varchar,
+    person_key varchar,
+    assigned_at timestamptz,
+    has_changed boolean,
+    contact_count bigint,
+    identity_kind varchar,
+    lookup_identity varchar,
+    is_named boolean,
+    provider_uid varchar
+);
+comment on table staging.contact_identities
+is 'What planning needs of each contact in the source, kept up to date with who is who';
+comment on column staging.contact_identities.contact_count
+is 'How many contacts of the source its person has';
+comment on column staging.contact_identities.lookup_identity
+is 'By what the person would be asked for; null where only a search could find the profile';
+comment on column staging.contact_identities.is_named
+is 'Whether the person is known by a name and a company';
+comment on column staging.contact_identities.provider_uid
+is 'The profile that the last answer gave; null for none';
+
+create table if not exists staging.restated_contacts (contact_id varchar);
+comment on table staging.restated_contacts
+is 'Contacts that the next load has to find out anew who they are, though the source has not changed them: answers or searches have told more';
 
 -- raw ----------------------------------------------------------------------------------
 
@@ -166,6 +198,36 @@ create table if not exists raw.lookups (
 comment on table raw.lookups is 'A copy of the ledger''s look-ups, as of the last run';
 comment on column raw.lookups.state is 'open, answered, released or unconfirmed';
 comment on column raw.lookups.revision is 'The ledger''s revision in which this row last changed';
+
+create table if not exists staging.person_lookups (
+    person_key varchar,
+    revision bigint,
+    attempts bigint,
+    last_attempt_at timestamptz,
+    last_released_at timestamptz,
+    lookup_id varchar,
+    state varchar,
+    outcome varchar,
+    reason varchar,
+    requested_at timestamptz,
+    answered_at timestamptz,
+    asked_again_at timestamptz,
+    spread_draw double,
+    failed_runs bigint,
+    last_failed_at timestamptz
+);
+comment on table staging.person_lookups
+is 'What raw.lookups comes down to for each person, kept up to date with it: the look-up that stands, and the failed attempts since';
+comment on column staging.person_lookups.revision
+is 'The newest of its look-ups'' revisions; the greatest of all tells how far the table is';
+comment on column staging.person_lookups.lookup_id
+is 'The look-up that nothing supersedes; null where all were released';
+comment on column staging.person_lookups.asked_again_at
+is 'When somebody last let it be asked for again: what failed before does not count';
+comment on column staging.person_lookups.spread_draw
+is 'From 0 to 1, the look-up''s own: its place in the days over which refreshes are spread';
+comment on column staging.person_lookups.failed_runs
+is 'Runs since in which a look-up failed for a reason that is the person''s own';
 
 create table if not exists raw.provider_responses (
     lookup_id varchar,

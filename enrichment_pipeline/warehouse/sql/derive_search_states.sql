@@ -1,6 +1,6 @@
--- Where every person stands who is known by name and company: which profile is the person,
--- or which search is due, or why none is. `identities` and reviewers' decisions must have been
--- selected.
+-- Where every person stands who is known by name and company and by nothing better, or was when
+-- it was searched for: which profile is the person, or which search is due, or why none is.
+-- Reviewers' decisions must have been selected.
 
 create or replace temp table person_searches as
 with
@@ -23,11 +23,10 @@ released as (
 ),
 
 named as (
-    select assigned.person_key
-    from identities as mine
-    join staging.contact_persons as assigned on assigned.contact_id = mine.contact_id
-    where mine.kind = 'name'
-    group by assigned.person_key
+    select distinct person_key
+    from staging.contact_identities
+    where is_named
+        and (lookup_identity is null or person_key in (select person_key from raw.searches))
 ),
 
 accepted as (
@@ -65,12 +64,17 @@ rejected as (
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
 ),
 
--- what answered once stays the identity of later refreshes
+persons as (
+    select person_key from named
+    union
+    select person_key from choices
+),
+
 answered as (
-    select person_key, arg_max(substr(alias, 5), (added_at, alias)) as uid
-    from staging.person_aliases
-    where starts_with(alias, 'uid:')
-    group by person_key
+    select distinct person_key, provider_uid as uid
+    from staging.contact_identities
+    where provider_uid is not null
+        and person_key in (select person_key from persons)
 ),
 
 looked_up as (
@@ -84,12 +88,6 @@ access as (
     select coalesce(arg_max(reason, revision) = 'not_allowed', false) as is_refused
     from raw.searches
     where state <> 'open'
-),
-
-persons as (
-    select person_key from named
-    union
-    select person_key from choices
 ),
 
 known as (

@@ -12,6 +12,7 @@ select
     email_address(contact.email) as email,
     split_part(email_address(contact.email), '@', 2) as email_host,
     lower(clean_text(contact.company_domain)) as company_host,
+    clean_text(contact.company_name) as company_name,
     clean_text(contact.phone) as phone_text,
     coalesce(
         clean_text(contact.linkedin_url), clean_text(contact.email), clean_text(contact.phone)
@@ -23,3 +24,29 @@ where contact.left_at is null
         known.row_hash is distinct from contact.row_hash
         or known.phone_region_default is distinct from $phone_region
     );
+
+create or replace temp table gone_contacts as
+select part.contact_id
+from staging.contact_parts as part
+where not exists (
+    select 1
+    from staging.contacts as contact
+    where contact.contact_id = part.contact_id and contact.left_at is null
+);
+
+-- Whose identity may change by this load: who is read anew, who left, and of whom answers or
+-- searches have told more.
+create or replace temp table touched_contacts as
+select contact_id from changed_parts
+union
+select contact_id from gone_contacts
+union
+select contact_id from staging.restated_contacts;
+
+delete from staging.restated_contacts;
+
+-- by what they were known so far
+create or replace temp table touched_identities as
+select kind, alias
+from all_identities
+where contact_id in (select contact_id from touched_contacts);

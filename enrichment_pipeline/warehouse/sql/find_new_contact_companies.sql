@@ -1,7 +1,6 @@
--- Company names among the contacts that were never met before.
+-- Company names among the changed contacts that were never met before.
 
-select distinct clean_text(company_name) as company_name
-from staging.contacts
-where left_at is null
-    and clean_text(company_name) is not null
-    and clean_text(company_name) not in (select company_name from staging.company_names);
+select distinct company_name
+from changed_parts
+where company_name is not null
+    and company_name not in (select company_name from staging.company_names);

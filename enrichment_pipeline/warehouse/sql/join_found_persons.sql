@@ -34,6 +34,11 @@ where found.person_key <> target.person_key
     and found.person_key not in (select person_key from raw.lookups)
 group by found.person_key;
 
+create or replace temp table moved_aliases as
+select owned.alias, joined.old_key, joined.new_key
+from joined_persons as joined
+left join staging.person_aliases as owned on owned.person_key = joined.old_key;
+
 update staging.contact_persons as assigned
 set person_key = joined.new_key
 from joined_persons as joined

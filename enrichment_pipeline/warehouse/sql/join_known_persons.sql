@@ -21,3 +21,8 @@ update staging.person_aliases as owned
 set person_key = known.person_key
 from known_by_answer as known
 where known.unknown_key = owned.person_key;
+
+create or replace temp table moved_aliases as
+select owned.alias, known.unknown_key as old_key, known.person_key as new_key
+from known_by_answer as known
+join staging.person_aliases as owned on owned.person_key = known.person_key;

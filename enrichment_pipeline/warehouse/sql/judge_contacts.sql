@@ -85,10 +85,10 @@ with reasons as (
                 then state.search_reason
             when state.freshness = 'unusable' then
                 case
-                    when state.has_any_identifier
-                        and state.linkedin_slug is null
-                        and state.email is null
-                        and state.phone is null then 'invalid_identity'
+                    when part.has_any_identifier
+                        and part.linkedin_slug is null
+                        and part.email is null
+                        and part.phone is null then 'invalid_identity'
                     else 'insufficient_identity'
                 end
         end as reason,
@@ -96,21 +96,22 @@ with reasons as (
             when state.freshness = 'unusable' then
                 case
                     when state.search_detail is not null then state.search_detail
-                    when not coalesce(state.has_any_identifier, false)
+                    when not coalesce(part.has_any_identifier, false)
                         and state.is_named
                         then 'only a name and a company; searching by them is switched off'
-                    when not coalesce(state.has_any_identifier, false)
+                    when not coalesce(part.has_any_identifier, false)
                         then 'no profile URL, e-mail or phone'
-                    when state.email is not null and is_role_address(state.email)
+                    when part.email is not null and is_role_address(part.email)
                         then 'the e-mail is a role address, which is no person''s'
-                    when state.email is not null or state.phone is not null
+                    when part.email is not null or part.phone is not null
                         then 'the e-mail or phone is shared by contacts with other names'
-                    when state.phone_text is not null and state.phone is null
+                    when part.phone_text is not null and part.phone is null
                         then 'the phone number is not valid, or lacks its country code'
                     else 'the profile URL or e-mail is malformed'
                 end
         end as identity_detail
     from contact_states as state
+    left join staging.contact_parts as part on part.contact_id = state.contact_id
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
     left join chosen_values as chosen on chosen.contact_id = state.contact_id
     left join undone_contacts as undone on undone.contact_id = state.contact_id

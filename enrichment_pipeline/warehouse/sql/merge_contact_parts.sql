@@ -1,4 +1,7 @@
--- Write the normalised parts of the changed contacts.
+-- Write the normalised parts of the changed contacts; who left has none.
+
+delete from staging.contact_parts
+where contact_id in (select contact_id from gone_contacts);
 
 merge into staging.contact_parts as known
 using (
@@ -11,12 +14,14 @@ using (
         part.email,
         mail.registrable_domain as email_domain,
         domains.company_domain,
+        company.company_key,
         phone.e164 as phone,
         part.phone_text,
         part.has_any_identifier
     from changed_parts as part
     join changed_domains as domains on domains.contact_id = part.contact_id
     left join staging.hosts as mail on mail.host = part.email_host
+    left join staging.company_names as company on company.company_name = part.company_name
     left join phone_regions as region
         on region.phone_text = part.phone_text
         and region.company_domain is not distinct from domains.company_domain
@@ -32,14 +37,21 @@ when matched then update set
     email = fresh.email,
     email_domain = fresh.email_domain,
     company_domain = fresh.company_domain,
+    company_key = fresh.company_key,
     phone = fresh.phone,
     phone_text = fresh.phone_text,
     has_any_identifier = fresh.has_any_identifier
 when not matched then insert (
     contact_id, row_hash, phone_region_default, name_key, linkedin_slug, email, email_domain,
-    company_domain, phone, phone_text, has_any_identifier
+    company_domain, company_key, phone, phone_text, has_any_identifier
 ) values (
     fresh.contact_id, fresh.row_hash, fresh.phone_region_default, fresh.name_key,
-    fresh.linkedin_slug, fresh.email, fresh.email_domain, fresh.company_domain, fresh.phone,
-    fresh.phone_text, fresh.has_any_identifier
+    fresh.linkedin_slug, fresh.email, fresh.email_domain, fresh.company_domain, fresh.company_key,
+    fresh.phone, fresh.phone_text, fresh.has_any_identifier
 );
+
+-- by what they are known from now on
+insert into touched_identities (kind, alias)
+select kind, alias
+from all_identities
+where contact_id in (select contact_id from touched_contacts);

@@ -6,10 +6,10 @@ update person_labels as mine
 set label = best.label
 from (
     select link.contact_id, min(shared.label) as label
-    from person_links as link
+    from shared_links as link
     join (
         select their_link.alias, min(theirs.label) as label
-        from person_links as their_link
+        from shared_links as their_link
         join person_labels as theirs on theirs.contact_id = their_link.contact_id
         group by their_link.alias
         having count(distinct theirs.label) > 1

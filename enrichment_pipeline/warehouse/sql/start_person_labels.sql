@@ -21,7 +21,9 @@ from identities as mine
 join staging.contact_persons as assigned on assigned.contact_id = mine.contact_id
 where mine.kind <> 'name'
     and mine.contact_id not in (select contact_id from unresolved)
-    and mine.alias not in (select alias from staging.person_aliases)
+    and not exists (
+        select 1 from staging.person_aliases as owned where owned.alias = mine.alias
+    )
 group by mine.alias;
 
 -- a name with a company joins nobody who has a better identifier: namesakes exist
@@ -41,3 +43,9 @@ select
 from person_links as link
 left join staging.person_aliases as owned on owned.alias = link.alias
 group by link.contact_id;
+
+-- over which labels can spread: what several of them bear
+create or replace temp table shared_links as
+select contact_id, alias
+from person_links
+where alias in (select alias from person_links group by alias having count(*) > 1);

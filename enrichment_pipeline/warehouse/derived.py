@@ -1,0 +1,43 @@
+"""What planning reads instead of working it out each time.
+
+`staging.contact_identities` and `staging.suppressed_contacts` follow from who is who, from
+answers and from the suppressed identifiers, `staging.person_lookups` from the look-ups; each
+step that changes one of these brings them up to date for whom it concerns (`load.py`,
+`answers.py`, `outcomes.py`, `search.py`, `suppressions.py`).
+
+Here: the order of the statements that do so, for some contacts or for everybody at once. Not
+here: the rules, which are the files in `sql/`. Call what writes in a transaction.
+"""
+
+import duckdb
+
+from enrichment_pipeline.warehouse.normalise import learn_company_names
+from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.suppressions import refresh_suppressed_contacts
+
+
+def refresh_contacts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring up to date who the contacts in the temporary table `affected_contacts` are."""
+    execute(connection, "refresh_contact_identities")
+    refresh_suppressed_contacts(connection)
+
+
+def restate_contacts(connection: duckdb.DuckDBPyConnection) -> None:
+    """After identifiers in the temporary table `moved_aliases` have got another owner, or none.
+
+    The next load finds out anew who the contacts are that bear them. Costs nothing
+    where there are none.
+    """
+    if connection.execute("select 1 from moved_aliases limit 1").fetchall():
+        execute(connection, "create_identities")
+        execute(connection, "restate_contacts")
+        refresh_contacts(connection)
+
+
+def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make these tables anew, for everybody, from what they follow from."""
+    learn_company_names(connection, "find_unread_contact_companies")
+    execute(connection, "create_identities")
+    execute(connection, "affect_everybody")
+    refresh_contacts(connection)
+    execute(connection, "refresh_person_lookups")

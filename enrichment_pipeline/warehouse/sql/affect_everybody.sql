@@ -1,0 +1,17 @@
+-- For a warehouse of an older version: have everything derived anew, for everybody. Contacts
+-- that left have no parts any more; newer loads see to that by themselves.
+
+delete from staging.contact_parts
+where contact_id in (select contact_id from staging.contacts where left_at is not null);
+
+update staging.contact_parts as part
+set company_key = company.company_key
+from staging.contacts as contact
+join staging.company_names as company on company.company_name = clean_text(contact.company_name)
+where contact.contact_id = part.contact_id
+    and part.company_key is distinct from company.company_key;
+
+create or replace temp table affected_contacts as
+select contact_id from staging.contacts;
+
+delete from staging.person_lookups;

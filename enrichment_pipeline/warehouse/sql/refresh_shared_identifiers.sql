@@ -1,0 +1,44 @@
+-- E-mails and phones that differently named contacts share are nobody's. Judged anew for
+-- each identifier that a touched contact had or has: one more contact can turn a personal
+-- address into a shared one. All are compared with the longest name: `A Smith` would pass
+-- for Anna Smith as well as for Adam Smith.
+
+create or replace temp table shared_by_touched as
+with
+named as (
+    select distinct alias, name_key
+    from all_identities
+    where kind in ('email', 'phone') and name_key <> ''
+        and alias in (select alias from touched_identities)
+),
+
+several as (
+    select alias, arg_max(name_key, (length(name_key), name_key)) as anchor
+    from named
+    group by alias
+    having count(*) > 1
+)
+
+select distinct named.alias
+from named
+join several on several.alias = named.alias
+where not names_alike(several.anchor, named.name_key);
+
+-- those of which that is news
+create or replace temp table turned_identifiers as
+select alias
+from shared_by_touched
+where alias not in (select alias from staging.shared_identifiers)
+union all
+select alias
+from staging.shared_identifiers
+where alias in (select alias from touched_identities)
+    and alias not in (select alias from shared_by_touched);
+
+delete from staging.shared_identifiers
+where alias in (select alias from turned_identifiers);
+
+insert into staging.shared_identifiers (alias)
+select alias
+from shared_by_touched
+where alias in (select alias from turned_identifiers);
