@@ -11,7 +11,7 @@ from itertools import chain
 
 BENCHMARKS = (
     *("throughput", "limit", "memory", "kills", "receiver", "callbacks"),
-    *("resolving", "planning", "applying"),
+    *("resolving", "applying", "planning"),
 )
 LONG = ("kills", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""

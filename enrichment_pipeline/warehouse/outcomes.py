@@ -48,13 +48,13 @@ def derive_facts(
         execute(connection, "merge_person_facts", loaded_at=loaded_at, batch=batch)
         execute(connection, "join_known_persons")
         restate_contacts(connection)
-        execute(connection, "affect_answered")
-        refresh_contacts(connection)
     execute(connection, "close_facts")
     execute(connection, "merge_human_facts")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
         restate_contacts(connection)
+    execute(connection, "affect_answered")
+    refresh_contacts(connection)
     execute(connection, "replace_company_facts")
 
 

@@ -1,6 +1,4 @@
--- Of whom an answer has just told more: what they are known by, and whether that is suppressed.
+-- Of whom answers have told more, or less: what they are known by, and whether that is suppressed.
 
 create or replace temp table affected_contacts as
-select contact_id
-from staging.contact_persons
-where person_key in (select person_key from new_facts);
+select distinct contact_id from touched_contacts;

@@ -36,7 +36,7 @@ where not exists (
 
 -- Whose identity may change by this load: who is read anew, who left, and of whom answers or
 -- searches have told more.
-create or replace temp table touched_contacts as
+create or replace temp table stirred_contacts as
 select contact_id from changed_parts
 union
 select contact_id from gone_contacts
@@ -46,7 +46,7 @@ select contact_id from staging.restated_contacts;
 delete from staging.restated_contacts;
 
 -- by what they were known so far
-create or replace temp table touched_identities as
+create or replace temp table stirred_identities as
 select kind, alias
 from all_identities
-where contact_id in (select contact_id from touched_contacts);
+where contact_id in (select contact_id from stirred_contacts);

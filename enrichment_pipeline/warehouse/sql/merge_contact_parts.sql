@@ -51,7 +51,7 @@ when not matched then insert (
 );
 
 -- by what they are known from now on
-insert into touched_identities (kind, alias)
+insert into stirred_identities (kind, alias)
 select kind, alias
 from all_identities
-where contact_id in (select contact_id from touched_contacts);
+where contact_id in (select contact_id from stirred_contacts);

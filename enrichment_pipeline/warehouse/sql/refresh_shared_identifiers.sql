@@ -3,13 +3,13 @@
 -- address into a shared one. All are compared with the longest name: `A Smith` would pass
 -- for Anna Smith as well as for Adam Smith.
 
-create or replace temp table shared_by_touched as
+create or replace temp table shared_by_stirred as
 with
 named as (
     select distinct alias, name_key
     from all_identities
     where kind in ('email', 'phone') and name_key <> ''
-        and alias in (select alias from touched_identities)
+        and alias in (select alias from stirred_identities)
 ),
 
 several as (
@@ -27,18 +27,18 @@ where not names_alike(several.anchor, named.name_key);
 -- those of which that is news
 create or replace temp table turned_identifiers as
 select alias
-from shared_by_touched
+from shared_by_stirred
 where alias not in (select alias from staging.shared_identifiers)
 union all
 select alias
 from staging.shared_identifiers
-where alias in (select alias from touched_identities)
-    and alias not in (select alias from shared_by_touched);
+where alias in (select alias from stirred_identities)
+    and alias not in (select alias from shared_by_stirred);
 
 delete from staging.shared_identifiers
 where alias in (select alias from turned_identifiers);
 
 insert into staging.shared_identifiers (alias)
 select alias
-from shared_by_touched
+from shared_by_stirred
 where alias in (select alias from turned_identifiers);

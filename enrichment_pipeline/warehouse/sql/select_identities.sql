@@ -4,7 +4,7 @@
 
 create or replace temp table turned_contacts as
 select contact_id
-from touched_contacts
+from stirred_contacts
 union
 select contact_id
 from all_identities
@@ -16,7 +16,7 @@ select contact_id, alias
 from all_identities
 where kind = 'name'
     and alias in (
-        select alias from touched_identities where kind = 'name'
+        select alias from stirred_identities where kind = 'name'
         union all
         select alias
         from all_identities
