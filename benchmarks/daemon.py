@@ -63,6 +63,7 @@ SELECTOR = {
     "repositoryName": "__repository__",
     "repositoryLocationName": "enrichment_pipeline",
 }
+END_SECONDS = 900.0
 A_DAY_AGO = 25 * 3600.0
 LOCKED = ("Could not set lock", "database is locked", "was in use by another process for")
 
@@ -199,7 +200,14 @@ class Scene:
                 and len(self.lookups()) >= self.written
             )
 
-        wait_until(is_over, "every run has ended", 600)
+        try:
+            wait_until(is_over, "every run has ended", END_SECONDS)
+        except AssertionError:
+            for run in self.runs():
+                print(f"    {kind_of(run)} {run.run_id}: {run.status.value}")
+            locks = sorted(path.stem for path in (self.home / "runs").iterdir())
+            print(f"    locks: {locks}; {len(self.lookups())} look-ups of {self.written} contacts")
+            raise
 
     def miss_a_tick(self) -> None:
         """Let the schedule have been on since yesterday; its hour came, and nobody was there."""

@@ -35,7 +35,7 @@ ALL_LANES = [Lane(freshness, priority) for freshness in FRESHNESS for priority i
 NEW_LANES = [lane for lane in ALL_LANES if lane.freshness == "new"]
 RENEWED_EVERY = 7
 """Days after which the provider learns what has become of the people in its directory."""
-FAULTS = {"duplicate_query": 0.01, "timeout_exceeded": 0.01, "torn": 0.004, "reordered": 0.1}
+FAULTS = {"duplicate_query": 0.01, "timeout_exceeded": 0.01, "torn": 0.02, "reordered": 0.1}
 KNOWN = """\
 select
     status.contact_id, assigned.person_key, status.status, status.freshness,
