@@ -176,6 +176,8 @@ def status() -> None:
     from enrichment_pipeline.cli.status import print_status
 
     settings = load_settings()
+    if settings.uses_own_sandbox:
+        settings = settings.with_own_sandbox_limits()
     _check_state(settings)
     print_status(settings, _out)
 
