@@ -71,8 +71,9 @@ class Script:
     starts_with: float = 0.6
     """Share of the contacts that are there on the first day."""
     has_faults: bool = True
-    import_on: int = 0
-    write_back_on: int = 0
+    import_on: int = -1
+    write_back_on: int = -1
+    """-1: never."""
     missed: frozenset[int] = frozenset()
     """Days on which nothing runs."""
     repeat_every: int = 10
