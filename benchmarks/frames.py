@@ -23,19 +23,24 @@ def worklist_frame(
 
     The rules are those of `derive_contact_states.sql` and `find_due_persons.sql`.
     """
-    contacts = connection.execute(
-        "select contact_id, account_id, person_key, assigned_at, identity_kind, lookup_identity "
-        "from staging.contact_identities"
-    ).df()
-    accounts = connection.execute(
-        "select account_id, tier, annual_revenue, employee_count, open_pipeline "
-        "from staging.accounts where left_at is null"
-    ).df()
-    lookups = connection.execute(
-        "select person_key, lookup_id, state, outcome, last_released_at, requested_at, "
-        "answered_at, failed_runs, last_failed_at from staging.person_lookups"
-    ).df()
-    suppressed = connection.execute("select contact_id from staging.suppressed_contacts").df()
+
+    def read(columns: str, table: str) -> pd.DataFrame:
+        return connection.execute(f"select {columns} from {table}").to_arrow_table().to_pandas()
+
+    contacts = read(
+        "contact_id, account_id, person_key, assigned_at, identity_kind, lookup_identity",
+        "staging.contact_identities",
+    )
+    accounts = read(
+        "account_id, tier, annual_revenue, employee_count, open_pipeline",
+        "staging.accounts where left_at is null",
+    )
+    lookups = read(
+        "person_key, lookup_id, state, outcome, last_released_at, requested_at, answered_at, "
+        "failed_runs, last_failed_at",
+        "staging.person_lookups",
+    )
+    suppressed = read("contact_id", "staging.suppressed_contacts")
     day, hour = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 
     weights, bands = policy.priority.weights, policy.priority.bands
