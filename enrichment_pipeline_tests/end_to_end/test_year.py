@@ -1,4 +1,4 @@
-"""The benchmark's simulated year, small: three weeks in which everything happens that does in a year.
+"""The benchmark's simulated year, small: three weeks in which happens all that does in a year.
 
 The ages are shorter, so that everybody falls due again and again. The clocks are put back in
 it.
