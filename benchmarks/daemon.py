@@ -314,6 +314,9 @@ def report(here: Scene, interrupted: set[str], seconds: float) -> bool:
             for run in runs
             for entry in instance.all_logs(run.run_id)
         ]
+        for run in runs:
+            if run.status != DagsterRunStatus.SUCCESS and run.run_id not in interrupted:
+                print(f"    {kind_of(run)} {run.run_id} failed: {why_failed(instance, run)}")
         ticks = [
             tick
             for state in instance.all_instigator_state()
@@ -344,6 +347,19 @@ def report(here: Scene, interrupted: set[str], seconds: float) -> bool:
     for problem, count in problems.items():
         print(f"  {'ok  ' if count == 0 else 'MISS'} {problem}: {count}")
     return not any(problems.values())
+
+
+def why_failed(instance: DagsterInstance, run: DagsterRun) -> str:
+    """What the run's steps say, in a line."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
+    reasons = [
+        error.message.strip() + ("" if error.cause is None else " " + error.cause.message.strip())
+        for event in events
+        if event is not None
+        and event.is_step_failure
+        and (error := event.step_failure_data.error) is not None
+    ]
+    return " ".join(" | ".join(reasons).split())
 
 
 def seconds_apart(instance: DagsterInstance) -> float | None:
