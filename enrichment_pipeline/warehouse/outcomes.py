@@ -11,7 +11,12 @@ import duckdb
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import set_nicknames
 from enrichment_pipeline.warehouse.derived import refresh_contacts, restate_contacts
-from enrichment_pipeline.warehouse.normalise import learn_hosts, learn_phones, transliterate_names
+from enrichment_pipeline.warehouse.normalise import (
+    learn_company_names,
+    learn_hosts,
+    learn_phones,
+    transliterate_names,
+)
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
@@ -56,6 +61,8 @@ def derive_facts(
     execute(connection, "affect_answered")
     refresh_contacts(connection)
     execute(connection, "replace_company_facts")
+    # read at once, so that a run with nothing to do has nothing to read either
+    learn_company_names(connection, "find_new_fact_companies")
 
 
 def derive_outcomes(

@@ -186,7 +186,7 @@ def test_a_csv_file_that_is_none_is_refused(enrichment: Command, fresh: Used) ->
         ("[acceptance]\nrequire = ['a_guess']", ["acceptance.require", "a_guess"]),
         ("[acceptance]\nrequire = []", ["acceptance.require"]),
         ("[identity]\nphone_region = 'XX'", ["identity.phone_region", "XX"]),
-        ("[signalhire]\nsearch = 'on'", ["signalhire.search"]),
+        ("[signalhire]\nsearch = 'yes'", ["signalhire.search"]),
         ("[budget\nper_run = 5", ["not valid TOML"]),
     ],
 )

@@ -45,7 +45,7 @@ def figures(shown: str) -> dict[str, list[int]]:
 def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
     home = tmp_path / "state"
     planned = figures(enrichment(tmp_path, "plan").stdout)
-    assert 4_000 < planned["all"][1] < 4_200
+    assert 4_500 < planned["all"][1] < 4_700
 
     began = time.monotonic()
     ended = enrichment(tmp_path, "run")

@@ -113,6 +113,20 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: Two
         "provider": "signalhire",
         "job_changed": False,
         "needs_manual_enrichment": False,
+        "seniority": "c_suite",
+        "company_website": "https://www.quillforge.com",
+        "company_industry": None,
+        "company_employee_count": None,
+        "previous_company_name": None,
+        "previous_company_domain": None,
+        "previous_job_title": None,
+        "source_full_name": "Adelheid Quentzelmann",
+        "source_job_title": None,
+        "source_company_name": "Quillforge",
+        "source_company_domain": "quillforge.com",
+        "source_email": None,
+        "source_phone": None,
+        "source_linkedin_url": "HTTPS://www.LinkedIn.com/in/adelheid-quentzelmann/?trk=people",
     }
     assert len(uid) == 32
     assert two_runs.began_at < enriched_at < datetime.now(UTC)
@@ -217,10 +231,8 @@ def test_readers_get_the_three_tables_with_comments_and_parquet_beside_them(
 ) -> None:
     published = two_runs.home / "published"
     tables = ("contact_status", "enriched_contacts", "needs_review")
-    assert sorted(path.name for path in published.iterdir()) == [
-        *(f"{table}.parquet" for table in tables),
-        "warehouse.duckdb",
-    ]
+    files = {path.name for path in published.iterdir()}
+    assert files >= {"warehouse.duckdb", *(f"{table}.parquet" for table in tables)}
     with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         for table in tables:

@@ -108,7 +108,8 @@ def test_a_public_list_is_enriched_with_a_policy_of_a_few_lines(tmp_path: Path) 
 
     enriched = rows(
         home,
-        "select full_name, company_domain, coalesce(work_email, personal_email), direct_phone, "
+        "select full_name, enriched_contacts.company_domain, "
+        "coalesce(work_email, personal_email), direct_phone, "
         "job_changed, priority from enrichment.enriched_contacts "
         "join enrichment.contact_status using (contact_id) order by 1",
     )
