@@ -54,7 +54,7 @@ def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
     shown = figures(ended.stdout)
     assert shown["contacts in"] == [4_992]
     assert sum(shown["enriched"] + shown["for review"]) == 4_992
-    assert 1_900 < shown["enriched"][0] < 2_200
+    assert 2_300 < shown["enriched"][0] < 2_600
     journal = (home / "sandbox_journal.jsonl").read_text().splitlines()
     assert shown["credits spent by this run"] == [len(journal)]
     assert shown["credits left"] == [100_000 - len(journal)]
@@ -69,6 +69,7 @@ def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
         "insufficient_identity",
         "invalid_identity",
         "identity_mismatch",
+        "ambiguous_match",
     }
     guessed = "select count(*) from enrichment.enriched_contacts where not needs_manual_enrichment "
     guessed += "and work_email_status <> 'verified' and personal_email_status <> 'verified'"
@@ -86,7 +87,8 @@ def test_the_sample_is_planned_bought_and_told_in_time(tmp_path: Path) -> None:
     assert figures(enrichment(tmp_path, "plan").stdout)["all"] == [0, 0, 0]
     told = figures(enrichment(tmp_path, "status").stdout)
     assert told["enrichment.contact_status"] == [4_992]
-    assert told["applied"] == [planned["all"][1]]
+    # whoever a search did not find is not looked up
+    assert 0.9 * planned["all"][1] < told["applied"][0] <= planned["all"][1]
     assert contents(home) == before
     # a core has other things to do where more than one process waits for it
     crowding = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
