@@ -706,9 +706,7 @@ class Pipeline:
             finally:
                 await provider.close()
 
-        # in a thread of its own, since the caller's may have an event loop already
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(ask())).result()
+        return _in_a_thread(ask)
 
     def _observe_balance_after(self, run: Run) -> int | None:
         """The balance after buying. What was bought is safe in the ledger, so no failure here."""
@@ -782,8 +780,13 @@ class Pipeline:
             ]
 
 
-def _in_a_thread(work: Callable[[], Coroutine[None, None, R]], stop: Callable[[], None]) -> R:
-    """Run a coroutine in a thread of its own; an interrupt in this one stops it first."""
+def _in_a_thread(
+    work: Callable[[], Coroutine[None, None, R]], stop: Callable[[], None] = lambda: None
+) -> R:
+    """Run a coroutine in a thread of its own; an interrupt in this one stops it first.
+
+    The caller's thread may have an event loop already.
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="dispatch") as pool:
         future = pool.submit(lambda: asyncio.run(work()))
         try:

@@ -15,7 +15,7 @@ from functools import partial
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
 from enrichment_pipeline.dispatch.settling import settlement_for
 from enrichment_pipeline.ledger.admission import (
     Admitted,
@@ -359,16 +359,7 @@ class Dispatcher:
         return self._attempts[candidate.person_key] < MAX_ATTEMPTS
 
     def _obey(self, signal: Signal | None) -> None:
-        match signal:
-            case Halt() as halt if self.report.halted is None:
-                self.report.halted = halt
-                self._progress.say(halt.message)
-            case SlowDown():
-                self._progress.say("the provider asks to slow down (429); pausing")
-            case Failing(reason):
-                self._progress.say(f"a request failed ({reason})")
-            case _:
-                pass
+        obey(signal, self.report, self._progress, who="the provider", what="a request")
 
     def _skip(self, lookups: int) -> None:
         if lookups:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.schema import REPLIED
-from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.providers.base import Failing, Halt, Signal, SlowDown
 
 
 class Progress(Protocol):
@@ -78,3 +78,24 @@ class SearchReport:
     def is_over(self) -> bool:
         """Whether no further search makes sense in this run."""
         return self.halted is not None
+
+
+def obey(
+    signal: Signal | None,
+    report: DispatchReport | SearchReport,
+    progress: Progress,
+    *,
+    who: str,
+    what: str,
+) -> None:
+    """Note what a signal means for the whole run, and say so; `who` gave it to `what`."""
+    match signal:
+        case Halt() as halt if report.halted is None:
+            report.halted = halt
+            progress.say(halt.message)
+        case SlowDown():
+            progress.say(f"{who} asks to slow down (429); pausing")
+        case Failing(reason):
+            progress.say(f"{what} failed ({reason})")
+        case _:
+            pass

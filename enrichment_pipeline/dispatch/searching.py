@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.report import Progress, SearchReport
+from enrichment_pipeline.dispatch.report import Progress, SearchReport, obey
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue, Wait
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.schema import ANSWERED, RELEASED
@@ -248,16 +248,7 @@ class Searcher:
         self._obey(signal)
 
     def _obey(self, signal: Signal | None) -> None:
-        match signal:
-            case Halt() as halt if self.report.halted is None:
-                self.report.halted = halt
-                self._progress.say(halt.message)
-            case SlowDown():
-                self._progress.say("the Search API asks to slow down (429); pausing")
-            case Failing(reason):
-                self._progress.say(f"a search failed ({reason})")
-            case _:
-                pass
+        obey(signal, self.report, self._progress, who="the Search API", what="a search")
 
     def _count(self, settlement: SearchSettlement) -> None:
         if settlement.state == RELEASED:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, case, func, insert, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, gate, journal, suppressions
@@ -31,17 +31,14 @@ from enrichment_pipeline.ledger.schema import (
     balances,
     batches,
     budgets,
-    head,
     lookups,
     replies,
     unread_replies,
 )
-from enrichment_pipeline.ledger.store import LedgerStore, Transaction
+from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
 
 PERSON = "person"
 """What is asked of a provider: a person's profile with contacts."""
-
-PAGE_ROWS = 10_000
 CALLBACK_STATUS = 200
 """What a callback is kept as: no response to our request has this status in callback mode."""
 
@@ -464,9 +461,6 @@ class Ledger:
         `reserved` and `sent` are one state to a reader: `open`; so are `replied` and
         `applied`: `answered`.
         """
-        with self._store.read() as connection:
-            newest = connection.execute(select(head.c.revision)).scalar_one()
-        after: tuple[int, str] = (since_revision, "")
         columns = (
             lookups.c.lookup_id,
             lookups.c.provider,
@@ -492,26 +486,9 @@ class Ledger:
             lookups.c.answered_at,
             lookups.c.revision,
         )
-        while True:
-            query = (
-                select(*columns)
-                .where(
-                    lookups.c.provider == self.provider,
-                    lookups.c.revision <= newest,
-                    or_(
-                        lookups.c.revision > after[0],
-                        and_(lookups.c.revision == after[0], lookups.c.lookup_id > after[1]),
-                    ),
-                )
-                .order_by(lookups.c.revision, lookups.c.lookup_id)
-                .limit(PAGE_ROWS)
-            )
-            with self._store.read() as connection:
-                page = connection.execute(query).all()
-            if not page:
-                return
-            yield page
-            after = (page[-1].revision, page[-1].lookup_id)
+        return self._store.changed_rows(
+            lookups, columns, "lookup_id", provider=self.provider, since_revision=since_revision
+        )
 
     def reply_bodies(self, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:
         """Raw bodies by reply id."""

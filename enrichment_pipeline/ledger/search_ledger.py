@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, func, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import gate, search_journal
 from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
-from enrichment_pipeline.ledger.schema import head, search_calls, searches
+from enrichment_pipeline.ledger.schema import search_calls, searches
 from enrichment_pipeline.ledger.search_journal import (
     CallDecision,
     SearchCandidate,
@@ -23,8 +23,6 @@ from enrichment_pipeline.ledger.search_journal import (
     SearchSettlement,
 )
 from enrichment_pipeline.ledger.store import LedgerStore
-
-PAGE_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -159,30 +157,10 @@ class SearchLedger:
 
     def changed_searches(self, since_revision: int) -> Iterator[Sequence[Row]]:
         """Searches changed at or after a revision, in pages, oldest change first."""
-        with self._store.read() as connection:
-            newest = connection.execute(select(head.c.revision)).scalar_one()
         columns = [column for column in searches.c if column.name not in {"series", "reserved_at"}]
-        after: tuple[int, str] = (since_revision, "")
-        while True:
-            query = (
-                select(*columns)
-                .where(
-                    searches.c.provider == self.provider,
-                    searches.c.revision <= newest,
-                    or_(
-                        searches.c.revision > after[0],
-                        and_(searches.c.revision == after[0], searches.c.search_id > after[1]),
-                    ),
-                )
-                .order_by(searches.c.revision, searches.c.search_id)
-                .limit(PAGE_ROWS)
-            )
-            with self._store.read() as connection:
-                page = connection.execute(query).all()
-            if not page:
-                return
-            yield page
-            after = (page[-1].revision, page[-1].search_id)
+        return self._store.changed_rows(
+            searches, columns, "search_id", provider=self.provider, since_revision=since_revision
+        )
 
     def answer_bodies(self, search_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
         """Search, page and raw body of the answers to these searches, of the start that counts."""

@@ -5,12 +5,26 @@ Not here: what is written in a transaction (`admission.py`, `journal.py`).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Table,
+    and_,
+    create_engine,
+    event,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
@@ -19,6 +33,7 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.schema import head, stamp
 
 BUSY_TIMEOUT_SECONDS = 60
+PAGE_ROWS = 10_000
 MIGRATION_LOCK = 7_305_808_869_231_650_661
 """Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
 
@@ -55,6 +70,43 @@ class LedgerStore:
         """A connection that reads one statement at a time and blocks no writer."""
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
+
+    def changed_rows(
+        self,
+        table: Table,
+        columns: Sequence[ColumnElement[Any]],
+        key: str,
+        *,
+        provider: str,
+        since_revision: int,
+    ) -> Iterator[Sequence[Row]]:
+        """Rows of a table changed at or after a revision, in pages, oldest change first.
+
+        `columns` must hold the revision and `key`, the table's key column.
+        """
+        with self.read() as connection:
+            newest = connection.execute(select(head.c.revision)).scalar_one()
+        after: tuple[int, str] = (since_revision, "")
+        while True:
+            query = (
+                select(*columns)
+                .where(
+                    table.c.provider == provider,
+                    table.c.revision <= newest,
+                    or_(
+                        table.c.revision > after[0],
+                        and_(table.c.revision == after[0], table.c[key] > after[1]),
+                    ),
+                )
+                .order_by(table.c.revision, table.c[key])
+                .limit(PAGE_ROWS)
+            )
+            with self.read() as connection:
+                page = connection.execute(query).all()
+            if not page:
+                return
+            yield page
+            after = (page[-1].revision, getattr(page[-1], key))
 
     def check_stamp(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Stamp the ledger if it is new; the stamp that it bears after that."""

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, registered
 
 REPLIES_PER_PAGE = 50
 
@@ -61,12 +61,8 @@ def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequenc
     changed = 0
     for rows in pages:
         page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_LOOKUP_SCHEMA)
-        connection.register("ledger_page", page)
-        try:
-            with transaction(connection):
-                changed += execute(connection, "merge_lookups").fetchall()[0][0]
-        finally:
-            connection.unregister("ledger_page")
+        with registered(connection, "ledger_page", page), transaction(connection):
+            changed += execute(connection, "merge_lookups").fetchall()[0][0]
     with transaction(connection):
         execute(connection, "refresh_person_lookups")
     return changed
@@ -87,12 +83,8 @@ def insert_responses(
                 "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
             }
         )
-        connection.register("reply_page", page)
-        try:
-            with transaction(connection):
-                inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
-        finally:
-            connection.unregister("reply_page")
+        with registered(connection, "reply_page", page), transaction(connection):
+            inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
     return inserted
 
 

@@ -16,7 +16,7 @@ from enrichment_pipeline.identity import (
     region_of,
     to_e164,
 )
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, registered
 
 NO_REGION = ""
 
@@ -113,16 +113,10 @@ def _read_all(phones: Iterable[tuple[str, str]]) -> list[str | None]:
 def _insert(connection: duckdb.DuckDBPyConnection, page: pa.Table, table: str) -> None:
     if page.num_rows == 0:
         return
-    connection.register("new_values", page)
-    try:
+    with registered(connection, "new_values", page):
         connection.execute(f"insert into {table} by name select * from new_values")
-    finally:
-        connection.unregister("new_values")
 
 
 def _replace_temporary(connection: duckdb.DuckDBPyConnection, page: pa.Table, name: str) -> None:
-    connection.register("new_values", page)
-    try:
+    with registered(connection, "new_values", page):
         connection.execute(f"create or replace temp table {name} as select * from new_values")
-    finally:
-        connection.unregister("new_values")

@@ -26,7 +26,7 @@ from enrichment_pipeline.review.columns import (
 from enrichment_pipeline.review.decisions import Evidence, Proposal, check, read_table
 from enrichment_pipeline.review.problems import Problem
 from enrichment_pipeline.warehouse.source import attached_source, hand_over, read_decisions
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
 SHOWN_CHARACTERS = 4000
@@ -336,11 +336,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, decisions: Sequence[Decision]
     if not decisions:
         return
     page = pa.Table.from_pylist([asdict(each) for each in decisions], schema=_DECISION_SCHEMA)
-    connection.register("decision_page", page)
-    try:
+    with registered(connection, "decision_page", page):
         execute(connection, "insert_review_decisions")
-    finally:
-        connection.unregister("decision_page")
 
 
 def _as_file_row(row: dict[str, Any]) -> dict[str, str]:

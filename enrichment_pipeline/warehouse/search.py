@@ -23,7 +23,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_hosts,
     learn_latin_names,
 )
-from enrichment_pipeline.warehouse.statements import digest, execute
+from enrichment_pipeline.warehouse.statements import digest, execute, registered
 from enrichment_pipeline.warehouse.states import derive_search_states
 
 SEARCHES_PER_PAGE = 500
@@ -95,8 +95,8 @@ def merge_searches(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequen
     """Merge pages of the ledger's searches, each in a transaction, in order of revision."""
     for rows in pages:
         page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_SEARCH_SCHEMA)
-        with transaction(connection):
-            _execute_over(connection, "search_page", page, "merge_searches")
+        with registered(connection, "search_page", page), transaction(connection):
+            execute(connection, "merge_searches")
 
 
 def missing_profiles(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
@@ -118,8 +118,8 @@ def insert_profiles(
             "body": pa.array([as_json_text(body) for _, _, body in bodies], pa.string()),
         }
     )
-    with transaction(connection):
-        _execute_over(connection, "body_page", page, "insert_search_profiles")
+    with registered(connection, "body_page", page), transaction(connection):
+        execute(connection, "insert_search_profiles")
 
 
 def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) -> None:
@@ -163,13 +163,3 @@ def resolve_worklist(
 def _rules_digest(policy: SearchPolicy) -> str:
     rules = [policy.model_dump_json(), *map(digest, _RULES)]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()
-
-
-def _execute_over(
-    connection: duckdb.DuckDBPyConnection, name: str, page: pa.Table, statement: str
-) -> None:
-    connection.register(name, page)
-    try:
-        execute(connection, statement)
-    finally:
-        connection.unregister(name)

@@ -15,7 +15,7 @@ import duckdb
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, registered
 
 ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
@@ -125,11 +125,8 @@ def hand_over(
     reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, table: str
 ) -> None:
     """Copy a temporary table from the connection that read it to the one that needs it."""
-    connection.register("handed_over", reading.table(table).to_arrow_reader())
-    try:
+    with registered(connection, "handed_over", reading.table(table).to_arrow_reader()):
         connection.execute(f"create or replace temp table {table} as select * from handed_over")
-    finally:
-        connection.unregister("handed_over")
 
 
 def _read_rows(

@@ -1,14 +1,18 @@
 """Running the SQL files of this package.
 
-Here: reading a file, letting DuckDB's own parser cut it into statements, and
-binding to each the values it names. Not here: transactions (`connection.py`).
+Here: reading a file, letting DuckDB's own parser cut it into statements, binding to
+each the values it names, and rows from Python as a table of theirs. Not here:
+transactions (`connection.py`).
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 
 import duckdb
+import pyarrow as pa
 
 
 def execute(
@@ -24,6 +28,18 @@ def execute(
         bound = {key: values[key] for key in statement.named_parameters}
         result = connection.execute(statement, bound)
     return result
+
+
+@contextmanager
+def registered(
+    connection: duckdb.DuckDBPyConnection, name: str, page: pa.Table | pa.RecordBatchReader
+) -> Iterator[None]:
+    """Rows from Python, as the table `name` for the statements in the body."""
+    connection.register(name, page)
+    try:
+        yield
+    finally:
+        connection.unregister(name)
 
 
 @cache

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.identity import read_domain, to_e164
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, registered
 
 FORMS = (
     "an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number with country code, "
@@ -45,11 +45,8 @@ def hash_identifiers(
             "text": pa.array(texts, pa.string()),
         }
     )
-    connection.register("given_identifiers", given)
-    try:
+    with registered(connection, "given_identifiers", given):
         rows = execute(connection, "read_identifiers").fetchall()
-    finally:
-        connection.unregister("given_identifiers")
     hashed = {position: _hashed(*parts, phone_region) for position, *parts in rows if parts[0]}
     unreadable = [position for position, identifier in hashed.items() if identifier is None]
     if unreadable:
@@ -69,11 +66,8 @@ def replace_suppressions(
     if {identifier for (identifier,) in known} == set(identifiers):
         return
     page = pa.table({"identifier": pa.array(sorted(identifiers), pa.string())})
-    connection.register("suppressed_identifiers", page)
-    try:
+    with registered(connection, "suppressed_identifiers", page):
         execute(connection, "replace_suppressions")
-    finally:
-        connection.unregister("suppressed_identifiers")
     execute(connection, "select_all_contacts")
     refresh_suppressed_contacts(connection)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from enrichment_pipeline.cli.main import main
+from enrichment_pipeline_tests.end_to_end import world
+from enrichment_pipeline_tests.end_to_end.world import KEY
 
 OURS = ("ENRICHMENT_", "SIGNALHIRE_", "DAGSTER_")
 
@@ -54,3 +56,20 @@ def enrichment(
         return Said(status or 0, out, err)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with world.small_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox.base_url
+
+
+@pytest.fixture
+def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
+    """For a policy over the small world and the sandbox that knows it."""
+    world.write_source(tmp_path / "source")
+    return {
+        "ENRICHMENT_CONFIG": world.write_policy(tmp_path),
+        "SIGNALHIRE_BASE_URL": base_url,
+        "SIGNALHIRE_API_KEY": KEY,
+    }

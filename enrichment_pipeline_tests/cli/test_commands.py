@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,10 @@ from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
-    KEY,
     LOOKUPS,
     contents,
     ledger_rows,
 )
-
-
-@pytest.fixture(scope="module")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with world.small_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox.base_url
-
-
-@pytest.fixture
-def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
-    world.write_source(tmp_path / "source")
-    return {
-        "ENRICHMENT_CONFIG": world.write_policy(tmp_path),
-        "SIGNALHIRE_BASE_URL": base_url,
-        "SIGNALHIRE_API_KEY": KEY,
-    }
 
 
 def figures(shown: str) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -11,24 +11,7 @@ import pytest
 from openpyxl import load_workbook
 
 from enrichment_pipeline_tests.cli.conftest import Command, Said
-from enrichment_pipeline_tests.end_to_end import world
-from enrichment_pipeline_tests.end_to_end.world import KEY, contents
-
-
-@pytest.fixture(scope="module")
-def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with world.small_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox.base_url
-
-
-@pytest.fixture
-def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
-    world.write_source(tmp_path / "source")
-    return {
-        "ENRICHMENT_CONFIG": world.write_policy(tmp_path),
-        "SIGNALHIRE_BASE_URL": base_url,
-        "SIGNALHIRE_API_KEY": KEY,
-    }
+from enrichment_pipeline_tests.end_to_end.world import contents
 
 
 @pytest.fixture

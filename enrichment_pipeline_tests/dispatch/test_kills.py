@@ -6,10 +6,7 @@ provider's side of the bill.
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +29,7 @@ from enrichment_pipeline_tests.dispatch import (
     states_of,
     uid,
 )
+from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
 from enrichment_pipeline_tests.support import MovingClock, running_sandbox
 
@@ -45,23 +43,16 @@ INSTANTS = (
 where the answer is there, but nowhere yet."""
 
 PROGRAM = """
-import asyncio, json, os, signal, sys
+import asyncio, json, sys
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch import Told, Wire, ledger_on, persons
+from enrichment_pipeline_tests.dying import pass_instant, run_in_children
 
 given = json.loads(sys.argv[1])
-passed = 0
-
-
-def pass_instant(dies_at):
-    global passed
-    passed += 1
-    if passed == dies_at:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(number):
@@ -94,34 +85,14 @@ def run(number):
     asyncio.run(dispatch())
 
 
-ends = []
-for number in range(1, given["runs"] + 1):
-    child = os.fork()
-    if child == 0:
-        try:
-            run(number)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(json.dumps(ends))
+run_in_children(run, given["runs"])
 """
 
 
 def kill_runs(url: str, base_url: str, runs: int) -> list[int]:
     """Exit codes of as many runs: the n-th is killed at its n-th instant, if it has so many."""
     given = {"url": url, "base_url": base_url, "batch": BATCH, "runs": runs}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, json.dumps(given)],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        cwd=Path(__file__).parents[2],
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
+    return exit_codes(PROGRAM, given, timeout=90)
 
 
 @pytest.mark.timeout(120)

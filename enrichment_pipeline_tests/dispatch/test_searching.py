@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -27,6 +25,7 @@ from enrichment_pipeline.providers.base import ProfileQuery, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.sandbox.people import People, Person
 from enrichment_pipeline_tests.dispatch import KEY, Told
+from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.ledger.test_searches import limits_of
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import MovingClock, RunningSandbox, running_sandbox
@@ -113,13 +112,6 @@ def rows(store: LedgerStore) -> list[Any]:
 def calls(store: LedgerStore) -> list[Any]:
     with store.read() as connection:
         return list(connection.execute(sa.select(search_calls).order_by(search_calls.c.sent_at)))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[LedgerStore]:
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -263,22 +255,15 @@ PER_RUN = 4
 hand): the n-th run, which is killed at its n-th, comes as far as its fourth search."""
 
 PROGRAM = """
-import asyncio, json, os, signal, sys
+import json, sys
 from datetime import timedelta
 
 from enrichment_pipeline.dispatch.searching import Searcher
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch.test_searching import Wire, ask, persons
+from enrichment_pipeline_tests.dying import pass_instant, run_in_children
 
 given = json.loads(sys.argv[1])
-passed = 0
-
-
-def pass_instant(dies_at):
-    global passed
-    passed += 1
-    if passed == dies_at:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(number):
@@ -305,19 +290,7 @@ def run(number):
     )
 
 
-ends = []
-for number in range(1, given["kills"] + 1):
-    child = os.fork()
-    if child == 0:
-        try:
-            run(number)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(json.dumps(ends))
+run_in_children(run, given["kills"])
 """
 
 
@@ -337,15 +310,7 @@ def test_thirty_kills_lose_no_answer_and_repeat_none(ledger_url: str, tmp_path: 
             "kills": KILLS,
             "per_run": PER_RUN,
         }
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, json.dumps(given)],
-            capture_output=True,
-            text=True,
-            timeout=150,
-            cwd=Path(__file__).parents[2],
-        )
-        assert (done.returncode, done.stderr) == (0, "")
-        assert json.loads(done.stdout) == [-signal.SIGKILL] * KILLS
+        assert exit_codes(PROGRAM, given, timeout=150) == [-signal.SIGKILL] * KILLS
         kept = Counter(
             json.loads(call.body)["profiles"][0]["fullName"]
             for call in calls(store)

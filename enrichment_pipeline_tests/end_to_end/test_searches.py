@@ -6,8 +6,6 @@ import csv
 import json
 import shutil
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline_tests.dispatch import Told
+from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.end_to_end.world import (
     PROJECT,
     Row,
@@ -445,34 +444,28 @@ def test_the_quota_goes_to_strategic_ones_first_and_the_rest_is_queued_for_the_n
 KILLS = 30
 
 PROGRAM = """
-import json, os, signal, sys
-from datetime import datetime, timedelta
+import json, sys
+from datetime import timedelta
 from pathlib import Path
 
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.dispatch.searching import Searcher
+from enrichment_pipeline_tests.dying import pass_instant, run_in_children
 from enrichment_pipeline_tests.end_to_end.test_searches import DAY_ONE, World, search
 from enrichment_pipeline_tests.support import RunningSandbox
 
 given = json.loads(sys.argv[1])
 folder = Path(given["folder"])
 pipeline_module.SEARCH_DEADLINE = timedelta(milliseconds=1)
-passed = 0
 
 
 def run(number):
     write = Searcher._write
 
-    def pass_instant():
-        global passed
-        passed += 1
-        if passed == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
     async def mortal_write(self, work):
-        pass_instant()
+        pass_instant(number)
         result = await write(self, work)
-        pass_instant()
+        pass_instant(number)
         return result
 
     Searcher._write = mortal_write
@@ -482,19 +475,7 @@ def run(number):
     search(settings, f"run-{number}", DAY_ONE + timedelta(minutes=number))
 
 
-ends = []
-for number in range(1, given["kills"] + 1):
-    child = os.fork()
-    if child == 0:
-        try:
-            run(number)
-        except BaseException:
-            import traceback
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(json.dumps(ends))
+run_in_children(run, given["kills"])
 """
 
 
@@ -522,15 +503,7 @@ def test_thirty_kills_while_searching_repeat_no_answer_and_charge_nobody_twice(
         pipeline.open_state()
         pipeline.load_contacts(Run("load", DAY_ONE, is_simulated=True))
         given = {"folder": str(tmp_path), "base_url": sandbox.base_url, "kills": KILLS}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, json.dumps(given)],
-            capture_output=True,
-            text=True,
-            timeout=350,
-            cwd=PROJECT,
-        )
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout) == [-signal.SIGKILL] * KILLS
+        assert exit_codes(PROGRAM, given, timeout=350) == [-signal.SIGKILL] * KILLS
         kept = Counter(
             json.loads(body)["profiles"][0]["fullName"]
             for (body,) in ledger_rows(

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from enrichment_pipeline.ledger import ledger as ledger_module
+from enrichment_pipeline.ledger import store as store_module
 from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.ledger import Asked, BalanceGap, Ledger
@@ -353,7 +353,7 @@ def read_changes(ledger: Ledger, since: int) -> list:
 def test_changes_are_paged_by_revision_without_holes_or_repeats(
     ledger_of: LedgerOf, store: LedgerStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ledger_module, "PAGE_ROWS", 3)
+    monkeypatch.setattr(store_module, "PAGE_ROWS", 3)
     ledger = ledger_of(items_per_window=1000)
     for size in (1, 3, 7, 4):
         buy(ledger, *crowd(size, prefix=f"batch-of-{size}-"))
@@ -387,7 +387,7 @@ def test_a_reader_sees_replied_and_applied_as_one_state_and_no_change_between_th
 def test_a_reader_who_goes_on_from_the_last_revision_misses_nothing_that_others_write(
     ledger_of: LedgerOf, store: LedgerStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(ledger_module, "PAGE_ROWS", 2)
+    monkeypatch.setattr(store_module, "PAGE_ROWS", 2)
     ledger = ledger_of(items_per_window=1000)
 
     def write(writer: int) -> None:
