@@ -82,6 +82,7 @@ class Searcher:
         self._waiting: deque[SearchCandidate] = deque()
         self._attempts: Counter[str] = Counter()
         self._done = 0
+        self._turn = asyncio.Lock()
         self._stopping = False
         self.report = SearchReport()
 
@@ -104,20 +105,27 @@ class Searcher:
         return self._stopping or self.report.is_over
 
     async def _work(self) -> None:
-        while self._waiting and not self.is_over:
-            candidate = self._waiting.popleft()
-            if candidate.priority not in self.report.exhausted:
-                await self._ask(candidate)
+        while True:
+            # one is admitted, or refused, before the next may be: nobody overtakes
+            async with self._turn:
+                if not self._waiting or self.is_over:
+                    return
+                candidate = self._waiting.popleft()
+                first = await self._admit(candidate)
+            if first is not None:
+                await self._ask(candidate, first)
             self._done += 1
             self._progress.searched(min(self._done, self.report.offered), self.report.offered)
 
-    async def _ask(self, candidate: SearchCandidate) -> None:
-        """One search, from its admission to what it came to."""
-        first = await self._admitted(
+    async def _admit(self, candidate: SearchCandidate) -> AdmittedCall | None:
+        if candidate.priority in self.report.exhausted:
+            return None
+        return await self._admitted(
             candidate.priority, partial(self._ledger.admit, candidate, self._run_id)
         )
-        if first is None:
-            return
+
+    async def _ask(self, candidate: SearchCandidate, first: AdmittedCall) -> None:
+        """One search, from its first call to what it came to."""
         settlement = await self._read_pages(candidate, first)
         try:
             await self._write(partial(self._ledger.settle, first.search_id, settlement))
