@@ -1,7 +1,7 @@
 """The work list in pandas: what planning is measured against.
 
-Here: the same logic over the same tables, as somebody who knows pandas would write it. Not
-here: any measurement (`planning.py`).
+Here: the same logic, as somebody who knows pandas would write it: from the tables that loads and
+look-ups leave, or from those that we keep for planning. Not here: any measurement (`planning.py`).
 """
 
 from __future__ import annotations
@@ -16,31 +16,130 @@ from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.policy import Policy
 
 
-def worklist_frame(
+def worklist_from_loaded(
     connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
-    """The work list at `as_of`, of the tables that planning reads too.
+    """The work list at `as_of`, of what was loaded, normalised and looked up.
 
-    The rules are those of `derive_contact_states.sql` and `find_due_persons.sql`.
+    By what each person would be asked for, and which look-up stands for it, is found out here:
+    the rules are those of `refresh_contact_identities.sql` and `refresh_person_lookups.sql`, too.
     """
+    return _worklist(
+        connection, policy, as_of, _contact_identities(connection), _person_lookups(connection)
+    )
 
-    def read(columns: str, table: str) -> pd.DataFrame:
-        return connection.execute(f"select {columns} from {table}").to_arrow_table().to_pandas()
 
-    contacts = read(
+def worklist_from_prepared(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
+) -> pd.DataFrame:
+    """The work list at `as_of`, of the very tables that our planning reads."""
+    contacts = _read(
+        connection,
         "contact_id, account_id, person_key, assigned_at, identity_kind, lookup_identity",
         "staging.contact_identities",
     )
-    accounts = read(
-        "account_id, tier, annual_revenue, employee_count, open_pipeline",
-        "staging.accounts where left_at is null",
-    )
-    lookups = read(
+    lookups = _read(
+        connection,
         "person_key, lookup_id, state, outcome, last_released_at, requested_at, answered_at, "
         "failed_runs, last_failed_at",
         "staging.person_lookups",
     )
-    suppressed = read("contact_id", "staging.suppressed_contacts")
+    return _worklist(connection, policy, as_of, contacts, lookups)
+
+
+def _read(connection: duckdb.DuckDBPyConnection, columns: str, table: str) -> pd.DataFrame:
+    return connection.execute(f"select {columns} from {table}").to_arrow_table().to_pandas()
+
+
+def _contact_identities(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Every contact with its person, and the best identifier that is this person's own."""
+    contacts = _read(connection, "contact_id, account_id", "staging.contacts where left_at is null")
+    persons = _read(connection, "contact_id, person_key, assigned_at", "staging.contact_persons")
+    parts = _read(connection, "contact_id, linkedin_slug, email, phone", "staging.contact_parts")
+    aliases = _read(connection, "alias, person_key", "staging.person_aliases")
+    shared = _read(connection, "alias", "staging.shared_identifiers")
+    known = contacts.merge(persons, on="contact_id", how="left")
+    parts = parts.merge(persons[["contact_id", "person_key"]], on="contact_id")
+    kinds = []
+    for rank, (kind, column) in enumerate(
+        {"linkedin": "linkedin_slug", "email": "email", "phone": "phone"}.items()
+    ):
+        given = parts.loc[parts[column].notna(), ["person_key", column]]
+        given = given.rename(columns={column: "value"}).drop_duplicates()
+        given["alias"] = kind + ":" + given["value"]
+        given["kind"], given["kind_rank"] = kind, rank
+        kinds.append(given[~given["alias"].isin(shared["alias"])])
+    # there are no role addresses in the benchmark's CRM, and none is looked for
+    own = pd.concat(kinds).merge(aliases, on=["alias", "person_key"])
+    best = own.sort_values(["kind_rank", "value"]).drop_duplicates("person_key")
+    best["lookup_identity"] = best["value"].where(
+        best["kind"] != "linkedin", "https://www.linkedin.com/in/" + best["value"]
+    )
+    best = best.rename(columns={"kind": "identity_kind"})
+    return known.merge(
+        best[["person_key", "identity_kind", "lookup_identity"]], on="person_key", how="left"
+    )
+
+
+def _person_lookups(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """The look-up that stands for each person, and what failed after it."""
+    lookups = _read(
+        connection,
+        "person_key, lookup_id, supersedes, state, outcome, reason, run_id, requested_at, "
+        "answered_at",
+        "raw.lookups",
+    )
+    is_released = lookups["state"] == "released"
+    kept = lookups[~is_released]
+    heads = (
+        kept[~kept["lookup_id"].isin(kept["supersedes"])]
+        .sort_values(["requested_at", "lookup_id"], ascending=[False, True])
+        .drop_duplicates("person_key")
+    )
+    released = lookups[is_released]
+    known = lookups[["person_key"]].drop_duplicates()
+    known = known.merge(
+        heads[["person_key", "lookup_id", "state", "outcome", "requested_at", "answered_at"]],
+        on="person_key",
+        how="left",
+    ).merge(
+        released.groupby("person_key", as_index=False).agg(
+            last_released_at=("requested_at", "max")
+        ),
+        on="person_key",
+        how="left",
+    )
+    failed = released[released["reason"].isin(["duplicate_query", "timeout_exceeded"])]
+    failed = failed.merge(
+        heads[["person_key", "requested_at"]],
+        on="person_key",
+        how="left",
+        suffixes=("", "_of_head"),
+    )
+    failed = failed[
+        failed["requested_at_of_head"].isna()
+        | (failed["requested_at"] > failed["requested_at_of_head"])
+    ]
+    failures = failed.groupby("person_key", as_index=False).agg(
+        failed_runs=("run_id", "nunique"), last_failed_at=("requested_at", "max")
+    )
+    return known.merge(failures, on="person_key", how="left")
+
+
+def _worklist(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    as_of: datetime,
+    contacts: pd.DataFrame,
+    lookups: pd.DataFrame,
+) -> pd.DataFrame:
+    """The rules of `derive_contact_states.sql` and `find_due_persons.sql`."""
+    accounts = _read(
+        connection,
+        "account_id, tier, annual_revenue, employee_count, open_pipeline",
+        "staging.accounts where left_at is null",
+    )
+    suppressed = _read(connection, "contact_id", "staging.suppressed_contacts")
     day, hour = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 
     weights, bands = policy.priority.weights, policy.priority.bands

@@ -7,8 +7,10 @@ list in place, against two others over the same tables in the same run:
   `staging.person_lookups`, and writes, into a table of its own, as many rows with the same columns
   as the work list has. It reckons no priority but the tier, no age but one, takes a person's
   contacts as they come, counts nothing and replaces nothing.
-- pandas: the same logic over the same tables, read into frames and written back; and it has to
-  select the same people.
+- pandas: the same logic, read into frames and written back; and it has to select the same people.
+  It starts, as a script would, from what was loaded, normalised and looked up. Over the tables
+  that we keep for planning it is told as well, and so is what making these anew takes; what
+  keeping them takes is in the loads below.
 
 Each contender runs in a process of its own with DuckDB's memory limited; its peak resident set is
 told beside it. What the tables under planning cost to keep is told too: the first load of as many
@@ -86,10 +88,19 @@ def measure(contacts: int, rounds: int, *, with_pandas: bool | None = None) -> b
             verdict("replacing it to the bound", ours.seconds / bare.seconds, "<=", 2.0),
         ]
         if contacts <= 1_000_000 if with_pandas is None else with_pandas:
-            frames = in_a_process(plan_in_pandas, path)
-            told("pandas", frames)
-            results.append(verdict("pandas to ours", frames.seconds / ours.seconds, ">=", 10.0))
+            anew = in_a_process(prepare, path)
+            told("the tables for planning, made anew", anew)
+            prepared = in_a_process(plan_in_pandas, path, "worklist_from_prepared")
+            told("pandas, over these tables", prepared)
             results.append(selected_alike(path))
+            loaded = in_a_process(plan_in_pandas, path, "worklist_from_loaded")
+            told("pandas, from what was loaded", loaded)
+            results.append(selected_alike(path))
+            print(
+                f"  pandas over these tables to ours: {prepared.seconds / ours.seconds:.3f}, "
+                f"to the bound: {prepared.seconds / bare.seconds:.3f}"
+            )
+            results.append(verdict("pandas to ours", loaded.seconds / ours.seconds, ">=", 10.0))
     return all(results)
 
 
@@ -182,12 +193,20 @@ def bound(path: str, rows: int) -> Measured:
         return Measured(result.seconds, result.peak, written)
 
 
-def plan_in_pandas(path: str) -> Measured:
-    from benchmarks.frames import worklist_frame  # loading pandas is not counted
+def prepare(path: str) -> Measured:
+    with limited(path) as connection:
+        began_at = time.perf_counter()
+        with transaction(connection):
+            derive_anew(connection)
+        return measured(began_at, 0)
+
+
+def plan_in_pandas(path: str, planning: str) -> Measured:
+    from benchmarks import frames  # loading pandas is not counted
 
     with limited(path) as connection:
         began_at = time.perf_counter()
-        frame = worklist_frame(connection, POLICY, AS_OF)
+        frame = getattr(frames, planning)(connection, POLICY, AS_OF)
         connection.register("frame", frame)
         with transaction(connection):
             connection.execute("create schema if not exists pandas")

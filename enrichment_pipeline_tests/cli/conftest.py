@@ -73,3 +73,14 @@ def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
         "SIGNALHIRE_BASE_URL": base_url,
         "SIGNALHIRE_API_KEY": KEY,
     }
+
+
+@pytest.fixture
+def ours(enrichment: Command, variables: dict[str, object]) -> Command:
+    """The command on a state folder in which one run is over."""
+    assert enrichment("run", **variables).status == 0
+
+    def call(*arguments: str) -> Said:
+        return enrichment(*arguments, **variables)
+
+    return call

@@ -10,19 +10,8 @@ import duckdb
 import pytest
 from openpyxl import load_workbook
 
-from enrichment_pipeline_tests.cli.conftest import Command, Said
+from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end.world import contents
-
-
-@pytest.fixture
-def ours(enrichment: Command, variables: dict[str, object]) -> Command:
-    """The command on a state folder in which one run is over."""
-    assert enrichment("run", **variables).status == 0
-
-    def call(*arguments: str) -> Said:
-        return enrichment(*arguments, **variables)
-
-    return call
 
 
 def exported(path: Path) -> list[dict[str, str]]:

@@ -62,9 +62,13 @@ def read_with_sqlalchemy(folder: Path) -> str:
 
 
 def read_with_pandas(folder: Path) -> str:
-    """Read every file: by the fixed paths each, and as one state through `current`."""
+    """Read every file: by the fixed paths each, and as one state through `current`.
+
+    A path is opened by ourselves: pandas would open it twice, before and after a publication.
+    """
     for name in (*TABLES, *VIEWS):
-        assert len(pd.read_parquet(folder / f"{name}.parquet")), f"{name} is empty"
+        with (folder / f"{name}.parquet").open("rb") as file:
+            assert len(pd.read_parquet(file)), f"{name} is empty"
     state = (folder / "current").resolve()
     frames = {name: pd.read_parquet(state / f"{name}.parquet") for name in (*TABLES, *VIEWS)}
     run_ids = {
