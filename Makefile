@@ -63,7 +63,7 @@ bench: $(BENCH) ## The benchmarks
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: soak
-soak: $(BENCH) ## The long ones: kills, a simulated year, Dagster's daemon with everything on
+soak: $(BENCH) ## The long ones: kills, readers, a simulated year, Dagster's daemon with everything on
 	@exec $(BIN)/python -m benchmarks soak $(ARGS)
 
 .PHONY: sample

@@ -13,7 +13,7 @@ BENCHMARKS = (
     *("throughput", "limit", "memory", "kills", "receiver", "callbacks"),
     *("resolving", "applying", "planning"),
 )
-LONG = ("kills", "year", "daemon")
+LONG = ("kills", "readers", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""
 
 

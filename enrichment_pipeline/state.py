@@ -110,6 +110,11 @@ def dead_runs(home: Path) -> list[str]:
     return [path.stem for path in sorted((home / "runs").glob("*.lock")) if _is_dead(path)]
 
 
+def has_run_lock(home: Path, run_id: str) -> bool:
+    """Whether the run has begun here, and was not cleared up after."""
+    return _lock_path(home, run_id).exists()
+
+
 def forget_dead_run(home: Path, run_id: str) -> None:
     """Its successor has cleared up after it."""
     _lock_path(home, run_id).unlink(missing_ok=True)

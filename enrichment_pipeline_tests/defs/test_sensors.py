@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from enrichment_pipeline.definitions import build_definitions
 from enrichment_pipeline.pipeline import Pipeline, Run
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import hold_run_lock, release_run_lock
 from enrichment_pipeline_tests.defs.job import QUIET, execute, failure
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
@@ -40,6 +41,7 @@ def tick(
     *,
     cursor: str | None = None,
     runs: Sequence[DagsterRun] = (),
+    started_at: datetime | None = None,
 ) -> dg.SensorExecutionData:
     """One look of a sensor, where Dagster knows of these runs."""
     definitions = build_definitions(settings)
@@ -47,6 +49,9 @@ def tick(
     with DagsterInstance.ephemeral() as instance:
         for run in runs:
             instance.add_run(run)
+            if started_at:
+                starting = dg.DagsterEvent("PIPELINE_START", run.job_name)
+                instance.run_storage.handle_run_event(run.run_id, starting, started_at)
         context = dg.build_sensor_context(
             instance=instance,
             cursor=cursor,
@@ -302,3 +307,24 @@ def test_a_run_whose_process_was_killed_holds_up_nobody(tmp_path: Path) -> None:
     (settings.home / "runs").mkdir(parents=True)
     (settings.home / "runs" / f"{runs[0].run_id}.lock").touch()
     assert len(look(settings, runs=runs)[0]) == 1
+
+
+def test_a_run_that_was_killed_before_it_held_its_lock_holds_up_nobody(tmp_path: Path) -> None:
+    settings = source_of(tmp_path, ADA)
+    runs = runs_of(*[DagsterRunStatus.NOT_STARTED] * 3, sensor="new_contacts")
+    now = datetime.now(UTC)
+
+    def asked(age: timedelta) -> int:
+        found = tick(settings, "new_contacts", runs=runs, started_at=now - age)
+        return len(found.run_requests or [])
+
+    assert asked(timedelta(minutes=1)) == 0
+    assert asked(timedelta(minutes=11)) == 1
+    (settings.home / "runs").mkdir(parents=True)
+    for run in runs:
+        hold_run_lock(settings.home, run.run_id)
+    try:
+        assert asked(timedelta(minutes=11)) == 0
+    finally:
+        for run in runs:
+            release_run_lock(settings.home, run.run_id)

@@ -1,7 +1,8 @@
 """A BI client: reads what is published in a loop, and stops at the first thing that is wrong.
 
-Run as `python -m …reader FOLDER STOP`: until the file STOP is there; then it prints how often
-it read in each way, and which states it saw. Here: three ways of reading. Not here: publishing.
+Run as `python -m benchmarks.reader FOLDER STOP`: until the file STOP is there; then it prints
+how often it read in each way, and which states it saw. Here: three ways of reading. Not here:
+publishing (`readers.py`).
 """
 
 from __future__ import annotations
