@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam, func, insert, literal_column, select
+from sqlalchemy import BigInteger, bindparam, false, func, insert, select
 
 from enrichment_pipeline.ledger import budget, gate, suppressions
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
-    RELEASED,
     RESERVED,
     SENT,
     UNCONFIRMED,
@@ -41,8 +40,7 @@ _IN_HAND = (
         lookups.c.provider == bindparam("of_provider"),
         lookups.c.request == bindparam("of_request"),
         lookups.c.person_key.in_(select(text_field(0))),
-        # written out, or the planner could not tell that the index of open ones will do
-        lookups.c.state != literal_column(f"'{RELEASED}'"),
+        lookups.c.is_released.is_not(True),
     )
     .order_by(lookups.c.reserved_at)
 )
@@ -76,9 +74,9 @@ _OF_BATCH = (
     bindparam("revision", type_=BigInteger),
 )
 _RESERVE_LOOKUPS = insert(lookups).from_select(
-    [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH)],
+    [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH), "is_released"],
     select(
-        *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH
+        *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH, false()
     ).select_from(bound_rows),
 )
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 
@@ -99,6 +100,7 @@ _SETTLE = {
         reply_id=bindparam("of_reply"),
         answered_at=bindparam("at", type_=UtcDateTime),
         revision=bindparam("new_revision", type_=BigInteger),
+        **({"is_released": true()} if state == RELEASED else {}),
     )
     .returning(lookups.c.run_id, lookups.c.budget_day, lookups.c.credits_charged)
     for state in ALLOWED_FROM
@@ -115,7 +117,7 @@ def _superseding() -> Insert:
         other.c.request == failed.c.request,
         other.c.person_key == failed.c.person_key,
         other.c.supersedes == supersedes,
-        other.c.state != RELEASED,
+        other.c.is_released.is_not(True),
     )
     values: dict[str, ColumnElement[object]] = {
         column.name: failed.c[column.name]
@@ -132,6 +134,7 @@ def _superseding() -> Insert:
         "credits_charged": bindparam("credits_charged", type_=Integer),
         "answered_at": bindparam("at", type_=UtcDateTime),
         "revision": bindparam("new_revision", type_=BigInteger),
+        "is_released": literal(False),
     }
     failure = or_(
         failed.c.state == RELEASED,
