@@ -188,10 +188,10 @@ is on another page.
 open_lookups = Index(
     "lookups_open",
     lookups.c.provider,
-    lookups.c.state,
-    sqlite_where=lookups.c.state.in_((RESERVED, SENT)),
-    postgresql_where=lookups.c.state.in_((RESERVED, SENT)),
+    sqlite_where=lookups.c.answered_at.is_(None),
+    postgresql_where=lookups.c.answered_at.is_(None),
 )
+"""Those that are reserved or sent. Not by `state`, or marking them as sent would write it anew."""
 
 budgets = Table(
     "budgets",

@@ -1,7 +1,7 @@
-"""Let the single-flight index hang on a column that only a release changes.
+"""Let two indexes hang on columns that change only where their entries come and go.
 
-It covered what is not released by `state`, and so every step of a look-up wrote its entry anew,
-at a place of its own for each person.
+They covered what is not released, and what is open, by `state`: every step of a look-up wrote
+its entries anew, in single flight at a place of its own for each person.
 """
 
 import sqlalchemy as sa
@@ -24,4 +24,13 @@ def upgrade() -> None:
         unique=True,
         sqlite_where=sa.text("is_released IS NOT 1"),
         postgresql_where=sa.text("is_released IS NOT true"),
+    )
+    op.drop_index("lookups_open", "lookups")
+    op.create_index(
+        "lookups_open",
+        "lookups",
+        ["provider"],
+        unique=False,
+        sqlite_where=sa.text("answered_at IS NULL"),
+        postgresql_where=sa.text("answered_at IS NULL"),
     )
