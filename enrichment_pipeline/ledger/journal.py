@@ -5,7 +5,6 @@ decision to admit (`admission.py`), and the meaning of an answer (`providers/`).
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     literal,
     or_,
@@ -108,11 +108,16 @@ _SETTLE = {
             revision=bindparam("new_revision", type_=BigInteger),
             **({"is_released": true()} if state == RELEASED else {}),
         )
-        .returning(lookups.c.run_id, lookups.c.budget_day)
     )
     for state in ALLOWED_FROM
 }
 """For those of a batch that came to the same, which most of it does."""
+_BY_BUDGET = Prepared(
+    # not by `returning`: between two rows the driver lets another thread have the interpreter
+    select(lookups.c.run_id, lookups.c.budget_day, func.count())
+    .where(lookups.c.lookup_id.in_(select(text_field(0))))
+    .group_by(lookups.c.run_id, lookups.c.budget_day)
+)
 
 
 def _superseding() -> Insert:
@@ -302,12 +307,12 @@ def settle(
             "new_revision": transaction.revision,
             ROWS: as_json(rows),
         }
-        moved = _SETTLE[state].execute(connection, values).all()
-        if len(moved) != len(rows):
-            raise FenceError(f"{len(rows) - len(moved)} look-ups were settled already")
+        moved = _SETTLE[state].execute(connection, values).rowcount
+        if moved != len(rows):
+            raise FenceError(f"{len(rows) - moved} look-ups were settled already")
         if state == UNCONFIRMED:
             continue  # may have been billed: its credit stays reserved
-        for (run_id, day), count in Counter(map(tuple, moved)).items():
+        for run_id, day, count in _BY_BUDGET.execute(connection, {ROWS: values[ROWS]}):
             move = budget.Move(-count, count * charged)
             moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
     budget.book(connection, provider, moves)
