@@ -84,6 +84,7 @@ class Dispatcher:
         self._backlog = Backlog()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self._callback_url = callback_url
         self._awaited = AwaitedAnswers(ledger, provider, clock)
         self._collect_at = 0.0
@@ -110,18 +111,23 @@ class Dispatcher:
     def _is_done(self) -> bool:
         return self._stopping or self.report.halted is not None
 
+    @property
+    def _under_way(self) -> set[asyncio.Task[None]]:
+        """Requests on the wire, and those whose reply is kept and being settled."""
+        return self._flights | self._settling
+
     async def _work_off(self) -> None:
         try:
-            # a request on the wire may bring some back: refused for now, or never sent
-            while (self._backlog or self._flights) and not self._is_done:
+            # a request under way may bring some back: refused for now, or never sent
+            while (self._backlog or self._under_way) and not self._is_done:
                 if not self._backlog or len(self._flights) >= self._concurrency:
                     await self._wait(None)
                     continue
                 await self._offer()
         finally:
-            if self._flights:
-                await asyncio.wait(self._flights)
-        self._land(self._flights)
+            while unfinished := {task for task in self._under_way if not task.done()}:
+                await asyncio.wait(unfinished)
+        self._land(self._under_way)
         self._backlog.clear()
 
     async def _wait_for_answers(self) -> None:
@@ -154,14 +160,25 @@ class Dispatcher:
             self._obey(signal)
 
     async def _offer(self) -> None:
-        """Offer as many batches as may still be under way at once, in order, in one transaction."""
+        """Offer as many batches as may still be under way at once, in order, in one transaction.
+
+        What is admitted goes out at once, so the same transaction marks it as sent.
+        """
         offers: list[list[Candidate]] = []
         while self._backlog and len(self._flights) + len(offers) < self._concurrency:
             offers.append(self._backlog.take(self._batch_size))
         admit = partial(
-            _admit_in_turn, offers=offers, run_id=self._run_id, max_credits=self._max_credits
+            _admit_in_turn,
+            offers=offers,
+            run_id=self._run_id,
+            max_credits=self._max_credits,
+            awaits_callback=self._is_called,
         )
-        decisions = await self._writer.run(admit)
+        try:
+            decisions = await self._writer.run(admit)
+        except FenceError:
+            # a machine that was suspended in the middle of it: nothing was written
+            decisions = []
         for not_decided in offers[len(decisions) :]:
             self._backlog.add(not_decided)
         for candidates, decision in zip(offers, decisions, strict=False):
@@ -176,8 +193,8 @@ class Dispatcher:
                 self._flights.add(asyncio.create_task(self._fly(admitted)))
             case NotDue(skipped):
                 self._skip(skipped)
-            case Exhausted() if self._flights or self._awaited.outstanding:
-                # what is on the wire may turn out to cost nothing, and give its credits back
+            case Exhausted() if self._under_way or self._awaited.outstanding:
+                # what is under way may turn out to cost nothing, and give its credits back
                 self._backlog.add(candidates)
                 await self._wait(None)
             case Exhausted(period):
@@ -204,34 +221,25 @@ class Dispatcher:
         if self._awaited.outstanding:
             await self._collect_now_and_then()
             seconds = POLL_SECONDS if seconds is None else min(seconds, POLL_SECONDS)
-        if not self._flights:
+        if not self._under_way:
             await asyncio.sleep(min(seconds or 0.0, 1.0))
             return
         done, _ = await asyncio.wait(
-            self._flights, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
         self._land(done)
 
-    def _land(self, done: Iterable[asyncio.Task[None]]) -> None:
-        """Forget requests that are over; an error in one of them ends the dispatch."""
-        done = set(done)
+    def _land(self, done: set[asyncio.Task[None]]) -> None:
+        """Forget what is over; an error in it ends the dispatch."""
         self._flights -= done
-        for flight in done:
-            flight.result()
+        self._settling -= done
+        for task in done:
+            task.result()
 
     async def _fly(self, admitted: Admitted) -> None:
-        """One request: committed as sent before it goes, kept before it is read."""
+        """One request, which is committed as sent; its reply is kept before it is read."""
         batch_id = admitted.batch_id
         items = [lookup.candidate.item for lookup in admitted.lookups]
-        try:
-            await self._writer.run(
-                lambda ledger: ledger.mark_sent(batch_id, awaits_callback=self._is_called)
-            )
-        except FenceError:
-            # Our lease ran out (a suspended machine), and anybody may release the batch.
-            await self._writer.run(Ledger.clear_abandoned)
-            self._backlog.add([lookup.candidate for lookup in admitted.lookups])
-            return
         try:
             reply = await self._send(batch_id, items)
         except NotSentError as error:
@@ -285,7 +293,9 @@ class Dispatcher:
             )
         )
         reading = self._provider.read(reply.http_status, reply.body, items)
-        await self._settle(admitted, reading, reply_id, reply.retry_after)
+        # its place on the wire is free: the next request is admitted in the same transaction
+        settle = self._settle(admitted, reading, reply_id, reply.retry_after)
+        self._settling.add(asyncio.create_task(settle))
 
     async def _await_answer(
         self,
@@ -313,6 +323,7 @@ class Dispatcher:
         note: Callable[[Ledger], None] = lambda _ledger: None,
     ) -> None:
         """What was read goes into the ledger, with what it says of the provider as a whole."""
+        self._obey(reading.signal)  # nothing more is admitted where it is to halt
         settlements = {
             lookup.lookup_id: settlement_for(item)
             for lookup, item in zip(admitted.lookups, reading.items, strict=True)
@@ -335,7 +346,6 @@ class Dispatcher:
             await self._writer.run(note_all)
         else:
             self._count(admitted, reading, settlements)
-        self._obey(reading.signal)
 
     def _count(
         self, admitted: Admitted, reading: Reading, settlements: dict[str, Settlement]
@@ -368,13 +378,24 @@ class Dispatcher:
 
 
 def _admit_in_turn(
-    ledger: Ledger, offers: Sequence[Sequence[Candidate]], run_id: str, max_credits: int | None
+    ledger: Ledger,
+    offers: Sequence[Sequence[Candidate]],
+    run_id: str,
+    max_credits: int | None,
+    *,
+    awaits_callback: bool,
 ) -> list[Decision]:
-    """A decision for each offer, up to the first for which there is no room."""
+    """A decision for each offer, up to the first for which there is no room.
+
+    What is admitted is marked as sent. FenceError if it took longer than its lease.
+    """
     decisions: list[Decision] = []
     for candidates in offers:
-        decisions.append(ledger.admit(candidates, run_id, max_credits))
-        if isinstance(decisions[-1], Wait | Exhausted):
+        decision = ledger.admit(candidates, run_id, max_credits)
+        decisions.append(decision)
+        if isinstance(decision, Admitted):
+            ledger.mark_sent(decision.batch_id, awaits_callback=awaits_callback)
+        if isinstance(decision, Wait | Exhausted):
             break
     return decisions
 

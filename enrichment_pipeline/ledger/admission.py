@@ -7,15 +7,16 @@ and written together. Not here: what happens after a reservation (`journal.py`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam, func, insert, literal_column, select
+from sqlalchemy import BigInteger, bindparam, false, func, insert, select
 
 from enrichment_pipeline.ledger import budget, gate, suppressions
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
-    RELEASED,
     RESERVED,
     SENT,
     UNCONFIRMED,
@@ -41,8 +42,7 @@ _IN_HAND = (
         lookups.c.provider == bindparam("of_provider"),
         lookups.c.request == bindparam("of_request"),
         lookups.c.person_key.in_(select(text_field(0))),
-        # written out, or the planner could not tell that the index of open ones will do
-        lookups.c.state != literal_column(f"'{RELEASED}'"),
+        lookups.c.is_released.is_not(True),
     )
     .order_by(lookups.c.reserved_at)
 )
@@ -51,7 +51,7 @@ _IN_WINDOW = select(
 ).where(
     batches.c.provider == bindparam("of_provider"), batches.c.slot_free_at > bindparam("at_now")
 )
-_RESERVE_BATCH = insert(batches)
+_RESERVE_BATCH = Prepared(insert(batches))
 _OF_CANDIDATE = (
     "lookup_id",
     "person_key",
@@ -60,12 +60,12 @@ _OF_CANDIDATE = (
     "item",
     "item_kind",
     "freshness",
-    "priority",
 )
 """The columns that differ within a batch, in the order of the bound rows."""
 _OF_BATCH = (
     bindparam("provider"),
     bindparam("request"),
+    bindparam("priority"),
     bindparam("run_id"),
     bindparam("batch_id"),
     bindparam("state"),
@@ -75,11 +75,13 @@ _OF_BATCH = (
     bindparam("requested_at", type_=UtcDateTime),
     bindparam("revision", type_=BigInteger),
 )
-_RESERVE_LOOKUPS = insert(lookups).from_select(
-    [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH)],
-    select(
-        *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH
-    ).select_from(bound_rows),
+_RESERVE_LOOKUPS = Prepared(
+    insert(lookups).from_select(
+        [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH), "is_released"],
+        select(
+            *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH, false()
+        ).select_from(bound_rows),
+    )
 )
 
 
@@ -102,8 +104,7 @@ class Candidate:
     identifiers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class ReservedLookup:
+class ReservedLookup(NamedTuple):
     lookup_id: str
     candidate: Candidate
 
@@ -192,8 +193,8 @@ def admit(
     batch_id = uuid4().hex[:_BATCH_DIGITS]
     if state.is_probe:
         gate.lease_probe(connection, provider, now + limits.answer_deadline)
-    connection.execute(
-        _RESERVE_BATCH,
+    _RESERVE_BATCH.execute(
+        connection,
         {
             "batch_id": batch_id,
             "provider": provider,
@@ -207,11 +208,12 @@ def admit(
         ReservedLookup(f"{batch_id}{position:04x}", candidate)
         for position, candidate in enumerate(chosen)
     )
-    connection.execute(
-        _RESERVE_LOOKUPS,
+    _RESERVE_LOOKUPS.execute(
+        connection,
         {
             "provider": provider,
             "request": request,
+            "priority": priority,
             "run_id": run_id,
             "batch_id": batch_id,
             "state": RESERVED,
@@ -239,7 +241,6 @@ def _row(lookup: ReservedLookup) -> tuple[str, ...]:
         of.item,
         of.item_kind,
         of.freshness,
-        of.priority,
     )
 
 

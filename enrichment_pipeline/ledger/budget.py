@@ -11,15 +11,18 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
+from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, integer_field, text_field
 from enrichment_pipeline.ledger.schema import budgets
 from enrichment_pipeline.policy import BudgetPolicy
 
 _PROVIDER = bindparam("of_provider")
-_FIND = select(budgets.c.period, budgets.c.credits_reserved + budgets.c.credits_charged).where(
-    budgets.c.provider == _PROVIDER, budgets.c.period.in_(select(text_field(0)))
+_FIND = Prepared(
+    select(budgets.c.period, budgets.c.credits_reserved + budgets.c.credits_charged).where(
+        budgets.c.provider == _PROVIDER, budgets.c.period.in_(select(text_field(0)))
+    )
 )
-_ADD = (
+_ADD = Prepared(
     update(budgets)
     .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
     .values(
@@ -27,15 +30,17 @@ _ADD = (
         credits_charged=budgets.c.credits_charged + integer_field(2),
     )
 )
-_OPEN = insert(budgets).from_select(
-    ["provider", "period", "credits_reserved", "credits_charged"],
-    select(_PROVIDER, text_field(0), integer_field(1), integer_field(2))
-    .select_from(bound_rows)
-    .where(
-        ~exists()
-        .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
-        .correlate(bound_rows)
-    ),
+_OPEN = Prepared(
+    insert(budgets).from_select(
+        ["provider", "period", "credits_reserved", "credits_charged"],
+        select(_PROVIDER, text_field(0), integer_field(1), integer_field(2))
+        .select_from(bound_rows)
+        .where(
+            ~exists()
+            .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
+            .correlate(bound_rows)
+        ),
+    )
 )
 
 
@@ -73,8 +78,8 @@ def room(
         day_period: int(policy.per_day * usable_share),
         month: int(policy.per_month * usable_share),
     }
-    found = connection.execute(
-        _FIND, {"of_provider": provider, ROWS: as_json((period,) for period in usable)}
+    found = _FIND.execute(
+        connection, {"of_provider": provider, ROWS: as_json((period,) for period in usable)}
     )
     used: dict[str, int] = {row[0]: row[1] for row in found}
     left = {period: limit - used.get(period, 0) for period, limit in usable.items()}
@@ -107,5 +112,5 @@ def book(connection: Connection, provider: str, moves: Mapping[tuple[str, str], 
     if not rows:
         return
     values = {"of_provider": provider, ROWS: as_json(rows)}
-    if connection.execute(_ADD, values).rowcount < len(rows):
-        connection.execute(_OPEN, values)  # the first credits of a run, a day or a month
+    if _ADD.execute(connection, values).rowcount < len(rows):
+        _OPEN.execute(connection, values)  # the first credits of a run, a day or a month

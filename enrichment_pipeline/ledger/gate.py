@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import gates
 
 FAILURES_THAT_OPEN = 3
@@ -19,7 +20,7 @@ RECOVERY_STEP = 0.125
 """Share of the full rate that comes back with each window that passes after a 429."""
 
 _FIND = select(gates).where(gates.c.provider == bindparam("of_provider"))
-_CLOSE_BREAKER = (
+_CLOSE_BREAKER = Prepared(
     update(gates)
     .where(gates.c.provider == bindparam("of_provider"), gates.c.failures_in_a_row > 0)
     .values(failures_in_a_row=0, probe_until=None)
@@ -110,7 +111,7 @@ def count_failure(connection: Connection, provider: str, now: datetime) -> None:
 
 def count_success(connection: Connection, provider: str) -> None:
     """The provider answered; the breaker closes."""
-    connection.execute(_CLOSE_BREAKER, {"of_provider": provider})
+    _CLOSE_BREAKER.execute(connection, {"of_provider": provider})
 
 
 def _ensure(connection: Connection, provider: str) -> None:

@@ -5,10 +5,9 @@ decision to admit (`admission.py`), and the meaning of an answer (`providers/`).
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -21,15 +20,18 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     insert,
     literal,
     or_,
     select,
+    true,
     update,
 )
 
 from enrichment_pipeline.ledger import budget
 from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
 from enrichment_pipeline.ledger.schema import (
     ALLOWED_FROM,
@@ -54,7 +56,7 @@ def _may_become(state: str) -> ColumnElement[bool]:
 
 
 _OF_BATCH = bindparam("of_batch")
-_SEND_BATCH = (
+_SEND_BATCH = Prepared(
     update(batches)
     .where(batches.c.batch_id == _OF_BATCH, batches.c.reserved_at > bindparam("leased_after"))
     .values(
@@ -65,15 +67,17 @@ _SEND_BATCH = (
     )
     .returning(batches.c.item_count)
 )
-_SEND_LOOKUPS = (
+_SEND_LOOKUPS = Prepared(
     update(lookups).where(lookups.c.batch_id == _OF_BATCH, _may_become(SENT)).values(state=SENT)
 )
-_FIND_REPLY = select(replies.c.reply_id).where(
-    replies.c.batch_id == _OF_BATCH, replies.c.body_sha256 == bindparam("digest")
+_FIND_REPLY = Prepared(
+    select(replies.c.reply_id).where(
+        replies.c.batch_id == _OF_BATCH, replies.c.body_sha256 == bindparam("digest")
+    )
 )
-_KEEP_REPLY = insert(replies)
-_QUEUE_REPLY = insert(unread_replies)
-_RESPONDED = (
+_KEEP_REPLY = Prepared(insert(replies))
+_QUEUE_REPLY = Prepared(insert(unread_replies))
+_RESPONDED = Prepared(
     update(batches)
     .where(batches.c.batch_id == _OF_BATCH)
     .values(
@@ -86,23 +90,34 @@ _RESPONDED = (
 _NOTE_ERROR = (
     update(batches).where(batches.c.batch_id == _OF_BATCH).values(error=bindparam("error"))
 )
-_READ_REPLY = delete(unread_replies).where(unread_replies.c.reply_id == bindparam("of_reply"))
+_READ_REPLY = Prepared(
+    delete(unread_replies).where(unread_replies.c.reply_id == bindparam("of_reply"))
+)
 _SETTLE = {
-    state: update(lookups)
-    .where(lookups.c.lookup_id == text_field(0), _may_become(state))
-    .values(
-        state=state,
-        outcome=text_field(1),
-        reason=text_field(2),
-        answer_index=integer_field(3),
-        credits_charged=integer_field(4),
-        reply_id=bindparam("of_reply"),
-        answered_at=bindparam("at", type_=UtcDateTime),
-        revision=bindparam("new_revision", type_=BigInteger),
+    state: Prepared(
+        update(lookups)
+        .where(lookups.c.lookup_id == text_field(0), _may_become(state))
+        .values(
+            state=state,
+            outcome=bindparam("new_outcome"),
+            reason=bindparam("new_reason"),
+            answer_index=integer_field(1),
+            credits_charged=bindparam("charged"),
+            reply_id=bindparam("of_reply"),
+            answered_at=bindparam("at", type_=UtcDateTime),
+            revision=bindparam("new_revision", type_=BigInteger),
+            **({"is_released": true()} if state == RELEASED else {}),
+        )
     )
-    .returning(lookups.c.run_id, lookups.c.budget_day, lookups.c.credits_charged)
     for state in ALLOWED_FROM
 }
+"""For those of a batch that came to the same, which most of it does."""
+_BY_BUDGET = Prepared(
+    # not by `returning`: between two rows the driver lets another thread have the interpreter
+    select(lookups.c.run_id, lookups.c.budget_day, func.count())
+    .where(lookups.c.lookup_id.in_(select(text_field(0))))
+    .group_by(lookups.c.run_id, lookups.c.budget_day)
+)
 
 
 def _superseding() -> Insert:
@@ -115,7 +130,7 @@ def _superseding() -> Insert:
         other.c.request == failed.c.request,
         other.c.person_key == failed.c.person_key,
         other.c.supersedes == supersedes,
-        other.c.state != RELEASED,
+        other.c.is_released.is_not(True),
     )
     values: dict[str, ColumnElement[object]] = {
         column.name: failed.c[column.name]
@@ -132,6 +147,7 @@ def _superseding() -> Insert:
         "credits_charged": bindparam("credits_charged", type_=Integer),
         "answered_at": bindparam("at", type_=UtcDateTime),
         "revision": bindparam("new_revision", type_=BigInteger),
+        "is_released": literal(False),
     }
     failure = or_(
         failed.c.state == RELEASED,
@@ -156,8 +172,7 @@ class FenceError(Exception):
     """The look-ups are not in a state from which this step is allowed; nothing was changed."""
 
 
-@dataclass(frozen=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What one look-up came to.
 
     `state` is `replied`, `released` or `unconfirmed`; `outcome` the provider
@@ -187,8 +202,8 @@ def mark_sent(
     window be taken: it is refused here.
     """
     connection = transaction.connection
-    item_count = connection.execute(
-        _SEND_BATCH,
+    item_count = _SEND_BATCH.execute(
+        connection,
         {
             "of_batch": batch_id,
             "leased_after": now - limits.send_lease,
@@ -200,7 +215,7 @@ def mark_sent(
     ).scalar_one_or_none()
     if item_count is None:
         raise FenceError(f"batch {batch_id}: its lease ran out before it was sent")
-    moved = connection.execute(_SEND_LOOKUPS, {"of_batch": batch_id}).rowcount
+    moved = _SEND_LOOKUPS.execute(connection, {"of_batch": batch_id}).rowcount
     if moved != item_count:
         raise FenceError(f"batch {batch_id}: {moved} of {item_count} look-ups were still reserved")
 
@@ -218,14 +233,14 @@ def keep_reply(
     """Keep the raw reply, before anything reads it; its id. The same bytes are kept once."""
     connection = transaction.connection
     digest = hashlib.sha256(body).hexdigest()
-    known = connection.execute(
-        _FIND_REPLY, {"of_batch": batch_id, "digest": digest}
+    known = _FIND_REPLY.execute(
+        connection, {"of_batch": batch_id, "digest": digest}
     ).scalar_one_or_none()
     if known is not None:
         return known
     reply_id = uuid4().hex
-    connection.execute(
-        _KEEP_REPLY,
+    _KEEP_REPLY.execute(
+        connection,
         {
             "reply_id": reply_id,
             "batch_id": batch_id,
@@ -236,8 +251,8 @@ def keep_reply(
             "body_sha256": digest,
         },
     )
-    connection.execute(
-        _QUEUE_REPLY, {"reply_id": reply_id, "provider": provider, "received_at": now}
+    _QUEUE_REPLY.execute(
+        connection, {"reply_id": reply_id, "provider": provider, "received_at": now}
     )
     return reply_id
 
@@ -255,8 +270,8 @@ def note_response(
 
     `request_ref` is the provider's own name for a request whose answer is still to come.
     """
-    transaction.connection.execute(
-        _RESPONDED,
+    _RESPONDED.execute(
+        transaction.connection,
         {
             "of_batch": batch_id,
             "responded_at": now,
@@ -277,34 +292,35 @@ def settle(
 ) -> None:
     """Write what each look-up (by id) came to, and move its credits. All or FenceError."""
     connection = transaction.connection
-    rows_by_state: dict[str, list[tuple[object, ...]]] = {}
+    came_to: dict[tuple[str, str, str | None, int], list[tuple[str, int | None]]] = {}
     for lookup_id, of in settlements.items():
-        row = (lookup_id, of.outcome, of.reason, of.answer_index, of.credits_charged)
-        rows_by_state.setdefault(of.state, []).append(row)
+        what = (of.state, of.outcome, of.reason, of.credits_charged)
+        came_to.setdefault(what, []).append((lookup_id, of.answer_index))
     moves: dict[tuple[str, str], budget.Move] = {}
-    for state, rows in rows_by_state.items():
-        moved = connection.execute(
-            _SETTLE[state],
-            {
-                "of_reply": reply_id,
-                "at": answered_at,
-                "new_revision": transaction.revision,
-                ROWS: as_json(rows),
-            },
-        ).all()
-        if len(moved) != len(rows):
-            raise FenceError(f"{len(rows) - len(moved)} look-ups were settled already")
+    for (state, outcome, reason, charged), rows in came_to.items():
+        values = {
+            "new_outcome": outcome,
+            "new_reason": reason,
+            "charged": charged,
+            "of_reply": reply_id,
+            "at": answered_at,
+            "new_revision": transaction.revision,
+            ROWS: as_json(rows),
+        }
+        moved = _SETTLE[state].execute(connection, values).rowcount
+        if moved != len(rows):
+            raise FenceError(f"{len(rows) - moved} look-ups were settled already")
         if state == UNCONFIRMED:
             continue  # may have been billed: its credit stays reserved
-        for (run_id, day, credits), count in Counter(tuple(row) for row in moved).items():
-            move = budget.Move(-count, count * credits)
+        for run_id, day, count in _BY_BUDGET.execute(connection, {ROWS: values[ROWS]}):
+            move = budget.Move(-count, count * charged)
             moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
     budget.book(connection, provider, moves)
 
 
 def mark_read(transaction: Transaction, reply_id: str) -> None:
     """Nothing more is to be learnt from this reply."""
-    transaction.connection.execute(_READ_REPLY, {"of_reply": reply_id})
+    _READ_REPLY.execute(transaction.connection, {"of_reply": reply_id})
 
 
 def supersede_failure(
@@ -378,6 +394,7 @@ def abandoned(
     unsent = connection.execute(
         select(lookups.c.lookup_id).where(
             lookups.c.provider == provider,
+            lookups.c.answered_at.is_(None),
             lookups.c.state == RESERVED,
             or_(
                 lookups.c.run_id.in_(dead_run_ids),
@@ -396,6 +413,7 @@ def abandoned(
         .join(batches, batches.c.batch_id == lookups.c.batch_id)
         .where(
             lookups.c.provider == provider,
+            lookups.c.answered_at.is_(None),
             lookups.c.state == SENT,
             batches.c.deadline_at <= now,
             ~has_unread_reply,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Dialect,
@@ -162,6 +163,7 @@ lookups = Table(
     Column("requested_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
     Column("revision", BigInteger, nullable=False),
+    Column("is_released", Boolean, CheckConstraint("is_released = (state = 'released')")),
     Index("lookups_by_batch", "batch_id"),
     Index("lookups_by_revision", "revision", "lookup_id"),
     comment="One item of one request each; see ARCHITECTURE for the promises",
@@ -174,18 +176,22 @@ single_flight = Index(
     lookups.c.person_key,
     lookups.c.supersedes,
     unique=True,
-    sqlite_where=lookups.c.state != RELEASED,
-    postgresql_where=lookups.c.state != RELEASED,
+    sqlite_where=lookups.c.is_released.is_not(True),
+    postgresql_where=lookups.c.is_released.is_not(True),
 )
-"""At most one open look-up for what is asked of whom, superseding the same one."""
+"""At most one open look-up for what is asked of whom, superseding the same one.
+
+Not by `state`, which says the same: each step would write the entry anew, and every person's
+is on another page.
+"""
 
 open_lookups = Index(
     "lookups_open",
     lookups.c.provider,
-    lookups.c.state,
-    sqlite_where=lookups.c.state.in_((RESERVED, SENT)),
-    postgresql_where=lookups.c.state.in_((RESERVED, SENT)),
+    sqlite_where=lookups.c.answered_at.is_(None),
+    postgresql_where=lookups.c.answered_at.is_(None),
 )
+"""Those that are reserved or sent. Not by `state`, or marking them as sent would write it anew."""
 
 budgets = Table(
     "budgets",

@@ -30,12 +30,17 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import head, stamp
 
 BUSY_TIMEOUT_SECONDS = 60
 PAGE_ROWS = 10_000
 MIGRATION_LOCK = 7_305_808_869_231_650_661
 """Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
+
+_NEXT_REVISION = Prepared(
+    update(head).values(revision=head.c.revision + 1).returning(head.c.revision)
+)
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,8 @@ class LedgerStore:
         Every writer takes the head row first. So checks and writes are one step
         for all processes together, and revisions appear in commit order.
         """
-        with self._engine.begin() as connection:
-            revision = connection.execute(
-                update(head).values(revision=head.c.revision + 1).returning(head.c.revision)
-            ).scalar_one()
+        with _begin(self._engine) as connection:
+            revision = _NEXT_REVISION.execute(connection, {}).scalar_one()
             yield Transaction(connection, revision)
 
     @contextmanager
@@ -113,7 +116,7 @@ class LedgerStore:
         with self.read() as connection:
             found = _stamp(connection)
         if not found:
-            with self._engine.begin() as connection:
+            with _begin(self._engine) as connection:
                 found = _stamp(connection)
                 if not found:
                     rows = [{"key": key, "value": value} for key, value in wanted.items()]
@@ -195,12 +198,16 @@ def _sqlite_engine(url: str) -> Engine:
         # what takes back half of a failed statement: in a file it costs a third of an admission
         connection.execute("pragma temp_store = memory")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("begin immediate")
-
     return engine
+
+
+@contextmanager
+def _begin(engine: Engine) -> Iterator[Connection]:
+    """A writing transaction. Not by an event of the engine's: every statement would look for it."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("begin immediate")
+        yield connection
 
 
 def _migrate(engine: Engine) -> None:
@@ -217,7 +224,7 @@ def _migrate(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if MigrationContext.configure(connection).get_current_revision() == newest:
             return
-    with engine.begin() as connection:
+    with _begin(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
         config.attributes["connection"] = connection

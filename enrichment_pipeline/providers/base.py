@@ -7,7 +7,7 @@ and the two ways in which a request can fail. Not here: any provider's codes.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 
@@ -110,8 +110,7 @@ class Reply:
     retry_after: timedelta | None = None
 
 
-@dataclass(frozen=True)
-class ItemReading:
+class ItemReading(NamedTuple):
     """The outcome for one item, and the position of its answer in the reply, if it has one."""
 
     outcome: Outcome

@@ -146,11 +146,23 @@ def test_the_database_itself_refuses_a_second_open_look_up_of_a_person(
     with store.read() as connection:
         row = dict(connection.execute(sa.select(lookups)).one()._mapping)
     with store.write() as transaction:
-        copy = row | {"lookup_id": "released-copy", "state": RELEASED}
+        copy = row | {"lookup_id": "released-copy", "state": RELEASED, "is_released": True}
         transaction.connection.execute(sa.insert(lookups).values(copy))
     with pytest.raises(IntegrityError), store.write() as transaction:
         transaction.connection.execute(
             sa.insert(lookups).values(row | {"lookup_id": "copy", "state": REPLIED})
+        )
+
+
+@pytest.mark.parametrize(("state", "is_released"), [(RELEASED, False), (REPLIED, True)])
+def test_the_database_itself_knows_who_is_released_by_the_state_alone(
+    ledger: Ledger, store: LedgerStore, state: str, is_released: bool
+):
+    """The single-flight index goes by `is_released`."""
+    reserve(ledger, candidate("ada"))
+    with pytest.raises(IntegrityError), store.write() as transaction:
+        transaction.connection.execute(
+            sa.update(lookups).values(state=state, is_released=is_released)
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -17,10 +18,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.schema import head, lookups, metadata, stamp
+from enrichment_pipeline.ledger.schema import RELEASED, head, lookups, metadata, stamp
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline_tests.ledger import candidate, count_rows, crowd, limits_of, reserve
+from enrichment_pipeline_tests.ledger import (
+    STATES,
+    bring_to,
+    candidate,
+    count_rows,
+    crowd,
+    limits_of,
+    reserve,
+)
 from enrichment_pipeline_tests.support import MovingClock
 
 SECRET = "s3cr3t-word"
@@ -101,9 +111,42 @@ def test_the_single_flight_index_covers_what_is_not_released(ledger_url: str):
         }["lookups_single_flight"]
     engine.dispose()
     (where,) = (str(value) for name, value in options.items() if name.endswith("_where"))
-    assert "state" in where
-    assert "released" in where
-    assert "!=" in where or "<>" in where
+    assert re.search(r"is_released is not (1|true)", where, re.IGNORECASE)
+
+
+def test_an_older_ledgers_look_ups_keep_their_places_or_leave_them_free(ledger_url: str):
+    """Before `is_released` the single-flight index went by the state."""
+    store = open_store(ledger_url)
+    ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
+    states = [state for state in STATES if state != RELEASED]
+    for state in STATES:
+        bring_to(ledger, state, state)
+    before = rows_of(store)
+    engine = store._engine
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop index lookups_single_flight"))
+        connection.execute(sa.text("alter table lookups drop column is_released"))
+        connection.execute(
+            sa.text(
+                "create unique index lookups_single_flight "
+                "on lookups (provider, request, person_key, supersedes) where state <> 'released'"
+            )
+        )
+        connection.execute(sa.text("update alembic_version set version_num = '0004'"))
+    store.close()
+
+    store = open_store(ledger_url)
+    assert rows_of(store) == before
+    ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
+    assert ledger.admit([candidate(state) for state in states], "run") == NotDue(len(states))
+    assert len(reserve(ledger, candidate(RELEASED)).lookups) == 1
+    store.close()
+
+
+def rows_of(store: LedgerStore) -> list[dict]:
+    with store.read() as connection:
+        query = sa.select(lookups).order_by(lookups.c.lookup_id)
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def test_opening_again_changes_nothing(ledger_url: str):
