@@ -42,8 +42,11 @@ def derive_facts(
         "company_similarity": policy.identity.company_similarity,
     }
     for batch, first_at, last_at in execute(connection, "list_batches").fetchall():
-        execute(connection, "find_new_answers", batch=batch, first_at=first_at, last_at=last_at)
-        execute(connection, "find_unreadable_answers")
+        span = {"first_at": first_at, "last_at": last_at}
+        execute(connection, "find_new_answers", batch=batch, **span)
+        execute(connection, "find_suspect_answers")
+        if connection.execute("select 1 from suspects limit 1").fetchall():
+            execute(connection, "find_unreadable_answers", **span)
         learn_hosts(connection, "find_new_answer_hosts")
         learn_phones(connection, "find_new_answer_phones", default_region="")
         execute(connection, "compare_companies", **rules)

@@ -39,14 +39,14 @@ by_name as (
     select
         answer.contact_id,
         answer.lookup_id,
-        max(jaro_winkler_similarity(answer.our_company_key, company_key(position.company_name)))
+        max(jaro_winkler_similarity(answer.our_company_key, position.company_key))
             as similarity
     from new_answers as answer
     join new_positions as position
         on position.contact_id = answer.contact_id and position.lookup_id = answer.lookup_id
     anti join by_domain
         on by_domain.contact_id = answer.contact_id and by_domain.lookup_id = answer.lookup_id
-    where answer.our_company_key is not null and position.company_name is not null
+    where answer.our_company_key is not null and position.company_key is not null
     group by answer.contact_id, answer.lookup_id
 ),
 

@@ -3,23 +3,38 @@
 
 create or replace temp table name_agreements as
 with
+written as (
+    select
+        *,
+        is_in_other_script(our_name_key) as is_ours_foreign,
+        -- as it is written it is wanted only where the names are not plainly alike
+        case
+            when
+                is_in_other_script(our_name_key)
+                or coalesce(our_name_key <> name_key(their_name), true)
+                then written_name(our_full_name, our_first_name, our_last_name)
+        end as our_name,
+        name_key(their_name) as their_name_key
+    from new_answers
+    where outcome = 'matched'
+),
+
 named as (
     select
         answer.contact_id,
         answer.lookup_id,
         answer.our_name,
         answer.their_name,
-        is_in_other_script(answer.our_name) as is_ours_foreign,
+        answer.is_ours_foreign,
         is_in_other_script(answer.their_name) as is_theirs_foreign,
         case when regexp_matches(answer.our_name_key, '\p{L}') then answer.our_name_key else '' end
             as our_key,
-        coalesce(name_key(answer.their_name), '') as their_key,
+        coalesce(answer.their_name_key, '') as their_key,
         our_latin.latin_key as our_latin_key,
         their_latin.latin_key as their_latin_key
-    from new_answers as answer
+    from written as answer
     left join foreign_names as our_latin on our_latin.name = answer.our_name
     left join foreign_names as their_latin on their_latin.name = answer.their_name
-    where answer.outcome = 'matched'
 ),
 
 keyed as (

@@ -67,7 +67,7 @@ plain as (
                 )
             },
             { 'field': 'job_title', 'value': position.job_title },
-            { 'field': 'seniority', 'value': seniority_of(position.job_title) },
+            { 'field': 'seniority', 'value': position.seniority },
             { 'field': 'company_name', 'value': position.company_name },
             { 'field': 'company_domain', 'value': position.company_domain },
             { 'field': 'company_website', 'value': position.company_host },
@@ -75,6 +75,8 @@ plain as (
             { 'field': 'company_employee_count', 'value': position.employee_count }
         ], recursive := true)
     from new_answers as answer
+    semi join accepted
+        on accepted.contact_id = answer.contact_id and accepted.lookup_id = answer.lookup_id
     left join current_positions as position
         on position.contact_id = answer.contact_id and position.lookup_id = answer.lookup_id
 ),
@@ -145,7 +147,8 @@ where field = 'company_domain';
 -- unless it is somebody's already; a phone at work may be a switchboard
 create or replace temp table answered_aliases as
 select fact_alias(field, value) as alias, person_key, contact_id, lookup_id
-from new_facts;
+from new_facts
+where field in ('linkedin_url', 'mobile_phone', 'provider_uid', 'work_email', 'personal_email');
 
 insert into staging.person_aliases (alias, person_key, origin, added_at)
 select alias, min(person_key), 'answer', $loaded_at
