@@ -46,13 +46,16 @@ create or replace temp macro looks_like_json(value) as
 
 -- The part of a personal profile URL that names the person; null for company pages,
 -- the old /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written.
-create or replace temp macro linkedin_slug(value) as nullif(
-    lower(nfc_normalize(regexp_extract(
-        coalesce(try(url_decode(clean_text(value))), clean_text(value)),
-        '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
-    ))),
-    ''
-);
+create or replace temp macro linkedin_slug(value) as list_transform(
+    [clean_text(value)],
+    lambda url: nullif(
+        lower(nfc_normalize(regexp_extract(
+            case when contains(url, '%') then coalesce(try(url_decode(url)), url) else url end,
+            '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
+        ))),
+        ''
+    )
+)[1];
 
 -- A number that can be reckoned with: text such as `nan`, which tools write for nothing, is null.
 create or replace temp macro finite_number(value) as
