@@ -33,74 +33,72 @@ select contact_id, lookup_id
 from compared
 where not coalesce(company_domain = newest[2], company_key = newest[1], false);
 
+-- Of one answer the first of each field is the best; only between several is there a choice.
+create or replace temp table contested_contacts as
+select contact_id from staging.read_answers group by contact_id having count(*) > 1
+union
+select contact_id from enrichment.person_facts where provider = 'human';
+
 create or replace temp table best_values as
 with
-counting as (
-    select
-        fact.contact_id, fact.field, fact.value, fact.status, fact.provider, fact.observed_at,
-        fact.lookup_id
+contested as (
+    select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
     from enrichment.person_facts as fact
+    semi join contested_contacts as contested on contested.contact_id = fact.contact_id
     left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
+    left join past_positions as past
+        on past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
     where fact.position = 1
-        and fact.field not in ('lookup_outcome', 'outcome_detail', 'seniority')
         -- a reviewer can give values for a contact that nobody could look up
         and assigned.person_key is not distinct from fact.person_key
         and not (fact.provider = 'human' and fact.valid_to is not null)
         and not (
-            fact.provider <> 'human'
+            past.contact_id is not null
+            and fact.provider <> 'human'
             and (fact.field = 'job_title' or starts_with(fact.field, 'company_'))
-            and exists (
-                select 1
-                from past_positions as past
-                where past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
-            )
         )
-),
-
--- of one answer the first of each field is the best; only between several is there a choice
-several as (
-    select contact_id from staging.read_answers group by contact_id having count(*) > 1
-    union
-    select contact_id from enrichment.person_facts where provider = 'human'
+    qualify row_number() over (
+        partition by fact.contact_id, fact.field
+        order by
+            fact.provider = 'human' desc, status_rank(fact.status), fact.observed_at desc,
+            fact.lookup_id
+    ) = 1
 ),
 
 best as (
-    select contact_id, field, value, status, false as is_human
-    from counting
-    where contact_id not in (select contact_id from several)
+    select * from contested
     union all
-    select contact_id, field, value, status, provider = 'human' as is_human
-    from counting
-    where contact_id in (select contact_id from several)
-    qualify row_number() over (
-        partition by contact_id, field
-        order by
-            provider = 'human' desc, status_rank(status), observed_at desc, lookup_id
-    ) = 1
+    select fact.contact_id, fact.field, fact.value, fact.status, false as is_human
+    from enrichment.person_facts as fact
+    semi join staging.contact_persons as assigned
+        on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
+    anti join contested_contacts as contested on contested.contact_id = fact.contact_id
+    where fact.position = 1
 )
 
 select
     contact_id,
-    max(value) filter (field = 'full_name') as their_full_name,
-    max(value) filter (field = 'job_title') as their_job_title,
-    max(value) filter (field = 'company_name') as their_company_name,
-    max(value) filter (field = 'company_domain') as their_company_domain,
-    max(value) filter (field = 'company_website') as their_company_website,
-    max(value) filter (field = 'company_industry') as their_company_industry,
-    max(value) filter (field = 'company_employee_count') as their_company_employee_count,
-    max(value) filter (field = 'linkedin_url') as their_linkedin_url,
-    max(value) filter (field = 'location') as their_location,
-    max(value) filter (field = 'provider_uid') as their_provider_uid,
-    max(value) filter (field = 'work_email') as their_work_email,
-    max(status) filter (field = 'work_email') as their_work_email_status,
-    max(value) filter (field = 'personal_email') as their_personal_email,
-    max(status) filter (field = 'personal_email') as their_personal_email_status,
-    max(value) filter (field = 'direct_phone') as their_direct_phone,
-    max(status) filter (field = 'direct_phone') as their_direct_phone_status,
-    max(value) filter (field = 'mobile_phone') as their_mobile_phone,
-    max(status) filter (field = 'mobile_phone') as their_mobile_phone_status,
+    any_value(value) filter (field = 'full_name') as their_full_name,
+    any_value(value) filter (field = 'job_title') as their_job_title,
+    any_value(value) filter (field = 'company_name') as their_company_name,
+    any_value(value) filter (field = 'company_domain') as their_company_domain,
+    any_value(value) filter (field = 'company_website') as their_company_website,
+    any_value(value) filter (field = 'company_industry') as their_company_industry,
+    any_value(value) filter (field = 'company_employee_count') as their_company_employee_count,
+    any_value(value) filter (field = 'linkedin_url') as their_linkedin_url,
+    any_value(value) filter (field = 'location') as their_location,
+    any_value(value) filter (field = 'provider_uid') as their_provider_uid,
+    any_value(value) filter (field = 'work_email') as their_work_email,
+    any_value(status) filter (field = 'work_email') as their_work_email_status,
+    any_value(value) filter (field = 'personal_email') as their_personal_email,
+    any_value(status) filter (field = 'personal_email') as their_personal_email_status,
+    any_value(value) filter (field = 'direct_phone') as their_direct_phone,
+    any_value(status) filter (field = 'direct_phone') as their_direct_phone_status,
+    any_value(value) filter (field = 'mobile_phone') as their_mobile_phone,
+    any_value(status) filter (field = 'mobile_phone') as their_mobile_phone_status,
     list(field) filter (is_human) as human_fields
 from best
+where field not in ('lookup_outcome', 'outcome_detail', 'seniority')
 group by contact_id;
 
 -- What is known of each company, as far as it may be written and is not too old.

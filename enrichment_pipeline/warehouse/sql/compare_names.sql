@@ -3,26 +3,31 @@
 
 create or replace temp table name_agreements as
 with
-written as (
+read as (
     select
         *,
         is_in_other_script(our_name_key) as is_ours_foreign,
-        -- as it is written it is wanted only where the names are not plainly alike
-        case
-            when
-                is_in_other_script(our_name_key)
-                or coalesce(our_name_key <> name_key(their_name), true)
-                then written_name(our_full_name, our_first_name, our_last_name)
-        end as our_name,
-        name_key(their_name) as their_name_key
+        -- mostly written as ours is
+        case when their_name = our_full_name then our_name_key else name_key(their_name) end
+            as their_name_key
     from new_answers
     where outcome = 'matched'
 ),
 
+written as (
+    select
+        *,
+        -- as it is written it is wanted only where the names are not plainly alike
+        case
+            when is_ours_foreign or coalesce(our_name_key <> their_name_key, true)
+                then written_name(our_full_name, our_first_name, our_last_name)
+        end as our_name
+    from read
+),
+
 named as (
     select
-        answer.contact_id,
-        answer.lookup_id,
+        answer.answer_no,
         answer.our_name,
         answer.their_name,
         answer.is_ours_foreign,
@@ -39,8 +44,7 @@ named as (
 
 keyed as (
     select
-        contact_id,
-        lookup_id,
+        answer_no,
         our_name,
         their_name,
         our_key,
@@ -54,15 +58,17 @@ keyed as (
             when is_theirs_foreign and not is_ours_foreign then their_latin_key else their_key
         end as their_compared,
         -- family and given name as one word, in either order
-        is_ours_foreign and is_theirs_foreign
-        and list_sort(string_split(replace(our_key, ' ', ''), ''))
-        = list_sort(string_split(replace(their_key, ' ', ''), '')) as has_same_signs
+        case
+            when is_ours_foreign and is_theirs_foreign then
+                list_sort(string_split(replace(our_key, ' ', ''), ''))
+                = list_sort(string_split(replace(their_key, ' ', ''), ''))
+            else false
+        end as has_same_signs
     from named
 )
 
 select
-    contact_id,
-    lookup_id,
+    answer_no,
     our_name,
     their_name,
     our_key,

@@ -27,7 +27,7 @@ create or replace temp macro clean_text(value) as list_transform(
 create or replace temp macro real_text(value) as list_transform(
     [clean_text(value)],
     lambda text: case
-        when length(text) > 13 then text
+        when length(text) > 13 or text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
         else
             nullif(
                 regexp_replace(
@@ -256,28 +256,24 @@ create or replace temp macro have_counterparts(
 -- Two name keys that may belong to one person: every word of the shorter one has a
 -- counterpart of its own in the other, and the shorter one has at least two. An unknown
 -- name contradicts nothing.
-create or replace temp macro names_alike(one, other, least_similarity := 0.9) as
-    coalesce(one, '') = ''
-    or coalesce(other, '') = ''
-    or one = other
-    or (
-        least(
-            len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
-        ) > 1
-        and case
-            when len(words_besides(one, other)) <= len(words_besides(other, one))
-                then have_counterparts(
-                    words_besides(one, other),
-                    words_besides(other, one),
-                    least_similarity := least_similarity
-                )
-            else have_counterparts(
-                words_besides(other, one),
-                words_besides(one, other),
-                least_similarity := least_similarity
-            )
-        end
-    );
+-- (What stands after `or` is worked out for all of them, but not so what stands after `when`.)
+create or replace temp macro names_alike(one, other, least_similarity := 0.9) as case
+    when coalesce(one, '') = '' or coalesce(other, '') = '' or one = other then true
+    when least(
+        len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
+    ) <= 1 then false
+    when len(words_besides(one, other)) <= len(words_besides(other, one))
+        then have_counterparts(
+            words_besides(one, other),
+            words_besides(other, one),
+            least_similarity := least_similarity
+        )
+    else have_counterparts(
+        words_besides(other, one),
+        words_besides(one, other),
+        least_similarity := least_similarity
+    )
+end;
 
 -- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
 -- and signs.

@@ -1,37 +1,18 @@
--- A batch of the pending answers, with the contact that each is for, and the parts of the
--- profile that are read.
+-- A batch of the pending answers: the parts of each profile that are read, and the contact
+-- that it is for.
 
-create or replace temp table new_answers as
-with
-our_companies as (
-    select company_name, company_key(company_name) as company_key
-    from (
-        select distinct contact.company_name
-        from staging.contacts as contact
-        where contact.contact_id in (select contact_id from pending_answers where batch = $batch)
-    )
-),
-
-profiles as (
+-- Nothing else is joined here: an answer is big, and would be copied to be looked up.
+create or replace temp table new_profiles as
+with profiles as (
     select
-        contact.contact_id,
+        pending.answer_no,
+        pending.contact_id,
         response.lookup_id,
         response.provider,
         response.person_key,
         response.outcome,
         response.answered_at,
         response.run_id,
-        contact.full_name as our_full_name,
-        contact.first_name as our_first_name,
-        contact.last_name as our_last_name,
-        part.name_key as our_name_key,
-        part.linkedin_slug as our_linkedin_slug,
-        part.email as our_email,
-        part.phone as our_phone,
-        part.email_domain as our_email_domain,
-        part.company_domain as our_company_domain,
-        clean_text(contact.company_domain) is not null as has_given_company_domain,
-        keyed.company_key as our_company_key,
         from_json(
             response.answer,
             '{"candidate": {
@@ -52,27 +33,69 @@ profiles as (
     from raw.provider_responses as response
     join pending_answers as pending
         on pending.lookup_id = response.lookup_id and pending.batch = $batch
-    join staging.contacts as contact on contact.contact_id = pending.contact_id
-    join staging.contact_parts as part on part.contact_id = pending.contact_id
-    left join our_companies as keyed on keyed.company_name = contact.company_name
     where response.answered_at between $first_at and $last_at
 )
 
 select
-    *,
+    * exclude (candidate),
+    candidate.uid as uid,
     real_text(candidate.fullName) as their_name,
-    list_transform(candidate.social, lambda each: linkedin_slug(each.link)) as their_slugs
+    real_text(candidate.locations[1].name) as location,
+    list_transform(candidate.social, lambda each: linkedin_slug(each.link)) as their_slugs,
+    candidate.contacts as contacts,
+    candidate.experience as experience,
+    candidate is null
+    or candidate.contacts is null
+    or candidate.social is null
+    or candidate.experience is null
+    or candidate.locations is null
+    or looks_like_json(candidate.uid)
+    or looks_like_json(candidate.fullName)
+    or len(list_filter(
+        candidate.social, lambda each: each.link is null or looks_like_json(each.link)
+    )) > 0
+    or len(list_filter(
+        candidate.locations, lambda each: each.name is null or looks_like_json(each.name)
+    )) > 0 as may_be_misread
 from profiles;
+
+create or replace temp table new_answers as
+with
+companies as (
+    select company_name, company_key(company_name) as company_key
+    from (
+        select distinct company_name
+        from staging.contacts
+        where contact_id in (select contact_id from new_profiles)
+    )
+)
+
+select
+    profile.* exclude (contacts, experience),
+    contact.full_name as our_full_name,
+    contact.first_name as our_first_name,
+    contact.last_name as our_last_name,
+    part.name_key as our_name_key,
+    part.linkedin_slug as our_linkedin_slug,
+    part.email as our_email,
+    part.phone as our_phone,
+    part.email_domain as our_email_domain,
+    part.company_domain as our_company_domain,
+    clean_text(contact.company_domain) is not null as has_given_company_domain,
+    company.company_key as our_company_key
+from new_profiles as profile
+join staging.contacts as contact on contact.contact_id = profile.contact_id
+join staging.contact_parts as part on part.contact_id = profile.contact_id
+left join companies as company on company.company_name = contact.company_name;
 
 create or replace temp table new_positions as
 with
 unnested as (
     select
-        contact_id,
-        lookup_id,
-        unnest(candidate.experience, recursive := true),
-        generate_subscripts(candidate.experience, 1) as given_order
-    from new_answers
+        answer_no,
+        unnest(experience, recursive := true),
+        generate_subscripts(experience, 1) as given_order
+    from new_profiles
     where outcome = 'matched'
 ),
 
@@ -87,8 +110,7 @@ websites as (
 )
 
 select
-    unnested.contact_id,
-    unnested.lookup_id,
+    unnested.answer_no,
     unnested.given_order,
     unnested.position as job_title,
     unnested.company as company_name,
@@ -109,8 +131,7 @@ left join websites on websites.website = unnested.website;
 
 create or replace temp table new_contact_points as
 select
-    contact_id,
-    lookup_id,
+    answer_no,
     lower(point.type) as type,
     lower(point.subType) as sub_type,
     point.type as given_type,
@@ -124,10 +145,7 @@ select
     or looks_like_json(point.rating) or looks_like_json(point.subType) as may_be_misread
 from (
     select
-        contact_id,
-        lookup_id,
-        unnest(candidate.contacts) as point,
-        generate_subscripts(candidate.contacts, 1) as given_order
-    from new_answers
+        answer_no, unnest(contacts) as point, generate_subscripts(contacts, 1) as given_order
+    from new_profiles
     where outcome = 'matched'
 );

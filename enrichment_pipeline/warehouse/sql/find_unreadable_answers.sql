@@ -2,12 +2,11 @@
 -- a one, since it cannot be known what else of it is not what it seems. Which part it is, is
 -- kept.
 
-insert into unreadable_answers (contact_id, lookup_id, part)
+insert into unreadable_answers (answer_no, part)
 with
 types as (
     select
-        suspects.contact_id,
-        suspects.lookup_id,
+        suspects.answer_no,
         json_type(response.answer, '$.candidate') as of_candidate,
         json_type(response.answer, ['$.candidate.uid', '$.candidate.fullName']) as of_texts,
         json_type(response.answer, [
@@ -43,8 +42,7 @@ types as (
 
 named as (
     select
-        contact_id,
-        lookup_id,
+        answer_no,
         case
             when coalesce(of_candidate, '') <> 'OBJECT' then 'the profile'
             when list_has_any(of_texts, ['OBJECT', 'ARRAY', 'BOOLEAN']) then 'its id or name'
@@ -59,4 +57,4 @@ named as (
     from types
 )
 
-select contact_id, lookup_id, part from named where part is not null;
+select answer_no, part from named where part is not null;
