@@ -192,8 +192,7 @@ written as (
         ruled(
             'company_domain', $rules['company_domain'], their_company_domain,
             human_fields, own_company_domain
-        )
-            as company_domain,
+        ) as company_domain,
         ruled(
             'linkedin_url', $rules['linkedin_url'], their_linkedin_url, human_fields, linkedin_url
         ) as linkedin_url,
@@ -206,10 +205,9 @@ written as (
             human_fields, null
         ) as company_industry,
         ruled(
-            'company_employee_count', $rules['company_employee_count'], their_company_employee_count,
-            human_fields, null
-        )
-            as company_employee_count,
+            'company_employee_count', $rules['company_employee_count'],
+            their_company_employee_count, human_fields, null
+        ) as company_employee_count,
         -- what the source has is of no known kind, and never passes for the provider's
         is_written('work_email', $rules['work_email'], human_fields, email)
             as has_work_email,

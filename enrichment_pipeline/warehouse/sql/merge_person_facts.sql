@@ -1,5 +1,6 @@
 -- Turn the judged answers into facts, one row per contact, field, value and observation.
 
+-- the e-mails and phones of the answers that are accepted, the best of each field first
 create or replace temp table new_points as
 with
 points as (
@@ -45,6 +46,7 @@ select
     ) as position
 from rated;
 
+-- the answers that are accepted, with what they give for the other fields
 create or replace temp table accepted_answers as
 select
     judged.*,
@@ -136,8 +138,8 @@ join accepted_answers as answer on answer.answer_no = given.answer_no
 where given.value is not null;
 
 insert into staging.person_aliases (alias, person_key, origin, added_at)
-select alias, min(person_key), 'answer', $loaded_at
+select given.alias, min(given.person_key), 'answer', $loaded_at
 from answered_aliases as given
-where alias is not null
-    and not exists (select 1 from staging.person_aliases as known where known.alias = given.alias)
-group by alias;
+anti join staging.person_aliases as known on known.alias = given.alias
+where given.alias is not null
+group by given.alias;
