@@ -13,8 +13,9 @@ import multiprocessing
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -82,26 +83,50 @@ from range($number) as numbers (n)
 """
 EXTRACTION = """
 create or replace temp table extracted as
+with profiles as (
+    select
+        lookup_id,
+        from_json(answer, '{"candidate": {
+            "uid": "VARCHAR", "fullName": "VARCHAR", "locations": [{"name": "VARCHAR"}],
+            "contacts": [{
+                "type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR", "subType": "VARCHAR"
+            }],
+            "social": [{"type": "VARCHAR", "link": "VARCHAR"}],
+            "experience": [{
+                "position": "VARCHAR", "company": "VARCHAR", "current": "BOOLEAN",
+                "started": "VARCHAR", "website": "VARCHAR", "companySize": "VARCHAR",
+                "staffCount": "VARCHAR", "industry": "VARCHAR"
+            }]
+        }}').candidate as candidate
+    from raw.provider_responses
+)
+
 select
     lookup_id,
-    from_json(json_extract(answer, '$.candidate'), '{
-        "uid": "VARCHAR", "fullName": "VARCHAR", "locations": [{"name": "VARCHAR"}],
-        "contacts": [{
-            "type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR", "subType": "VARCHAR"
-        }],
-        "social": [{"type": "VARCHAR", "link": "VARCHAR"}],
-        "experience": [{
-            "position": "VARCHAR", "company": "VARCHAR", "current": "BOOLEAN",
-            "started": "VARCHAR", "website": "VARCHAR", "companySize": "VARCHAR",
-            "staffCount": "VARCHAR", "industry": "VARCHAR"
-        }]
-    }') as candidate
-from raw.provider_responses
+    candidate.uid,
+    candidate.fullName,
+    candidate.locations[1].name as location,
+    candidate.social[1].link as link,
+    candidate.experience[1].position as job_title,
+    candidate.experience[1].company as company,
+    candidate.experience[1].website as website,
+    candidate.experience[1].industry as industry,
+    candidate.experience[1].staffCount as employees,
+    unnest(candidate.contacts)
+from profiles
 """
+"""One row for each e-mail and phone, with the profile's other fields beside: bare, and flat."""
 COPY = "create or replace table raw.merged as select * from enrichment.person_facts where false"
 MERGE = """
 merge into raw.merged as known
-using enrichment.person_facts as fresh
+using (
+    select * from enrichment.person_facts
+    union all by name
+    select contact_id, 'enriched_contacts' as field, full_name as value, lookup_id
+    from enrichment.enriched_contacts
+    union all by name
+    select contact_id, 'contact_status' as field, status as value from enrichment.contact_status
+) as fresh
 on known.contact_id = fresh.contact_id
     and known.lookup_id = fresh.lookup_id
     and known.field = fresh.field
@@ -111,6 +136,31 @@ when not matched then insert
 """
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What something took: seconds on the clock, and of processors."""
+
+    wall: float
+    cpu: float
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(self.wall + other.wall, self.cpu + other.cpu)
+
+    def __str__(self) -> str:
+        return f"{self.wall:.1f} s (CPU {self.cpu:.1f} s)"
+
+
+@dataclass(frozen=True)
+class Figures:
+    facts: int
+    rows: int
+    deriving: Taken
+    judging: Taken
+    extraction: Taken
+    merge: Taken
+    peak_mb: float
+
+
 def main(answers: int = 1_000_000) -> bool:
     spawn = multiprocessing.get_context("spawn")
     receiver, sender = spawn.Pipe(duplex=False)
@@ -118,21 +168,20 @@ def main(answers: int = 1_000_000) -> bool:
     process.start()
     sender.close()
     try:
-        figures = receiver.recv()
+        found: Figures = receiver.recv()
     except EOFError:
         print("  MISS the measuring process ended without a result")
         return False
     finally:
         process.join()
-    facts, rows, derived, tables, extraction, merge, peak = figures
-    print(
-        f"  {answers:,} answers: {facts:,} facts in {derived:.1f} s, {rows:,} rows of the tables "
-        f"in {tables:.1f} s"
-    )
-    print(f"  bound: extraction {extraction:.1f} s, merge of {facts:,} rows {merge:.1f} s")
-    print(f"  {peak:,.0f} MB at the peak of the process, {MEMORY_LIMIT} for DuckDB")
-    ratio = (derived + tables) / (extraction + merge)
-    return verdict("applying, as a multiple of the bound", ratio, "<=", 2.5)
+    print(f"  {answers:,} answers: {found.facts:,} facts in {found.deriving}")
+    print(f"  {found.rows:,} rows of the tables in {found.judging}")
+    merged = found.facts + found.rows
+    print(f"  bound: extraction {found.extraction}, merge of {merged:,} rows {found.merge}")
+    print(f"  {found.peak_mb:,.0f} MB at the peak of the process; {MEMORY_LIMIT} for DuckDB")
+    ours, bound = found.deriving + found.judging, found.extraction + found.merge
+    print(f"  in CPU time {ours.cpu / bound.cpu:.2f} times the bound")
+    return verdict("applying, as a multiple of the bound", ours.wall / bound.wall, "<=", 2.5)
 
 
 def measure(answers: int, sender: Connection) -> None:
@@ -141,29 +190,35 @@ def measure(answers: int, sender: Connection) -> None:
         with opened(path) as connection:
             fill(connection, answers)
         with opened(path) as connection:
-            began = time.perf_counter()
-            with transaction(connection):
-                derive_facts(connection, Policy(), loaded_at=ANSWERED_AT)
-            derived = time.perf_counter() - began
+            deriving = taken(lambda: apply(connection))
         with opened(path) as connection:
-            began = time.perf_counter()
-            with transaction(connection):
-                derive_outcomes(connection, Policy(), as_of=ANSWERED_AT, flagged_at=ANSWERED_AT)
-            tables = time.perf_counter() - began
+            judging = taken(lambda: judge(connection))
         with opened(path) as connection:
             facts = count(connection, "person_facts")
             rows = sum(
                 count(connection, table) for table in ("enriched_contacts", "contact_status")
             )
-            began = time.perf_counter()
-            connection.execute(EXTRACTION)
-            extraction = time.perf_counter() - began
+            extraction = taken(lambda: connection.execute(EXTRACTION))
             connection.execute(COPY)
-            began = time.perf_counter()
-            connection.execute(MERGE)
-            merge = time.perf_counter() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        sender.send((facts, rows, derived, tables, extraction, merge, peak))
+            merge = taken(lambda: connection.execute(MERGE))
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sender.send(Figures(facts, rows, deriving, judging, extraction, merge, peak_mb))
+
+
+def apply(connection: duckdb.DuckDBPyConnection) -> None:
+    with transaction(connection):
+        derive_facts(connection, Policy(), loaded_at=ANSWERED_AT)
+
+
+def judge(connection: duckdb.DuckDBPyConnection) -> None:
+    with transaction(connection):
+        derive_outcomes(connection, Policy(), as_of=ANSWERED_AT, flagged_at=ANSWERED_AT)
+
+
+def taken(doing: Callable[[], object]) -> Taken:
+    wall, cpu = time.perf_counter(), time.process_time()
+    doing()
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 @contextmanager

@@ -33,51 +33,72 @@ select contact_id, lookup_id
 from compared
 where not coalesce(company_domain = newest[2], company_key = newest[1], false);
 
+-- Of one answer the first of each field is the best; only between several is there a choice.
+create or replace temp table contested_contacts as
+select contact_id from staging.read_answers group by contact_id having count(*) > 1
+union
+select contact_id from enrichment.person_facts where provider = 'human';
+
 create or replace temp table best_values as
 with
-counting as (
-    select
-        fact.contact_id, fact.field, fact.value, fact.status, fact.provider, fact.observed_at,
-        fact.lookup_id, fact.position
+contested as (
+    select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
     from enrichment.person_facts as fact
+    semi join contested_contacts as contested on contested.contact_id = fact.contact_id
     left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
-    where fact.field not in ('lookup_outcome', 'outcome_detail', 'seniority')
+    left join past_positions as past
+        on past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
+    where fact.position = 1
         -- a reviewer can give values for a contact that nobody could look up
         and assigned.person_key is not distinct from fact.person_key
         and not (fact.provider = 'human' and fact.valid_to is not null)
         and not (
-            fact.provider <> 'human'
+            past.contact_id is not null
+            and fact.provider <> 'human'
             and (fact.field = 'job_title' or starts_with(fact.field, 'company_'))
-            and exists (
-                select 1
-                from past_positions as past
-                where past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
-            )
         )
+    qualify row_number() over (
+        partition by fact.contact_id, fact.field
+        order by
+            fact.provider = 'human' desc, status_rank(fact.status), fact.observed_at desc,
+            fact.lookup_id
+    ) = 1
 ),
 
 best as (
-    select
-        contact_id,
-        field,
-        arg_min(
-            { 'value': value, 'status': status, 'is_human': provider = 'human' },
-            row(
-                case when provider = 'human' then 0 else 1 end,
-                status_rank(status),
-                -epoch_us(observed_at),
-                lookup_id,
-                position
-            )
-        ) as best
-    from counting
-    group by contact_id, field
+    select * from contested
+    union all
+    select fact.contact_id, fact.field, fact.value, fact.status, false as is_human
+    from enrichment.person_facts as fact
+    semi join staging.contact_persons as assigned
+        on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
+    anti join contested_contacts as contested on contested.contact_id = fact.contact_id
+    where fact.position = 1
 )
 
 select
     contact_id,
-    map(list(field), list(best)) as given
+    any_value(value) filter (field = 'full_name') as their_full_name,
+    any_value(value) filter (field = 'job_title') as their_job_title,
+    any_value(value) filter (field = 'company_name') as their_company_name,
+    any_value(value) filter (field = 'company_domain') as their_company_domain,
+    any_value(value) filter (field = 'company_website') as their_company_website,
+    any_value(value) filter (field = 'company_industry') as their_company_industry,
+    any_value(value) filter (field = 'company_employee_count') as their_company_employee_count,
+    any_value(value) filter (field = 'linkedin_url') as their_linkedin_url,
+    any_value(value) filter (field = 'location') as their_location,
+    any_value(value) filter (field = 'provider_uid') as their_provider_uid,
+    any_value(value) filter (field = 'work_email') as their_work_email,
+    any_value(status) filter (field = 'work_email') as their_work_email_status,
+    any_value(value) filter (field = 'personal_email') as their_personal_email,
+    any_value(status) filter (field = 'personal_email') as their_personal_email_status,
+    any_value(value) filter (field = 'direct_phone') as their_direct_phone,
+    any_value(status) filter (field = 'direct_phone') as their_direct_phone_status,
+    any_value(value) filter (field = 'mobile_phone') as their_mobile_phone,
+    any_value(status) filter (field = 'mobile_phone') as their_mobile_phone_status,
+    list(field) filter (is_human) as human_fields
 from best
+where field not in ('lookup_outcome', 'outcome_detail', 'seniority')
 group by contact_id;
 
 -- What is known of each company, as far as it may be written and is not too old.
@@ -101,12 +122,7 @@ with
 sourced as (
     select
         contact.contact_id,
-        coalesce(
-            clean_text(contact.full_name),
-            clean_text(
-                concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name))
-            )
-        ) as full_name,
+        written_name(contact.full_name, contact.first_name, contact.last_name) as full_name,
         clean_text(contact.job_title) as job_title,
         clean_text(contact.company_name) as company_name,
         part.company_domain,
@@ -115,9 +131,9 @@ sourced as (
         clean_text(contact.phone) as phone,
         clean_text(contact.linkedin_url) as linkedin_text,
         'https://www.linkedin.com/in/' || url_encode(part.linkedin_slug) as linkedin_url,
-        best.given,
-        best.given['company_name'].value as their_company_name,
-        best.given['company_domain'].value as their_company_domain
+        best.* exclude (contact_id, human_fields),
+        best.contact_id is not null as has_values,
+        coalesce(best.human_fields, []) as human_fields
     from staging.contacts as contact
     left join staging.contact_parts as part on part.contact_id = contact.contact_id
     left join best_values as best on best.contact_id = contact.contact_id
@@ -155,7 +171,8 @@ written as (
     select
         contact_id,
         job_changed,
-        given,
+        has_values,
+        their_provider_uid,
         full_name as source_full_name,
         job_title as source_job_title,
         company_name as source_company_name,
@@ -164,37 +181,73 @@ written as (
         phone as source_phone,
         linkedin_text as source_linkedin_url,
         company_domain as read_company_domain,
-        ruled($rules['full_name'], given['full_name'], full_name) as full_name,
-        ruled($rules['job_title'], given['job_title'], own_job_title) as job_title,
-        ruled($rules['company_name'], given['company_name'], own_company_name) as company_name,
-        ruled($rules['company_domain'], given['company_domain'], own_company_domain)
-            as company_domain,
-        ruled($rules['linkedin_url'], given['linkedin_url'], linkedin_url) as linkedin_url,
-        ruled($rules['location'], given['location'], null) as location,
-        ruled($rules['company_website'], given['company_website'], null) as company_website,
-        ruled($rules['company_industry'], given['company_industry'], null) as company_industry,
-        ruled($rules['company_employee_count'], given['company_employee_count'], null)
-            as company_employee_count,
+        ruled('full_name', $rules['full_name'], their_full_name, human_fields, full_name)
+            as full_name,
+        ruled('job_title', $rules['job_title'], their_job_title, human_fields, own_job_title)
+            as job_title,
+        ruled(
+            'company_name', $rules['company_name'], their_company_name,
+            human_fields, own_company_name
+        ) as company_name,
+        ruled(
+            'company_domain', $rules['company_domain'], their_company_domain,
+            human_fields, own_company_domain
+        ) as company_domain,
+        ruled(
+            'linkedin_url', $rules['linkedin_url'], their_linkedin_url, human_fields, linkedin_url
+        ) as linkedin_url,
+        ruled('location', $rules['location'], their_location, human_fields, null) as location,
+        ruled(
+            'company_website', $rules['company_website'], their_company_website, human_fields, null
+        ) as company_website,
+        ruled(
+            'company_industry', $rules['company_industry'], their_company_industry,
+            human_fields, null
+        ) as company_industry,
+        ruled(
+            'company_employee_count', $rules['company_employee_count'],
+            their_company_employee_count, human_fields, null
+        ) as company_employee_count,
         -- what the source has is of no known kind, and never passes for the provider's
-        ruled_point($rules['work_email'], given['work_email'], email) as work_email,
-        ruled_point($rules['work_email'], given['work_email'], null) as known_work_email,
-        ruled_point($rules['personal_email'], given['personal_email'], email) as personal_email,
-        ruled_point($rules['personal_email'], given['personal_email'], null)
-            as known_personal_email,
-        ruled_point($rules['direct_phone'], given['direct_phone'], phone) as direct_phone,
-        ruled_point($rules['direct_phone'], given['direct_phone'], null) as known_direct_phone,
-        ruled_point($rules['mobile_phone'], given['mobile_phone'], phone) as mobile_phone,
-        ruled_point($rules['mobile_phone'], given['mobile_phone'], null) as known_mobile_phone
+        is_written('work_email', $rules['work_email'], human_fields, email)
+            as has_work_email,
+        is_written('work_email', $rules['work_email'], human_fields, null)
+            as may_work_email,
+        their_work_email,
+        their_work_email_status,
+        is_written('personal_email', $rules['personal_email'], human_fields, email)
+            as has_personal_email,
+        is_written('personal_email', $rules['personal_email'], human_fields, null)
+            as may_personal_email,
+        their_personal_email,
+        their_personal_email_status,
+        is_written('direct_phone', $rules['direct_phone'], human_fields, phone)
+            as has_direct_phone,
+        is_written('direct_phone', $rules['direct_phone'], human_fields, null)
+            as may_direct_phone,
+        their_direct_phone,
+        their_direct_phone_status,
+        is_written('mobile_phone', $rules['mobile_phone'], human_fields, phone)
+            as has_mobile_phone,
+        is_written('mobile_phone', $rules['mobile_phone'], human_fields, null)
+            as may_mobile_phone,
+        their_mobile_phone,
+        their_mobile_phone_status
     from bound
+),
+
+titles as (
+    select job_title, seniority_of(job_title) as seniority
+    from (select distinct job_title from written)
 )
 
 select
     chosen.contact_id,
-    chosen.given is not null as has_values,
+    chosen.has_values,
     chosen.job_changed,
     chosen.full_name,
     chosen.job_title,
-    seniority_of(chosen.job_title) as seniority,
+    titles.seniority,
     coalesce(chosen.company_name, company.name) as company_name,
     chosen.company_domain,
     coalesce(chosen.company_website, company.website) as company_website,
@@ -205,17 +258,20 @@ select
     or (chosen.company_industry is null and company.industry is not null)
     or (chosen.company_employee_count is null and company.employee_count is not null)
         as has_colleagues_values,
-    chosen.work_email.value as work_email,
-    chosen.work_email.status as work_email_status,
-    chosen.personal_email.value as personal_email,
-    chosen.personal_email.status as personal_email_status,
-    chosen.direct_phone.value as direct_phone,
-    chosen.direct_phone.status as direct_phone_status,
-    chosen.mobile_phone.value as mobile_phone,
-    chosen.mobile_phone.status as mobile_phone_status,
+    case when chosen.has_work_email then chosen.their_work_email end as work_email,
+    case when chosen.has_work_email then chosen.their_work_email_status end as work_email_status,
+    case when chosen.has_personal_email then chosen.their_personal_email end as personal_email,
+    case when chosen.has_personal_email then chosen.their_personal_email_status end
+        as personal_email_status,
+    case when chosen.has_direct_phone then chosen.their_direct_phone end as direct_phone,
+    case when chosen.has_direct_phone then chosen.their_direct_phone_status end
+        as direct_phone_status,
+    case when chosen.has_mobile_phone then chosen.their_mobile_phone end as mobile_phone,
+    case when chosen.has_mobile_phone then chosen.their_mobile_phone_status end
+        as mobile_phone_status,
     chosen.linkedin_url,
     chosen.location,
-    chosen.given['provider_uid'].value as provider_uid,
+    chosen.their_provider_uid as provider_uid,
     case when chosen.job_changed then chosen.source_company_name end as previous_company_name,
     case when chosen.job_changed then chosen.read_company_domain end as previous_company_domain,
     case when chosen.job_changed then chosen.source_job_title end as previous_job_title,
@@ -228,12 +284,30 @@ select
     chosen.source_linkedin_url,
     -- what the policy asks for is judged by all that is known and may be written
     [
-        { 'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email.status },
         {
-            'field': 'personal_email', 'kind': 'email', 'status': chosen.known_personal_email.status
+            'field': 'work_email',
+            'kind': 'email',
+            'status': case when chosen.may_work_email then chosen.their_work_email_status end
         },
-        { 'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone.status },
-        { 'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone.status }
+        {
+            'field': 'personal_email',
+            'kind': 'email',
+            'status':
+                case when chosen.may_personal_email then chosen.their_personal_email_status end
+        },
+        {
+            'field': 'direct_phone',
+            'kind': 'phone',
+            'status':
+                case when chosen.may_direct_phone then chosen.their_direct_phone_status end
+        },
+        {
+            'field': 'mobile_phone',
+            'kind': 'phone',
+            'status':
+                case when chosen.may_mobile_phone then chosen.their_mobile_phone_status end
+        }
     ] as known_points
 from written as chosen
-left join known_companies as company on company.company_domain = chosen.company_domain;
+left join known_companies as company on company.company_domain = chosen.company_domain
+left join titles on titles.job_title = chosen.job_title;

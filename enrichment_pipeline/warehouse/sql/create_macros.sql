@@ -1,38 +1,61 @@
 -- Normalising text: the same rules wherever two values are compared.
 -- Temporary macros, made anew on each connection, so that the file holds no logic.
 
--- Blanks of every kind and invisible characters are not content.
-create or replace temp macro clean_text(value) as nullif(
-    regexp_replace(
-        regexp_replace(value, '\p{Cf}', '', 'g'),
-        '^[\s\p{Z}\p{Cc}]+|[\s\p{Z}\p{Cc}]+$', '', 'g'
-    ),
-    ''
-);
+-- Blanks of every kind and invisible characters are not content. Most text is plain ASCII
+-- without any at its ends, which is seen faster than two expressions are matched. (The lambda
+-- is there for the value to stand in the macro once: macros in macros multiply what they hold.)
+create or replace temp macro clean_text(value) as list_transform(
+    [value],
+    lambda text: case
+        when
+            strlen(text) = length(text)
+            and text[1] between '!' and '~'
+            and text[-1] between '!' and '~'
+            then text
+        else
+            nullif(
+                regexp_replace(
+                    regexp_replace(text, '\p{Cf}', '', 'g'),
+                    '^[\s\p{Z}\p{Cc}]+|[\s\p{Z}\p{Cc}]+$', '', 'g'
+                ),
+                ''
+            )
+    end
+)[1];
 
 -- What tools and people write for nothing is nothing.
-create or replace temp macro real_text(value) as nullif(
-    regexp_replace(
-        clean_text(value),
-        '(?i)^(n/?a|n\.a\.|none|null|nil|nan|undefined|unknown|not available|[-.?]+)$',
-        ''
-    ),
-    ''
-);
+create or replace temp macro real_text(value) as list_transform(
+    [clean_text(value)],
+    lambda text: case
+        when length(text) > 13 or text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
+        else
+            nullif(
+                regexp_replace(
+                    text,
+                    '(?i)^(n/?a|n\.a\.|none|null|nil|nan|undefined|unknown|not available|[-.?]+)$',
+                    ''
+                ),
+                ''
+            )
+    end
+)[1];
 
 -- Whether a text may be a JSON object or list that was read as text.
 create or replace temp macro looks_like_json(value) as
-    coalesce(starts_with(value, '{') or starts_with(value, '['), false);
+    coalesce(value[1] in ('{', '['), false);
 
 -- The part of a personal profile URL that names the person; null for company pages,
 -- the old /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written.
-create or replace temp macro linkedin_slug(value) as nullif(
-    lower(nfc_normalize(regexp_extract(
-        coalesce(try(url_decode(clean_text(value))), clean_text(value)),
-        '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
-    ))),
-    ''
-);
+create or replace temp macro linkedin_slug(value) as list_transform(
+    [clean_text(value)],
+    lambda url: nullif(
+        lower(nfc_normalize(regexp_extract(
+            case when contains(url, '%') then coalesce(try(url_decode(url)), url) else url end,
+            '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
+        ))),
+        ''
+    )
+)[1];
 
 -- A number that can be reckoned with: text such as `nan`, which tools write for nothing, is null.
 create or replace temp macro finite_number(value) as
@@ -86,6 +109,12 @@ create or replace temp macro fact_alias(field, value) as case
         then 'email:' || value
 end;
 
+-- A contact's name: as a whole where the source has it, else of its parts.
+create or replace temp macro written_name(full_name, first_name, last_name) as coalesce(
+    clean_text(full_name),
+    clean_text(concat_ws(' ', clean_text(first_name), clean_text(last_name)))
+);
+
 -- Letters as they are compared: lower case, without accents or apostrophes.
 create or replace temp macro plain_letters(value) as regexp_replace(
     replace(replace(replace(replace(replace(
@@ -117,7 +146,7 @@ create or replace temp macro given_name(value) as list_filter(
 
 -- Whether a name is written in another script than Latin.
 create or replace temp macro is_in_other_script(value) as
-    coalesce(regexp_matches(value, '[^\p{Latin}\P{L}]'), false);
+    coalesce(strlen(value) <> length(value) and regexp_matches(value, '[^\p{Latin}\P{L}]'), false);
 
 -- The letters of an identifier (a profile's slug, an e-mail before its @), in which a name
 -- may be spelled.
@@ -227,28 +256,24 @@ create or replace temp macro have_counterparts(
 -- Two name keys that may belong to one person: every word of the shorter one has a
 -- counterpart of its own in the other, and the shorter one has at least two. An unknown
 -- name contradicts nothing.
-create or replace temp macro names_alike(one, other, least_similarity := 0.9) as
-    coalesce(one, '') = ''
-    or coalesce(other, '') = ''
-    or one = other
-    or (
-        least(
-            len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
-        ) > 1
-        and case
-            when len(words_besides(one, other)) <= len(words_besides(other, one))
-                then have_counterparts(
-                    words_besides(one, other),
-                    words_besides(other, one),
-                    least_similarity := least_similarity
-                )
-            else have_counterparts(
-                words_besides(other, one),
-                words_besides(one, other),
-                least_similarity := least_similarity
-            )
-        end
-    );
+-- (What stands after `or` is worked out for all of them, but not so what stands after `when`.)
+create or replace temp macro names_alike(one, other, least_similarity := 0.9) as case
+    when coalesce(one, '') = '' or coalesce(other, '') = '' or one = other then true
+    when least(
+        len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
+    ) <= 1 then false
+    when len(words_besides(one, other)) <= len(words_besides(other, one))
+        then have_counterparts(
+            words_besides(one, other),
+            words_besides(other, one),
+            least_similarity := least_similarity
+        )
+    else have_counterparts(
+        words_besides(other, one),
+        words_besides(one, other),
+        least_similarity := least_similarity
+    )
+end;
 
 -- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
 -- and signs.
@@ -269,21 +294,16 @@ create or replace temp macro spoken_name(value) as array_to_string(
     ' '
 );
 
--- The value that a write rule (overwrite, fill or never) makes of the best given one and the
--- source's. A human's is written whatever the rule.
-create or replace temp macro ruled(rule, best, sourced) as case
-    when rule = 'overwrite' or coalesce(best.is_human, false) then coalesce(best.value, sourced)
-    when rule = 'fill' then coalesce(sourced, best.value)
-    else sourced
-end;
+-- Whether a write rule (overwrite, fill or never) lets what a provider gives for a field be
+-- written where the source has this. A human's word is written whatever the rule.
+create or replace temp macro is_written(field, rule, human_fields, sourced) as
+    rule = 'overwrite' or (rule = 'fill' and sourced is null) or list_contains(human_fields, field);
 
--- The same for e-mails and phones, with their status: the source's own is never shown as one.
-create or replace temp macro ruled_point(rule, best, sourced) as case
-    when
-        rule = 'overwrite'
-        or (rule = 'fill' and sourced is null)
-        or coalesce(best.is_human, false)
-        then best
+-- What such a rule makes of the value that is given and the source's: nothing never replaces
+-- something.
+create or replace temp macro ruled(field, rule, value, human_fields, sourced) as case
+    when is_written(field, rule, human_fields, sourced) then coalesce(value, sourced)
+    else sourced
 end;
 
 create or replace temp macro status_rank(status) as

@@ -1,8 +1,8 @@
 -- The names in other scripts than Latin, ours and theirs.
 
-select our_name as name
+select written_name(our_full_name, our_first_name, our_last_name) as name
 from new_answers
-where outcome = 'matched' and is_in_other_script(our_name)
+where outcome = 'matched' and is_in_other_script(our_name_key)
 union
 select their_name as name
 from new_answers

@@ -1,6 +1,5 @@
--- Which of the numbers at hand have been read before.
+-- Which of the wanted phone numbers have been read before.
 
-select distinct known.phone_text, known.region
-from staging.phones as known
-join phone_regions as wanted
-    on wanted.phone_text = known.phone_text and wanted.region = known.region;
+select phone_text, region
+from staging.phones
+where phone_text in (select phone_text from phone_regions);

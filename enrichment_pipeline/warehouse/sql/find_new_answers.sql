@@ -1,33 +1,21 @@
--- A batch of the pending answers, with the contact that each is for, and the parts of the
--- profile that are read.
+-- A batch of the pending answers: the parts of each profile that are read, and the contact
+-- that it is for.
 
-create or replace temp table new_answers as
+-- Nothing else is joined here: an answer is big, and would be copied to be looked up.
+create or replace temp table new_profiles as
 with profiles as (
     select
-        contact.contact_id,
+        pending.answer_no,
+        pending.contact_id,
         response.lookup_id,
         response.provider,
         response.person_key,
         response.outcome,
         response.answered_at,
         response.run_id,
-        coalesce(
-            clean_text(contact.full_name),
-            clean_text(
-                concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name))
-            )
-        ) as our_name,
-        part.name_key as our_name_key,
-        part.linkedin_slug as our_linkedin_slug,
-        part.email as our_email,
-        part.phone as our_phone,
-        part.email_domain as our_email_domain,
-        part.company_domain as our_company_domain,
-        clean_text(contact.company_domain) is not null as has_given_company_domain,
-        company_key(contact.company_name) as our_company_key,
         from_json(
-            json_extract(response.answer, '$.candidate'),
-            '{
+            response.answer,
+            '{"candidate": {
                 "uid": "VARCHAR",
                 "fullName": "VARCHAR",
                 "locations": [{"name": "VARCHAR"}],
@@ -40,64 +28,124 @@ with profiles as (
                     "started": "VARCHAR", "website": "VARCHAR",
                     "companySize": "VARCHAR", "staffCount": "VARCHAR", "industry": "VARCHAR"
                 }]
-            }'
-        ) as candidate
+            }}'
+        ).candidate as candidate
     from raw.provider_responses as response
     join pending_answers as pending
         on pending.lookup_id = response.lookup_id and pending.batch = $batch
-    join staging.contacts as contact on contact.contact_id = pending.contact_id
-    join staging.contact_parts as part on part.contact_id = pending.contact_id
     where response.answered_at between $first_at and $last_at
 )
 
 select
-    *,
+    * exclude (candidate),
+    candidate.uid as uid,
     real_text(candidate.fullName) as their_name,
-    list_transform(candidate.social, lambda each: linkedin_slug(each.link)) as their_slugs
+    real_text(candidate.locations[1].name) as location,
+    list_transform(candidate.social, lambda each: linkedin_slug(each.link)) as their_slugs,
+    candidate.contacts as contacts,
+    candidate.experience as experience,
+    candidate is null
+    or candidate.contacts is null
+    or candidate.social is null
+    or candidate.experience is null
+    or candidate.locations is null
+    or looks_like_json(candidate.uid)
+    or looks_like_json(candidate.fullName)
+    or len(list_filter(
+        candidate.social, lambda each: each.link is null or looks_like_json(each.link)
+    )) > 0
+    or len(list_filter(
+        candidate.locations, lambda each: each.name is null or looks_like_json(each.name)
+    )) > 0 as may_be_misread
 from profiles;
 
-create or replace temp table new_positions as
-select
-    contact_id,
-    lookup_id,
-    given_order,
-    real_text(position.position) as job_title,
-    real_text(position.company) as company_name,
-    lower(real_text(position.website)) as company_host,
-    real_text(position.industry) as industry,
-    coalesce(real_text(position.staffCount), real_text(position.companySize)) as employee_count,
-    coalesce(position.current, false) as is_current,
-    real_text(position.started) as started
-from (
-    select
-        contact_id,
-        lookup_id,
-        unnest(candidate.experience) as position,
-        generate_subscripts(candidate.experience, 1) as given_order
-    from new_answers
-    where outcome = 'matched'
+create or replace temp table new_answers as
+with
+companies as (
+    select company_name, company_key(company_name) as company_key
+    from (
+        select distinct company_name
+        from staging.contacts
+        where contact_id in (select contact_id from new_profiles)
+    )
 )
-where position is not null;
+
+select
+    profile.* exclude (contacts, experience),
+    contact.full_name as our_full_name,
+    contact.first_name as our_first_name,
+    contact.last_name as our_last_name,
+    part.name_key as our_name_key,
+    part.linkedin_slug as our_linkedin_slug,
+    part.email as our_email,
+    part.phone as our_phone,
+    part.email_domain as our_email_domain,
+    part.company_domain as our_company_domain,
+    clean_text(contact.company_domain) is not null as has_given_company_domain,
+    company.company_key as our_company_key
+from new_profiles as profile
+join staging.contacts as contact on contact.contact_id = profile.contact_id
+join staging.contact_parts as part on part.contact_id = profile.contact_id
+left join companies as company on company.company_name = contact.company_name;
+
+create or replace temp table new_positions as
+with
+unnested as (
+    select
+        answer_no,
+        unnest(experience, recursive := true),
+        generate_subscripts(experience, 1) as given_order
+    from new_profiles
+    where outcome = 'matched'
+),
+
+companies as (
+    select company, company_key(company) as company_key
+    from (select distinct company from unnested)
+),
+
+websites as (
+    select website, lower(real_text(website)) as host
+    from (select distinct website from unnested)
+)
+
+select
+    unnested.answer_no,
+    unnested.given_order,
+    unnested.position as job_title,
+    unnested.company as company_name,
+    companies.company_key,
+    websites.host as company_host,
+    unnested.industry as industry,
+    coalesce(unnested.staffCount, unnested.companySize) as employee_count,
+    coalesce(unnested.current, false) as is_current,
+    unnested.started as started,
+    unnested.company is null
+    or looks_like_json(unnested.position) or looks_like_json(unnested.company)
+    or looks_like_json(unnested.started) or looks_like_json(unnested.website)
+    or looks_like_json(unnested.companySize) or looks_like_json(unnested.staffCount)
+    or looks_like_json(unnested.industry) as may_be_misread
+from unnested
+left join companies on companies.company = unnested.company
+left join websites on websites.website = unnested.website;
 
 create or replace temp table new_contact_points as
 select
-    contact_id,
-    lookup_id,
+    answer_no,
     lower(point.type) as type,
     lower(point.subType) as sub_type,
     point.type as given_type,
     point.subType as given_sub_type,
     real_text(point.value) as value,
-    email_address(point.value) as email,
+    case when contains(point.value, '@') then email_address(point.value) end as email,
     point.rating as rating,
-    given_order
+    given_order,
+    point.value is null
+    or looks_like_json(point.type) or looks_like_json(point.value)
+    or looks_like_json(point.rating) or looks_like_json(point.subType) as may_be_misread
 from (
     select
-        contact_id,
-        lookup_id,
-        unnest(candidate.contacts) as point,
-        generate_subscripts(candidate.contacts, 1) as given_order
-    from new_answers
+        answer_no, unnest(contacts) as point, generate_subscripts(contacts, 1) as given_order
+    from new_profiles
     where outcome = 'matched'
-)
-where real_text(point.value) is not null;
+);

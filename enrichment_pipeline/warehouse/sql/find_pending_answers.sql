@@ -35,12 +35,17 @@ where not exists (
         and wanted.basis = read_before.basis
 );
 
--- in batches by time, so that memory does not grow with the number of answers, and each
--- batch reads its part of the raw answers only
+-- In batches by time, so that memory does not grow with the number of answers, and each
+-- batch reads its part of the raw answers only. An answer to a contact has a number here, by
+-- which what is taken from it is joined: that is faster than by two texts.
 create or replace temp table pending_answers as
 select
-    contact_id, lookup_id, answered_at, basis,
-    (row_number() over (order by answered_at, lookup_id, contact_id) - 1) // $batch_rows as batch
+    row_number() over (order by answered_at, lookup_id, contact_id) as answer_no,
+    (answer_no - 1) // $batch_rows as batch,
+    contact_id,
+    lookup_id,
+    answered_at,
+    basis
 from wanted_answers as wanted
 where not exists (
     select 1

@@ -1,47 +1,12 @@
--- Answers that do not have the shape that is read: nothing is taken from such a one, since
--- it cannot be known what else of it is not what it seems. Which part it is, is kept.
---
--- DuckDB makes null of what has another type, and text of what is no text. Only where that
--- may have happened are the types looked up in the answer itself, which costs reading it again.
+-- Which of the suspect answers do not have the shape that is read: nothing is taken from such
+-- a one, since it cannot be known what else of it is not what it seems. Which part it is, is
+-- kept.
 
-create or replace temp table unreadable_answers as
-with suspects as (
-    select contact_id, lookup_id
-    from new_answers
-    where outcome = 'matched'
-        and (
-            candidate is null
-            or candidate.contacts is null
-            or candidate.social is null
-            or candidate.experience is null
-            or candidate.locations is null
-            or len(list_filter(candidate.contacts, lambda each: each.value is null)) > 0
-            or len(list_filter(candidate.social, lambda each: each.link is null)) > 0
-            or len(list_filter(candidate.locations, lambda each: each.name is null)) > 0
-            or len(list_filter(candidate.experience, lambda each: each.company is null)) > 0
-            or looks_like_json(candidate.uid)
-            or looks_like_json(candidate.fullName)
-            or len(list_filter(
-                candidate.contacts,
-                lambda each: looks_like_json(each.type) or looks_like_json(each.value)
-                or looks_like_json(each.rating) or looks_like_json(each.subType)
-            )) > 0
-            or len(list_filter(candidate.social, lambda each: looks_like_json(each.link))) > 0
-            or len(list_filter(candidate.locations, lambda each: looks_like_json(each.name))) > 0
-            or len(list_filter(
-                candidate.experience,
-                lambda each: looks_like_json(each.position) or looks_like_json(each.company)
-                or looks_like_json(each.started) or looks_like_json(each.website)
-                or looks_like_json(each.companySize) or looks_like_json(each.staffCount)
-                or looks_like_json(each.industry)
-            )) > 0
-        )
-),
-
+insert into unreadable_answers (answer_no, part)
+with
 types as (
     select
-        suspects.contact_id,
-        suspects.lookup_id,
+        suspects.answer_no,
         json_type(response.answer, '$.candidate') as of_candidate,
         json_type(response.answer, ['$.candidate.uid', '$.candidate.fullName']) as of_texts,
         json_type(response.answer, [
@@ -72,12 +37,12 @@ types as (
         ) as of_values
     from suspects
     join raw.provider_responses as response on response.lookup_id = suspects.lookup_id
+    where response.answered_at between $first_at and $last_at
 ),
 
 named as (
     select
-        contact_id,
-        lookup_id,
+        answer_no,
         case
             when coalesce(of_candidate, '') <> 'OBJECT' then 'the profile'
             when list_has_any(of_texts, ['OBJECT', 'ARRAY', 'BOOLEAN']) then 'its id or name'
@@ -92,4 +57,4 @@ named as (
     from types
 )
 
-select contact_id, lookup_id, part from named where part is not null;
+select answer_no, part from named where part is not null;

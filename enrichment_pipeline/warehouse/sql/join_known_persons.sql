@@ -7,8 +7,7 @@
 create or replace temp table known_by_answer as
 select owned.person_key as unknown_key, min(told.person_key) as person_key
 from answered_aliases as told
-join name_agreements as names
-    on names.lookup_id = told.lookup_id and names.contact_id = told.contact_id
+join name_agreements as names on names.answer_no = told.answer_no
 join staging.person_aliases as owned
     on owned.alias = told.alias and owned.person_key <> told.person_key
 join staging.contact_persons as assigned on assigned.person_key = owned.person_key

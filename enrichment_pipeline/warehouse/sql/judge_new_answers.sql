@@ -21,20 +21,28 @@ searched_for as (
     where verdict = 'resolved'
 ),
 
+-- most are plain: what identifiers tell is asked for the others only
+doubtful as (
+    select names.*, company.is_same_company
+    from name_agreements as names
+    join company_agreements as company on company.answer_no = names.answer_no
+    where not names.is_alike or company.is_same_company is not distinct from false
+),
+
 points as (
     select
-        point.contact_id,
-        point.lookup_id,
+        point.answer_no,
         list(point.email) filter (point.type = 'email' and point.email is not null)
             as their_emails,
         list(phone.e164) filter (point.type = 'phone' and phone.e164 is not null)
             as their_phones
     from new_contact_points as point
+    semi join doubtful on doubtful.answer_no = point.answer_no
     left join phone_regions as region
         on region.phone_text = point.value and region.company_domain is null
     left join staging.phones as phone
         on phone.phone_text = point.value and phone.region = region.region
-    group by point.contact_id, point.lookup_id
+    group by point.answer_no
 ),
 
 paired as (
@@ -54,16 +62,15 @@ paired as (
         coalesce(list_contains(points.their_phones, answer.our_phone), false) as bears_phone,
         given_name(names.our_name) as our_given_name,
         given_name(names.their_name) as their_given_name
-    from name_agreements as names
-    join new_answers as answer
-        on answer.contact_id = names.contact_id and answer.lookup_id = names.lookup_id
-    left join points on points.contact_id = names.contact_id and points.lookup_id = names.lookup_id
+    from doubtful as names
+    join new_answers as answer on answer.answer_no = names.answer_no
+    left join points on points.answer_no = names.answer_no
 ),
 
 compared as (
     select
-        contact_id,
-        lookup_id,
+        answer_no,
+        is_same_company,
         is_alike
         or coalesce(
             is_only_ours_foreign
@@ -91,9 +98,18 @@ compared as (
         bears_phone,
         coalesce(spell_name(our_email_letters, our_key), false) as email_spells_us
     from paired
+),
+
+-- what was asked by a profile's id, for whom
+asked_profiles as (
+    select lookup.lookup_id, lookup.item as uid, asked.name_key
+    from raw.lookups as lookup
+    join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
+    where lookup.item_kind = 'uid'
 )
 
 select
+    answer.answer_no,
     answer.contact_id,
     answer.lookup_id,
     answer.provider,
@@ -105,13 +121,14 @@ select
         when unreadable.part is not null then 'unreadable_answer'
         when decided.judgement is not null then decided.judgement
         when searched.uid is not null then 'matched'
-        when lookup.item_kind = 'uid' and lower(answer.candidate.uid) = lookup.item
-            and asked.name_key = answer.our_name_key then 'matched'
+        when asked.uid = lower(answer.uid) and asked.name_key = answer.our_name_key
+            then 'matched'
+        when compared.answer_no is null then 'matched'
         when compared.is_same_name and (
-            company.is_same_company is distinct from false
+            compared.is_same_company is distinct from false
             or compared.bears_profile or compared.bears_email or compared.bears_phone
         ) then 'matched'
-        when compared.is_same_given_name and company.is_same_company and (
+        when compared.is_same_given_name and compared.is_same_company and (
             compared.bears_profile or (compared.bears_email and compared.email_spells_us)
         ) then 'matched'
         else 'identity_mismatch'
@@ -126,47 +143,46 @@ select
     end as detail
 from new_answers as answer
 left join searched_for as searched
-    on searched.contact_id = answer.contact_id and searched.uid = lower(answer.candidate.uid)
-left join raw.lookups as lookup on lookup.lookup_id = answer.lookup_id
-left join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
-left join compared
-    on compared.contact_id = answer.contact_id and compared.lookup_id = answer.lookup_id
-left join company_agreements as company
-    on company.contact_id = answer.contact_id and company.lookup_id = answer.lookup_id
+    on searched.contact_id = answer.contact_id and searched.uid = lower(answer.uid)
+left join asked_profiles as asked on asked.lookup_id = answer.lookup_id
+left join compared on compared.answer_no = answer.answer_no
 left join decided_answers as decided
     on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id
-left join unreadable_answers as unreadable
-    on unreadable.contact_id = answer.contact_id and unreadable.lookup_id = answer.lookup_id;
+left join unreadable_answers as unreadable on unreadable.answer_no = answer.answer_no;
 
 -- the position that counts: a current one, at the company where we have the contact if there
 -- is one, else the latest started
 create or replace temp table current_positions as
+with titles as (
+    select job_title, seniority_of(job_title) as seniority
+    from (select distinct real_text(job_title) as job_title from new_positions where is_current)
+)
+
 select
-    position.contact_id,
-    position.lookup_id,
-    position.job_title,
-    position.company_name,
-    position.company_host,
+    position.answer_no,
+    real_text(position.job_title) as job_title,
+    titles.seniority,
+    real_text(position.company_name) as company_name,
+    position.company_host as company_website,
     case when not host.is_free_mail and not host.is_disposable then host.registrable_domain end
         as company_domain,
-    position.industry,
-    position.employee_count
+    real_text(position.industry) as company_industry,
+    real_text(position.employee_count) as company_employee_count
 from new_positions as position
-join new_answers as answer
-    on answer.contact_id = position.contact_id and answer.lookup_id = position.lookup_id
+join new_answers as answer on answer.answer_no = position.answer_no
 left join staging.hosts as host on host.host = position.company_host
+left join titles on titles.job_title = real_text(position.job_title)
 where position.is_current
 qualify row_number() over (
-    partition by position.contact_id, position.lookup_id
+    partition by position.answer_no
     order by
         coalesce(
             host.registrable_domain = answer.our_company_domain
-            or jaro_winkler_similarity(
-                company_key(position.company_name), answer.our_company_key
-            ) >= $company_similarity,
+            or jaro_winkler_similarity(position.company_key, answer.our_company_key)
+            >= $company_similarity,
             false
         ) desc,
-        position.started desc nulls last,
+        real_text(position.started) desc nulls last,
         position.company_name,
         position.given_order
 ) = 1;

@@ -33,40 +33,37 @@ observed as (
 compared as (
     select
         *,
-        coalesce(value <> lag(value) over observations, true) as is_new
+        coalesce(value <> lag(value) over observations, true) as is_first,
+        coalesce(value <> lead(value) over observations, true) as is_last
     from observed
     window observations as (
         partition by company_domain, field order by observed_at, lookup_id desc
     )
 ),
 
+-- from here on the first and the last of those that say the same do
 numbered as (
     select
         *,
-        count(*) filter (is_new) over (
-            partition by company_domain, field
-            order by observed_at, lookup_id desc
-            rows unbounded preceding
-        ) as value_number
+        count(*) filter (is_first) over observations as value_number
     from compared
+    where is_first or is_last
+    window observations as (
+        partition by company_domain, field order by observed_at, lookup_id desc
+        rows unbounded preceding
+    )
 ),
 
 spans as (
     select
-        company_domain, field, value_number, min(value) as value,
-        arg_max(provider, row(observed_at, -place)) as provider,
+        company_domain, field, value_number,
+        any_value(value) as value,
+        any_value(provider) filter (is_last) as provider,
         max(observed_at) as observed_at,
-        arg_max(lookup_id, row(observed_at, -place)) as lookup_id,
-        arg_max(run_id, row(observed_at, -place)) as run_id,
+        any_value(lookup_id) filter (is_last) as lookup_id,
+        any_value(run_id) filter (is_last) as run_id,
         min(observed_at) as valid_from
-    from (
-        select
-            *,
-            row_number() over (
-                partition by company_domain, field, observed_at order by lookup_id
-            ) as place
-        from numbered
-    )
+    from numbered
     group by company_domain, field, value_number
 )
 
