@@ -27,8 +27,9 @@ from benchmarks.common import QuietProgress, Stage, candidates, now, settings_fo
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.schema import budgets, lookups
-from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, Pipeline, Run
+from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, Pipeline
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run
 
 BATCH = 5

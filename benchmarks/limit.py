@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from benchmarks.common import QuietProgress, candidates, now, stage, verdict
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.schema import batches
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 
 PROCESSES = 4

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.common import QuietProgress, now, stage, verdict
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 
 LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]

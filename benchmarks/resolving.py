@@ -17,8 +17,9 @@ from pathlib import Path
 
 from benchmarks.common import QuietProgress, now, settings_for, verdict
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import SearchPolicy
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.serving.child import child_server
 
 FOLDER = Path(__file__).parents[1] / "data" / "matching"

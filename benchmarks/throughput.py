@@ -27,8 +27,9 @@ import httpx
 
 from benchmarks.common import QuietProgress, Stage, candidates, email, now, stage, verdict
 from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS, Dispatcher
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.run import Run
 
 BATCH = 100
 ROUNDS = 5

@@ -1,7 +1,7 @@
 """What time it is, for the two kinds of question that the pipeline asks.
 
 Here: the clock that everything is given. Not here: `as_of`, the instant to
-which a run counts ages; that is fixed once per run (`defs/run_context.py`).
+which a run counts ages; that is fixed once per run (`run.py`).
 """
 
 from dataclasses import dataclass

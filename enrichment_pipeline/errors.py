@@ -1,8 +1,16 @@
 """Errors whose message is meant for the person at the terminal.
 
 Here: exceptions that the command line turns into one clear line and an exit
-status. Not here: errors that a module raises and handles by itself.
+status, and what becomes of those that nobody foresaw. Not here: errors that a
+module raises and handles by itself.
 """
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class PipelineError(Exception):
@@ -18,3 +26,26 @@ class ConfigurationError(PipelineError):
 
     Raised before anything is written, or inside a transaction that is rolled back.
     """
+
+
+def discreet(step: Callable[P, R]) -> Callable[P, R]:
+    """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
+
+    Whoever runs the step shows and stores what it raises: the terminal, and
+    Dagster in its event log. They get the error's type and its traceback.
+    """
+    name = getattr(step, "__name__", "a step")
+
+    @wraps(step)
+    def kept_quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return step(*args, **kwargs)
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+            raise PipelineError(
+                f"{name} failed unexpectedly ({type(error).__name__}); what else the "
+                "error says is left out, since it may quote a contact. Please report this"
+            ).with_traceback(error.__traceback__) from None
+
+    return kept_quiet

@@ -1,24 +1,23 @@
 """The pipeline's steps, in order, free of Dagster.
 
 Here: what each asset does, over the warehouse, the ledger and the provider
-that the settings name. Not here: Dagster objects (`defs/`), and how a step is
-done (each has its own package).
+that the settings name. Not here: Dagster objects (`defs/`), how a step is
+done (each has its own package), and what people change between runs
+(`corrections.py`).
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial, wraps
+from functools import cached_property, partial
 from itertools import product
-from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 import duckdb
 
-from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, SearchReport
 from enrichment_pipeline.dispatch.searching import (
@@ -28,7 +27,7 @@ from enrichment_pipeline.dispatch.searching import (
     settle_abandoned_searches,
 )
 from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.ledger import Ledger
@@ -42,8 +41,7 @@ from enrichment_pipeline.providers.signalhire.client import (
     SEARCH_SECONDS,
     SignalHireClient,
 )
-from enrichment_pipeline.review.decisions import read_rows
-from enrichment_pipeline.review.files import Format, read_file, write_file
+from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import (
     check_stamp,
@@ -53,11 +51,10 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     stamp_of,
 )
-from enrichment_pipeline.warehouse import answers, outcomes, replay, review
-from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse import answers, outcomes, review
+from enrichment_pipeline.warehouse.connection import open_warehouse, rolled_back, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.publish import publish
-from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.search import (
     due_searches,
@@ -84,11 +81,6 @@ from enrichment_pipeline.warehouse.worklist import (
     worklist_pages,
 )
 
-AS_OF_TAG = "enrichment/as_of"
-SIMULATE_TAG = "enrichment/simulate"
-MAX_CREDITS_TAG = "enrichment/max_credits"
-"""Tags of a Dagster run that carry what is fixed for it."""
-
 PROVIDER = "signalhire"
 SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
@@ -102,45 +94,7 @@ LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """What is fixed for a whole run: its id, the instant that ages are counted to, its caps."""
-
-    run_id: str
-    as_of: datetime
-    is_simulated: bool = False
-    max_credits: int | None = None
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(simulated_at=self.as_of if self.is_simulated else None)
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """As the tags of a Dagster run, from which `from_tags` reads it again."""
-        tags = {AS_OF_TAG: self.as_of.isoformat()}
-        if self.is_simulated:
-            tags[SIMULATE_TAG] = "true"
-        if self.max_credits is not None:
-            tags[MAX_CREDITS_TAG] = str(self.max_credits)
-        return tags
-
-    @classmethod
-    def from_tags(cls, run_id: str, tags: Mapping[str, str], created_at: datetime) -> "Run":
-        """Read off a Dagster run. Without an instant, ages are counted to its root's creation.
-
-        So a run that is tried again selects the same work. Raises ConfigurationError.
-        """
-        as_of = tags.get(AS_OF_TAG)
-        max_credits = tags.get(MAX_CREDITS_TAG)
-        if max_credits is not None and not max_credits.isdecimal():
-            raise ConfigurationError(f"{MAX_CREDITS_TAG}: {max_credits!r} is no number of credits")
-        return cls(
-            run_id=run_id,
-            as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
-            is_simulated=tags.get(SIMULATE_TAG) == "true",
-            max_credits=None if max_credits is None else int(max_credits),
-        )
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -163,33 +117,6 @@ class Plan:
     searches_left_today: int
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _discreet(step: Callable[P, R]) -> Callable[P, R]:
-    """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
-
-    Whoever runs the step shows and stores what it raises: the terminal, and
-    Dagster in its event log. They get the error's type and its traceback.
-    """
-    name = getattr(step, "__name__", "a step")
-
-    @wraps(step)
-    def discreet(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return step(*args, **kwargs)
-        except PipelineError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
-            raise PipelineError(
-                f"{name} failed unexpectedly ({type(error).__name__}); what else the "
-                "error says is left out, since it may quote a contact. Please report this"
-            ).with_traceback(error.__traceback__) from None
-
-    return discreet
-
-
 class Pipeline:
     """One state folder's pipeline. Cheap to make; opens its stores when first needed."""
 
@@ -199,7 +126,7 @@ class Pipeline:
 
     # --- before a run ------------------------------------------------------------------
 
-    @_discreet
+    @discreet
     def prepare(self, run: Run) -> list[str]:
         """Refuse what cannot work, and clear up after runs that were killed; once per run.
 
@@ -252,7 +179,7 @@ class Pipeline:
 
     # --- the steps, in order -----------------------------------------------------------
 
-    @_discreet
+    @discreet
     def load_contacts(self, run: Run) -> LoadCounts:
         """Load the source's contacts, and its list of those who may not be looked up."""
         with self.open_warehouse() as connection, transaction(connection):
@@ -267,7 +194,7 @@ class Pipeline:
         self.ledger(run).take_over_suppressions(suppressed, BY_SOURCE)
         return counts
 
-    @_discreet
+    @discreet
     def load_accounts(self, run: Run) -> LoadCounts:
         with self.open_warehouse() as connection, transaction(connection):
             return load_accounts(
@@ -277,7 +204,7 @@ class Pipeline:
                 loaded_at=run.clock.business_now(),
             )
 
-    @_discreet
+    @discreet
     def record_decisions(self, run: Run) -> Recorded:
         """Take over what another tool's table of decisions has that is new and sound."""
         with self.open_warehouse() as connection, transaction(connection):
@@ -288,7 +215,7 @@ class Pipeline:
                 recorded_at=run.clock.business_now(),
             )
 
-    @_discreet
+    @discreet
     def select_worklist(self, run: Run, lanes: Sequence[Lane]) -> DueWork:
         """Take over the ledger's latest look-ups, then select what is due in the lanes.
 
@@ -309,7 +236,7 @@ class Pipeline:
                     connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
 
-    @_discreet
+    @discreet
     def search_profiles(
         self, run: Run, lanes: Sequence[Lane], progress: Progress
     ) -> SearchReport | None:
@@ -345,7 +272,7 @@ class Pipeline:
         _in_a_thread(ask, searcher.stop)
         return searcher.report
 
-    @_discreet
+    @discreet
     def buy(self, run: Run, lanes: Sequence[Lane], progress: Progress) -> Purchase:
         """Look up what stands in the lanes' work list.
 
@@ -374,7 +301,7 @@ class Pipeline:
         report = _in_a_thread(dispatch, dispatcher.stop)
         return Purchase(report, self._observe_balance_after(run))
 
-    @_discreet
+    @discreet
     def store_responses(self, run: Run) -> int:
         """Copy look-ups and raw answers from the ledger into `raw`; how many answers were new."""
         ledger = self.ledger(run)
@@ -382,14 +309,14 @@ class Pipeline:
             self._copy_lookups(connection, ledger)
             return answers.insert_responses(connection, ledger.reply_bodies)
 
-    @_discreet
+    @discreet
     def derive_facts(self, run: Run) -> None:
         with self.open_warehouse() as connection, transaction(connection):
             outcomes.derive_facts(
                 connection, self.settings.policy, loaded_at=run.clock.business_now()
             )
 
-    @_discreet
+    @discreet
     def derive_outcomes(self, run: Run) -> int:
         """Bring the outcome tables up to date; then the ledger's answers are applied.
 
@@ -408,7 +335,7 @@ class Pipeline:
         ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
         return company_cache_hits
 
-    @_discreet
+    @discreet
     def publish(self, run: Run) -> dict[str, int]:
         with self.open_warehouse() as connection:
             return publish(
@@ -418,154 +345,9 @@ class Pipeline:
                 published_at=run.clock.business_now(),
             )
 
-    @_discreet
-    def ask_again(self, contact_ids: Sequence[str]) -> int:
-        """Free contacts whose look-up may have been billed without an answer; how many look-ups.
-
-        The next run asks for them again, before `unconfirmed_days`. Raises
-        ConfigurationError for an id that is not in the source.
-        """
-        check_stamp(self.settings, is_first_use=False)
-        with self.open_warehouse() as connection:
-            found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
-        persons = dict(found)
-        unknown = sorted(set(contact_ids) - persons.keys())
-        if unknown:
-            raise ConfigurationError(
-                f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
-            )
-        ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
-        return ledger.release_unconfirmed(set(persons.values()))
-
-    @_discreet
-    def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
-        """Have nobody with one of these identifiers looked up, or lift that; how many were new.
-
-        Effective at once, also for runs that are under way. Raises ConfigurationError
-        for what is no identifier, by its position.
-        """
-        check_stamp(self.settings, is_first_use=False)
-        with duckdb.connect() as connection:
-            execute(connection, "create_macros")
-            hashed = hash_identifiers(
-                connection, identifiers, "identifiers", phone_region=self._phone_region
-            )
-        ledger = self.ledger(Run(run_id="", as_of=datetime.now(UTC)))
-        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
-
-    # --- anew, and back ----------------------------------------------------------------
-
-    @_discreet
-    def replay(self, run: Run, *, is_applied: bool) -> list[Change]:
-        """Derive facts and tables anew under today's policy; what changes, or would.
-
-        Asks no provider: answers that the ledger keeps are taken over first.
-        """
-        self._take_over_answers(run)
-        with self._derived(is_applied) as connection:
-            return replay.replay(
-                connection,
-                self.settings.policy,
-                as_of=run.as_of,
-                replayed_at=run.clock.business_now(),
-            )
-
-    @_discreet
-    def undo(self, run: Run, run_id: str, *, undone_by: str, is_applied: bool) -> list[Change]:
-        """Take back what the run `run_id` bought; what changes, or would.
-
-        Raises ConfigurationError for a run that asked for nobody.
-        """
-        self._take_over_answers(run)
-        with self._derived(is_applied) as connection:
-            return replay.undo_run(
-                connection,
-                self.settings.policy,
-                run_id,
-                as_of=run.as_of,
-                undone_at=run.clock.business_now(),
-                undone_by=undone_by,
-            )
-
-    def _take_over_answers(self, run: Run) -> None:
-        self.check_run(run)
-        check_stamp(self.settings, is_first_use=False)
-        self.store_responses(run)
-
-    @contextmanager
-    def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The warehouse in a transaction, which is rolled back where nothing is to be applied."""
-        ending = transaction if is_applied else _rolled_back
-        with self.open_warehouse() as connection, ending(connection):
-            yield connection
-
-    # --- review ------------------------------------------------------------------------
-
-    @_discreet
-    def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
-        """Contacts for review by reason: the reason, how many by priority, how many in all."""
-        check_stamp(self.settings, is_first_use=False)
-        with self.open_warehouse() as connection:
-            return review.queue_counts(connection)
-
-    @_discreet
-    def export_review(
-        self,
-        path: Path,
-        kind: Format,
-        *,
-        reasons: Sequence[str] | None,
-        priorities: Sequence[str],
-        limit: int | None,
-        overwrites: bool,
-    ) -> int:
-        """Write what waits for review to a file for a spreadsheet; how many contacts.
-
-        Raises ConfigurationError for a reason that nobody waits for, and for a
-        file that is there already or cannot be written.
-        """
-        check_stamp(self.settings, is_first_use=False)
-        with self.open_warehouse() as connection:
-            waiting = [row[0] for row in review.queue_counts(connection)]
-            unknown = sorted(set(reasons or ()) - set(waiting))
-            if unknown:
-                raise ConfigurationError(
-                    f"--reason: nothing waits for {', '.join(unknown)}; there is "
-                    f"{', '.join(waiting) or 'nothing to review'}"
-                )
-            rows = review.review_queue(
-                connection, reasons=reasons, priorities=priorities, limit=limit
-            )
-        write_file(path, kind, rows, overwrites=overwrites)
-        return len(rows)
-
-    @_discreet
-    def import_review(self, path: Path, *, decided_by: str) -> Recorded:
-        """Record the decisions in a file and bring the tables up to date; or say what is wrong.
-
-        Where there are problems, nothing was recorded. Raises ConfigurationError
-        where the file as a whole cannot be read.
-        """
-        check_stamp(self.settings, is_first_use=False)
-        rows, problems = read_file(path)
-        now = datetime.now(UTC)
-        proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
-        policy = self.settings.policy
-        with self.open_warehouse() as connection, transaction(connection):
-            recorded = review.record_file(
-                connection, policy, proposals, problems + found, recorded_at=now
-            )
-            if recorded.new:
-                ledger = self.ledger(Run(run_id="", as_of=now))
-                ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
-                replace_suppressions(connection, ledger.suppressed_identifiers())
-                outcomes.derive_facts(connection, policy, loaded_at=now)
-                outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
-        return recorded
-
     # --- questions ---------------------------------------------------------------------
 
-    @_discreet
+    @discreet
     def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
         """What a run over these lanes would look up. Loads the source, then takes it all back."""
         self.check_run(run)
@@ -576,7 +358,7 @@ class Pipeline:
         with self.open_warehouse() as connection:
             self._copy_lookups(connection, ledger)
             self._copy_searches(connection, search_ledger)
-            with _rolled_back(connection):
+            with rolled_back(connection):
                 loading = {"loaded_at": run.clock.business_now()}
                 path = self.settings.source_path
                 load_accounts(connection, policy.source, path, **loading)
@@ -614,7 +396,7 @@ class Pipeline:
             searches_left_today=search_ledger.limits.per_day - search_ledger.used_today(),
         )
 
-    @_discreet
+    @discreet
     def late_answers(self) -> int:
         """How many callbacks no run has read, a while after they came. Changes nothing."""
         if not (self.settings.home / "stamp.json").exists():
@@ -623,7 +405,7 @@ class Pipeline:
         ledger = self.ledger(Run(run_id="", as_of=now))
         return ledger.count_unread(received_before=now - LATE_AFTER)
 
-    @_discreet
+    @discreet
     def source_fingerprint(self) -> str:
         """A short value that changes with the source's contacts. Opens no store of ours.
 
@@ -794,23 +576,3 @@ def _in_a_thread(
         except BaseException:
             stop()
             raise
-
-
-def parse_instant(text: str, option: str = "--as-of") -> datetime:
-    """An ISO 8601 instant; UTC where it names no zone. Raises ConfigurationError."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(
-            f"{option}: {text!r} is no ISO instant, such as 2026-01-31T05:00:00+00:00"
-        ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-
-
-@contextmanager
-def _rolled_back(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.execute("begin transaction")
-    try:
-        yield
-    finally:
-        connection.execute("rollback")

@@ -26,7 +26,8 @@ from benchmarks.year.reference import Ended, Known, Lookup, Reference
 from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.ledger.schema import lookups
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline_tests.support import policy_for, running_sandbox, settings_for

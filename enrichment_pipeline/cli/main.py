@@ -110,7 +110,8 @@ def plan(
 ) -> None:
     """Show what a run would look up, by lane. Spends nothing, and changes no table."""
     from enrichment_pipeline.cli.terminal import duration, table
-    from enrichment_pipeline.pipeline import Pipeline, Run
+    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.run import Run
 
     lanes = [
         Lane(f, p)
@@ -158,11 +159,11 @@ def ask_again(
     contact_ids: Annotated[list[str], typer.Argument(metavar="CONTACT_ID…", show_default=False)],
 ) -> None:
     """Let contacts whose look-up was never answered be asked for again, though perhaps billed."""
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
 
     settings = load_settings(needs_key=False)
     _check_state(settings)
-    freed = Pipeline(settings).ask_again(contact_ids)
+    freed = Corrections(settings).ask_again(contact_ids)
     _out.print(
         f"{freed} unconfirmed look-ups freed: the next run asks for them again"
         if freed
@@ -386,6 +387,6 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 def _instant(text: str | None) -> datetime:
-    from enrichment_pipeline.pipeline import parse_instant
+    from enrichment_pipeline.run import parse_instant
 
     return datetime.now(UTC) if text is None else parse_instant(text)

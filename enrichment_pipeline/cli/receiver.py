@@ -26,10 +26,11 @@ def receiver(
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Take the provider's callbacks, and keep each in the ledger before it is acknowledged."""
-    from enrichment_pipeline.pipeline import Pipeline, Run
+    from enrichment_pipeline.pipeline import Pipeline
     from enrichment_pipeline.providers.signalhire.answers import count_answers
     from enrichment_pipeline.receiver.inbox import LedgerInbox
     from enrichment_pipeline.receiver.server import serve
+    from enrichment_pipeline.run import Run
     from enrichment_pipeline.state import check_stamp, ensure_state_folder
 
     settings = load_settings(needs_key=False)

@@ -17,7 +17,8 @@ from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import LaneBlock
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.warehouse.report import review_counts, status_counts

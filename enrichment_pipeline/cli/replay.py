@@ -36,11 +36,11 @@ def replay_command(
 
     Shows first what would change.
     """
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
 
     run = _run(as_of, simulate)
-    pipeline = Pipeline(load_settings(needs_key=False))
-    _shown_then_applied(lambda is_applied: pipeline.replay(run, is_applied=is_applied), yes)
+    corrections = Corrections(load_settings(needs_key=False))
+    _shown_then_applied(lambda is_applied: corrections.replay(run, is_applied=is_applied), yes)
 
 
 def undo_command(
@@ -57,13 +57,13 @@ def undo_command(
     Shows first what would change. The answers stay in raw.provider_responses, and nobody is
     looked up again sooner for it.
     """
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
 
     run = _run(as_of, simulate)
-    pipeline = Pipeline(load_settings(needs_key=False))
+    corrections = Corrections(load_settings(needs_key=False))
     who = by or _login_name()
     _shown_then_applied(
-        lambda is_applied: pipeline.undo(run, run_id, undone_by=who, is_applied=is_applied), yes
+        lambda is_applied: corrections.undo(run, run_id, undone_by=who, is_applied=is_applied), yes
     )
 
 
@@ -96,7 +96,7 @@ def _shown_then_applied(derive: Callable[[bool], Sequence[Change]], yes: bool) -
 
 
 def _run(as_of: str | None, is_simulated: bool):  # noqa: ANN202 - importing its type costs a second
-    from enrichment_pipeline.pipeline import Run, parse_instant
+    from enrichment_pipeline.run import Run, parse_instant
 
     instant = datetime.now(UTC) if as_of is None else parse_instant(as_of)
     return Run(run_id=uuid4().hex, as_of=instant, is_simulated=is_simulated)

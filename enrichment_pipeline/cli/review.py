@@ -30,9 +30,9 @@ def show(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from enrichment_pipeline.cli.terminal import table
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
 
-    counts = Pipeline(load_settings(needs_key=False)).review_counts()
+    counts = Corrections(load_settings(needs_key=False)).review_counts()
     if not counts:
         _out.print("nothing to review")
         return
@@ -59,10 +59,10 @@ def export_file(
     force: Annotated[bool, typer.Option(help="Overwrite the file where it exists.")] = False,
 ) -> None:
     """Write what waits for review to a file, highest priority first, with columns to fill in."""
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
     from enrichment_pipeline.review.files import format_of
 
-    written = Pipeline(load_settings(needs_key=False)).export_review(
+    written = Corrections(load_settings(needs_key=False)).export_review(
         output,
         format_of(output, file_format),
         reasons=None if reason is None else _words(reason),
@@ -83,9 +83,9 @@ def import_file(
     ] = None,
 ) -> None:
     """Take the decisions in a file; all of them or, where anything is wrong, none."""
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
 
-    recorded = Pipeline(load_settings(needs_key=False)).import_review(
+    recorded = Corrections(load_settings(needs_key=False)).import_review(
         file, decided_by=decided_by or _who()
     )
     for problem in recorded.problems:

@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from enrichment_pipeline.cli.terminal import table
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.report import lane_counts, row_counts

@@ -32,7 +32,7 @@ def suppress_command(
     An identifier is an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number
     with country code, a domain, or contact:ID. Only its hash is kept.
     """
-    from enrichment_pipeline.pipeline import Pipeline
+    from enrichment_pipeline.corrections import Corrections
     from enrichment_pipeline.state import ensure_state_folder
 
     given = [*(identifiers or []), *([] if file is None else _lines(file))]
@@ -40,7 +40,7 @@ def suppress_command(
         raise ConfigurationError("suppress: nobody is named; give identifiers, or a --file of them")
     settings = load_settings(needs_key=False)
     ensure_state_folder(settings)
-    changed = Pipeline(settings).suppress(given, is_lifted=lift)
+    changed = Corrections(settings).suppress(given, is_lifted=lift)
     _out.print(
         f"{changed} lifted; what [source] suppressions lists stays suppressed"
         if lift

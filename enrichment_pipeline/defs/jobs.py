@@ -7,8 +7,8 @@ starts a job besides the clock (`sensors.py`).
 import dagster as dg
 
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import AS_OF_TAG
 from enrichment_pipeline.policy import SchedulePolicy
+from enrichment_pipeline.run import AS_OF_TAG
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"

@@ -9,7 +9,8 @@ from dagster import DagsterInstance, DagsterRun
 
 from enrichment_pipeline.defs.partitions import refuse_impossible_range
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run
 
 

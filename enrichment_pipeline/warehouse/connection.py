@@ -113,6 +113,16 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
+@contextmanager
+def rolled_back(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A trial: nothing that the body writes stays."""
+    connection.execute("begin transaction")
+    try:
+        yield
+    finally:
+        connection.execute("rollback")
+
+
 def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create what is missing, once for each version of the files that declare it.
 

@@ -18,8 +18,9 @@ from dagster import ExecuteInProcessResult
 
 from enrichment_pipeline.defs.checks import ALL_CHECKS, UNIQUE_KEYS
 from enrichment_pipeline.defs.resources import WarehouseResource
-from enrichment_pipeline.pipeline import AS_OF_TAG, SIMULATE_TAG, Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import AS_OF_TAG, SIMULATE_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.defs.job import ALL_LANES, evaluation, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from enrichment_pipeline.pipeline import MAX_CREDITS_TAG
+from enrichment_pipeline.run import MAX_CREDITS_TAG
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.world import (
     contents,

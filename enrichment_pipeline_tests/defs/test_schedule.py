@@ -35,8 +35,8 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from enrichment_pipeline.definitions import build_definitions
-from enrichment_pipeline.pipeline import AS_OF_TAG, Run
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.world import (
     PROJECT,

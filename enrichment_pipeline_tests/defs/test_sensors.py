@@ -14,8 +14,9 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.definitions import build_definitions
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import hold_run_lock, release_run_lock
 from enrichment_pipeline_tests.defs.job import QUIET, execute, failure

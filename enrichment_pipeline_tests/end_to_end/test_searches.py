@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from enrichment_pipeline.corrections import Corrections
 from enrichment_pipeline.dispatch.report import SearchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
@@ -106,7 +108,7 @@ class World:
         """A reviewer's decision on Ada and a profile, by an imported file."""
         row = {"contact_id": "ada", "decision": decision, "provider_uid": uid}
         file = write_csv(self.folder / "decisions.csv", [row])
-        taken = Pipeline(self.settings(sandbox)).import_review(file, decided_by="eve")
+        taken = Corrections(self.settings(sandbox)).import_review(file, decided_by="eve")
         assert taken.problems == ()
 
     @property
@@ -342,7 +344,7 @@ def test_nobody_who_is_suppressed_is_searched_for(tmp_path: Path) -> None:
         settings = world.settings(sandbox)
         pipeline = Pipeline(settings)
         pipeline.open_state()
-        pipeline.suppress(["contact:ada"])
+        Corrections(settings).suppress(["contact:ada"])
         world.run(sandbox)
     assert world.asked == []
     assert outcomes(world.home)["ada"][0] == "suppressed"

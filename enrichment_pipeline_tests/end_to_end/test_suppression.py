@@ -6,9 +6,11 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+from enrichment_pipeline.corrections import Corrections
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import Pipeline, Run
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
@@ -52,7 +54,12 @@ def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_
         pipeline.load_accounts(run)
         pipeline.load_contacts(run)
         pipeline.select_worklist(run, LANES)
-        assert pipeline.suppress(["giacomina.ferrabosco@brambleworks.com", "contact:fill-01"]) == 2
+        assert (
+            Corrections(settings).suppress(
+                ["giacomina.ferrabosco@brambleworks.com", "contact:fill-01"]
+            )
+            == 2
+        )
         progress = LoggedProgress(logging.getLogger(__name__))
         report = pipeline.buy(run, LANES, progress).report
     assert (report.not_due, report.credits) == (2, CREDITS - 2)

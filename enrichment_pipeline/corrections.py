@@ -1,0 +1,185 @@
+"""What people change between runs: whom to ask again or never, what was bought, what they decided.
+
+Here: each such change, over the stores of one pipeline. Not here: the commands (`cli/`), and how
+facts and tables are derived (`warehouse/`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from enrichment_pipeline.errors import ConfigurationError, discreet
+from enrichment_pipeline.ledger.suppressions import BY_REVIEW
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.review.decisions import read_rows
+from enrichment_pipeline.review.files import Format, read_file, write_file
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import check_stamp
+from enrichment_pipeline.warehouse import outcomes, replay, review
+from enrichment_pipeline.warehouse.connection import rolled_back, transaction
+from enrichment_pipeline.warehouse.replay import Change
+from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
+
+
+class Corrections:
+    """Changes to one state folder's ledger and warehouse that no run makes by itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pipeline = Pipeline(settings)
+
+    # --- asking ------------------------------------------------------------------------
+
+    @discreet
+    def ask_again(self, contact_ids: Sequence[str]) -> int:
+        """Free contacts whose look-up may have been billed without an answer; how many look-ups.
+
+        The next run asks for them again, before `unconfirmed_days`. Raises
+        ConfigurationError for an id that is not in the source.
+        """
+        check_stamp(self._settings, is_first_use=False)
+        with self._pipeline.open_warehouse() as connection:
+            found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
+        persons = dict(found)
+        unknown = sorted(set(contact_ids) - persons.keys())
+        if unknown:
+            raise ConfigurationError(
+                f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
+            )
+        ledger = self._pipeline.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        return ledger.release_unconfirmed(set(persons.values()))
+
+    @discreet
+    def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
+        """Have nobody with one of these identifiers looked up, or lift that; how many were new.
+
+        Effective at once, also for runs that are under way. Raises ConfigurationError
+        for what is no identifier, by its position.
+        """
+        check_stamp(self._settings, is_first_use=False)
+        with duckdb.connect() as connection:
+            execute(connection, "create_macros")
+            hashed = hash_identifiers(
+                connection,
+                identifiers,
+                "identifiers",
+                phone_region=self._settings.policy.identity.phone_region,
+            )
+        ledger = self._pipeline.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+
+    # --- anew, and back ----------------------------------------------------------------
+
+    @discreet
+    def replay(self, run: Run, *, is_applied: bool) -> list[Change]:
+        """Derive facts and tables anew under today's policy; what changes, or would.
+
+        Asks no provider: answers that the ledger keeps are taken over first.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.replay(
+                connection,
+                self._settings.policy,
+                as_of=run.as_of,
+                replayed_at=run.clock.business_now(),
+            )
+
+    @discreet
+    def undo(self, run: Run, run_id: str, *, undone_by: str, is_applied: bool) -> list[Change]:
+        """Take back what the run `run_id` bought; what changes, or would.
+
+        Raises ConfigurationError for a run that asked for nobody.
+        """
+        self._take_over_answers(run)
+        with self._derived(is_applied) as connection:
+            return replay.undo_run(
+                connection,
+                self._settings.policy,
+                run_id,
+                as_of=run.as_of,
+                undone_at=run.clock.business_now(),
+                undone_by=undone_by,
+            )
+
+    def _take_over_answers(self, run: Run) -> None:
+        self._pipeline.check_run(run)
+        check_stamp(self._settings, is_first_use=False)
+        self._pipeline.store_responses(run)
+
+    @contextmanager
+    def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse in a transaction, which is rolled back where nothing is to be applied."""
+        ending = transaction if is_applied else rolled_back
+        with self._pipeline.open_warehouse() as connection, ending(connection):
+            yield connection
+
+    # --- review ------------------------------------------------------------------------
+
+    @discreet
+    def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
+        """Contacts for review by reason: the reason, how many by priority, how many in all."""
+        check_stamp(self._settings, is_first_use=False)
+        with self._pipeline.open_warehouse() as connection:
+            return review.queue_counts(connection)
+
+    @discreet
+    def export_review(
+        self,
+        path: Path,
+        kind: Format,
+        *,
+        reasons: Sequence[str] | None,
+        priorities: Sequence[str],
+        limit: int | None,
+        overwrites: bool,
+    ) -> int:
+        """Write what waits for review to a file for a spreadsheet; how many contacts.
+
+        Raises ConfigurationError for a reason that nobody waits for, and for a
+        file that is there already or cannot be written.
+        """
+        check_stamp(self._settings, is_first_use=False)
+        with self._pipeline.open_warehouse() as connection:
+            waiting = [row[0] for row in review.queue_counts(connection)]
+            unknown = sorted(set(reasons or ()) - set(waiting))
+            if unknown:
+                raise ConfigurationError(
+                    f"--reason: nothing waits for {', '.join(unknown)}; there is "
+                    f"{', '.join(waiting) or 'nothing to review'}"
+                )
+            rows = review.review_queue(
+                connection, reasons=reasons, priorities=priorities, limit=limit
+            )
+        write_file(path, kind, rows, overwrites=overwrites)
+        return len(rows)
+
+    @discreet
+    def import_review(self, path: Path, *, decided_by: str) -> Recorded:
+        """Record the decisions in a file and bring the tables up to date; or say what is wrong.
+
+        Where there are problems, nothing was recorded. Raises ConfigurationError
+        where the file as a whole cannot be read.
+        """
+        check_stamp(self._settings, is_first_use=False)
+        rows, problems = read_file(path)
+        now = datetime.now(UTC)
+        proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
+        policy = self._settings.policy
+        with self._pipeline.open_warehouse() as connection, transaction(connection):
+            recorded = review.record_file(
+                connection, policy, proposals, problems + found, recorded_at=now
+            )
+            if recorded.new:
+                ledger = self._pipeline.ledger(Run(run_id="", as_of=now))
+                ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
+                replace_suppressions(connection, ledger.suppressed_identifiers())
+                outcomes.derive_facts(connection, policy, loaded_at=now)
+                outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
+        return recorded

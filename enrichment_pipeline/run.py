@@ -1,0 +1,69 @@
+"""One run of the pipeline: what is fixed for its whole length.
+
+Here: its id, its instant and its caps, and how they stand in the tags of a Dagster run. Not
+here: what a run does (`pipeline.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.errors import ConfigurationError
+
+AS_OF_TAG = "enrichment/as_of"
+SIMULATE_TAG = "enrichment/simulate"
+MAX_CREDITS_TAG = "enrichment/max_credits"
+"""Tags of a Dagster run that carry what is fixed for it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is fixed for a whole run: its id, the instant that ages are counted to, its caps."""
+
+    run_id: str
+    as_of: datetime
+    is_simulated: bool = False
+    max_credits: int | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(simulated_at=self.as_of if self.is_simulated else None)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """As the tags of a Dagster run, from which `from_tags` reads it again."""
+        tags = {AS_OF_TAG: self.as_of.isoformat()}
+        if self.is_simulated:
+            tags[SIMULATE_TAG] = "true"
+        if self.max_credits is not None:
+            tags[MAX_CREDITS_TAG] = str(self.max_credits)
+        return tags
+
+    @classmethod
+    def from_tags(cls, run_id: str, tags: Mapping[str, str], created_at: datetime) -> "Run":
+        """Read off a Dagster run. Without an instant, ages are counted to its root's creation.
+
+        So a run that is tried again selects the same work. Raises ConfigurationError.
+        """
+        as_of = tags.get(AS_OF_TAG)
+        max_credits = tags.get(MAX_CREDITS_TAG)
+        if max_credits is not None and not max_credits.isdecimal():
+            raise ConfigurationError(f"{MAX_CREDITS_TAG}: {max_credits!r} is no number of credits")
+        return cls(
+            run_id=run_id,
+            as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
+            is_simulated=tags.get(SIMULATE_TAG) == "true",
+            max_credits=None if max_credits is None else int(max_credits),
+        )
+
+
+def parse_instant(text: str, option: str = "--as-of") -> datetime:
+    """An ISO 8601 instant; UTC where it names no zone. Raises ConfigurationError."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option}: {text!r} is no ISO instant, such as 2026-01-31T05:00:00+00:00"
+        ) from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
