@@ -59,6 +59,7 @@ def publish(
             execute(snapshot, "create_views")
             _write_parquet(snapshot, draft, published_at=published_at.isoformat(), run_id=run_id)
             rows = {table: row_count(snapshot, f"enrichment.{table}") for table in PUBLISHED_TABLES}
+        _flush(draft)
         draft.rename(snapshots / name)
         _link(folder / "current", Path("snapshots", name))
     finally:
@@ -118,6 +119,16 @@ def _write_parquet(snapshot: duckdb.DuckDBPyConnection, draft: Path, **state: st
             f"copy (select * from {table}) to {_literal(str(path))} "
             f"(format parquet, compression zstd, kv_metadata {{{metadata}}})"
         )
+
+
+def _flush(folder: Path) -> None:
+    """Have it on the disk before a link leads to it: a power cut must not leave half a file."""
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _link(path: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -295,3 +296,26 @@ def test_a_warehouse_without_contacts_is_published_whole(world: World, folder: P
     assert coverage["contacts"].tolist() == [0, 0, 0, 0]
     for relation in ("coverage_by_account", "spend_by_day", "refresh_debt", "provider_scorecard"):
         assert pd.read_parquet(folder / f"{relation}.parquet").empty
+
+
+def test_all_of_a_snapshot_is_on_the_disk_before_a_link_leads_to_it(
+    full: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: set[int] = set()
+    flush, link = os.fsync, publishing._link
+
+    def flush_and_note(handle: int) -> None:
+        flush(handle)
+        flushed.add(os.fstat(handle).st_ino)
+
+    def link_if_flushed(path: Path, target: Path) -> None:
+        if path.name == "current":
+            written = [folder / target, *(folder / target).iterdir()]
+            assert {each.stat().st_ino for each in written} <= flushed
+            assert len(written) == 1 + len(EXPECTED)
+        link(path, target)
+
+    monkeypatch.setattr(os, "fsync", flush_and_note)
+    monkeypatch.setattr(publishing, "_link", link_if_flushed)
+    publish_at(full, folder)
+    assert files(folder) == sorted(EXPECTED)
