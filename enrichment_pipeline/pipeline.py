@@ -71,8 +71,6 @@ from enrichment_pipeline.warehouse.source import (
     read_suppressions,
 )
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
-from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
 from enrichment_pipeline.warehouse.worklist import (
     DueWork,
@@ -380,9 +378,7 @@ class Pipeline:
                 )
                 replace_suppressions(connection, suppressed)
                 score_searches(connection, policy.search)
-                derive_contact_states(connection, policy, run.as_of)
-                execute(connection, "find_due_persons")
-                work = count_due(connection, lanes)
+                work = count_due(connection, policy, lanes, run.as_of)
         today = run.clock.business_now().date().isoformat()
         limits = self.settings.signalhire
         full_windows = max(0, -(-work.lookups // limits.items_per_window) - 1)

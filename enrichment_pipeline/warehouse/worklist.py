@@ -98,25 +98,35 @@ def select_worklist(
     """Replace the rows of these lanes by what is due at `as_of`; what each lane holds now."""
     derive_contact_states(connection, policy, as_of)
     execute(connection, "find_due_persons")
-    work = count_due(connection, lanes)
-    execute(
-        connection,
-        "replace_worklist",
-        lanes=_keys(lanes),
-        lanes_with_work=_keys([each.lane for each in work.lanes if each.lookups]),
-        run_id=run_id,
-    )
+    execute(connection, "replace_worklist", lanes=_keys(lanes), run_id=run_id)
+    work = _counted(connection, "count_worklist", lanes)
+    if connection.execute("select 1 from looked_up_items limit 1").fetchall():
+        execute(connection, "restore_looked_up")
     return work
 
 
-def count_due(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
-    """What is due in each lane; `find_due_persons` must have run on this connection."""
-    rows = execute(connection, "count_plan", lanes=_keys(lanes)).fetchall()
+def count_due(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, lanes: Sequence[Lane], as_of: datetime
+) -> DueWork:
+    """What `select_worklist` would find in these lanes; writes nothing."""
+    derive_contact_states(connection, policy, as_of)
+    execute(connection, "find_due_persons")
+    return _counted(connection, "count_due_persons", lanes)
+
+
+def _counted(
+    connection: duckdb.DuckDBPyConnection, counting: str, lanes: Sequence[Lane]
+) -> DueWork:
+    rows = execute(connection, counting, lanes=_keys(lanes)).fetchall()
     found = {Lane(f, p): counts for f, p, *counts in rows}
     priorities = sorted({lane.priority for lane in lanes})
-    hits = execute(connection, "count_cache_hits", priorities=priorities).fetchall()
+    [(person, miss)] = execute(connection, "count_cache_hits", priorities=priorities).fetchall()
+    searched = "select 1 from person_searches where freshness_reason = 'miss_is_recent' limit 1"
+    if connection.execute(searched).fetchall():
+        counted = execute(connection, "count_search_misses", priorities=priorities).fetchall()
+        miss += counted[0][0]
     return DueWork(
-        [LaneWork(lane, *found.get(lane, (0, 0, 0))) for lane in lanes], CacheHits(*hits[0])
+        [LaneWork(lane, *found.get(lane, (0, 0, 0))) for lane in lanes], CacheHits(person, miss)
     )
 
 

@@ -25,6 +25,7 @@ from enrichment_pipeline.run import Run
 from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.warehouse.worklist import CacheHits
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -232,6 +233,11 @@ def test_none_is_a_miss_that_is_remembered_like_any(tmp_path: Path) -> None:
             {"fullName", "currentPastCompany"},
         ]
         early = world.run(sandbox, DAY_ONE + timedelta(days=29))
+        instant = DAY_ONE + timedelta(days=29)
+        plan = Pipeline(world.settings(sandbox)).plan(
+            Run("plan", instant, is_simulated=True), LANES
+        )
+        assert plan.work.cache_hits == CacheHits(person=0, miss=1)
         late = world.run(sandbox, DAY_ONE + timedelta(days=31))
     assert (early.offered, late.offered) == (0, 2)
     assert len(world.asked) == 4

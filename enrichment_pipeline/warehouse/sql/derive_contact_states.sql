@@ -210,8 +210,9 @@ reasoned as (
         -- in the lane `retry`, and not due yet
         coalesce(lookup.retry_at > getvariable('aging').as_of, false) as is_put_off
     from staging.contact_identities as contact
-    left join account_priorities as account on account.account_id = contact.account_id
+    -- first, since whoever asks for some outcome needs no more of the others
     left join lookups as lookup on lookup.person_key = contact.person_key
+    left join account_priorities as account on account.account_id = contact.account_id
     left join person_searches as searched on searched.person_key = contact.person_key
     left join staging.suppressed_contacts as suppressed
         on suppressed.contact_id = contact.contact_id
@@ -220,5 +221,8 @@ reasoned as (
         on decided_person.person_key = contact.person_key
 )
 
-select *, getvariable('freshness_of')[freshness_reason] as freshness
+select
+    *,
+    getvariable('freshness_of')[freshness_reason] as freshness,
+    freshness in ('new', 'retry', 'stale') and not is_put_off as is_due
 from reasoned;

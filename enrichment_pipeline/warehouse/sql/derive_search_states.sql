@@ -26,7 +26,10 @@ named as (
     select distinct person_key
     from staging.contact_identities
     where is_named
-        and (lookup_identity is null or person_key in (select person_key from raw.searches))
+        and (
+            (lookup_identity is null and ($is_search_on or provider_uid is not null))
+            or person_key in (select person_key from raw.searches)
+        )
 ),
 
 accepted as (

@@ -1,30 +1,27 @@
--- Everybody who is due, in whichever lane; and, found in the same pass, who need not be
--- bought since the answer is known (count_cache_hits.sql).
+-- Everybody who is due, in whichever lane, one row per person. Most persons have one contact and
+-- are read off as they stand, when they are asked for; the others have to be put in order.
 
-create or replace temp table planned_contacts as
+create or replace temp table shared_contacts as
 select
     contact_id, person_key, freshness, freshness_reason, priority, priority_rank, priority_score,
-    identity_kind, lookup_identity, last_lookup_id, search_kind, last_search_id, due_at,
-    freshness in ('new', 'retry', 'stale') and not is_put_off as is_due,
-    contact_count = 1 as is_only_contact
+    identity_kind, lookup_identity, last_lookup_id, search_kind, last_search_id, due_at, is_due
 from contact_states
-where is_due or not is_only_contact or freshness_reason = 'miss_is_recent';
+where contact_count <> 1;
 
--- One row per person, carried by its contact of the highest priority. Most persons have one
--- contact: only the others need to be put in order.
 create or replace temp view due_persons as
 select
     contact_id, person_key, freshness, freshness_reason, priority, priority_score, identity_kind,
     lookup_identity, last_lookup_id, search_kind, last_search_id, due_at, 1 as contact_count
-from planned_contacts
-where is_due and is_only_contact
+from contact_states
+where is_due and contact_count = 1
 union all
+-- a person is carried by its contact of the highest priority
 select
     contact_id, person_key, freshness, freshness_reason, priority, priority_score, identity_kind,
     lookup_identity, last_lookup_id, search_kind, last_search_id, due_at,
     count(*) over (partition by person_key) as contact_count
-from planned_contacts
-where is_due and not is_only_contact
+from shared_contacts
+where is_due
 qualify row_number() over (
     partition by person_key
     order by priority_rank, priority_score desc, due_at, contact_id

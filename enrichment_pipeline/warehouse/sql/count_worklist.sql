@@ -1,0 +1,11 @@
+-- What was selected, by lane.
+
+select
+    freshness,
+    priority,
+    cast(sum(contact_count) as bigint) as contacts,
+    count(*) as lookups,
+    count(search_kind) as searches
+from enrichment.worklist
+where list_contains($lanes, concat(freshness, '|', priority))
+group by freshness, priority;
