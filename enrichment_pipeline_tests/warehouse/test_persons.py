@@ -84,6 +84,35 @@ def test_a_long_chain_is_one_person(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("email", "are_one"),
+    [
+        ("tamar_friedman@acme.com", True),
+        ("tfriedman@acme.com", False),  # a Tal Friedman's as well
+        ("reception-desk@acme.com", False),
+    ],
+)
+def test_a_name_in_two_scripts_is_one_where_the_email_spells_it(
+    world: World, email: str, are_one: bool
+) -> None:
+    world.load(
+        [
+            contact("C1", "Tamar Friedman", email=email),
+            contact("C2", "תמר פרידמן", email=email, linkedin_url=PROFILE),
+        ]
+    )
+    persons = world.persons()
+    assert (persons["C1"] == persons["C2"]) is are_one
+    assert len(world.rows("staging.shared_identifiers")) == (not are_one)
+
+
+def test_a_third_name_that_the_email_does_not_spell_makes_it_shared(world: World) -> None:
+    email = "tamar_friedman@acme.com"
+    names = ("Tamar Friedman", "תמר פרידמן", "Bob Other")
+    world.load([contact(f"C{n}", name, email=email) for n, name in enumerate(names)])
+    assert len(world.rows("staging.shared_identifiers")) == 1
+
+
+@pytest.mark.parametrize(
     "shared",
     [{"email": "team.berlin@acme.com"}, {"phone": "+4930901820"}],
     ids=["mailbox", "switchboard"],

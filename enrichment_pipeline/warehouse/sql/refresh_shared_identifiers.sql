@@ -22,7 +22,15 @@ several as (
 select distinct named.alias
 from named
 join several on several.alias = named.alias
-where not names_alike(several.anchor, named.name_key);
+where not names_alike(several.anchor, named.name_key)
+    and not (
+        starts_with(named.alias, 'email:')
+        and is_in_other_script(several.anchor) <> is_in_other_script(named.name_key)
+        and spell_name(
+            identifier_letters(substr(named.alias, 7)),
+            case when is_in_other_script(several.anchor) then named.name_key else several.anchor end
+        )
+    );
 
 -- those of which that is news
 create or replace temp table turned_identifiers as
