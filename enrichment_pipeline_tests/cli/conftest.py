@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -75,12 +76,40 @@ def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
     }
 
 
+@pytest.fixture(scope="session")
+def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the small world's source, and the state that one run over it has left."""
+
+    def make(folder: Path) -> Path:
+        world.write_source(folder / "source")
+        (folder / "sandbox").mkdir()
+        with world.small_sandbox(folder / "sandbox") as sandbox:
+            ended = world.enrichment(
+                folder,
+                "run",
+                ENRICHMENT_CONFIG=world.write_policy(folder),
+                SIGNALHIRE_BASE_URL=sandbox.base_url,
+                SIGNALHIRE_API_KEY=KEY,
+            )
+        assert ended.returncode == 0, ended.stderr
+        return folder
+
+    return world.once_for_all_workers(tmp_path_factory, "run-over", make)
+
+
 @pytest.fixture
-def ours(enrichment: Command, variables: dict[str, object]) -> Command:
-    """The command on a state folder in which one run is over."""
-    assert enrichment("run", **variables).status == 0
+def ours(enrichment: Command, base_url: str, run_over: Path, tmp_path: Path) -> Command:
+    """The command on a state folder of the test's own in which one run is over."""
+    (tmp_path / "source").symlink_to(run_over / "source")  # the state is stamped with its path
+    shutil.copytree(run_over / "state", tmp_path / "state", symlinks=True)
+    world.write_policy(tmp_path)
 
     def call(*arguments: str) -> Said:
-        return enrichment(*arguments, **variables)
+        return enrichment(
+            *arguments,
+            ENRICHMENT_CONFIG=tmp_path / "enrichment.toml",
+            SIGNALHIRE_BASE_URL=base_url,
+            SIGNALHIRE_API_KEY=KEY,
+        )
 
     return call
