@@ -63,7 +63,8 @@ SELECTOR = {
     "repositoryName": "__repository__",
     "repositoryLocationName": "enrichment_pipeline",
 }
-END_SECONDS = 900.0
+END_SECONDS = 1200.0
+"""A run that the restart has killed before it held its lock is marked as failed after 900."""
 A_DAY_AGO = 25 * 3600.0
 LOCKED = ("Could not set lock", "database is locked", "was in use by another process for")
 

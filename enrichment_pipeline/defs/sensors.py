@@ -4,25 +4,21 @@ Here: looking, cheaply, whether there is something to do. Not here: doing it (`j
 """
 
 import hashlib
-import time
 
 import dagster as dg
 
 from enrichment_pipeline.defs.jobs import daily_refresh, range_tags
 from enrichment_pipeline.defs.jobs import late_answers as late_answers_job
+from enrichment_pipeline.defs.runs import mark_runs_that_never_began, never_began
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import PRIORITIES, LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.state import dead_runs, has_run_lock
+from enrichment_pipeline.state import dead_runs
 
 SENSOR_TAG = "dagster/sensor_name"
 MOST_AT_ONCE = 3
 """Runs for new contacts that may be under way: a long one does not hold up the next contact,
 and a source that changes all day does not start hundreds."""
-
-SECONDS_TO_BEGIN = 600
-"""A run that has started holds its lock within seconds, or once the warehouse is free; one that
-still has none was killed before, and nobody will ever find it dead by its lock."""
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -45,6 +41,8 @@ def late_answers(
     context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.RunRequest | dg.SkipReason:
     """One run, while there are callbacks that nobody reads and no such run is under way."""
+    # the one sensor that is always on
+    mark_runs_that_never_began(context.instance, pipeline)
     waiting = pipeline.late_answers()
     if not waiting:
         return dg.SkipReason("every callback that came has been read")
@@ -85,13 +83,8 @@ def new_contacts(
 def _under_way(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> int:
     """How many runs of this sensor's are; a killed one only seems to be, for many minutes."""
     mine = dg.RunsFilter(statuses=UNDER_WAY, tags={SENSOR_TAG: context.sensor_name})
-    home = pipeline.settings.home
-    dead = set(dead_runs(home))
-    begun_since = time.time() - SECONDS_TO_BEGIN
+    dead = set(dead_runs(pipeline.settings.home))
     return sum(
-        run.run_id not in dead and (is_young or has_run_lock(home, run.run_id))
-        for run, is_young in (
-            (record.dagster_run, record.start_time is None or record.start_time > begun_since)
-            for record in context.instance.get_run_records(mine)
-        )
+        record.dagster_run.run_id not in dead and not never_began(record, pipeline)
+        for record in context.instance.get_run_records(mine)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.defs.runs import mark_runs_that_never_began
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
@@ -320,12 +322,33 @@ def test_a_run_that_was_killed_before_it_held_its_lock_holds_up_nobody(tmp_path:
         return len(found.run_requests or [])
 
     assert asked(timedelta(minutes=1)) == 0
-    assert asked(timedelta(minutes=11)) == 1
+    assert asked(timedelta(minutes=16)) == 1
     (settings.home / "runs").mkdir(parents=True)
     for run in runs:
         hold_run_lock(settings.home, run.run_id)
     try:
-        assert asked(timedelta(minutes=11)) == 0
+        assert asked(timedelta(minutes=16)) == 0
     finally:
         for run in runs:
             release_run_lock(settings.home, run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("age", "is_ours", "is_failed"), [(1, True, False), (16, True, True), (16, False, False)]
+)
+def test_a_run_that_never_began_is_marked_as_failed_in_a_home_of_our_own(
+    tmp_path: Path, age: int, is_ours: bool, is_failed: bool
+) -> None:
+    settings = replace(source_of(tmp_path, ADA), owns_dagster_home=is_ours)
+    [run] = runs_of(DagsterRunStatus.NOT_STARTED, sensor="new_contacts")
+    with DagsterInstance.ephemeral() as instance:
+        instance.add_run(run)
+        instance.run_storage.handle_run_event(
+            run.run_id,
+            dg.DagsterEvent("PIPELINE_START", run.job_name),
+            datetime.now(UTC) - timedelta(minutes=age),
+        )
+        mark_runs_that_never_began(instance, Pipeline(settings))
+        found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert (found.status == DagsterRunStatus.FAILURE) is is_failed
