@@ -167,8 +167,8 @@ def test_a_lane_with_nothing_due_keeps_what_was_looked_up_last(world: World) -> 
     world.load(on_accounts(S="strategic", B="bulk"), ACCOUNTS)
     select(world, run_id="first")
     before = world.rows("enrichment.worklist")
-    world.look_up("S", candidate=VERIFIED)
-    world.look_up("B", candidate=VERIFIED)
+    world.look_up("S", candidate=VERIFIED, run_id="first")
+    world.look_up("B", candidate=VERIFIED, run_id="first")
     assert select(world, run_id="second") == {}
     assert world.rows("enrichment.worklist") == before
     world.load(on_accounts(S="strategic", B="bulk", S2="strategic"), ACCOUNTS)

@@ -1,18 +1,24 @@
 -- Select the due work of the chosen lanes. Other lanes' rows stay as they are: another run
 -- may be reading them.
 
--- What was looked up since it was listed, for `restore_looked_up.sql`.
+-- What was looked up by the run that listed it, for `restore_looked_up.sql`.
 create or replace temp table looked_up_items as
+with looked_up as (
+    select person_key, supersedes
+    from raw.lookups
+    where state <> 'released'
+        and run_id in (
+            select run_id
+            from enrichment.worklist
+            where list_contains($lanes, concat(freshness, '|', priority))
+        )
+)
+
 select listed.*
 from enrichment.worklist as listed
-where list_contains($lanes, concat(listed.freshness, '|', listed.priority))
-    and exists (
-        select 1
-        from raw.lookups as lookup
-        where lookup.person_key = listed.person_key
-            and lookup.supersedes = listed.supersedes
-            and lookup.state <> 'released'
-    );
+semi join looked_up
+    on looked_up.person_key = listed.person_key and looked_up.supersedes = listed.supersedes
+where list_contains($lanes, concat(listed.freshness, '|', listed.priority));
 
 delete from enrichment.worklist
 where list_contains($lanes, concat(freshness, '|', priority));
