@@ -52,7 +52,7 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        ledger = self._pipeline.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        ledger = self._pipeline.ledger(Run.none())
         return ledger.release_unconfirmed(set(persons.values()))
 
     @discreet
@@ -71,7 +71,7 @@ class Corrections:
                 "identifiers",
                 phone_region=self._settings.policy.identity.phone_region,
             )
-        ledger = self._pipeline.ledger(Run(run_id="", as_of=datetime.now(UTC)))
+        ledger = self._pipeline.ledger(Run.none())
         return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
 
     # --- anew, and back ----------------------------------------------------------------
@@ -177,7 +177,7 @@ class Corrections:
                 connection, policy, proposals, problems + found, recorded_at=now
             )
             if recorded.new:
-                ledger = self._pipeline.ledger(Run(run_id="", as_of=now))
+                ledger = self._pipeline.ledger(Run.none())
                 ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, ledger.suppressed_identifiers())
                 outcomes.derive_facts(connection, policy, loaded_at=now)

@@ -74,7 +74,6 @@ from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
 from enrichment_pipeline.warehouse.worklist import (
     DueWork,
-    count_due,
     select_worklist,
     worklist_pages,
 )
@@ -132,7 +131,7 @@ class Pipeline:
         is loaded: for a state folder of another source or provider, and for a
         key that is not accepted.
         """
-        if run.run_id in self._prepared:
+        if self.is_prepared(run):
             return []
         self.check_run(run)
         check_stamp(self.settings, is_first_use=False)
@@ -151,6 +150,9 @@ class Pipeline:
             ledger.observe_balance(run.run_id, credits_left)
         self._prepared.add(run.run_id)
         return dead
+
+    def is_prepared(self, run: Run) -> bool:
+        return run.run_id in self._prepared
 
     def open_state(self) -> None:
         """Make or check the state folder, the ledger and the warehouse: stamps and schema."""
@@ -347,7 +349,7 @@ class Pipeline:
 
     @discreet
     def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
-        """What a run over these lanes would look up. Loads the source, then takes it all back."""
+        """What a run over these lanes would look up. Selects it, then takes it all back."""
         self.check_run(run)
         self.open_state()
         ledger = self.ledger(run)
@@ -378,7 +380,9 @@ class Pipeline:
                 )
                 replace_suppressions(connection, suppressed)
                 score_searches(connection, policy.search)
-                work = count_due(connection, policy, lanes, run.as_of)
+                work = select_worklist(
+                    connection, policy, lanes, as_of=run.as_of, run_id=run.run_id
+                )
         today = run.clock.business_now().date().isoformat()
         limits = self.settings.signalhire
         full_windows = max(0, -(-work.lookups // limits.items_per_window) - 1)
@@ -398,7 +402,7 @@ class Pipeline:
         if not (self.settings.home / "stamp.json").exists():
             return 0
         now = datetime.now(UTC)
-        ledger = self.ledger(Run(run_id="", as_of=now))
+        ledger = self.ledger(Run.none())
         return ledger.count_unread(received_before=now - LATE_AFTER)
 
     @discreet

@@ -26,6 +26,11 @@ class Run:
     is_simulated: bool = False
     max_credits: int | None = None
 
+    @classmethod
+    def none(cls) -> "Run":
+        """For what happens outside of any run, now."""
+        return cls(run_id="", as_of=datetime.now(UTC))
+
     @property
     def clock(self) -> Clock:
         return Clock(simulated_at=self.as_of if self.is_simulated else None)

@@ -5,7 +5,6 @@ Here: the options, and what is printed. Not here: what it takes and keeps (`rece
 
 import logging
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -40,7 +39,7 @@ def receiver(
         )
     ensure_state_folder(settings)
     check_stamp(settings, is_first_use=False)
-    ledger = Pipeline(settings).ledger(Run(run_id="", as_of=datetime.now(UTC)))
+    ledger = Pipeline(settings).ledger(Run.none())
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.WARNING if until_stdin_closes else logging.INFO,

@@ -28,7 +28,7 @@ def print_status(settings: Settings, console: Console) -> None:
             lanes = lane_counts(connection) if "enrichment.contact_status" in rows else []
         console.print(table("Tables", ("table", "rows"), list(rows.items())))
         console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
-    pipeline, run = Pipeline(settings), Run(run_id="", as_of=datetime.now(UTC))
+    pipeline, run = Pipeline(settings), Run.none()
     ledger = pipeline.ledger(run)
     states = sorted(ledger.count_by_state().items())
     console.print(table("Ledger", ("look-ups", "number"), states))

@@ -24,6 +24,8 @@ def begin(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Run:
     """This run's fixed values; refuses what cannot work, once per run (see Pipeline.prepare)."""
     refuse_impossible_range(context)
     run = run_of(context.instance, context.run)
+    if pipeline.is_prepared(run):
+        return run
     for dead_run_id in pipeline.prepare(run):
         _mark_failed(context.instance, dead_run_id)
         forget_dead_run(pipeline.settings.home, dead_run_id)

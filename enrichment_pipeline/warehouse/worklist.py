@@ -99,25 +99,14 @@ def select_worklist(
     derive_contact_states(connection, policy, as_of)
     execute(connection, "find_due_persons")
     execute(connection, "replace_worklist", lanes=_keys(lanes), run_id=run_id)
-    work = _counted(connection, "count_worklist", lanes)
+    work = _counted(connection, lanes)
     if connection.execute("select 1 from looked_up_items limit 1").fetchall():
         execute(connection, "restore_looked_up")
     return work
 
 
-def count_due(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, lanes: Sequence[Lane], as_of: datetime
-) -> DueWork:
-    """What `select_worklist` would find in these lanes; writes nothing."""
-    derive_contact_states(connection, policy, as_of)
-    execute(connection, "find_due_persons")
-    return _counted(connection, "count_due_persons", lanes)
-
-
-def _counted(
-    connection: duckdb.DuckDBPyConnection, counting: str, lanes: Sequence[Lane]
-) -> DueWork:
-    rows = execute(connection, counting, lanes=_keys(lanes)).fetchall()
+def _counted(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
+    rows = execute(connection, "count_worklist", lanes=_keys(lanes)).fetchall()
     found = {Lane(f, p): counts for f, p, *counts in rows}
     priorities = sorted({lane.priority for lane in lanes})
     [(person, miss)] = execute(connection, "count_cache_hits", priorities=priorities).fetchall()

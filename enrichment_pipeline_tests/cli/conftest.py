@@ -69,11 +69,7 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
     """For a policy over the small world and the sandbox that knows it."""
     world.write_source(tmp_path / "source")
-    return {
-        "ENRICHMENT_CONFIG": world.write_policy(tmp_path),
-        "SIGNALHIRE_BASE_URL": base_url,
-        "SIGNALHIRE_API_KEY": KEY,
-    }
+    return _variables(tmp_path, base_url)
 
 
 @pytest.fixture(scope="session")
@@ -84,13 +80,7 @@ def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
         world.write_source(folder / "source")
         (folder / "sandbox").mkdir()
         with world.small_sandbox(folder / "sandbox") as sandbox:
-            ended = world.enrichment(
-                folder,
-                "run",
-                ENRICHMENT_CONFIG=world.write_policy(folder),
-                SIGNALHIRE_BASE_URL=sandbox.base_url,
-                SIGNALHIRE_API_KEY=KEY,
-            )
+            ended = world.enrichment(folder, "run", **_variables(folder, sandbox.base_url))
         assert ended.returncode == 0, ended.stderr
         return folder
 
@@ -102,14 +92,18 @@ def ours(enrichment: Command, base_url: str, run_over: Path, tmp_path: Path) -> 
     """The command on a state folder of the test's own in which one run is over."""
     (tmp_path / "source").symlink_to(run_over / "source")  # the state is stamped with its path
     shutil.copytree(run_over / "state", tmp_path / "state", symlinks=True)
-    world.write_policy(tmp_path)
+    variables = _variables(tmp_path, base_url)
 
     def call(*arguments: str) -> Said:
-        return enrichment(
-            *arguments,
-            ENRICHMENT_CONFIG=tmp_path / "enrichment.toml",
-            SIGNALHIRE_BASE_URL=base_url,
-            SIGNALHIRE_API_KEY=KEY,
-        )
+        return enrichment(*arguments, **variables)
 
     return call
+
+
+def _variables(folder: Path, base_url: str) -> dict[str, object]:
+    """For a policy over the folder's source, and this provider."""
+    return {
+        "ENRICHMENT_CONFIG": world.write_policy(folder),
+        "SIGNALHIRE_BASE_URL": base_url,
+        "SIGNALHIRE_API_KEY": KEY,
+    }

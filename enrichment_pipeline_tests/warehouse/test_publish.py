@@ -11,18 +11,12 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.reader import VIEWS
 from enrichment_pipeline.warehouse import publish as publishing
 from enrichment_pipeline.warehouse.publish import KEPT_SNAPSHOTS, PUBLISHED_TABLES, publish
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
 
-VIEWS = (
-    "coverage_by_account",
-    "coverage_by_priority",
-    "spend_by_day",
-    "refresh_debt",
-    "provider_scorecard",
-)
 RELATIONS = (*PUBLISHED_TABLES, "publication", *VIEWS)
 EXPECTED = ["warehouse.duckdb", *(f"{relation}.parquet" for relation in RELATIONS)]
 

@@ -209,30 +209,44 @@ written as (
             their_company_employee_count, human_fields, null
         ) as company_employee_count,
         -- what the source has is of no known kind, and never passes for the provider's
-        is_written('work_email', $rules['work_email'], human_fields, email)
-            as has_work_email,
-        is_written('work_email', $rules['work_email'], human_fields, null)
-            as may_work_email,
-        their_work_email,
-        their_work_email_status,
-        is_written('personal_email', $rules['personal_email'], human_fields, email)
-            as has_personal_email,
-        is_written('personal_email', $rules['personal_email'], human_fields, null)
-            as may_personal_email,
-        their_personal_email,
-        their_personal_email_status,
-        is_written('direct_phone', $rules['direct_phone'], human_fields, phone)
-            as has_direct_phone,
-        is_written('direct_phone', $rules['direct_phone'], human_fields, null)
-            as may_direct_phone,
-        their_direct_phone,
-        their_direct_phone_status,
-        is_written('mobile_phone', $rules['mobile_phone'], human_fields, phone)
-            as has_mobile_phone,
-        is_written('mobile_phone', $rules['mobile_phone'], human_fields, null)
-            as may_mobile_phone,
-        their_mobile_phone,
-        their_mobile_phone_status
+        allowed(
+            'work_email', $rules['work_email'], human_fields, email, their_work_email
+        ) as work_email,
+        allowed(
+            'work_email', $rules['work_email'], human_fields, email, their_work_email_status
+        ) as work_email_status,
+        allowed(
+            'work_email', $rules['work_email'], human_fields, null, their_work_email_status
+        ) as known_work_email_status,
+        allowed(
+            'personal_email', $rules['personal_email'], human_fields, email, their_personal_email
+        ) as personal_email,
+        allowed(
+            'personal_email', $rules['personal_email'], human_fields,
+            email, their_personal_email_status
+        ) as personal_email_status,
+        allowed(
+            'personal_email', $rules['personal_email'], human_fields,
+            null, their_personal_email_status
+        ) as known_personal_email_status,
+        allowed(
+            'direct_phone', $rules['direct_phone'], human_fields, phone, their_direct_phone
+        ) as direct_phone,
+        allowed(
+            'direct_phone', $rules['direct_phone'], human_fields, phone, their_direct_phone_status
+        ) as direct_phone_status,
+        allowed(
+            'direct_phone', $rules['direct_phone'], human_fields, null, their_direct_phone_status
+        ) as known_direct_phone_status,
+        allowed(
+            'mobile_phone', $rules['mobile_phone'], human_fields, phone, their_mobile_phone
+        ) as mobile_phone,
+        allowed(
+            'mobile_phone', $rules['mobile_phone'], human_fields, phone, their_mobile_phone_status
+        ) as mobile_phone_status,
+        allowed(
+            'mobile_phone', $rules['mobile_phone'], human_fields, null, their_mobile_phone_status
+        ) as known_mobile_phone_status
     from bound
 ),
 
@@ -258,17 +272,14 @@ select
     or (chosen.company_industry is null and company.industry is not null)
     or (chosen.company_employee_count is null and company.employee_count is not null)
         as has_colleagues_values,
-    case when chosen.has_work_email then chosen.their_work_email end as work_email,
-    case when chosen.has_work_email then chosen.their_work_email_status end as work_email_status,
-    case when chosen.has_personal_email then chosen.their_personal_email end as personal_email,
-    case when chosen.has_personal_email then chosen.their_personal_email_status end
-        as personal_email_status,
-    case when chosen.has_direct_phone then chosen.their_direct_phone end as direct_phone,
-    case when chosen.has_direct_phone then chosen.their_direct_phone_status end
-        as direct_phone_status,
-    case when chosen.has_mobile_phone then chosen.their_mobile_phone end as mobile_phone,
-    case when chosen.has_mobile_phone then chosen.their_mobile_phone_status end
-        as mobile_phone_status,
+    chosen.work_email,
+    chosen.work_email_status,
+    chosen.personal_email,
+    chosen.personal_email_status,
+    chosen.direct_phone,
+    chosen.direct_phone_status,
+    chosen.mobile_phone,
+    chosen.mobile_phone_status,
     chosen.linkedin_url,
     chosen.location,
     chosen.their_provider_uid as provider_uid,
@@ -284,29 +295,12 @@ select
     chosen.source_linkedin_url,
     -- what the policy asks for is judged by all that is known and may be written
     [
+        { 'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email_status },
         {
-            'field': 'work_email',
-            'kind': 'email',
-            'status': case when chosen.may_work_email then chosen.their_work_email_status end
+            'field': 'personal_email', 'kind': 'email', 'status': chosen.known_personal_email_status
         },
-        {
-            'field': 'personal_email',
-            'kind': 'email',
-            'status':
-                case when chosen.may_personal_email then chosen.their_personal_email_status end
-        },
-        {
-            'field': 'direct_phone',
-            'kind': 'phone',
-            'status':
-                case when chosen.may_direct_phone then chosen.their_direct_phone_status end
-        },
-        {
-            'field': 'mobile_phone',
-            'kind': 'phone',
-            'status':
-                case when chosen.may_mobile_phone then chosen.their_mobile_phone_status end
-        }
+        { 'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status },
+        { 'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status }
     ] as known_points
 from written as chosen
 left join known_companies as company on company.company_domain = chosen.company_domain

@@ -306,6 +306,10 @@ create or replace temp macro ruled(field, rule, value, human_fields, sourced) as
     else sourced
 end;
 
+-- The same for e-mails and phones: the source's own is of no known kind, and never shown as one.
+create or replace temp macro allowed(field, rule, human_fields, sourced, value) as
+    case when is_written(field, rule, human_fields, sourced) then value end;
+
 create or replace temp macro status_rank(status) as
     case status when 'verified' then 0 when 'likely' then 1 else 2 end;
 

@@ -4,10 +4,7 @@ create or replace temp table changed_parts as
 select
     contact.contact_id,
     contact.row_hash,
-    coalesce(
-        clean_text(contact.full_name),
-        clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
-    ) as name,
+    written_name(contact.full_name, contact.first_name, contact.last_name) as name,
     linkedin_slug(contact.linkedin_url) as linkedin_slug,
     email_address(contact.email) as email,
     split_part(email_address(contact.email), '@', 2) as email_host,

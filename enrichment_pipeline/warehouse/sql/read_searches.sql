@@ -30,10 +30,8 @@ select
     listed.person_key,
     listed.contact_id,
     listed.search_kind,
-    spoken_name(coalesce(
-        clean_text(contact.full_name),
-        clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
-    )) as full_name,
+    spoken_name(written_name(contact.full_name, contact.first_name, contact.last_name))
+        as full_name,
     regexp_replace(
         coalesce(
             own.search_name,

@@ -65,10 +65,7 @@ select
     queue.priority,
     queue.reason,
     queue.detail,
-    coalesce(
-        clean_text(contact.full_name),
-        clean_text(concat_ws(' ', clean_text(contact.first_name), clean_text(contact.last_name)))
-    ) as our_name,
+    written_name(contact.full_name, contact.first_name, contact.last_name) as our_name,
     contact.job_title as our_title,
     coalesce(clean_text(contact.company_name), contact.company_domain) as our_company,
     contact.email as our_email,
