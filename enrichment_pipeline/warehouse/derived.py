@@ -36,7 +36,7 @@ def restate_contacts(connection: duckdb.DuckDBPyConnection) -> None:
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:
     """Make these tables anew, for everybody, from what they follow from."""
-    learn_company_names(connection, "find_unread_contact_companies")
+    learn_company_names(connection, "find_unread_companies")
     execute(connection, "create_identities")
     execute(connection, "affect_everybody")
     refresh_contacts(connection)

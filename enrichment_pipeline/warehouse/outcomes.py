@@ -51,6 +51,7 @@ def derive_facts(
         if connection.execute("select 1 from suspects limit 1").fetchall():
             execute(connection, "find_unreadable_answers", **span)
         learn_hosts(connection, "find_new_answer_hosts")
+        learn_company_names(connection, "find_new_answer_companies")
         learn_phones(connection, "find_new_answer_phones", default_region="")
         execute(connection, "compare_companies", **rules)
         transliterate_names(connection, "find_foreign_names")
@@ -61,14 +62,13 @@ def derive_facts(
         restate_contacts(connection)
     execute(connection, "close_facts")
     execute(connection, "merge_human_facts")
+    learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
         restate_contacts(connection)
     execute(connection, "affect_answered")
     refresh_contacts(connection)
     execute(connection, "replace_company_facts")
-    # read at once, so that a run with nothing to do has nothing to read either
-    learn_company_names(connection, "find_new_fact_companies")
 
 
 def derive_outcomes(

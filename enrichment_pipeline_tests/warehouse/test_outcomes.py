@@ -302,6 +302,7 @@ UNUSABLE: list[tuple[dict[str, str], str, str]] = [
         "insufficient_identity",
         "only a name and a company",
     ),
+    ({"email": "N/A", "phone": "-"}, "insufficient_identity", "no profile URL, e-mail or phone"),
     ({"email": "info@acme.com"}, "insufficient_identity", "role address"),
     ({"email": "nonsense"}, "invalid_identity", "malformed"),
     ({"linkedin_url": "linkedin.com/company/acme"}, "invalid_identity", "malformed"),

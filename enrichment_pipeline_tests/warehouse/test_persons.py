@@ -57,6 +57,19 @@ def test_one_identifier_in_two_spellings_is_one_person(
     assert world.people() == groups("C1 C2")
 
 
+@pytest.mark.parametrize("nothing", ["N/A", "n/a", "-", "unknown", "nan", "None"])
+def test_what_tools_write_for_nothing_makes_nobody_one(world: World, nothing: str) -> None:
+    half_named = {"first_name": "Ada", "last_name": nothing, "company_domain": "acme.com"}
+    world.load(
+        [
+            *(contact(each, nothing, company_domain="acme.com") for each in ("C1", "C2")),
+            *(contact(each, "Ada Example", company_name=nothing) for each in ("C3", "C4")),
+            *(contact(each, **half_named) for each in ("C5", "C6")),
+        ]
+    )
+    assert {len(person) for person in world.people()} <= {1}
+
+
 def test_a_chain_over_several_identifiers_is_one_person(world: World) -> None:
     world.load(
         [

@@ -83,6 +83,14 @@ def test_fill_fills_what_the_source_has_not(world: World, field: str) -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["full_name", "job_title", "company_name"])
+def test_what_tools_write_for_nothing_is_filled(world: World, field: str) -> None:
+    bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"], field: "N/A"}
+    row = shown(world, {"fields": {field: "fill"}}, contact=bare)
+    assert row[field] not in (None, "N/A")
+    assert not row["job_changed"]
+
+
 def test_a_status_goes_with_its_value(world: World) -> None:
     row = shown(world, {"fields": {"work_email": "never", "mobile_phone": "fill"}})
     assert (row["work_email"], row["work_email_status"]) == (None, None)

@@ -7,7 +7,7 @@ where contact_id in (select contact_id from staging.contacts where left_at is no
 update staging.contact_parts as part
 set company_key = company.company_key
 from staging.contacts as contact
-join staging.company_names as company on company.company_name = clean_text(contact.company_name)
+join staging.company_names as company on company.company_name = real_text(contact.company_name)
 where contact.contact_id = part.contact_id
     and part.company_key is distinct from company.company_key;
 

@@ -6,18 +6,20 @@
 create or replace temp table past_positions as
 with positions as (
     select
-        contact_id,
-        lookup_id,
-        max(observed_at) as observed_at,
-        company_key(max(value) filter (field = 'company_name')) as company_key,
-        max(value) filter (field = 'company_domain') as company_domain
-    from enrichment.person_facts
-    where field in ('company_name', 'company_domain', 'job_title')
-        and provider <> 'human'
-        and contact_id in (
+        fact.contact_id,
+        fact.lookup_id,
+        max(fact.observed_at) as observed_at,
+        max(company.company_key) as company_key,
+        max(fact.value) filter (fact.field = 'company_domain') as company_domain
+    from enrichment.person_facts as fact
+    left join staging.company_names as company
+        on company.company_name = fact.value and fact.field = 'company_name'
+    where fact.field in ('company_name', 'company_domain', 'job_title')
+        and fact.provider <> 'human'
+        and fact.contact_id in (
             select contact_id from staging.read_answers group by contact_id having count(*) > 1
         )
-    group by contact_id, lookup_id
+    group by fact.contact_id, fact.lookup_id
 ),
 
 compared as (
@@ -123,20 +125,24 @@ sourced as (
     select
         contact.contact_id,
         written_name(contact.full_name, contact.first_name, contact.last_name) as full_name,
-        clean_text(contact.job_title) as job_title,
-        clean_text(contact.company_name) as company_name,
+        real_text(contact.job_title) as job_title,
+        real_text(contact.company_name) as company_name,
         part.company_domain,
-        clean_text(contact.company_domain) as company_domain_text,
-        clean_text(contact.email) as email,
-        clean_text(contact.phone) as phone,
-        clean_text(contact.linkedin_url) as linkedin_text,
+        real_text(contact.company_domain) as company_domain_text,
+        real_text(contact.email) as email,
+        real_text(contact.phone) as phone,
+        real_text(contact.linkedin_url) as linkedin_text,
         'https://www.linkedin.com/in/' || url_encode(part.linkedin_slug) as linkedin_url,
+        part.company_key,
+        their_company.company_key as their_company_key,
         best.* exclude (contact_id, human_fields),
         best.contact_id is not null as has_values,
         coalesce(best.human_fields, []) as human_fields
     from staging.contacts as contact
     left join staging.contact_parts as part on part.contact_id = contact.contact_id
     left join best_values as best on best.contact_id = contact.contact_id
+    left join staging.company_names as their_company
+        on their_company.company_name = best.their_company_name
     where contact.left_at is null
 ),
 
@@ -145,8 +151,9 @@ moved as (
         *,
         case
             when their_company_domain = company_domain then false
-            when jaro_winkler_similarity(company_key(their_company_name), company_key(company_name))
-                >= $company_similarity then false
+            when their_company_key <> '' and company_key <> ''
+                and jaro_winkler_similarity(their_company_key, company_key) >= $company_similarity
+                then false
             when their_company_domain is not null and company_domain is not null then true
             when their_company_name is not null and company_name is not null then true
             else false

@@ -37,12 +37,13 @@ by_domain as (
 by_name as (
     select
         answer.answer_no,
-        max(jaro_winkler_similarity(answer.our_company_key, position.company_key))
+        max(jaro_winkler_similarity(answer.our_company_key, company.company_key))
             as similarity
     from new_answers as answer
     join new_positions as position on position.answer_no = answer.answer_no
+    join staging.company_names as company on company.company_name = position.company_name
     anti join by_domain on by_domain.answer_no = answer.answer_no
-    where answer.our_company_key is not null and position.company_key is not null
+    where answer.our_company_key <> '' and company.company_key <> ''
     group by answer.answer_no
 ),
 

@@ -111,8 +111,8 @@ end;
 
 -- A contact's name: as a whole where the source has it, else of its parts.
 create or replace temp macro written_name(full_name, first_name, last_name) as coalesce(
-    clean_text(full_name),
-    clean_text(concat_ws(' ', clean_text(first_name), clean_text(last_name)))
+    real_text(full_name),
+    real_text(concat_ws(' ', real_text(first_name), real_text(last_name)))
 );
 
 -- Letters as they are compared: lower case, without accents or apostrophes.
@@ -159,28 +159,6 @@ create or replace temp macro spell_name(letters, key) as
     and len(list_filter(
         string_split(key, ' '), lambda word: not contains(coalesce(letters, ''), word)
     )) = 0;
-
--- The name of a company without its legal form, spaces and punctuation.
-create or replace temp macro company_key(value) as nullif(
-    array_to_string(
-        list_filter(
-            string_split_regex(
-                replace(plain_letters(real_text(value)), '&', ' '), '[^\p{L}\p{N}]+'
-            ),
-            lambda word: word <> '' and not list_contains(
-                [
-                    'ab', 'ag', 'aps', 'as', 'bv', 'co', 'company', 'corp', 'corporation', 'dac',
-                    'fz', 'gmbh', 'inc', 'incorporated', 'kg', 'kk', 'limited', 'llc', 'llp', 'ltd',
-                    'ltda', 'nv', 'oo', 'oy', 'plc', 'private', 'pty', 'pvt', 'sa', 'sarl', 'sas',
-                    'sl', 'sp', 'spa', 'srl', 'the', 'z'
-                ],
-                word
-            )
-        ),
-        ' '
-    ),
-    ''
-);
 
 -- How high a position stands, as far as its title tells; null where it does not.
 create or replace temp macro seniority_of(job_title) as case

@@ -8,11 +8,11 @@ select
     linkedin_slug(contact.linkedin_url) as linkedin_slug,
     email_address(contact.email) as email,
     split_part(email_address(contact.email), '@', 2) as email_host,
-    lower(clean_text(contact.company_domain)) as company_host,
-    clean_text(contact.company_name) as company_name,
-    clean_text(contact.phone) as phone_text,
+    lower(real_text(contact.company_domain)) as company_host,
+    real_text(contact.company_name) as company_name,
+    real_text(contact.phone) as phone_text,
     coalesce(
-        clean_text(contact.linkedin_url), clean_text(contact.email), clean_text(contact.phone)
+        real_text(contact.linkedin_url), real_text(contact.email), real_text(contact.phone)
     ) is not null as has_any_identifier
 from staging.contacts as contact
 left join staging.contact_parts as known on known.contact_id = contact.contact_id

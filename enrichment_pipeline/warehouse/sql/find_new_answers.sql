@@ -60,16 +60,6 @@ select
 from profiles;
 
 create or replace temp table new_answers as
-with
-companies as (
-    select company_name, company_key(company_name) as company_key
-    from (
-        select distinct company_name
-        from staging.contacts
-        where contact_id in (select contact_id from new_profiles)
-    )
-)
-
 select
     profile.* exclude (contacts, experience),
     contact.full_name as our_full_name,
@@ -81,12 +71,11 @@ select
     part.phone as our_phone,
     part.email_domain as our_email_domain,
     part.company_domain as our_company_domain,
-    clean_text(contact.company_domain) is not null as has_given_company_domain,
-    company.company_key as our_company_key
+    real_text(contact.company_domain) is not null as has_given_company_domain,
+    part.company_key as our_company_key
 from new_profiles as profile
 join staging.contacts as contact on contact.contact_id = profile.contact_id
-join staging.contact_parts as part on part.contact_id = profile.contact_id
-left join companies as company on company.company_name = contact.company_name;
+join staging.contact_parts as part on part.contact_id = profile.contact_id;
 
 create or replace temp table new_positions as
 with
@@ -100,7 +89,7 @@ unnested as (
 ),
 
 companies as (
-    select company, company_key(company) as company_key
+    select company, real_text(company) as company_name
     from (select distinct company from unnested)
 ),
 
@@ -113,8 +102,7 @@ select
     unnested.answer_no,
     unnested.given_order,
     unnested.position as job_title,
-    unnested.company as company_name,
-    companies.company_key,
+    companies.company_name,
     websites.host as company_host,
     unnested.industry as industry,
     coalesce(unnested.staffCount, unnested.companySize) as employee_count,

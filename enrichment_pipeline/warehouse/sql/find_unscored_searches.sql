@@ -14,10 +14,10 @@ with compared as (
         contact.contact_id,
         coalesce(part.name_key, '') as our_name_key,
         part.company_domain as our_domain,
-        clean_text(contact.job_title) as our_title,
-        clean_text(contact.company_name) as our_company,
-        clean_text(account.name) as account_company,
-        lower(clean_text(account.domain)) as account_host,
+        real_text(contact.job_title) as our_title,
+        real_text(contact.company_name) as our_company,
+        account.name as account_company,
+        lower(account.domain) as account_host,
         known.value as known_company,
         md5(concat_ws(
             '|', $rules, search.revision, contact.row_hash, account.row_hash
@@ -28,7 +28,8 @@ with compared as (
     left join staging.accounts as account
         on account.account_id = contact.account_id and account.left_at is null
     left join enrichment.company_facts as known
-        on known.company_domain = part.company_domain and known.field = 'name'
+        on known.company_domain = part.company_domain
+        and known.field = 'name' and known.valid_to is null
     where search.state = 'answered' and contact.left_at is null
 )
 
@@ -66,9 +67,9 @@ create or replace temp table found_jobs as
 select
     search_id,
     uid,
-    clean_text(job.company) as company,
-    clean_text(coalesce(job.title, job.position)) as title,
-    lower(clean_text(job.website)) as website,
+    real_text(job.company) as company,
+    coalesce(real_text(job.title), real_text(job.position)) as title,
+    lower(real_text(job.website)) as website,
     job.current as is_current
 from (
     select search_id, uid, unnest(told.experience) as job

@@ -162,7 +162,7 @@ select
     position.answer_no,
     real_text(position.job_title) as job_title,
     titles.seniority,
-    real_text(position.company_name) as company_name,
+    position.company_name,
     position.company_host as company_website,
     case when not host.is_free_mail and not host.is_disposable then host.registrable_domain end
         as company_domain,
@@ -172,13 +172,14 @@ from new_positions as position
 join new_answers as answer on answer.answer_no = position.answer_no
 left join staging.hosts as host on host.host = position.company_host
 left join titles on titles.job_title = real_text(position.job_title)
+left join staging.company_names as company on company.company_name = position.company_name
 where position.is_current
 qualify row_number() over (
     partition by position.answer_no
     order by
         coalesce(
             host.registrable_domain = answer.our_company_domain
-            or jaro_winkler_similarity(position.company_key, answer.our_company_key)
+            or jaro_winkler_similarity(company.company_key, answer.our_company_key)
             >= $company_similarity,
             false
         ) desc,

@@ -5,8 +5,8 @@ with
 typed as (
     select
         clean_text(account_id) as account_id,
-        clean_text(name) as name,
-        clean_text(domain) as domain,
+        real_text(name) as name,
+        real_text(domain) as domain,
         nullif(lower(clean_text(tier)), '') as given_tier,
         finite_number(annual_revenue) as annual_revenue,
         finite_number(employee_count) as employee_count,

@@ -10,7 +10,7 @@ called_by_contacts as (
     join staging.contacts as contact
         on contact.contact_id = part.contact_id and contact.left_at is null
     join staging.company_names as company
-        on company.company_name = clean_text(contact.company_name)
+        on company.company_name = real_text(contact.company_name)
     group by part.company_domain
 ),
 
@@ -57,10 +57,10 @@ join staging.contact_parts as part on part.contact_id = listed.contact_id
 left join staging.accounts as account
     on account.account_id = contact.account_id and account.left_at is null
 left join enrichment.company_facts as fact
-    on fact.company_domain = part.company_domain and fact.field = 'name'
-left join staging.company_names as own on own.company_name = clean_text(contact.company_name)
-left join staging.company_names as theirs on theirs.company_name = clean_text(account.name)
-left join staging.company_names as known on known.company_name = clean_text(fact.value)
+    on fact.company_domain = part.company_domain and fact.field = 'name' and fact.valid_to is null
+left join staging.company_names as own on own.company_name = real_text(contact.company_name)
+left join staging.company_names as theirs on theirs.company_name = account.name
+left join staging.company_names as known on known.company_name = fact.value
 left join called_by_contacts as others on others.company_domain = part.company_domain
 left join called_like_labels as alike
     on alike.label = regexp_replace(split_part(part.company_domain, '.', 1), '[^a-z0-9]', '', 'g')
