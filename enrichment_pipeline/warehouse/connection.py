@@ -159,7 +159,29 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
 
 
-def first_line(error: BaseException) -> str:
-    """An error's first line, without the values in it; further lines quote the statement."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"'[^']*'", "'…'", lines[0])
+_SPEAKS_OF_NO_VALUE = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.IOException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
+_PLACES = (
+    (re.compile(r" when casting from source column (\w+)$"), "column"),
+    (re.compile(r"^Invalid Input Error: CSV Error on Line: (\d+)$"), "line"),
+)
+
+
+def first_line(error: duckdb.Error) -> str:
+    """An error's first line, without literals; further lines quote the statement.
+
+    Where DuckDB speaks of a value it quotes it, in more ways than can be told apart: of such
+    an error there is only the kind, and the column or the line of the file that it names.
+    """
+    line = (str(error).strip().splitlines() or [""])[0]
+    if isinstance(error, _SPEAKS_OF_NO_VALUE):
+        return re.sub(r"'[^']*'", "'…'", line)
+    places = [f", {what} {found[1]}" for form, what in _PLACES if (found := form.search(line))]
+    kind = re.match(r"([A-Z][a-z]+ )+Error(?=:)", line)
+    return f"{kind[0] if kind else 'an error'} at a value that is not shown{''.join(places)}"

@@ -89,6 +89,15 @@ def test_a_value_that_nobody_gave_is_found(ada: World) -> None:
     assert unproven(ada) == [("C1", "work_email")]
 
 
+def test_what_was_verified_before_it_was_rated_down_is_found(ada: World) -> None:
+    ada.look_up("C1", candidate=candidate(emails=[("ada@acme.com", 70, "work")]), at=START + DAY)
+    ada.derive(at=START + DAY)
+    assert ada.only("enrichment.enriched_contacts")["work_email_status"] == "likely"
+    assert unproven(ada) == []
+    ada.connection.execute("update enrichment.enriched_contacts set work_email_status = 'verified'")
+    assert unproven(ada) == [("C1", "work_email")]
+
+
 def test_a_rating_that_was_mapped_wrongly_is_found_in_facts_and_table(ada: World) -> None:
     # as if the mapping took 70 for verified: the table follows the facts, and both are wrong
     ada.connection.execute(
@@ -140,9 +149,32 @@ def test_a_date_of_expiry_is_measured_by_the_facts(ada: World) -> None:
         "update enrichment.enriched_contacts set enriched_at = enriched_at + interval 60 days,"
         " expires_at = expires_at + interval 60 days"
     )
-    ada.connection.execute("update enrichment.contact_status set freshness = 'stale'")
+    ada.connection.execute(
+        "update enrichment.contact_status"
+        " set freshness = 'stale', freshness_reason = 'answer_is_old'"
+    )
     assert expired(ada, START + 89 * DAY) == []
     assert expired(ada, START + 90 * DAY) == [("C1", "not_expired")]
+
+
+def test_who_was_found_long_ago_and_missed_by_a_search_just_now_is_not_too_old(
+    world: World,
+) -> None:
+    world.load([ADA])
+    world.look_up("C1", candidate=VERIFIED)
+    world.derive()
+    world.connection.execute(
+        "update enrichment.contact_status set freshness_reason = 'miss_is_recent';"
+        " delete from enrichment.enriched_contacts"
+    )
+    later = START + 91 * DAY
+    assert expired(world, later) == [("C1", "fresh")]
+    world.connection.execute(
+        "insert into raw.searches (search_id, person_key, state, outcome, answered_at)"
+        " values ('S1', ?, 'answered', 'nothing', ?)",
+        [world.persons()["C1"], later - DAY],
+    )
+    assert expired(world, later) == []
 
 
 def test_who_is_refused_for_good_is_never_too_old(world: World) -> None:

@@ -112,3 +112,53 @@ def test_how_close_names_must_be_is_policy(world: World, least: float, reason: s
     world.look_up("C1", candidate=answer)
     world.derive(policy=Policy.model_validate({"identity": {"name_similarity": least}}))
     assert world.only("enrichment.contact_status")["reason"] == reason
+
+
+UID = "c" * 32
+ZOE = {
+    "contact_id": "C1",
+    "full_name": "Zoe Searched",
+    "email": "desk7@acme.com",
+    "company_name": "Acme",
+}
+
+
+def found_by_search(world: World, **answer: Any) -> None:
+    """Zoe is searched for, found, and looked up by her profile's id."""
+    world.load([ZOE])
+    person = world.persons()["C1"]
+    world.connection.execute(
+        "insert into raw.searches (search_id, person_key, contact_id, full_name, state, outcome)"
+        " values ('S1', ?, 'C1', 'Zoe Searched', 'answered', 'found')",
+        [person],
+    )
+    world.connection.execute("insert into raw.search_profiles values ('S1', 1, ?, '{}')", [UID])
+    emails = [("zoe@acme.com", 100, "work")]
+    lookup_id = world.look_up("C1", candidate=candidate(emails=emails, uid=UID, **answer))
+    world.connection.execute(
+        "update raw.lookups set item_kind = 'uid', item = ? where lookup_id = ?", [UID, lookup_id]
+    )
+    world.derive()
+
+
+def test_who_was_searched_for_and_found_may_be_called_otherwise_there(world: World) -> None:
+    found_by_search(world, name="Zoé van Gesucht", jobs=[{"company": "Brio"}])
+    assert world.status("C1") == ("enriched", None)
+
+
+def test_who_was_asked_for_by_a_profiles_id_may_have_moved_on(world: World) -> None:
+    found_by_search(world, name="Zoe Searched", jobs=[{"company": "Brio"}])
+    world.load([{**ZOE, "full_name": "Zoe Maria Searched"}])
+    world.derive()
+    assert world.status("C1") == ("enriched", None)
+
+
+def test_a_contact_that_is_somebody_else_by_now_gets_nothing_of_whom_a_search_found(
+    world: World,
+) -> None:
+    found_by_search(world, name="Zoe Searched")
+    assert world.status("C1") == ("enriched", None)
+    world.load([{**ZOE, "full_name": "Yan Other"}])
+    world.derive()
+    assert world.status("C1") == ("needs_review", "identity_mismatch")
+    assert world.facts() == {}

@@ -70,6 +70,36 @@ def test_what_tools_write_for_nothing_makes_nobody_one(world: World, nothing: st
     assert {len(person) for person in world.people()} <= {1}
 
 
+def test_who_comes_back_under_an_identifier_that_an_answer_gave_is_not_bought_again(
+    world: World,
+) -> None:
+    ada = contact("C1", "Ada Example", email="ada@acme.com", company_domain="acme.com")
+    bob = contact("C0", "Bob Other", email="bob@brio.com")
+    profile = candidate(emails=[("ada@acme.com", 100, "work")], social=[{"link": PROFILE}])
+    world.load([bob, ada])
+    world.look_up("C1", candidate=profile)
+    world.derive()
+    world.load([bob], at=START + DAY)
+    world.derive(at=START + DAY)
+    back = contact("C2", "Ada Example", linkedin_url=PROFILE, company_domain="acme.com")
+    world.load([bob, back], at=START + 2 * DAY)
+    world.derive(at=START + 2 * DAY)
+    assert world.states(at=START + 2 * DAY)["C2"]["freshness_reason"] == "answer_is_recent"
+    assert world.status("C2") == ("enriched", None)
+
+
+def test_an_identifier_of_an_answer_that_was_undone_is_nobodys(world: World) -> None:
+    world.load([ADA])
+    other = "https://www.linkedin.com/in/ada-other"
+    world.look_up("C1", candidate=candidate(social=[{"link": other}]), run_id="run-2")
+    world.derive()
+    assert "linkedin:ada-other" in {row["alias"] for row in world.rows("staging.person_aliases")}
+    world.undo("run-2")
+    assert "linkedin:ada-other" not in {
+        row["alias"] for row in world.rows("staging.person_aliases")
+    }
+
+
 def test_a_chain_over_several_identifiers_is_one_person(world: World) -> None:
     world.load(
         [

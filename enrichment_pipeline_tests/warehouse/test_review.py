@@ -308,6 +308,19 @@ def test_retry_is_due_at_once_until_there_is_another_look_up(
     assert ada.states(at=START + DAY)["C1"]["freshness"] == "fresh"
 
 
+@pytest.mark.parametrize("state", ["answered", "unconfirmed"])
+def test_retry_is_over_with_the_next_look_up_though_the_clock_was_ahead_before_it(
+    ada: World, state: str
+) -> None:
+    ada.look_up("C1", state=state, at=START + 300 * DAY)
+    ada.derive(at=START)
+    decide(ada, "retry")
+    assert ada.states()["C1"]["freshness_reason"] == "asked_again"
+    ada.look_up("C1", state=state, at=START)
+    assert review.persons_to_free(ada.connection) == []
+    assert not ada.states()["C1"]["is_due"]
+
+
 def test_only_whose_look_up_is_open_to_doubt_is_freed(ada: World) -> None:
     lookup_id = ada.look_up("C1", state="unconfirmed")
     ada.derive()

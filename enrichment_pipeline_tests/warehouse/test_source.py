@@ -444,6 +444,28 @@ def test_a_mistake_is_told_in_one_line_and_leaves_every_table_as_it_was(
     assert contents(loaded) == before
 
 
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("cast(full_name as date)", "Conversion Error at a value that is not shown, column full_"),
+        ("cast(full_name as integer)", "Conversion Error at a value that is not shown, column"),
+        ("strptime(full_name, '%Y')", "Invalid Input Error at a value that is not shown"),
+        ("cast(full_name as json)", "at a value that is not shown"),
+        ("from_base64(full_name)", "Conversion Error at a value that is not shown"),
+        ("error(full_name)", "at a value that is not shown"),
+    ],
+)
+def test_what_fails_at_a_value_does_not_tell_the_value(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path, expression: str, told: str
+) -> None:
+    (folder / "contacts.csv").write_text("contact_id,full_name\nC1,Ada O'Secret <ada@x.com>\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load(warehouse, folder, contacts=f"select contact_id, {expression} as email from contacts")
+    assert told in str(caught.value)
+    assert "Secret" not in str(caught.value)
+    assert "ada@" not in str(caught.value)
+
+
 @pytest.mark.parametrize("what", ["SQL that fails on a row", "a Parquet file that is broken"])
 def test_the_connection_goes_on_to_work_after_a_mistake(
     warehouse: duckdb.DuckDBPyConnection, folder: Path, what: str

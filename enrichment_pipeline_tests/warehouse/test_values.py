@@ -174,6 +174,42 @@ def test_a_later_employer_takes_nothing_over_from_an_earlier_one(world: World) -
     }
 
 
+@pytest.mark.parametrize("address", ["ada@acme.com", "+4930901820"])
+def test_the_last_rating_of_a_value_counts_whatever_it_was_rated_before(
+    world: World, address: str
+) -> None:
+    world.load([SOURCE])
+    points = ANSWER["contacts"]
+    first = [{**point, "rating": 100} for point in points]
+    last = [{**point, "rating": 70} if point["value"] == address else point for point in points]
+    world.look_up("C1", candidate={**ANSWER, "contacts": first})
+    world.look_up("C1", candidate={**ANSWER, "contacts": last}, at=START + DAY)
+    world.derive(at=START + DAY)
+    field = "work_email" if "@" in address else "direct_phone"
+    row = enriched(world)
+    assert (row[field], row[f"{field}_status"]) == (address, "likely")
+    assert world.status("C1") == (
+        ("needs_review", "no_verified_email") if field == "work_email" else ("enriched", None)
+    )
+
+
+def test_who_moved_on_leaves_the_old_employers_address_and_telephone_behind(world: World) -> None:
+    world.load([SOURCE])
+    world.look_up("C1", candidate=ANSWER)
+    job = {"company": "Brio", "website": "brio.com", "current": True}
+    past = {**AT_ACME, "current": False}
+    later = candidate("Ada M. Example", jobs=[job, past], social=PROFILE)
+    world.look_up("C1", candidate=later, at=START + DAY)
+    world.derive(at=START + DAY)
+    row = enriched(world)
+    assert (row["company_domain"], row["work_email"], row["direct_phone"]) == (
+        *("brio.com", None),
+        None,
+    )
+    assert (row["personal_email"], row["mobile_phone"]) == ("ada@home.net", "+4915123456789")
+    assert world.status("C1") == ("needs_review", "no_verified_email")
+
+
 def test_the_same_employer_under_a_longer_name_is_no_job_change(world: World) -> None:
     world.load([{**SOURCE, "company_domain": "acme.de"}])
     world.look_up("C1", candidate=ANSWER)

@@ -43,21 +43,35 @@ select contact_id from enrichment.person_facts where provider = 'human';
 
 create or replace temp table best_values as
 with
-contested as (
-    select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
+rated as (
+    select
+        fact.* exclude (status),
+        -- what is said of an address last counts, wherever it stood before
+        first_value(fact.status) over (
+            partition by fact.contact_id, fact.provider, fact.value, fact.status is null
+            order by fact.observed_at desc, fact.lookup_id, status_rank(fact.status)
+        ) as status
     from enrichment.person_facts as fact
     semi join contested_contacts as contested on contested.contact_id = fact.contact_id
     left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
+    -- a reviewer can give values for a contact that nobody could look up
+    where assigned.person_key is not distinct from fact.person_key
+),
+
+contested as (
+    select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
+    from rated as fact
     left join past_positions as past
         on past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
     where fact.position = 1
-        -- a reviewer can give values for a contact that nobody could look up
-        and assigned.person_key is not distinct from fact.person_key
         and not (fact.provider = 'human' and fact.valid_to is not null)
         and not (
             past.contact_id is not null
             and fact.provider <> 'human'
-            and (fact.field = 'job_title' or starts_with(fact.field, 'company_'))
+            and (
+                fact.field in ('job_title', 'work_email', 'direct_phone')
+                or starts_with(fact.field, 'company_')
+            )
         )
     qualify row_number() over (
         partition by fact.contact_id, fact.field

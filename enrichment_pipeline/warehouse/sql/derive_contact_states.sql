@@ -96,7 +96,8 @@ decided_lookups as (
             as failed_runs,
         case when decided.seen_at is null then lookup.last_failed_at else since.last_failed_at end
             as last_failed_at,
-        coalesce(decided.seen_at >= coalesce(lookup.requested_at, decided.seen_at), false)
+        -- by their ids, since the clock may have been set back in between
+        coalesce(list_contains(decided.seen_heads, coalesce(lookup.lookup_id, '')), false)
             as is_asked_again
     from staging.person_lookups as lookup
     left join decided_persons as decided on decided.person_key = lookup.person_key

@@ -2,14 +2,24 @@
 -- their status, read from the look-ups, and by their date of expiry, read from the facts.
 
 with
+-- somebody may be missed by a look-up or, before there is anything to look up, by a search
+answers as (
+    select person_key, outcome, answered_at
+    from raw.lookups
+    where state = 'answered'
+    union all
+    select person_key, 'no_match' as outcome, answered_at
+    from raw.searches
+    where state = 'answered'
+),
+
 last_answers as (
     select
         assigned.contact_id,
-        max(lookup.answered_at) as answered_at,
-        arg_max(lookup.outcome, (lookup.answered_at, lookup.lookup_id)) as outcome
-    from raw.lookups as lookup
-    join staging.contact_persons as assigned on assigned.person_key = lookup.person_key
-    where lookup.state = 'answered'
+        max(answer.answered_at) filter (answer.outcome = 'matched') as found_at,
+        max(answer.answered_at) filter (answer.outcome = 'no_match') as missed_at
+    from answers as answer
+    join staging.contact_persons as assigned on assigned.person_key = answer.person_key
     group by assigned.contact_id
 ),
 
@@ -23,13 +33,14 @@ last_observations as (
 
 select state.contact_id, 'fresh' as shown_as
 from enrichment.contact_status as state
-join last_answers as answer on answer.contact_id = state.contact_id
-where state.freshness = 'fresh'
-    and case answer.outcome
-        when 'matched' then answer.answered_at + to_days($max_age_days) <= $as_of
-        when 'no_match' then answer.answered_at + to_days($no_match_days) <= $as_of
-        else false
-    end
+left join last_answers as answer on answer.contact_id = state.contact_id
+where case state.freshness_reason
+    when 'answer_is_recent'
+        then coalesce(answer.found_at + to_days($max_age_days) <= $as_of, true)
+    when 'miss_is_recent'
+        then coalesce(answer.missed_at + to_days($no_match_days) <= $as_of, true)
+    else false
+end
 union all
 select best.contact_id, 'not_expired' as shown_as
 from enrichment.enriched_contacts as best

@@ -3,7 +3,7 @@
 
 select decided.person_key
 from decided_persons as decided
-join raw.lookups as lookup on lookup.person_key = decided.person_key
-where lookup.state <> 'released' and not decided.is_never
-group by decided.person_key, decided.seen_at
-having max(lookup.requested_at) <= decided.seen_at and bool_or(lookup.state = 'unconfirmed');
+join staging.person_lookups as lookup on lookup.person_key = decided.person_key
+where not decided.is_never
+    and lookup.state = 'unconfirmed'
+    and list_contains(decided.seen_heads, lookup.lookup_id);

@@ -1,12 +1,18 @@
--- Values that are shown as verified without proof: no fact of that contact has the value with
--- the provider's highest rating as it was given, and no person said so. The ratings are read
--- anew here, from what was given, and not from what they were mapped to.
+-- Values that are shown as verified without proof: the last answer that rated the value for that
+-- contact did not give it the provider's highest rating, and no person said so; or a fact says
+-- verified of another rating. The ratings are read anew here, from what was given, and not from
+-- what they were mapped to.
 
 with
 proofs as (
     select contact_id, person_key, value
     from enrichment.person_facts
-    where try_cast(confidence as double) = 100 or confidence = 'human'
+    where confidence is not null
+    group by contact_id, person_key, value
+    having bool_or(confidence = 'human')
+        or arg_max(
+            try_cast(confidence as double), (observed_at, try_cast(confidence as double))
+        ) = 100
 ),
 
 shown as (
@@ -25,13 +31,9 @@ shown as (
     select contact_id, person_key, 'mobile_phone' as field, mobile_phone as value
     from enrichment.enriched_contacts
     where mobile_phone_status = 'verified'
-    union all
-    select contact_id, person_key, field, value
-    from enrichment.person_facts
-    where status = 'verified'
 )
 
-select distinct shown.contact_id, shown.field
+select contact_id, field
 from shown
 where not exists (
     select 1
@@ -40,4 +42,10 @@ where not exists (
         and proofs.person_key = shown.person_key
         and proofs.value = shown.value
 )
-order by shown.contact_id, shown.field;
+union
+select contact_id, field
+from enrichment.person_facts
+where status = 'verified'
+    and confidence is distinct from 'human'
+    and try_cast(confidence as double) is distinct from 100
+order by contact_id, field;

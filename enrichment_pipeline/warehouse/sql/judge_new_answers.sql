@@ -11,7 +11,8 @@
 -- And the companies must not contradict each other, unless an identifier tells that the
 -- profile is the contact's own: then they moved on. What a reviewer decided on a profile
 -- stands. A profile that a search gave had its name and company compared when it was chosen,
--- for the contact that was searched for and those of the same name.
+-- for the contact that was searched for and those of the same name; and who was asked for by
+-- the profile's id may have moved on.
 
 create or replace temp table judged_answers as
 with
@@ -100,12 +101,27 @@ compared as (
     from paired
 ),
 
--- what was asked by a profile's id, for whom
-asked_profiles as (
-    select lookup.lookup_id, lookup.item as uid, asked.name_key
+-- Answers to whom a profile's id was asked for, and which show that profile. Whether the name
+-- is still the one for which a search chose it: its contact may be somebody else by now.
+asked_by_id as (
+    select
+        answer.answer_no,
+        coalesce(
+            bool_or(
+                name_key(search.full_name) = name_key(spoken_name(written_name(
+                    answer.our_full_name, answer.our_first_name, answer.our_last_name
+                )))
+            ),
+            false
+        ) as is_name_searched_for
     from raw.lookups as lookup
-    join staging.contact_parts as asked on asked.contact_id = lookup.contact_id
+    join new_answers as answer
+        on answer.lookup_id = lookup.lookup_id and lower(answer.uid) = lookup.item
+    left join raw.search_profiles as found on found.uid = lookup.item
+    left join raw.searches as search
+        on search.search_id = found.search_id and search.person_key = lookup.person_key
     where lookup.item_kind = 'uid'
+    group by answer.answer_no
 )
 
 select
@@ -121,12 +137,11 @@ select
         when unreadable.part is not null then 'unreadable_answer'
         when decided.judgement is not null then decided.judgement
         when searched.uid is not null then 'matched'
-        when asked.uid = lower(answer.uid) and asked.name_key = answer.our_name_key
-            then 'matched'
+        when asked.is_name_searched_for then 'matched'
         when compared.answer_no is null then 'matched'
         when compared.is_same_name and (
             compared.is_same_company is distinct from false
-            or compared.bears_profile or compared.bears_email or compared.bears_phone
+            or asked.answer_no is not null or compared.bears_profile or compared.bears_email or compared.bears_phone
         ) then 'matched'
         when compared.is_same_given_name and compared.is_same_company and (
             compared.bears_profile or (compared.bears_email and compared.email_spells_us)
@@ -144,7 +159,7 @@ select
 from new_answers as answer
 left join searched_for as searched
     on searched.contact_id = answer.contact_id and searched.uid = lower(answer.uid)
-left join asked_profiles as asked on asked.lookup_id = answer.lookup_id
+left join asked_by_id as asked on asked.answer_no = answer.answer_no
 left join compared on compared.answer_no = answer.answer_no
 left join decided_answers as decided
     on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id

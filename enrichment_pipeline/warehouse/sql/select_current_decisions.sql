@@ -82,12 +82,15 @@ select
 from shown;
 
 -- Whether to ask is about the person: whoever else of the source is this person shares it.
--- `seen_at` dates the last look-up that was known when somebody said `retry`.
+-- `seen_heads` are the look-ups that stood for the person when somebody said `retry` (the one
+-- that they saw or, if it was released, the one before it), `seen_at` dates what they saw.
 create or replace temp table decided_persons as
 select
     assigned.person_key,
     bool_or(decided.is_never) as is_never,
-    max(seen.requested_at) as seen_at
+    max(seen.requested_at) as seen_at,
+    list(case seen.state when 'released' then seen.supersedes else seen.lookup_id end)
+        filter (seen.lookup_id is not null) as seen_heads
 from decided_contacts as decided
 join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
 left join raw.lookups as seen
