@@ -18,7 +18,7 @@ from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import Format, read_file, write_file
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline.state import check_stamp
+from enrichment_pipeline.state import check_stamp, check_used
 from enrichment_pipeline.warehouse import outcomes, replay, review
 from enrichment_pipeline.warehouse.connection import rolled_back, transaction
 from enrichment_pipeline.warehouse.replay import Change
@@ -43,7 +43,7 @@ class Corrections:
         The next run asks for them again, before `unconfirmed_days`. Raises
         ConfigurationError for an id that is not in the source.
         """
-        check_stamp(self._settings, is_first_use=False)
+        check_used(self._settings)
         with self._pipeline.open_warehouse() as connection:
             found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
         persons = dict(found)
@@ -110,7 +110,7 @@ class Corrections:
 
     def _take_over_answers(self, run: Run) -> None:
         self._pipeline.check_run(run)
-        check_stamp(self._settings, is_first_use=False)
+        check_used(self._settings)
         self._pipeline.store_responses(run)
 
     @contextmanager
@@ -125,7 +125,7 @@ class Corrections:
     @discreet
     def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
         """Contacts for review by reason: the reason, how many by priority, how many in all."""
-        check_stamp(self._settings, is_first_use=False)
+        check_used(self._settings)
         with self._pipeline.open_warehouse() as connection:
             return review.queue_counts(connection)
 
@@ -145,7 +145,7 @@ class Corrections:
         Raises ConfigurationError for a reason that nobody waits for, and for a
         file that is there already or cannot be written.
         """
-        check_stamp(self._settings, is_first_use=False)
+        check_used(self._settings)
         with self._pipeline.open_warehouse() as connection:
             waiting = [row[0] for row in review.queue_counts(connection)]
             unknown = sorted(set(reasons or ()) - set(waiting))
@@ -167,7 +167,7 @@ class Corrections:
         Where there are problems, nothing was recorded. Raises ConfigurationError
         where the file as a whole cannot be read.
         """
-        check_stamp(self._settings, is_first_use=False)
+        check_used(self._settings)
         rows, problems = read_file(path)
         now = datetime.now(UTC)
         proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)

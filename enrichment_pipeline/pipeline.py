@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import product
 from typing import TypeVar
+from uuid import uuid4
 
 import duckdb
 
@@ -48,6 +49,7 @@ from enrichment_pipeline.state import (
     dead_runs,
     ensure_state_folder,
     hold_run_lock,
+    refuse_other_ledger,
     refuse_other_stamp,
     stamp_of,
 )
@@ -160,9 +162,17 @@ class Pipeline:
         self._check_source()
         check_stamp(self.settings)
         stamp = stamp_of(self.settings)
-        refuse_other_stamp("ledger", self._store.check_stamp(stamp), stamp)
+        of_ledger = self._store.check_stamp({**stamp, "ledger": uuid4().hex})
+        refuse_other_stamp("ledger", of_ledger, stamp)
         with self.open_warehouse() as connection, transaction(connection):
-            refuse_other_stamp("warehouse", stamp_warehouse(connection, stamp), stamp)
+            of_warehouse = stamp_warehouse(connection, {**of_ledger, **stamp})
+            refuse_other_stamp("warehouse", of_warehouse, stamp)
+            refuse_other_ledger(
+                self.settings.warehouse_url,
+                of_warehouse,
+                of_ledger,
+                is_behind=answers.last_revision(connection) > self._store.revision(),
+            )
 
     def check_run(self, run: Run) -> None:
         """Refuse an instant or a simulation that is not allowed."""

@@ -67,8 +67,8 @@ def parse_instant(text: str, option: str = "--as-of") -> datetime:
     """An ISO 8601 instant; UTC where it names no zone. Raises ConfigurationError."""
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (OverflowError, ValueError):
         raise ConfigurationError(
             f"{option}: {text!r} is no ISO instant, such as 2026-01-31T05:00:00+00:00"
         ) from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -5,6 +5,7 @@ lies. Not here: what a policy key means (`policy.py`). No other module but
 `cli` reads the environment, and nothing is read at import.
 """
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +29,7 @@ OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
 
 
 class _Environment(BaseSettings):
-    """The variables as they are written; see CONTRACT in the README for what they mean."""
+    """The variables as they are written; the README says what they mean."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
@@ -120,7 +121,7 @@ class Settings:
 
     def _attached(self, attach: str) -> Path:
         base = self.policy_path.parent if self.policy_path else Path.cwd()
-        return (base / Path(attach).expanduser()).resolve()
+        return _resolved("attach in the policy file", base, Path(attach))
 
     def with_own_sandbox_limits(self) -> "Settings":
         """These settings for a sandbox of our own, before it has a URL."""
@@ -149,27 +150,55 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
-    home = (env.home or _default_home()).expanduser().resolve()
+    home = _resolved("ENRICHMENT_HOME", env.home or _default_home())
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
     window_seconds = env.sandbox_window_seconds if env.provider == "sandbox" else None
     if window_seconds is not None:
         policy = _with_own_search_api(policy)
-    return Settings(
+    settings = Settings(
         home=home,
         policy=policy,
         policy_path=policy_path,
-        warehouse_url=str((env.warehouse_url or home / "warehouse.duckdb").expanduser().resolve()),
+        warehouse_url=_warehouse_url(env.warehouse_url or home / "warehouse.duckdb"),
         ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         provider=env.provider,
         api_key=_api_key(env, needs_key=needs_key),
         base_url=_base_url(env),
-        dagster_home=(env.dagster_home or home / "dagster").expanduser().resolve(),
+        dagster_home=_resolved("DAGSTER_HOME", env.dagster_home or home / "dagster"),
         owns_dagster_home=env.dagster_home is None,
         sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),
     )
+    _refuse_sources_as_warehouse(settings)
+    return settings
+
+
+def _resolved(name: str, *parts: Path) -> Path:
+    try:
+        return Path(*(part.expanduser() for part in parts)).resolve()
+    except (OSError, RuntimeError) as error:  # ~nobody, links in a circle
+        raise ConfigurationError(f"{name}: {error}".rstrip(".")) from None
+
+
+def _warehouse_url(given: Path) -> str:
+    if re.match(r"\w+:/", str(given)):
+        raise ConfigurationError(
+            "ENRICHMENT_WAREHOUSE_URL: must be the path of a DuckDB file, without a scheme"
+        )
+    return str(_resolved("ENRICHMENT_WAREHOUSE_URL", given))
+
+
+def _refuse_sources_as_warehouse(settings: Settings) -> None:
+    """Our tables never go into a file that is only to be read."""
+    attached = {"[source] attach": settings.source_path, "[review] attach": settings.review_path}
+    for key, path in attached.items():
+        if str(path) == settings.warehouse_url:
+            raise ConfigurationError(
+                f"ENRICHMENT_WAREHOUSE_URL: is the file of {key}, which is only ever read; "
+                "name another file for the pipeline's own tables"
+            )
 
 
 def is_signalhire_host(url: str) -> bool:
@@ -187,7 +216,7 @@ def _default_home() -> Path:
 
 def _policy_path(named: Path | None, home: Path) -> Path | None:
     if named is not None:
-        return named.expanduser().resolve()
+        return _resolved("ENRICHMENT_CONFIG", named)
     beside_state = home / "enrichment.toml"
     return beside_state if beside_state.is_file() else None
 

@@ -58,6 +58,19 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     refuse_other_stamp(f"state folder {settings.home}", found, stamp)
 
 
+def check_used(settings: Settings) -> None:
+    """Refuse a state folder that no run has used, or that is another source's or provider's.
+
+    For whatever only changes or shows what is there. Raises ConfigurationError.
+    """
+    check_stamp(settings, is_first_use=False)
+    if not (settings.home / "stamp.json").exists():
+        raise ConfigurationError(
+            f"{settings.home}: nothing here yet; `enrichment run` makes a start, and "
+            "ENRICHMENT_HOME names another folder"
+        )
+
+
 def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str]) -> None:
     """Raise ConfigurationError where a store was stamped by another source or provider."""
     for key, meaning in (("source", "its contacts come"), ("answers", "its answers come")):
@@ -66,6 +79,22 @@ def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str])
                 f"{where}: {meaning} from {found.get(key)!r}, not from {stamp[key]!r}; "
                 "use another ENRICHMENT_HOME (and stores) for each"
             )
+
+
+def refuse_other_ledger(
+    warehouse: str, of_warehouse: dict[str, str], of_ledger: dict[str, str], *, is_behind: bool
+) -> None:
+    """Raise ConfigurationError where the warehouse's look-ups are not the ledger's.
+
+    Whom we bought and who must not be looked up stands in the ledger: with another one, or an
+    older copy, people would be bought again. `is_behind` says that it lacks look-ups.
+    """
+    if is_behind or of_warehouse.get("ledger") != of_ledger.get("ledger"):
+        raise ConfigurationError(
+            f"warehouse {warehouse}: holds look-ups that are not in this ledger; restore the "
+            "ledger that belongs to it (see ENRICHMENT_LEDGER_URL), or use another "
+            "ENRICHMENT_HOME (and stores)"
+        )
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -255,6 +255,9 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
             "ENRICHMENT_CALLBACK_URL: ",
         ),
         ({"ENRICHMENT_CALLBACK_SECRET": " , "}, "ENRICHMENT_CALLBACK_SECRET: empty"),
+        ({"ENRICHMENT_HOME": "~nobody-at-all/state"}, "ENRICHMENT_HOME: "),
+        ({"ENRICHMENT_CONFIG": "~nobody-at-all/x.toml"}, "ENRICHMENT_CONFIG: "),
+        ({"ENRICHMENT_WAREHOUSE_URL": "duckdb:////data/x.duckdb"}, "ENRICHMENT_WAREHOUSE_URL: "),
     ],
 )
 def test_a_mistake_is_told_with_its_variable(
@@ -265,6 +268,16 @@ def test_a_mistake_is_told_with_its_variable(
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["source", "review"])
+def test_what_is_only_read_is_never_the_warehouse(
+    home: Path, monkeypatch: pytest.MonkeyPatch, section: str
+) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "enrichment.toml").write_text(f'[{section}]\nattach = "crm.duckdb"\n')
+    with pytest.raises(ConfigurationError, match=rf"WAREHOUSE_URL: is the file of \[{section}\]"):
+        set_up(monkeypatch, ENRICHMENT_WAREHOUSE_URL=str(home / "crm.duckdb"))
 
 
 @pytest.mark.parametrize(

@@ -38,11 +38,13 @@ def refresh(
 ) -> None:
     """Run every block in turn, highest priority first, and print what came of it.
 
-    Raises ConfigurationError or PipelineError with the cause of a failed run.
+    Raises ConfigurationError or PipelineError with the cause of a failed run, and, once all
+    is printed, PipelineError where the provider ended one early.
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
     spent = 0
+    stopped_by: str | None = None
     bar = ProgressBar(console)
     definitions = build_definitions(settings, progress=lambda _log: bar)
     job = definitions.resolve_job_def("daily_refresh")
@@ -50,11 +52,13 @@ def refresh(
         for block in blocks:
             run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
             try:
-                _execute(job, instance, block, run)
+                stopped_by = stopped_by or _stopped_by(_execute(job, instance, block, run))
             finally:
                 release_run_lock(settings.home, run.run_id)
             spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
     _print_summary(settings, pipeline, run, spent, console)
+    if stopped_by is not None:
+        raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
 
 
 def _open_instance(settings: Settings) -> DagsterInstance:
@@ -70,7 +74,9 @@ def _left(max_credits: int | None, spent: int) -> int | None:
     return None if max_credits is None else max(0, max_credits - spent)
 
 
-def _execute(job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock, run: Run) -> None:
+def _execute(
+    job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock, run: Run
+) -> dg.ExecuteInProcessResult:
     try:
         result = job.execute_in_process(
             run_id=run.run_id,
@@ -84,6 +90,21 @@ def _execute(job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock,
         raise _cause(error, run.run_id) from error
     if not result.success:
         raise PipelineError(f"run {run.run_id} failed; see `enrichment ui`")
+    return result
+
+
+def _stopped_by(result: dg.ExecuteInProcessResult) -> str | None:
+    """What of the provider's ended the buying early, if something did.
+
+    That the credits ran out is as good as a budget that did: what they paid for is there.
+    """
+    for bought in result.asset_materializations_for_node("provider_lookups"):
+        told = {name: value.value for name, value in bought.metadata.items()}
+        if "halted" in told and told["halted_by"] != "out_of_credits":
+            return str(told["halted"])
+        if told["lookups_sent"] and told["lookups_sent"] == told["unconfirmed"]:
+            return f"none of {told['lookups_sent']} look-ups was answered"
+    return None
 
 
 def _cause(error: BaseException, run_id: str) -> PipelineError:

@@ -12,6 +12,7 @@ from rich.console import Console
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.report.page import render_page
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import check_stamp
 from enrichment_pipeline.warehouse.figures import read_figures
 from enrichment_pipeline.warehouse.publish import open_published
 
@@ -22,6 +23,7 @@ def write_report(settings: Settings, target: Path, console: Console) -> None:
     Raises PipelineError where nothing is published, and ConfigurationError
     where the file cannot be written.
     """
+    check_stamp(settings, is_first_use=False)
     with open_published(settings.published_dir) as published:
         figures = read_figures(published, settings.policy.freshness.max_age_days)
     page = render_page(figures, settings.policy)

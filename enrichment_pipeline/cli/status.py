@@ -13,12 +13,14 @@ from enrichment_pipeline.cli.terminal import table
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import check_stamp
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.report import lane_counts, row_counts
 
 
 def print_status(settings: Settings, console: Console) -> None:
     """Print the tables, the lanes, the ledger by state, and the credits. Changes nothing."""
+    check_stamp(settings, is_first_use=False)
     if not (settings.home / "stamp.json").exists():
         console.print(f"{settings.home}: nothing here yet; `enrichment run` makes a start")
         return

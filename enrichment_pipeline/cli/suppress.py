@@ -41,11 +41,12 @@ def suppress_command(
     settings = load_settings(needs_key=False)
     ensure_state_folder(settings)
     changed = Corrections(settings).suppress(given, is_lifted=lift)
-    _out.print(
+    told = (
         f"{changed} lifted; what [source] suppressions lists stays suppressed"
         if lift
         else f"{changed} newly suppressed; what was bought before stays in the tables"
     )
+    _out.print(f"{told} ({settings.home})")
 
 
 def _lines(file: Path) -> list[str]:

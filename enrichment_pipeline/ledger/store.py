@@ -87,8 +87,7 @@ class LedgerStore:
 
         `columns` must hold the revision and `key`, the table's key column.
         """
-        with self.read() as connection:
-            newest = connection.execute(select(head.c.revision)).scalar_one()
+        newest = self.revision()
         after: tuple[int, str] = (since_revision, "")
         while True:
             query = (
@@ -110,6 +109,11 @@ class LedgerStore:
                 return
             yield page
             after = (page[-1].revision, getattr(page[-1], key))
+
+    def revision(self) -> int:
+        """The newest revision: that of the last writing transaction."""
+        with self.read() as connection:
+            return connection.execute(select(head.c.revision)).scalar_one()
 
     def check_stamp(self, wanted: Mapping[str, str]) -> dict[str, str]:
         """Stamp the ledger if it is new; the stamp that it bears after that."""
@@ -145,14 +149,19 @@ def open_store(url: str) -> LedgerStore:
     if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
         raise ConfigurationError(
             f"ENRICHMENT_LEDGER_URL: {parsed.get_backend_name()} is not supported; "
-            "use sqlite:///path or postgresql+psycopg://…"
+            "use sqlite:////absolute/path or postgresql+psycopg://…"
         )
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
         raise ConfigurationError(
             "ENRICHMENT_LEDGER_URL: a ledger in memory forgets what was paid for; "
-            "name a file, sqlite:///path"
+            "name a file, sqlite:////absolute/path"
+        )
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_absolute():
+        raise ConfigurationError(
+            f"ENRICHMENT_LEDGER_URL: {parsed.database} would be another ledger in each folder that "
+            "a command runs in; write sqlite:////absolute/path"
         )
     shown = parsed.set(query={}).render_as_string(hide_password=True)
     try:
@@ -168,7 +177,7 @@ def open_store(url: str) -> LedgerStore:
             raise
     except (NoSuchModuleError, ModuleNotFoundError):
         raise ConfigurationError(
-            f"ledger {shown}: its driver is missing; pip install enrichment-pipeline[postgres]"
+            f"ledger {shown}: its driver is missing; pip install '.[postgres]' in the project"
         ) from None
     except (DBAPIError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -292,6 +293,36 @@ def test_a_state_folder_of_another_provider_is_refused(
     assert contents(used.home) == before
 
 
+@pytest.mark.parametrize("which", ["a new one", "the same, before it knew of the run"])
+def test_a_ledger_that_lacks_what_the_warehouse_was_bought_with_is_refused(
+    enrichment: Command, used: Used, tmp_path: Path, which: str
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(used.home, home, symlinks=True)
+    ledger = home / "ledger.sqlite"
+    if which == "a new one":
+        for file in home.glob("ledger.sqlite*"):
+            file.unlink()
+    else:
+        with closing(sqlite3.connect(ledger)) as connection:
+            connection.execute("update ledger_head set revision = 0")
+            connection.commit()
+    before = contents(home)
+    variables = used.variables(policy_file(tmp_path, used.source)) | {"ENRICHMENT_HOME": home}
+    for command in ("run", "plan"):
+        said = enrichment(command, **variables)
+        assert_refused(said, str(home / "warehouse.duckdb"), "not in this ledger", "restore")
+    assert contents(home) == before
+
+
+def test_a_ledger_whose_place_depends_on_where_a_command_runs_is_refused(
+    enrichment: Command, used: Used, tmp_path: Path
+) -> None:
+    variables = used.variables(policy_file(tmp_path, used.source))
+    said = enrichment("plan", **variables, ENRICHMENT_LEDGER_URL="sqlite:///ledger.sqlite")
+    assert_refused(said, "ENRICHMENT_LEDGER_URL", "sqlite:////absolute/path")
+
+
 @pytest.mark.parametrize("where", ["below a file", "in /proc"])
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_state_folder_that_cannot_be_written_is_refused(
@@ -323,6 +354,7 @@ def test_a_dagster_home_that_cannot_be_written_is_refused(
         (["plan", "--freshness", "new|strategic"], ["--freshness", "new|strategic"]),
         (["run", "--as-of", "yesterday"], ["--as-of", "yesterday", "ISO"]),
         (["run", "--as-of", "2026-02-30"], ["--as-of", "2026-02-30"]),
+        (["plan", "--as-of", "0001-01-01T00:00:00+14:00"], ["--as-of", "0001-01-01"]),
         (["plan", "--as-of", "soon"], ["--as-of", "soon"]),
         (["run", "--max-credits", "-1"], ["--max-credits"]),
         (["run", "--max-credits", "many"], ["--max-credits"]),

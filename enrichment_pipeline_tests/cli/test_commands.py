@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
+    KEY,
     LOOKUPS,
     contents,
     ledger_rows,
@@ -100,3 +102,27 @@ def test_a_line_of_text_is_never_broken_in_two(
 )
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "told"),
+    [
+        ({"faults": {"error_500": 1.0}}, 1, "look-ups was answered. What is left stays queued"),
+        ({"credits": 3}, 0, ""),
+    ],
+    ids=["nothing but errors", "out of credits"],
+)
+def test_a_run_that_the_provider_ended_early_says_so_by_its_status(
+    enrichment: Command, tmp_path: Path, config: dict[str, Any], status: int, told: str
+) -> None:
+    world.write_source(tmp_path / "source")
+    with world.small_sandbox(tmp_path, **config) as sandbox:
+        said = enrichment(
+            "run",
+            ENRICHMENT_CONFIG=world.write_policy(tmp_path),
+            SIGNALHIRE_BASE_URL=sandbox.base_url,
+            SIGNALHIRE_API_KEY=KEY,
+        )
+    assert said.status == status, said
+    assert told in said.err
+    assert "credits spent by this run" in said.out

@@ -36,11 +36,25 @@ def statuses(home: Path) -> dict[str, tuple[str, str | None]]:
     return {contact_id: (status, reason) for contact_id, status, reason in rows}
 
 
-def test_before_the_first_run_there_is_nothing_to_review(
-    enrichment: Command, variables: dict[str, object]
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("review",),
+        ("review", "export", "--output", "queue.csv"),
+        ("replay", "--yes"),
+        ("undo", "run-1", "--yes"),
+        ("ask-again", "C1"),
+    ],
+)
+def test_in_a_state_folder_that_no_run_has_used_there_is_nothing_to_correct(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    said = enrichment("review", **variables)
-    assert (said.status, said.out.strip()) == (0, "nothing to review")
+    home = tmp_path / "mistyped"
+    said = enrichment(*arguments, **variables, ENRICHMENT_HOME=home)
+    assert (said.status, said.out) == (2, "")
+    assert "nothing here yet" in said.err
+    assert str(home) in said.err
+    assert not home.exists()
 
 
 def test_a_queue_is_exported_decided_and_imported(ours: Command, tmp_path: Path) -> None:
@@ -145,9 +159,9 @@ def test_everything_that_is_wrong_is_said_and_nothing_is_imported(
     ],
 )
 def test_mistakes_are_one_line_with_status_2(
-    enrichment: Command, variables: dict[str, object], arguments: tuple[str, ...], complaint: str
+    ours: Command, arguments: tuple[str, ...], complaint: str
 ) -> None:
-    said = enrichment("review", *arguments, **variables)
+    said = ours("review", *arguments)
     assert said.status == 2
     assert complaint in said.err
     assert len(said.err.strip().splitlines()) == 1

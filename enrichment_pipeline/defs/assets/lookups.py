@@ -160,6 +160,7 @@ def provider_lookups(
         metadata["budget_used_up"] = report.exhausted
     if report.halted is not None:
         metadata["halted"] = report.halted.message
+        metadata["halted_by"] = report.halted.reason
     return dg.MaterializeResult(metadata=metadata)
 
 
