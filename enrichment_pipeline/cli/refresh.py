@@ -45,6 +45,7 @@ def refresh(
     pipeline.check_run(Run("", as_of, is_simulated))
     spent = 0
     stopped_by: str | None = None
+    warnings: dict[str, str] = {}
     bar = ProgressBar(console)
     definitions = build_definitions(settings, progress=lambda _log: bar)
     job = definitions.resolve_job_def("daily_refresh")
@@ -52,11 +53,15 @@ def refresh(
         for block in blocks:
             run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
             try:
-                stopped_by = stopped_by or _stopped_by(_execute(job, instance, block, run))
+                result = _execute(job, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
+            stopped_by = stopped_by or _stopped_by(result)
+            warnings |= _warnings(result)
             spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
     _print_summary(settings, pipeline, run, spent, console)
+    for check, numbers in warnings.items():
+        console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:
         raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
 
@@ -91,6 +96,20 @@ def _execute(
     if not result.success:
         raise PipelineError(f"run {run.run_id} failed; see `enrichment ui`")
     return result
+
+
+def _warnings(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """The checks that failed without stopping the run, with the numbers that they give."""
+    failed = {}
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            counts = [
+                f"{name.replace('_', ' ')} {told.value:,}"
+                for name, told in check.metadata.items()
+                if isinstance(told, dg.IntMetadataValue)
+            ]
+            failed[f"{check.asset_key.to_user_string()}.{check.check_name}"] = ", ".join(counts)
+    return failed
 
 
 def _stopped_by(result: dg.ExecuteInProcessResult) -> str | None:

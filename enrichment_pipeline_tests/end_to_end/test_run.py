@@ -223,6 +223,8 @@ def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
     }
     for path in (two_runs.home / "warehouse.duckdb", two_runs.home / "published/warehouse.duckdb"):
         assert f"{path} " in shown
+    warning = "warning: the check contacts.source_ids_are_unique failed: repeated ids 1, "
+    assert f"{warning}rows passed over 1" in shown
     assert two_runs.first.finished.stderr == ""
 
 
