@@ -194,7 +194,8 @@ def admit(
     chosen, left_over = due[:room], due[room:]
     batch_id = uuid4().hex[:_BATCH_DIGITS]
     if state.is_probe:
-        gate.lease_probe(connection, provider, now + limits.answer_deadline)
+        # the response decides it, also where the answer comes much later
+        gate.lease_probe(connection, provider, now + limits.response_deadline)
     _RESERVE_BATCH.execute(
         connection,
         {
