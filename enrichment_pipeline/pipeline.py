@@ -41,6 +41,7 @@ from enrichment_pipeline.providers.signalhire.client import (
     ANSWER_SECONDS,
     SEARCH_SECONDS,
     SignalHireClient,
+    longest_seconds,
 )
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
@@ -83,9 +84,9 @@ from enrichment_pipeline.warehouse.worklist import (
 PROVIDER = "signalhire"
 SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
-RESPONSE_DEADLINE = timedelta(seconds=ANSWER_SECONDS + 15)
+RESPONSE_DEADLINE = timedelta(seconds=longest_seconds(ANSWER_SECONDS) + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
-SEARCH_DEADLINE = timedelta(seconds=SEARCH_SECONDS + 5)
+SEARCH_DEADLINE = timedelta(seconds=longest_seconds(SEARCH_SECONDS) + 5)
 SEARCH_PAUSE = timedelta(seconds=5)
 """After a 429 that does not say for how long: it was about searches at once, which are short."""
 SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)

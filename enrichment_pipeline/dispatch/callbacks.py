@@ -14,6 +14,7 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.settling import ReadReplies, read_kept_replies
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.limits import furthest
 from enrichment_pipeline.providers.base import Provider, Signal
 
 POLL_SECONDS = 0.25
@@ -72,6 +73,7 @@ class AwaitedAnswers:
     ) -> tuple[ReadReplies, dict[str, list[Settlement]]]:
         read = read_kept_replies(self._ledger, self._provider)
         now = self._clock.now()
-        if any(batch.deadline <= now for batch in awaited.values()):
+        latest = furthest(now, self._ledger.limits.answer_deadline)
+        if not all(now < batch.deadline <= latest for batch in awaited.values()):
             self._ledger.clear_abandoned()
         return read, self._ledger.finished_batches(awaited)

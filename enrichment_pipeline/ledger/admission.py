@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, bindparam, false, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, false, func, insert, select
 
 from enrichment_pipeline.ledger import budget, gate, suppressions
-from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.limits import Limits, furthest
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -49,7 +49,9 @@ _IN_HAND = (
 _IN_WINDOW = select(
     func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
 ).where(
-    batches.c.provider == bindparam("of_provider"), batches.c.slot_free_at > bindparam("at_now")
+    batches.c.provider == bindparam("of_provider"),
+    batches.c.slot_free_at > bindparam("at_now"),
+    batches.c.slot_free_at <= bindparam("horizon"),
 )
 _RESERVE_BATCH = Prepared(insert(batches))
 _OF_CANDIDATE = (
@@ -192,7 +194,8 @@ def admit(
     chosen, left_over = due[:room], due[room:]
     batch_id = uuid4().hex[:_BATCH_DIGITS]
     if state.is_probe:
-        gate.lease_probe(connection, provider, now + limits.answer_deadline)
+        # the response decides it, also where the answer comes much later
+        gate.lease_probe(connection, provider, now + limits.response_deadline)
     _RESERVE_BATCH.execute(
         connection,
         {
@@ -295,9 +298,20 @@ def _slots(
     What is on the wire leaves one window after its response, so not before
     one window from now: an answered request, or that instant, comes first.
     """
-    used, free_at = transaction.connection.execute(
-        _IN_WINDOW, {"of_provider": provider, "at_now": now}
-    ).one()
+    used, free_at = in_window(transaction.connection, provider, limits, now)
     limit = max(1, int(limits.items_per_window * rate_share))
     in_one_window = now + limits.window
-    return limit - int(used), in_one_window if free_at is None else min(free_at, in_one_window)
+    return limit - used, in_one_window if free_at is None else min(free_at, in_one_window)
+
+
+def in_window(
+    connection: Connection, provider: str, limits: Limits, now: datetime
+) -> tuple[int, datetime | None]:
+    """Items that are in the rate window, and when the first of them leave it."""
+    values = {
+        "of_provider": provider,
+        "at_now": now,
+        "horizon": furthest(now, limits.slot_lease),
+    }
+    used, free_at = connection.execute(_IN_WINDOW, values).one()
+    return int(used), free_at

@@ -8,18 +8,32 @@ Always called inside a writing transaction.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, insert, select, update
 
+from enrichment_pipeline.ledger.limits import furthest
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.schema import gates
+from enrichment_pipeline.ledger.schema import UtcDateTime, gates
 
 FAILURES_THAT_OPEN = 3
 FIRST_COOL_DOWN = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=15)
+"""No lease of a probe is longer either."""
 RECOVERY_STEP = 0.125
 """Share of the full rate that comes back with each window that passes after a 429."""
 
-_FIND = select(gates).where(gates.c.provider == bindparam("of_provider"))
+
+def _believed(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """An instant; null where a clock that was ahead wrote it."""
+    return case((column <= bindparam("horizon", type_=UtcDateTime), column)).label(column.name)
+
+
+_FIND = select(
+    gates.c.rate_share,
+    gates.c.failures_in_a_row,
+    _believed(gates.c.pause_until),
+    _believed(gates.c.rate_share_at),
+    _believed(gates.c.probe_until),
+).where(gates.c.provider == bindparam("of_provider"))
 _CLOSE_BREAKER = Prepared(
     update(gates)
     .where(gates.c.provider == bindparam("of_provider"), gates.c.failures_in_a_row > 0)
@@ -42,7 +56,7 @@ class Gate:
 
 
 def read(connection: Connection, provider: str, now: datetime, window: timedelta) -> Gate:
-    row = connection.execute(_FIND, {"of_provider": provider}).one_or_none()
+    row = _find(connection, provider, now)
     if row is None:
         return Gate(closed_until=None, rate_share=1.0, is_probe=False)
     is_half_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
@@ -72,8 +86,7 @@ def close_for(
     A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
     while it lasts answers a request from before it: the rate is halved once.
     """
-    _ensure(connection, provider)
-    row = connection.execute(_FIND, {"of_provider": provider}).one()
+    row = _find_or_insert(connection, provider, now)
     pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
     pause_until = _later(row.pause_until, now + pause)
     is_halved = row.rate_share_at is not None and row.rate_share_at > now
@@ -95,8 +108,7 @@ def count_failure(connection: Connection, provider: str, now: datetime) -> None:
     Requests that were on the wire when the breaker opened fail with it: during
     the cool-down nothing counts, and only a failed probe lengthens it.
     """
-    _ensure(connection, provider)
-    row = connection.execute(_FIND, {"of_provider": provider}).one()
+    row = _find_or_insert(connection, provider, now)
     is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
     if is_open and row.pause_until is not None and row.pause_until > now:
         return
@@ -114,12 +126,17 @@ def count_success(connection: Connection, provider: str) -> None:
     _CLOSE_BREAKER.execute(connection, {"of_provider": provider})
 
 
-def _ensure(connection: Connection, provider: str) -> None:
-    known = connection.execute(
-        select(gates.c.provider).where(gates.c.provider == provider)
-    ).one_or_none()
-    if known is None:
-        connection.execute(insert(gates).values(provider=provider))
+def _find(connection: Connection, provider: str, now: datetime) -> Row | None:
+    values = {"of_provider": provider, "horizon": furthest(now, LONGEST_PAUSE)}
+    return connection.execute(_FIND, values).one_or_none()
+
+
+def _find_or_insert(connection: Connection, provider: str, now: datetime) -> Row:
+    row = _find(connection, provider, now)
+    if row is not None:
+        return row
+    connection.execute(insert(gates).values(provider=provider))
+    return _find_or_insert(connection, provider, now)
 
 
 def _recovered(share: float, since: datetime | None, now: datetime, window: timedelta) -> float:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from enrichment_pipeline.ledger import budget
-from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.limits import Limits, furthest
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -388,7 +388,8 @@ def abandoned(
 
     A reservation that was not sent is released once its run is dead or its
     lease is over. What was sent, has no reply that is still to be read and is
-    past its deadline may have been billed: unconfirmed.
+    past its deadline may have been billed: unconfirmed. So is what was sent in the
+    future, by a clock that was ahead: when its deadline passes, nobody can tell.
     """
     connection = transaction.connection
     unsent = connection.execute(
@@ -399,6 +400,7 @@ def abandoned(
             or_(
                 lookups.c.run_id.in_(dead_run_ids),
                 lookups.c.reserved_at <= now - limits.send_lease,
+                lookups.c.reserved_at > furthest(now),
             ),
         )
     ).scalars()
@@ -415,7 +417,7 @@ def abandoned(
             lookups.c.provider == provider,
             lookups.c.answered_at.is_(None),
             lookups.c.state == SENT,
-            batches.c.deadline_at <= now,
+            or_(batches.c.deadline_at <= now, batches.c.sent_at > furthest(now)),
             ~has_unread_reply,
         )
     ).scalars()

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, select
+from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, gate, journal, suppressions
 from enrichment_pipeline.ledger.admission import Candidate, Decision
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.limits import Limits, furthest
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -442,14 +442,20 @@ class Ledger:
         return simulated_at or kept.answered_at
 
     def count_unread(self, received_before: datetime) -> int:
-        """How many replies have waited for a reader since before that instant."""
+        """How many replies have waited for a reader since before that instant.
+
+        One from the future came when a clock was ahead: since when is not known.
+        """
         with self._store.read() as connection:
             return connection.execute(
                 select(func.count())
                 .select_from(unread_replies)
                 .where(
                     unread_replies.c.provider == self.provider,
-                    unread_replies.c.received_at < received_before,
+                    or_(
+                        unread_replies.c.received_at < received_before,
+                        unread_replies.c.received_at > furthest(self._clock.now()),
+                    ),
                 )
             ).scalar_one()
 
@@ -603,10 +609,5 @@ class Ledger:
     def rate_window(self) -> tuple[int, int]:
         """Items in the rate window now, and the limit."""
         with self._store.read() as connection:
-            used = connection.execute(
-                select(func.coalesce(func.sum(batches.c.item_count), 0)).where(
-                    batches.c.provider == self.provider,
-                    batches.c.slot_free_at > self._clock.now(),
-                )
-            ).scalar_one()
-        return int(used), self.limits.items_per_window
+            used, _ = admission.in_window(connection, self.provider, self.limits, self._clock.now())
+        return used, self.limits.items_per_window

@@ -1,13 +1,25 @@
 """What the ledger holds every process to, as one value.
 
-Here: the numbers. Not here: where they come from (`policy.py`) and how they
-are enforced (`admission.py`, `budget.py`, `gate.py`).
+Here: the numbers, and how far ahead a lease can reach. Not here: where they come
+from (`policy.py`) and how they are enforced (`admission.py`, `budget.py`, `gate.py`).
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from enrichment_pipeline.policy import BudgetPolicy
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far two processes' clocks may lie apart, or one clock be set back, and nothing come of it."""
+
+
+def furthest(now: datetime, lease: timedelta = timedelta(0)) -> datetime:
+    """The latest instant to which a lease of this length can reach that a right clock wrote.
+
+    What lies beyond was written by a clock that was ahead, and binds nobody: at worst that
+    costs a 429, where believing it would stop every run until that date.
+    """
+    return now + lease + CLOCK_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -28,3 +40,8 @@ class Limits:
     answer_deadline: timedelta
     unconfirmed_hold: timedelta
     budget: BudgetPolicy
+
+    @property
+    def slot_lease(self) -> timedelta:
+        """How long an item's place in the rate window can be taken, counted from any one step."""
+        return max(self.send_lease, self.response_deadline) + self.window

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, select, update
 
 from enrichment_pipeline.ledger import gate, suppressions
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue, Wait
 from enrichment_pipeline.ledger.journal import FenceError
+from enrichment_pipeline.ledger.limits import furthest
 from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, searches
 from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.policy import Floors
@@ -224,7 +225,7 @@ def abandoned_searches(
 ) -> list[str]:
     """Open searches that nobody will bring to an end: of a dead run, or past every deadline."""
     is_waiting = exists().where(
-        search_calls.c.search_id == searches.c.search_id, search_calls.c.deadline_at > now
+        search_calls.c.search_id == searches.c.search_id, _may_be_answered(now)
     )
     query = select(searches.c.search_id).where(
         searches.c.provider == provider,
@@ -269,7 +270,7 @@ def _no_room(
         select(func.count(), func.min(search_calls.c.deadline_at)).where(
             search_calls.c.provider == provider,
             search_calls.c.responded_at.is_(None),
-            search_calls.c.deadline_at > now,
+            _may_be_answered(now),
         )
     ).one()
     if under_way[0] >= limits.at_once:
@@ -277,6 +278,11 @@ def _no_room(
     if state.is_probe:
         gate.lease_probe(connection, gate_of(provider), now + limits.answer_deadline)
     return None
+
+
+def _may_be_answered(now: datetime) -> ColumnElement[bool]:
+    """A call before its deadline; of one that was sent in the future, nobody knows that."""
+    return (search_calls.c.deadline_at > now) & (search_calls.c.sent_at <= furthest(now))
 
 
 def gate_of(provider: str) -> str:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
@@ -34,6 +34,18 @@ from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import head, stamp
 
 BUSY_TIMEOUT_SECONDS = 60
+"""How long a writer waits for another one. What it gets then is an OperationalError."""
+IDLE_TIMEOUT_SECONDS = 30
+"""How long Postgres lets a transaction wait for its client: whose process is stopped, or whose
+host has died, holds the head row for no longer, and whoever waits for it does not give up."""
+HANG_UP = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""In libpq's words: when a connection to a Postgres that is gone counts as lost."""
 PAGE_ROWS = 10_000
 MIGRATION_LOCK = 7_305_808_869_231_650_661
 """Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
@@ -169,7 +181,7 @@ def open_store(url: str) -> LedgerStore:
             Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
             engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
         else:
-            engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+            engine = _postgres_engine(parsed)
         try:
             _migrate(engine)
         except BaseException:
@@ -186,6 +198,23 @@ def open_store(url: str) -> LedgerStore:
             f"ledger {shown}: cannot be opened ({first_line}); see ENRICHMENT_LEDGER_URL"
         ) from None
     return LedgerStore(engine)
+
+
+def _postgres_engine(url: URL) -> Engine:
+    """What the URL itself says of timeouts holds; the rest is ours."""
+    timeouts = {
+        "lock_timeout": BUSY_TIMEOUT_SECONDS,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT_SECONDS,
+    }
+    ours = [f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items()]
+    options = " ".join([*ours, *url.normalized_query.get("options", ())])
+    hang_up = {name: value for name, value in HANG_UP.items() if name not in url.query}
+    return create_engine(
+        url,
+        connect_args={"options": options, **hang_up},
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
 
 
 def _sqlite_engine(url: str) -> Engine:

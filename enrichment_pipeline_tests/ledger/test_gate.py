@@ -172,6 +172,20 @@ def test_the_lease_of_a_dead_prober_runs_out(
     assert waiting(ledger.admit(SOMEBODY, "run")).why == "probe"
 
 
+def test_a_dead_prober_holds_others_back_no_longer_where_answers_come_by_callback(
+    ledger_of: LedgerOf, clock: MovingClock
+):
+    """The response tells whether the provider is back; its answer may take half an hour."""
+    ledger = ledger_of(answer_deadline=timedelta(minutes=30))
+    open_breaker(ledger)
+    pass_time(clock, FIRST_COOL_DOWN)
+    killed = reserve(ledger, candidate("killed"))
+    ledger.mark_sent(killed.batch_id, awaits_callback=True)
+    assert closed_for(ledger, clock) == ANSWER_DEADLINE
+    pass_time(clock, ANSWER_DEADLINE)
+    assert len(reserve(ledger, *crowd(5)).lookups) == 1
+
+
 def test_a_failed_probe_frees_its_lease_after_the_cool_down(ledger: Ledger, clock: MovingClock):
     open_breaker(ledger)
     pass_time(clock, FIRST_COOL_DOWN)

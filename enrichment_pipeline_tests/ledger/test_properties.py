@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 
 from enrichment_pipeline.dispatch.settling import read_kept_replies, settlement_for
-from enrichment_pipeline.ledger.admission import Admitted, Candidate
+from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
 from enrichment_pipeline.ledger.budget import periods
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.ledger import Ledger
@@ -83,12 +83,16 @@ MALFORMED = b'[{"item": "p1@cro'
 
 @dataclass
 class Flight:
-    """A batch on its way; `stage` is reserved, sent, taken (by the provider) or kept."""
+    """A batch on its way; `stage` is reserved, sent, taken (by the provider) or kept.
+
+    `epoch`: how often the clock had jumped when it was admitted.
+    """
 
     worker: int
     batch: Admitted
     stage: str = RESERVED
     deadline: datetime | None = None
+    epoch: int = 0
     statuses: list[tuple[str, str]] = field(default_factory=list)
     reply_id: str = ""
     body: bytes = b""
@@ -134,6 +138,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.another_process = sqlite3.connect(path, isolation_level=None)
         self.another_process.row_factory = sqlite3.Row
         self.clock = MovingClock()
+        """What the workers go by: true time, and by how much it is ahead."""
+        self.ahead = timedelta(0)
+        self.epoch = 0
         limits = limits_of(
             items_per_window=LIMIT,
             unconfirmed_hold=HOLD,
@@ -162,6 +169,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.another_process.close()
         self.folder.cleanup()
 
+    def true_now(self) -> datetime:
+        """What the provider goes by."""
+        return self.clock.now() - self.ahead
+
     def run_id(self, worker: int) -> str:
         return f"run-{worker}-{self.generation[worker]}"
 
@@ -182,7 +193,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def takeable(self) -> list[Flight]:
         """On the wire, and not past the deadline until which the provider may be at work."""
         on_the_wire = self.at(SENT) + self.orphans
-        return [f for f in on_the_wire if f.deadline and self.clock.now() <= f.deadline]
+        return [f for f in on_the_wire if f.deadline and self.true_now() <= f.deadline]
 
     # --- what workers do -----------------------------------------------------------------
 
@@ -232,7 +243,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.check_budget(rows, self.run_id(worker), priority, len(decision.lookups))
         assert set(self.states(decision).values()) == {RESERVED}
         self.reserved.update(ids(decision))
-        self.flights.append(Flight(worker, decision))
+        self.flights.append(Flight(worker, decision, epoch=self.epoch))
         if statuses:
             self.send_one(self.flights[-1])
             self.take_one(self.flights[-1], statuses)
@@ -272,7 +283,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         assert set(before.values()) == {RESERVED}
         flight.stage = SENT
-        flight.deadline = self.clock.now() + ANSWER_DEADLINE
+        flight.deadline = self.true_now() + ANSWER_DEADLINE
 
     @precondition(lambda self: self.takeable())
     @rule(index=INDEX, statuses=SOME_STATUSES)
@@ -284,7 +295,8 @@ class LedgerMachine(RuleBasedStateMachine):
         flight.stage = TAKEN
         if flight in self.orphans:
             self.orphans.remove(flight)
-        self.provider.counted.append((self.clock.now(), len(flight.batch.lookups)))
+        if flight.epoch == self.epoch:
+            self.provider.counted.append((self.true_now(), len(flight.batch.lookups)))
         for lookup, status in zip(flight.batch.lookups, statuses, strict=False):
             if status != "missing":
                 flight.statuses.append((lookup.candidate.item, status))
@@ -404,6 +416,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds=seconds)
 
+    @precondition(lambda self: self.epoch == 0)
+    @rule(ahead=st.sampled_from([timedelta(hours=1), timedelta(days=40), timedelta(days=365)]))
+    def clock_jumps_ahead(self, ahead: timedelta) -> None:
+        self.set_clock(ahead)
+
+    @precondition(lambda self: self.ahead)
+    @rule()
+    def clock_comes_back(self) -> None:
+        self.set_clock(timedelta(0))
+
+    def set_clock(self, ahead: timedelta) -> None:
+        """A jump may cost a 429: what was admitted before it is not counted with what comes."""
+        self.clock.advance(seconds=(ahead - self.ahead).total_seconds())
+        self.ahead = ahead
+        self.epoch += 1
+        self.provider.counted.clear()
+
     # --- the promises --------------------------------------------------------------------
 
     @invariant()
@@ -457,7 +486,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert row["state"] in (SENT, UNCONFIRMED) or row["credits_charged"] == 1
 
     def end_all(self) -> None:
-        """Everybody is dead, all deadlines are over: nothing stays open, no answer unread."""
+        """Everybody is dead, all deadlines are over: nothing stays open, no answer unread.
+
+        Nobody waits either, whatever was written while the clock was ahead.
+        """
+        self.set_clock(timedelta(0))
         self.clock.advance(days=2)
         read_kept_replies(self.ledger, self.reader)
         self.ledger.clear_abandoned([self.run_id(worker) for worker in range(3)] + self.dead)
@@ -468,6 +501,17 @@ class LedgerMachine(RuleBasedStateMachine):
         assert charged <= self.billed <= charged | unconfirmed
         assert self.ledger.rate_window() == (0, LIMIT)
         self.the_budget_table_says_what_the_look_ups_say()
+        assert not isinstance(self.ledger.admit([self.stranger()], "last"), Wait)
+
+    def stranger(self) -> Candidate:
+        return Candidate(
+            person_key="stranger",
+            contact_id="stranger",
+            item="stranger@crowd.example",
+            item_kind="email",
+            freshness="new",
+            priority="strategic",
+        )
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import selectors
 import socket
 import traceback
 from collections.abc import Awaitable, Callable
@@ -12,14 +13,17 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, SEARCH_DEADLINE
 from enrichment_pipeline.providers.base import (
     Failing,
     NoReplyError,
     NotSentError,
+    ProfileQuery,
     ProviderUnavailableError,
     Reply,
     WrongKeyError,
@@ -243,6 +247,75 @@ def test_a_connection_that_takes_too_long_means_not_sent(monkeypatch: pytest.Mon
                 connection.close()
     assert str(caught.value) == "ConnectTimeout"
     assert_key_is_nowhere(caught.value)
+
+
+class _SkippingSelector(selectors.SelectSelector):
+    """Waits for sockets, and not for time."""
+
+    skipped = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.skipped += timeout or 0.0
+        return super().select(None if timeout is None else 0)
+
+
+class _SkippingLoop(asyncio.SelectorEventLoop):
+    """Waiting takes no time, but passes on the loop's clock."""
+
+    def __init__(self) -> None:
+        self._skipping = _SkippingSelector()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        return super().time() + self._skipping.skipped
+
+
+class _ReluctantTransport(httpx.AsyncBaseTransport):
+    """TCP comes about at the last moment and TLS does not; the last attempt is answered late."""
+
+    def __init__(self, answer_seconds: float) -> None:
+        self.attempts = 0
+        self.at_the_last_moment = answer_seconds - 0.1
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.attempts += 1
+        if self.attempts == client_module.CONNECT_ATTEMPTS:
+            await asyncio.sleep(self.at_the_last_moment)
+            return httpx.Response(200, content=b"[]")
+        connecting = 2 * request.extensions["timeout"]["connect"]
+        await asyncio.sleep(min(connecting, self.at_the_last_moment))
+        raise httpx.ConnectTimeout("TLS")
+
+
+QUERY = ProfileQuery("Ada Lovelace", "Acme", is_current=True, page_size=10)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer_seconds", "deadline"),
+    [
+        (lambda client: client.lookup(ITEMS), client_module.ANSWER_SECONDS, RESPONSE_DEADLINE),
+        (lambda client: client.search(QUERY), client_module.SEARCH_SECONDS, SEARCH_DEADLINE),
+    ],
+    ids=["look-up", "search"],
+)
+def test_no_response_comes_after_the_deadline_at_which_its_place_is_given_to_others(
+    question: Callable[[SignalHireClient], Awaitable[Reply]],
+    answer_seconds: float,
+    deadline: timedelta,
+):
+    async def put() -> float:
+        client = SignalHireClient("https://signalhire.example", KEY, transport=reluctant)
+        began_at = asyncio.get_running_loop().time()
+        assert (await question(client)).body == b"[]"
+        await client.close()
+        return asyncio.get_running_loop().time() - began_at
+
+    reluctant = _ReluctantTransport(answer_seconds)
+    with asyncio.Runner(loop_factory=_SkippingLoop) as runner:
+        seconds = runner.run(put())
+    assert reluctant.attempts == client_module.CONNECT_ATTEMPTS
+    assert seconds <= client_module.longest_seconds(answer_seconds)
+    assert timedelta(seconds=seconds) < deadline
 
 
 def test_a_look_up_that_could_not_connect_at_first_is_sent_once_it_can(

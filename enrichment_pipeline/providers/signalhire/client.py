@@ -52,6 +52,17 @@ SEARCH_SECONDS = 15.0
 IDLE_CONNECTION_SECONDS = 2.0
 """Shorter than any server's, so that no request goes out on a connection that is being closed."""
 CONNECT_ATTEMPTS = 3
+CONNECT_PAUSE_SECONDS = 3.0
+"""The longest pause between two attempts to connect."""
+
+
+def longest_seconds(answer_seconds: float) -> float:
+    """How long a call can take that is answered in the end: all attempts but one connect in vain.
+
+    One that connects may use up the time limit twice, for TCP and then for TLS.
+    """
+    in_vain = min(2 * CONNECT_SECONDS, answer_seconds) + CONNECT_PAUSE_SECONDS
+    return (CONNECT_ATTEMPTS - 1) * in_vain + answer_seconds
 
 
 class SignalHireClient:
@@ -198,7 +209,7 @@ def _retrying(*errors: type[Exception]) -> AsyncRetrying:
     return AsyncRetrying(
         retry=retry_if_exception_type(errors),
         stop=stop_after_attempt(CONNECT_ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.2, max=3),
+        wait=wait_random_exponential(multiplier=0.2, max=CONNECT_PAUSE_SECONDS),
         reraise=True,
     )
 
