@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import REPLIED
+from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Signal, SlowDown
 
 
@@ -49,7 +49,8 @@ class DispatchReport:
     halted: Halt | None = None
 
     def count(self, settlement: Settlement) -> None:
-        if settlement.state == REPLIED:
+        # another process may have read an answer, and put it into the tables, before we count it
+        if settlement.state in {REPLIED, APPLIED}:
             name = (
                 settlement.outcome if settlement.outcome in {"matched", "no_match"} else "refused"
             )
