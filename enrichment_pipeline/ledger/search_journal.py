@@ -25,6 +25,8 @@ from enrichment_pipeline.policy import Floors
 
 QUOTA_USED_UP = "quota_used_up"
 """The error of a call by which the provider said so: nobody asks again on that day."""
+ABANDONED_AFTER = timedelta(minutes=30)
+"""A run that is alive may wait for so long before it asks for a further page."""
 
 
 @dataclass(frozen=True)
@@ -222,14 +224,18 @@ def settle_search(
 def abandoned_searches(
     connection: Connection, provider: str, dead_run_ids: Sequence[str], now: datetime
 ) -> list[str]:
-    """Open searches that nobody will bring to an end: of a dead run, or past every deadline."""
-    is_waiting = exists().where(
-        search_calls.c.search_id == searches.c.search_id, search_calls.c.deadline_at > now
+    """Open searches that nobody will bring to an end: of a dead run, or long past every deadline.
+
+    Of a run on another machine nobody here knows whether it is dead.
+    """
+    may_go_on = exists().where(
+        search_calls.c.search_id == searches.c.search_id,
+        search_calls.c.deadline_at > now - ABANDONED_AFTER,
     )
     query = select(searches.c.search_id).where(
         searches.c.provider == provider,
         searches.c.state == OPEN,
-        searches.c.run_id.in_(dead_run_ids) | ~is_waiting,
+        searches.c.run_id.in_(dead_run_ids) | ~may_go_on,
     )
     return list(connection.execute(query).scalars())
 
