@@ -15,6 +15,7 @@ from functools import partial
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
+from enrichment_pipeline.dispatch.keeping import SetAside, Sleep, keep_reply
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
 from enrichment_pipeline.dispatch.settling import settlement_for
 from enrichment_pipeline.ledger.admission import (
@@ -58,6 +59,7 @@ class Dispatcher:
 
     With `callback_url`, which gives the URL for a batch's answer, requests are only
     submitted: the run ends when all answers have come or their deadline has passed.
+    `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Dispatcher:
         max_credits: int | None = None,
         concurrency: int = CONCURRENT_REQUESTS,
         callback_url: Callable[[str], str] | None = None,
+        set_aside: SetAside | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._writer = GroupCommit(ledger)
         self._provider = provider
@@ -86,6 +90,7 @@ class Dispatcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._callback_url = callback_url
+        self._keep = partial(keep_reply, self._writer, set_aside=set_aside, sleep=sleep)
         self._awaited = AwaitedAnswers(ledger, provider, clock)
         self._collect_at = 0.0
         self._stopping = False
@@ -270,6 +275,7 @@ class Dispatcher:
 
     async def _take(self, admitted: Admitted, items: Sequence[str], reply: Reply) -> None:
         """The response came: with the answer, with a refusal, or with the promise of a callback."""
+        received_at = self._clock.now()
         if self._is_called:
             accepted = self._provider.read_submission(reply.http_status, reply.body)
             if accepted is not None:
@@ -284,14 +290,7 @@ class Dispatcher:
                     ),
                 )
                 return
-        reply_id = await self._writer.run(
-            lambda ledger: ledger.record_reply(
-                admitted.batch_id,
-                http_status=reply.http_status,
-                body=reply.body,
-                credits_left=reply.credits_left,
-            )
-        )
+        reply_id = await self._keep(admitted.batch_id, reply, received_at=received_at)
         reading = self._provider.read(reply.http_status, reply.body, items)
         # its place on the wire is free: the next request is admitted in the same transaction
         settle = self._settle(admitted, reading, reply_id, reply.retry_after)

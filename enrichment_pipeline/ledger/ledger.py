@@ -170,11 +170,17 @@ class Ledger:
             )
 
     def record_reply(
-        self, batch_id: str, *, http_status: int, body: bytes, credits_left: int | None
+        self,
+        batch_id: str,
+        *,
+        http_status: int,
+        body: bytes,
+        credits_left: int | None,
+        received_at: datetime | None = None,
     ) -> str:
-        """Commit the raw reply that came in response to the request; its id."""
+        """Commit the raw reply that came in response to the request, now or then; its id."""
         with self._write() as transaction:
-            now = self._clock.now()
+            now = received_at or self._clock.now()
             journal.note_response(
                 transaction,
                 batch_id,
@@ -189,7 +195,7 @@ class Ledger:
                 http_status=http_status,
                 body=body,
                 now=now,
-                business_now=self._clock.business_now(),
+                business_now=self._clock.simulated_at or now,
             )
 
     def note_accepted(
