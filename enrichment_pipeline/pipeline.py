@@ -143,7 +143,7 @@ class Pipeline:
         dead = dead_runs(self.settings.home)
         provider = self._provider()
         take_back(self.settings.spilled_dir, ledger)
-        read_kept_replies(ledger, provider)
+        read_kept_replies(ledger, provider, dead)
         ledger.clear_abandoned(dead)
         settle_abandoned_searches(self.search_ledger(run), provider, dead)
         if ledger.last_balance() is None:
