@@ -45,6 +45,7 @@ from enrichment_pipeline.providers.signalhire.client import (
 )
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.spill import spill, take_back
 from enrichment_pipeline.state import (
     check_stamp,
     dead_runs,
@@ -144,7 +145,8 @@ class Pipeline:
         ledger = self.ledger(run)
         dead = dead_runs(self.settings.home)
         provider = self._provider()
-        read_kept_replies(ledger, provider)
+        take_back(self.settings.spilled_dir, ledger)
+        read_kept_replies(ledger, provider, dead)
         ledger.clear_abandoned(dead)
         settle_abandoned_searches(self.search_ledger(run), provider, dead)
         if ledger.last_balance() is None:
@@ -301,6 +303,7 @@ class Pipeline:
             batch_size=self._batch_size,
             max_credits=run.max_credits,
             callback_url=None if callbacks is None else partial(callbacks.url, PROVIDER),
+            set_aside=partial(spill, self.settings.spilled_dir),
         )
 
         async def dispatch() -> DispatchReport:

@@ -80,6 +80,11 @@ class Settings:
         return self.home / "published"
 
     @property
+    def spilled_dir(self) -> Path:
+        """Answers that the ledger could not take; the next run reads them into it."""
+        return self.home / "spilled"
+
+    @property
     def uses_own_sandbox(self) -> bool:
         """True where a sandbox has to be started, since no URL names one."""
         return self.provider == "sandbox" and self.base_url is None

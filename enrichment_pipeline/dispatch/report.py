@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import REPLIED
-from enrichment_pipeline.providers.base import Failing, Halt, Signal, SlowDown
+from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
+from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
 
 
 class Progress(Protocol):
@@ -49,7 +49,8 @@ class DispatchReport:
     halted: Halt | None = None
 
     def count(self, settlement: Settlement) -> None:
-        if settlement.state == REPLIED:
+        # another process may have read an answer, and put it into the tables, before we count it
+        if settlement.state in {REPLIED, APPLIED}:
             name = (
                 settlement.outcome if settlement.outcome in {"matched", "no_match"} else "refused"
             )
@@ -90,6 +91,8 @@ def obey(
 ) -> None:
     """Note what a signal means for the whole run, and say so; `who` gave it to `what`."""
     match signal:
+        case Rejected():
+            pass  # an item may be to blame
         case Halt() as halt if report.halted is None:
             report.halted = halt
             progress.say(halt.message)

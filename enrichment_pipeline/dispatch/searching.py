@@ -126,11 +126,11 @@ class Searcher:
 
     async def _ask(self, candidate: SearchCandidate, first: AdmittedCall) -> None:
         """One search, from its first call to what it came to."""
-        settlement = await self._read_pages(candidate, first)
         try:
+            settlement = await self._read_pages(candidate, first)
             await self._write(partial(self._ledger.settle, first.search_id, settlement))
         except FenceError:
-            # Settled meanwhile, past its deadline, by another process.
+            # Settled meanwhile, long past its deadline, by another process.
             _log.warning("search %s had been settled by another process", first.search_id)
             return
         self._count(settlement)

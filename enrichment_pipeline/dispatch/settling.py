@@ -53,10 +53,14 @@ def settlement_for(reading: ItemReading) -> Settlement:
             return Settlement(UNCONFIRMED, "unconfirmed", reason, 0, index)
 
 
-def read_kept_replies(ledger: Ledger, provider: Provider) -> ReadReplies:
+def read_kept_replies(
+    ledger: Ledger, provider: Provider, dead_run_ids: Sequence[str] = ()
+) -> ReadReplies:
     """Read what was kept and not yet read: callbacks, and what a killed run had received."""
     came_to = ReadReplies()
     for kept in ledger.unread_replies():
+        if ledger.is_left_to_its_run(kept, dead_run_ids):
+            continue
         items = [asked.item for asked in kept.asked]
         if kept.is_callback:
             reading = provider.read_callback(kept.body, items)

@@ -39,6 +39,8 @@ from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
 
 PERSON = "person"
 """What is asked of a provider: a person's profile with contacts."""
+LEFT_TO_ITS_RUN_FOR = timedelta(minutes=1)
+"""A run that is alive settles the response to its request in a moment."""
 CALLBACK_STATUS = 200
 """What a callback is kept as: no response to our request has this status in callback mode."""
 
@@ -62,8 +64,10 @@ class UnreadReply:
 
     reply_id: str
     batch_id: str
+    run_id: str
     http_status: int
     body: bytes
+    received_at: datetime
     answered_at: datetime
     is_callback: bool
     asked: tuple[Asked, ...]
@@ -170,11 +174,17 @@ class Ledger:
             )
 
     def record_reply(
-        self, batch_id: str, *, http_status: int, body: bytes, credits_left: int | None
+        self,
+        batch_id: str,
+        *,
+        http_status: int,
+        body: bytes,
+        credits_left: int | None,
+        received_at: datetime | None = None,
     ) -> str:
-        """Commit the raw reply that came in response to the request; its id."""
+        """Commit the raw reply that came in response to the request, now or then; its id."""
         with self._write() as transaction:
-            now = self._clock.now()
+            now = received_at or self._clock.now()
             journal.note_response(
                 transaction,
                 batch_id,
@@ -189,7 +199,7 @@ class Ledger:
                 http_status=http_status,
                 body=body,
                 now=now,
-                business_now=self._clock.business_now(),
+                business_now=self._clock.simulated_at or now,
             )
 
     def note_accepted(
@@ -413,7 +423,7 @@ class Ledger:
         for reply_id in reply_ids:
             with self._store.read() as connection:
                 reply = connection.execute(
-                    select(replies, batches.c.awaits_callback)
+                    select(replies, batches.c.run_id, batches.c.awaits_callback)
                     .join(batches, batches.c.batch_id == replies.c.batch_id)
                     .where(replies.c.reply_id == reply_id)
                 ).one()
@@ -425,13 +435,24 @@ class Ledger:
             yield UnreadReply(
                 reply_id,
                 reply.batch_id,
+                reply.run_id,
                 reply.http_status,
                 bytes(reply.body),
+                reply.received_at,
                 reply.answered_at,
                 # a request that was refused has its refusal as a reply, and no callback
                 is_callback=reply.awaits_callback and reply.http_status == CALLBACK_STATUS,
                 asked=tuple(Asked(*row) for row in asked),
             )
+
+    def is_left_to_its_run(self, kept: UnreadReply, dead_run_ids: Sequence[str]) -> bool:
+        """Whether the run that asked will settle this reply itself, unless it is dead.
+
+        Callbacks are anybody's.
+        """
+        if kept.is_callback or kept.run_id in dead_run_ids:
+            return False
+        return kept.received_at + LEFT_TO_ITS_RUN_FOR > self._clock.now()
 
     def answered_at(self, kept: UnreadReply) -> datetime:
         """When a kept reply counts as answered: for a callback of a simulated run, then.

@@ -26,6 +26,8 @@ from enrichment_pipeline.policy import Floors
 
 QUOTA_USED_UP = "quota_used_up"
 """The error of a call by which the provider said so: nobody asks again on that day."""
+ABANDONED_AFTER = timedelta(minutes=30)
+"""A run that is alive may wait for so long before it asks for a further page."""
 
 
 @dataclass(frozen=True)
@@ -223,14 +225,18 @@ def settle_search(
 def abandoned_searches(
     connection: Connection, provider: str, dead_run_ids: Sequence[str], now: datetime
 ) -> list[str]:
-    """Open searches that nobody will bring to an end: of a dead run, or past every deadline."""
-    is_waiting = exists().where(
-        search_calls.c.search_id == searches.c.search_id, _may_be_answered(now)
+    """Open searches that nobody will bring to an end: of a dead run, or long past every deadline.
+
+    Of a run on another machine nobody here knows whether it is dead.
+    """
+    may_go_on = exists().where(
+        search_calls.c.search_id == searches.c.search_id,
+        _may_be_answered(now, grace=ABANDONED_AFTER),
     )
     query = select(searches.c.search_id).where(
         searches.c.provider == provider,
         searches.c.state == OPEN,
-        searches.c.run_id.in_(dead_run_ids) | ~is_waiting,
+        searches.c.run_id.in_(dead_run_ids) | ~may_go_on,
     )
     return list(connection.execute(query).scalars())
 
@@ -280,9 +286,9 @@ def _no_room(
     return None
 
 
-def _may_be_answered(now: datetime) -> ColumnElement[bool]:
+def _may_be_answered(now: datetime, grace: timedelta = timedelta(0)) -> ColumnElement[bool]:
     """A call before its deadline; of one that was sent in the future, nobody knows that."""
-    return (search_calls.c.deadline_at > now) & (search_calls.c.sent_at <= furthest(now))
+    return (search_calls.c.deadline_at > now - grace) & (search_calls.c.sent_at <= furthest(now))
 
 
 def gate_of(provider: str) -> str:

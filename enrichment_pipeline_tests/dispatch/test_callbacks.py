@@ -27,6 +27,7 @@ from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
+    APPLIED,
     RELEASED,
     REPLIED,
     SENT,
@@ -36,7 +37,7 @@ from enrichment_pipeline.ledger.schema import (
     replies,
 )
 from enrichment_pipeline.ledger.store import LedgerStore
-from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.providers.base import Halt, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline_tests.dispatch import (
     UNKNOWN,
@@ -291,6 +292,25 @@ def test_what_another_process_reads_first_is_reported_all_the_same(
             other.join(10)
     assert (report.matched, report.credits) == (20, 20)
     assert booked_budgets(store) == recomputed_budgets(store)
+
+
+def test_what_another_process_has_applied_already_is_reported_all_the_same(store: LedgerStore):
+    """The first part of a result is in the tables before the second one comes."""
+    ledger = ledger_on(store, answer_deadline=FAR)
+    first, second = (answer_body((f"person-{n}@crowd.example", "success")) for n in (1, 2))
+
+    class InParts(Wire):
+        async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
+            ledger.keep_callback(callback_url, first)
+            read_kept_replies(ledger, self)
+            assert ledger.mark_applied(ledger.unapplied_lookup_ids(1_000_000)) == 1
+            ledger.keep_callback(callback_url, second)
+            return Reply(201, b'{"requestId": 1}')
+
+    wire = InParts("http://unused.invalid")
+    report = buy(ledger, wire, persons([1, 2]), callback_url=lambda batch_id: batch_id)
+    assert (report.sent, report.matched, report.credits) == (2, 2, 2)
+    assert states(store) == {APPLIED: 1, REPLIED: 1}
 
 
 def test_a_run_that_is_stopped_leaves_what_is_outstanding_to_others(

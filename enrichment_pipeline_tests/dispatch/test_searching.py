@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.report import SearchReport
 from enrichment_pipeline.dispatch.searching import Searcher, settle_abandoned_searches
-from enrichment_pipeline.ledger.schema import OPEN, search_calls, searches
-from enrichment_pipeline.ledger.search_journal import SearchCandidate
+from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, searches
+from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchSettlement
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import ProfileQuery, Reply
@@ -240,6 +240,24 @@ def test_what_fails_for_a_passing_reason_is_asked_again_and_the_rest_given_back(
         == 12
     )
     assert 429 in {call.http_status for call in calls(store)}
+
+
+def test_a_search_that_another_run_has_released_between_two_pages_takes_no_other_along(
+    store: LedgerStore, sandbox: RunningSandbox
+) -> None:
+    ledger = SearchLedger(store, "signalhire", limits_of(), Clock())
+
+    class Overtaken(Wire):
+        async def scroll(self, request_ref: str, scroll_id: str) -> Reply:
+            reply = await super().scroll(request_ref, scroll_id)
+            [open_one] = [row for row in rows(store) if row.state == OPEN]
+            ledger.settle(open_one.search_id, SearchSettlement(RELEASED, "retriable"))
+            return reply
+
+    wire = Overtaken(sandbox.base_url)
+    report = ask(store, wire, [candidate(CROWD), *persons([1, 2])], page_size=10, at_once=1)
+    assert (report.answered, report.found, report.halted) == (2, 2, None)
+    assert [row.state for row in rows(store)] == [RELEASED, "answered", "answered"]
 
 
 def test_nobody_there_is_tried_three_times_and_draws_on_no_quota(store: LedgerStore) -> None:

@@ -387,7 +387,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def clear_up(self) -> None:
         """As at the start of a run."""
-        read_kept_replies(self.ledger, self.reader)
+        read_kept_replies(self.ledger, self.reader, self.dead)
         self.ledger.clear_abandoned(self.dead)
 
     @rule()

@@ -190,20 +190,30 @@ def test_pages_of_one_search_are_kept_in_order_and_only_of_the_last_start(
 
 
 def test_what_a_killed_run_left_behind_is_found_with_what_was_answered(
-    ledger: SearchLedger, clock: MovingClock
+    ledger: SearchLedger,
 ) -> None:
     answered = admitted(ledger.admit(candidate("ada"), "dead"))
     ledger.keep_answer(answered.call_id, http_status=200, body=b"{}")
     unanswered = admitted(ledger.admit(candidate("bob"), "dead"))
-    living = admitted(ledger.admit(candidate("eve"), "alive"))
+    admitted(ledger.admit(candidate("eve"), "alive"))
     assert ledger.abandoned() == []
     found = {each.search_id: each for each in ledger.abandoned(["dead"])}
     assert found.keys() == {answered.search_id, unanswered.search_id}
     assert found[answered.search_id].answers == ((200, b"{}"),)
     assert not found[answered.search_id].is_unanswered
     assert found[unanswered.search_id].is_unanswered
-    clock.advance(seconds=20)
-    assert living.search_id in {each.search_id for each in ledger.abandoned()}
+
+
+def test_a_search_whose_run_may_wait_for_a_further_page_is_left_to_it(
+    ledger: SearchLedger, clock: MovingClock
+) -> None:
+    """A pause, or a lack of places, lasts longer than a call may take."""
+    call = admitted(ledger.admit(candidate("ada"), "on another machine"))
+    ledger.keep_answer(call.call_id, http_status=200, body=b"{}")
+    clock.advance(minutes=15)
+    assert ledger.abandoned() == []
+    clock.advance(minutes=16)
+    assert [each.search_id for each in ledger.abandoned()] == [call.search_id]
 
 
 def test_changed_searches_come_in_the_order_of_their_changes(ledger: SearchLedger) -> None:

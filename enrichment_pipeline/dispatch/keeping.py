@@ -1,0 +1,88 @@
+"""Keeping a reply that may have been paid for, also where the ledger cannot be written just now.
+
+Here: for how long that is tried, and what happens to the reply after that. Not here:
+how the ledger keeps it (`ledger/journal.py`), and where it is set aside (`spill.py`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+)
+
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.providers.base import Reply
+
+ATTEMPTS = 12
+LONGEST_PAUSE_SECONDS = 30
+"""Twelve attempts, with pauses from one second up to this, span about four minutes: a database
+has been started again by then, and whoever holds a lock is done."""
+
+SetAside = Callable[[str, Reply, datetime], None]
+"""Keeps the reply to a batch, which came at that time, elsewhere than in the ledger."""
+Sleep = Callable[[float], Awaitable[None]]
+
+_OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError)
+"""It is away, locked, full, or has hung up; not what we asked of it is wrong."""
+_log = logging.getLogger(__name__)
+
+
+async def keep_reply(
+    writer: GroupCommit,
+    batch_id: str,
+    reply: Reply,
+    *,
+    received_at: datetime,
+    set_aside: SetAside | None,
+    sleep: Sleep,
+) -> str:
+    """Commit the raw reply, however long that takes within reason; its id.
+
+    The ledger keeps the same bytes once, so trying again is safe, also after a commit of
+    which nobody knows whether it was made. Raises PipelineError where the reply had to be
+    set aside, and what the ledger raised where it cannot be.
+    """
+
+    def record(ledger: Ledger) -> str:
+        return ledger.record_reply(
+            batch_id,
+            http_status=reply.http_status,
+            body=reply.body,
+            credits_left=reply.credits_left,
+        )
+
+    def say_so(state: RetryCallState) -> None:
+        if state.attempt_number == 1:
+            _log.warning("batch %s: the ledger cannot take its answer; trying again", batch_id)
+
+    # a fresh one per call: it keeps state, and is not safe across tasks
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(_OF_THE_DATABASE),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(max=LONGEST_PAUSE_SECONDS),
+        sleep=sleep,
+        before_sleep=say_so,
+        reraise=True,
+    )
+    try:
+        return await retrying(writer.run, record)
+    except Exception as error:
+        if set_aside is None:
+            raise
+        await asyncio.to_thread(set_aside, batch_id, reply, received_at)
+        # from None: a database's message may quote what was written
+        raise PipelineError(
+            f"the ledger could not be written ({type(error).__name__}); what was answered "
+            "meanwhile is set aside in the state folder, and the next run reads it. See to the "
+            "ledger's database (is it up, is its disk full?), then run again"
+        ) from None

@@ -1,0 +1,75 @@
+"""Replies that the ledger could not take, in files of the state folder until it can.
+
+Here: writing such a file, and reading them all back. Not here: when a reply is set aside
+(`dispatch/keeping.py`), and what becomes of it once the ledger has it (`dispatch/settling.py`).
+"""
+
+import json
+import logging
+import os
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.providers.base import Reply
+
+_log = logging.getLogger(__name__)
+
+
+def spill(folder: Path, batch_id: str, reply: Reply, received_at: datetime) -> None:
+    """Write the reply to a batch into a file of its own: whole and on the disk, or not at all.
+
+    One line says what it is; after it comes the body, as it came. For its owner's eyes only.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    head = {
+        "batch_id": batch_id,
+        "http_status": reply.http_status,
+        "credits_left": reply.credits_left,
+        "received_at": received_at.isoformat(),
+    }
+    path = folder / f"{batch_id}.reply"
+    draft = path.with_suffix(".draft")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(json.dumps(head).encode() + b"\n" + reply.body)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    _flush(folder)
+
+
+def take_back(folder: Path, ledger: Ledger) -> int:
+    """Move what was spilled into the ledger, as replies that nobody has read; how many."""
+    taken = 0
+    for path in sorted(folder.glob("*.reply")):
+        try:
+            head, _, body = path.read_bytes().partition(b"\n")
+            of = json.loads(head)
+            ledger.record_reply(
+                of["batch_id"],
+                http_status=of["http_status"],
+                body=body,
+                credits_left=of["credits_left"],
+                received_at=datetime.fromisoformat(of["received_at"]),
+            )
+        except FileNotFoundError:
+            continue  # another run was faster
+        except IntegrityError:
+            # a ledger that was restored from an older copy; the answer was paid for all the same
+            _log.warning("%s: the ledger knows of no such batch; left where it is", path.name)
+            continue
+        path.unlink(missing_ok=True)
+        taken += 1
+    return taken
+
+
+def _flush(folder: Path) -> None:
+    """Have the file's name on the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

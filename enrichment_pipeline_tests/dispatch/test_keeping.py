@@ -1,0 +1,133 @@
+"""Replies that came while the ledger could not be written: kept later, or set aside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from enrichment_pipeline.dispatch.keeping import ATTEMPTS
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.ledger.schema import REPLIED, SENT
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline_tests.dispatch import (
+    Wire,
+    buy,
+    charges,
+    ledger_on,
+    persons,
+    states_of,
+    uid,
+)
+from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
+from enrichment_pipeline_tests.support import RunningSandbox
+
+
+class Disk:
+    """Under the ledger: once an answer has come it is full, until so many pauses were made."""
+
+    def __init__(
+        self, store: LedgerStore, monkeypatch: pytest.MonkeyPatch, full_for_pauses: int | None
+    ) -> None:
+        self.is_full = False
+        self.pauses: list[float] = []
+        self._full_for_pauses = full_for_pauses
+        commit = store._engine.dialect.do_commit
+
+        def do_commit(connection: sa.PoolProxiedConnection) -> None:
+            if self.is_full:
+                raise sqlite3.OperationalError("database or disk is full: person-1@crowd.example")
+            commit(connection)
+
+        monkeypatch.setattr(store._engine.dialect, "do_commit", do_commit)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == self._full_for_pauses:
+            self.is_full = False
+        await asyncio.sleep(0)
+
+
+class Answering(Wire):
+    """The disk is full as soon as the first answers are here; all requests are out by then."""
+
+    def __init__(self, base_url: str, disk: Disk) -> None:
+        super().__init__(base_url)
+        self._disk = disk
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        reply = await super().lookup(items)
+        self._disk.is_full = not self._disk.pauses
+        return reply
+
+
+def test_what_was_answered_while_the_ledger_was_away_is_kept_once_it_is_back(
+    store: LedgerStore,
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level(logging.DEBUG, "enrichment_pipeline")
+    disk = Disk(store, monkeypatch, full_for_pauses=5)
+    wire = Answering(sandbox.base_url, disk)
+    report = buy(ledger_on(store), wire, persons(range(5)), sleep=disk.pause)
+    assert (report.matched, report.credits, report.unconfirmed) == (5, 5, 0)
+    assert charges(sandbox.journal) == Counter(uid(number) for number in range(5))
+    assert booked_budgets(store) == recomputed_budgets(store)
+    assert disk.pauses == sorted(set(disk.pauses))
+    [line] = caplog.messages
+    assert "the ledger cannot take its answer" in line
+    assert "crowd.example" not in caplog.text
+
+
+def test_what_the_ledger_never_takes_is_set_aside_and_the_run_says_what_to_do(
+    store: LedgerStore, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    disk = Disk(store, monkeypatch, full_for_pauses=None)
+    aside: dict[str, Reply] = {}
+
+    def set_aside(batch_id: str, reply: Reply, _received_at: datetime) -> None:
+        aside[batch_id] = reply
+
+    wire = Answering(sandbox.base_url, disk)
+    with pytest.raises(PipelineError, match="the next run reads it") as raised:
+        buy(ledger_on(store), wire, persons(range(5)), sleep=disk.pause, set_aside=set_aside)
+    assert "crowd.example" not in repr(raised.getrepr(chain=True))
+    assert len(disk.pauses) == ATTEMPTS - 1
+    assert 180 < sum(disk.pauses) < 300
+    [reply] = aside.values()
+    assert reply.http_status == 200
+    assert reply.body.count(b'"success"') == 5
+    assert set(map(tuple, states_of(store).values())) == {(SENT,)}
+
+
+def test_without_a_place_to_set_it_aside_the_ledgers_error_is_told(
+    store: LedgerStore, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    disk = Disk(store, monkeypatch, full_for_pauses=None)
+    with pytest.raises(OperationalError):
+        buy(
+            ledger_on(store),
+            Answering(sandbox.base_url, disk),
+            persons(range(5)),
+            sleep=disk.pause,
+        )
+
+
+def test_answers_that_came_together_are_all_kept_later(
+    store: LedgerStore, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    disk = Disk(store, monkeypatch, full_for_pauses=12)
+    wire = Answering(sandbox.base_url, disk)
+    people = persons(range(40))
+    report = buy(ledger_on(store), wire, people, sleep=disk.pause, concurrency=8)
+    assert report.matched == charges(sandbox.journal).total() == 40
+    assert set(map(tuple, states_of(store).values())) == {(REPLIED,)}

@@ -1,0 +1,105 @@
+"""Replies that the ledger could not take: written to files, and read back by the next run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.schema import REPLIED, replies
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.spill import spill, take_back
+from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline_tests.end_to_end.world import small_sandbox, small_settings
+from enrichment_pipeline_tests.ledger import (
+    answer_body,
+    candidate,
+    count_rows,
+    limits_of,
+    send,
+    states,
+)
+from enrichment_pipeline_tests.support import START, MovingClock
+
+BODY = answer_body(("ada@crowd.example", "success"))
+REPLY = Reply(200, BODY, credits_left=7)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LedgerStore]:
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield store
+    store.close()
+
+
+def test_a_spilled_reply_is_for_its_owner_only_and_whole(tmp_path: Path):
+    folder = tmp_path / "spilled"
+    spill(folder, "b1", REPLY, START)
+    spill(folder, "b1", REPLY, START)
+    [path] = folder.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes().endswith(b"\n" + BODY)
+
+
+def test_what_was_spilled_is_read_back_as_it_came_and_when_it_came(
+    store: LedgerStore, tmp_path: Path
+):
+    clock = MovingClock()
+    ledger = Ledger(store, "signalhire", limits_of(), clock)
+    batch = send(ledger, candidate("ada"))
+    came_at = clock.now()
+    spill(tmp_path, batch.batch_id, REPLY, came_at)
+    clock.advance(hours=9)
+    assert take_back(tmp_path, ledger) == 1
+    [kept] = ledger.unread_replies()
+    assert (kept.batch_id, kept.http_status, kept.body) == (batch.batch_id, 200, BODY)
+    assert kept.answered_at == came_at
+    assert not list(tmp_path.glob("*.reply"))
+    assert take_back(tmp_path, ledger) == 0
+    assert ledger.rate_window()[0] == 0
+
+
+def test_what_was_kept_after_all_is_not_kept_twice(store: LedgerStore, tmp_path: Path):
+    """Nobody knows of a commit that failed whether it was made."""
+    ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
+    batch = send(ledger, candidate("ada"))
+    ledger.record_reply(batch.batch_id, http_status=200, body=BODY, credits_left=7)
+    spill(tmp_path, batch.batch_id, REPLY, START)
+    take_back(tmp_path, ledger)
+    assert count_rows(store, replies) == 1
+
+
+def test_a_reply_to_a_batch_that_the_ledger_does_not_know_stays_where_it_is(
+    store: LedgerStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.WARNING)
+    spill(tmp_path, "of-a-newer-ledger", REPLY, START)
+    assert take_back(tmp_path, Ledger(store, "signalhire", limits_of(), MovingClock())) == 0
+    assert [path.name for path in tmp_path.glob("*.reply")] == ["of-a-newer-ledger.reply"]
+    assert "no such batch" in caplog.text
+    assert "crowd.example" not in caplog.text
+
+
+def test_the_next_run_settles_what_was_spilled_instead_of_giving_it_up(tmp_path: Path):
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        pipeline = Pipeline(settings)
+        pipeline.open_state()
+        store = open_store(settings.ledger_url.get_secret_value())
+        long_ago = datetime.now(UTC) - timedelta(hours=1)
+        batch = send(
+            Ledger(store, "signalhire", limits_of(), MovingClock(long_ago)), candidate("ada")
+        )
+        spill(settings.spilled_dir, batch.batch_id, REPLY, long_ago)
+        run = Run("next", datetime.now(UTC))
+        pipeline.prepare(run)
+        release_run_lock(settings.home, run.run_id)
+        assert list(states(store).values()) == [REPLIED]
+        store.close()
