@@ -116,6 +116,8 @@ class Plan:
     budget_left_today: int
     budget_left_this_month: int
     searches_left_today: int
+    unread_columns: tuple[str, ...]
+    """The source's columns that nothing reads, as `contacts.name` and `accounts.name`."""
 
 
 class Pipeline:
@@ -375,8 +377,8 @@ class Pipeline:
             with rolled_back(connection):
                 loading = {"loaded_at": run.clock.business_now()}
                 path = self.settings.source_path
-                load_accounts(connection, policy.source, path, **loading)
-                load_contacts(
+                accounts = load_accounts(connection, policy.source, path, **loading)
+                contacts = load_contacts(
                     connection,
                     policy.source,
                     path,
@@ -408,6 +410,10 @@ class Pipeline:
             budget_left_this_month=policy.budget.per_month
             - sum(ledger.budget_used(f"month:{today[:7]}")),
             searches_left_today=search_ledger.limits.per_day - search_ledger.used_today(),
+            unread_columns=(
+                *(f"contacts.{name}" for name in contacts.unread),
+                *(f"accounts.{name}" for name in accounts.unread),
+            ),
         )
 
     @discreet

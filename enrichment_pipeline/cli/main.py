@@ -152,6 +152,8 @@ def plan(
         f"time at the limit of {limits.items_per_window} items per {limits.window_seconds:g} s: "
         f"{duration(result.seconds_at_limit)}"
     )
+    if result.unread_columns:
+        _out.print(f"columns of the source that nothing reads: {', '.join(result.unread_columns)}")
 
 
 @app.command("ask-again")

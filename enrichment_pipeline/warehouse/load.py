@@ -32,11 +32,15 @@ MAX_SPREADING_STEPS = 100
 
 @dataclass(frozen=True)
 class LoadCounts:
-    """Rows of a staging table after a load: present, new or changed by it, gone by it."""
+    """Rows of a staging table after a load: present, new or changed by it, gone by it.
+
+    `unread` names the source's columns that nothing reads.
+    """
 
     present: int
     changed: int
     left: int
+    unread: tuple[str, ...] = ()
 
 
 def load_contacts(
@@ -53,10 +57,10 @@ def load_contacts(
     PipelineError where it is empty all of a sudden. Call it in a transaction.
     """
     with attached_source(connection, path) as reading:
-        read_contacts(reading, source)
+        unread = read_contacts(reading, source)
         hand_over(reading, connection, "incoming_contacts")
     _refuse_sudden_emptiness(connection)
-    counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at)
+    counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
     return counts
 
@@ -70,9 +74,9 @@ def load_accounts(
 ) -> LoadCounts:
     """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
     with attached_source(connection, path) as reading:
-        read_accounts(reading, source)
+        unread = read_accounts(reading, source)
         hand_over(reading, connection, "incoming_accounts")
-    return _load(connection, "load_accounts", "count_loaded_accounts", loaded_at)
+    return _load(connection, "load_accounts", "count_loaded_accounts", loaded_at, unread)
 
 
 def resolve_persons(
@@ -113,8 +117,12 @@ def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, load: str, count: str, loaded_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    load: str,
+    count: str,
+    loaded_at: datetime,
+    unread: tuple[str, ...],
 ) -> LoadCounts:
     changed = execute(connection, load, loaded_at=loaded_at).fetchall()[0][0]
     present, left = execute(connection, count, loaded_at=loaded_at).fetchall()[0]
-    return LoadCounts(present=present, changed=changed, left=left)
+    return LoadCounts(present=present, changed=changed, left=left, unread=unread)

@@ -5,7 +5,7 @@ can be made in it. Not here: what becomes of the rows (`load.py`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -50,13 +50,13 @@ def attached_source(
             reading.execute(f"detach {ALIAS}")
 
 
-def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
+def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> tuple[str, ...]:
     """Read the source's contacts into the temporary table `incoming_contacts`.
 
-    Raises ConfigurationError for SQL that fails, a missing `contact_id` column,
-    or rows without an id.
+    The names of those columns that nothing here reads. Raises ConfigurationError
+    for SQL that fails, a missing `contact_id` column, or rows without an id.
     """
-    _read_rows(reading, "[source] contacts", source.contacts, required="contact_id")
+    columns = _read_rows(reading, "[source] contacts", source.contacts, required="contact_id")
     is_blank = "clean_text(contact_id::varchar) is null"
     nameless = _scalar(reading, f"select count(*) from source_rows where {is_blank}")
     if nameless:
@@ -65,19 +65,22 @@ def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> N
             "them out in [source] contacts"
         )
     _run(reading, "[source] contacts", "shape_contacts", "read_contacts")
+    return _besides(reading, "incoming_contacts", columns)
 
 
-def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> None:
+def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> tuple[str, ...]:
     """Read the source's accounts into the temporary table `incoming_accounts`.
 
     They may be left out: without `[source] accounts`, `crm.accounts` is read
-    where the source has it, and otherwise there are none.
+    where the source has it, and otherwise there are none. The names of those
+    columns that nothing here reads.
     """
     query = source.accounts or DEFAULT_ACCOUNTS
     if source.accounts is None and not _has_default_accounts(reading):
         query = "select null::varchar as account_id where false"
-    _read_rows(reading, "[source] accounts", query, required="account_id")
+    columns = _read_rows(reading, "[source] accounts", query, required="account_id")
     _run(reading, "[source] accounts", "read_accounts")
+    return _besides(reading, "incoming_accounts", columns)
 
 
 def read_decisions(reading: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -136,7 +139,7 @@ def _read_rows(
     *,
     required: str,
     kept_as: Literal["table", "view"] = "table",
-) -> None:
+) -> list[str]:
     try:
         statements = reading.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -152,6 +155,13 @@ def _read_rows(
         raise ConfigurationError(
             f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
         )
+    return columns
+
+
+def _besides(
+    reading: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> tuple[str, ...]:
+    return tuple(sorted(set(columns).difference(reading.table(table).columns)))
 
 
 def _run(reading: duckdb.DuckDBPyConnection, key: str, *statements: str) -> None:

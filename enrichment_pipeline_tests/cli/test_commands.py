@@ -52,6 +52,18 @@ def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(
     assert ledger_rows(tmp_path / "state", "select count(*) from lookups") == [(0,)]
 
 
+def test_a_plan_names_the_columns_that_nothing_reads(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path
+) -> None:
+    assert "nothing reads" not in enrichment("plan", **variables).out
+    policy = (tmp_path / "enrichment.toml").read_text()
+    renamed = policy.replace("select * from contacts", "select *, email as e_mail from contacts")
+    assert renamed != policy
+    (tmp_path / "enrichment.toml").write_text(renamed)
+    said = enrichment("plan", **variables)
+    assert "columns of the source that nothing reads: contacts.e_mail\n" in said.out
+
+
 def test_a_plan_of_some_lanes_counts_those_only(
     enrichment: Command, variables: dict[str, object]
 ) -> None:

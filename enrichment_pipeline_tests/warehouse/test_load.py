@@ -23,6 +23,13 @@ def test_the_first_load_takes_everybody(world: World) -> None:
     assert loaded_at(world) == {"C1": START, "C2": START}
 
 
+def test_columns_that_nothing_reads_are_named(world: World) -> None:
+    assert world.load([{**ADA, "e_mail": "ada@acme.com", "Owner": "eve"}]).unread == (
+        "e_mail",
+        "owner",
+    )
+
+
 @pytest.mark.parametrize("at", [START, LATER], ids=["at the same instant", "later"])
 def test_loading_the_same_again_changes_nothing(world: World, at: Any) -> None:
     accounts = [{"account_id": "A1", "tier": "target", "annual_revenue": "5"}]

@@ -107,9 +107,10 @@ def review_decisions(
     )
 
 
-def _counts(counts: LoadCounts) -> dict[str, int]:
+def _counts(counts: LoadCounts) -> dict[str, int | list[str]]:
     return {
         "dagster/row_count": counts.present,
         "rows_new_or_changed": counts.changed,
         "rows_left": counts.left,
+        "columns_not_read": list(counts.unread),
     }
