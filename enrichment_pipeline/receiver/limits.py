@@ -1,7 +1,6 @@
-"""What a callback may be: how large, how many answers, how long on its way.
+"""What a callback may be: how large, and how long on its way.
 
-Here: the numbers. Not here: holding a callback to them (`app.py`). How deep a body
-may be nested is the JSON decoder's limit: some thousand levels, where a profile has six.
+Here: the numbers. Not here: holding a callback to them (`app.py`).
 """
 
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ class ReceiverLimits:
 
     `linger_seconds`: for how long a body that nobody wants is still taken, and forgotten.
 
-    A hundred profiles are some 300 KB with 7,000 values. What decoding costs goes by the
-    values: 8 MB of nothing but empty lists would take 1.6 s and 240 MB.
+    A hundred profiles are some 300 KB with 7,000 values. A body with more than `values` is
+    kept, but its answers are not counted here: 8 MB of nothing but empty lists would take
+    1.6 s and 240 MB to decode.
     """
 
     body_bytes: int = 8 * 1024 * 1024
     values: int = 500_000
-    answers: int = 1_000
     head_seconds: float = 5.0
     body_seconds: float = 4.0
     keep_seconds: float = 5.0

@@ -30,6 +30,11 @@ class ReceiverMetrics:
         self.answers = Counter(
             "enrichment_callback_answers", "Answers in kept callbacks", registry=self.registry
         )
+        self.unreadable = Counter(
+            "enrichment_callbacks_unreadable",
+            "Kept callbacks that are no list of answers as we know it",
+            registry=self.registry,
+        )
         self.bytes = Counter(
             "enrichment_callback_bytes", "Bytes of kept callbacks", registry=self.registry
         )

@@ -27,7 +27,7 @@ from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.answers import count_answers
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-from enrichment_pipeline.receiver.app import Inbox, create_app
+from enrichment_pipeline.receiver.app import CountAnswers, Inbox, create_app
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
@@ -92,7 +92,12 @@ class App:
     """The receiver's app, asked from ordinary functions."""
 
     def __init__(
-        self, inbox: Inbox, *, keys: CallbackKeys = KEYS, limits: ReceiverLimits | None = None
+        self,
+        inbox: Inbox,
+        *,
+        keys: CallbackKeys = KEYS,
+        limits: ReceiverLimits | None = None,
+        count_answers: CountAnswers = count_answers,
     ) -> None:
         self.metrics = ReceiverMetrics()
         self.asgi = create_app(inbox, keys, count_answers, self.metrics, limits)

@@ -31,7 +31,7 @@ def test_the_page_names_the_limits_as_they_are(page: str) -> None:
     for sentence in (
         f"| 408 | the body took longer than {LIMITS.body_seconds:g} s |",
         f"the body is over {megabytes} MB",
-        f"over {LIMITS.answers:,} answers or {LIMITS.values:,} values",
+        f"over {LIMITS.values:,} values",
         f"could not be committed within {LIMITS.keep_seconds:g} s",
         f"the head took longer than {LIMITS.head_seconds:g} s",
         f"forgotten, for {LIMITS.linger_seconds:g} s",

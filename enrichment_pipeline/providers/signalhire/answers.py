@@ -76,7 +76,8 @@ def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
     """The outcome of each item that this callback answers; see `Provider.read_callback`."""
     answers = _decode(body)
     if answers is None:
-        return CallbackReading((None,) * len(items))
+        # another one may still answer them: until their deadline they are open
+        return CallbackReading((None,) * len(items), FAULTS["malformed_body"].signal)
     indexes, unasked = _join(answers, items)
     faults = [None if i is None else FAULTS[_fault_of(answers[i])] for i in indexes]
     readings = tuple(
