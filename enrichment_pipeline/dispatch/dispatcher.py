@@ -14,6 +14,7 @@ from functools import partial
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.backlog import Backlog
+from enrichment_pipeline.dispatch.blame import Blame
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
 from enrichment_pipeline.dispatch.keeping import SetAside, Sleep, keep_reply
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
@@ -29,6 +30,7 @@ from enrichment_pipeline.ledger.admission import (
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.schema import RELEASED
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
@@ -40,6 +42,7 @@ from enrichment_pipeline.providers.base import (
     Outcome,
     Provider,
     Reading,
+    Rejected,
     Reply,
     Signal,
     SlowDown,
@@ -86,6 +89,7 @@ class Dispatcher:
         self._max_credits = max_credits
         self._concurrency = concurrency
         self._backlog = Backlog()
+        self._blame = Blame()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
@@ -109,6 +113,8 @@ class Dispatcher:
             self._progress.add_total(len(page))
             self._backlog.add(page)
             await self._work_off()
+        if not self._is_done:
+            self._obey(self._blame.verdict)
         await self._wait_for_answers()
         return self.report
 
@@ -279,6 +285,8 @@ class Dispatcher:
         if self._is_called:
             accepted = self._provider.read_submission(reply.http_status, reply.body)
             if accepted is not None:
+                if accepted.signal is None:
+                    self._blame.note_answer()
                 request_ref = accepted.request_ref
                 await self._await_answer(
                     admitted,
@@ -292,6 +300,10 @@ class Dispatcher:
                 return
         reply_id = await self._keep(admitted.batch_id, reply, received_at=received_at)
         reading = self._provider.read(reply.http_status, reply.body, items)
+        if any(item.answer_index is not None for item in reading.items):
+            self._blame.note_answer()
+        elif isinstance(reading.signal, Rejected) and len(items) == 1:
+            reading = self._blame.judge(reading, reading.signal)
         # its place on the wire is free: the next request is admitted in the same transaction
         settle = self._settle(admitted, reading, reply_id, reply.retry_after)
         self._settling.add(asyncio.create_task(settle))
@@ -311,6 +323,7 @@ class Dispatcher:
         await self._writer.run(note_all)
         self.report.sent += len(admitted.lookups)
         self._awaited.expect(admitted.batch_id, len(admitted.lookups))
+        self._backlog.add(self._blame.let_go(), at_most=1)
         self._obey(signal)
 
     async def _settle(
@@ -350,16 +363,33 @@ class Dispatcher:
         self, admitted: Admitted, reading: Reading, settlements: dict[str, Settlement]
     ) -> None:
         self.report.unasked += reading.unasked
-        retried = 0
-        for lookup in admitted.lookups:
-            settlement = settlements[lookup.lookup_id]
-            self.report.sent += 1
-            if self._is_worth_another_try(lookup.candidate, settlement):
-                self._backlog.add([lookup.candidate])
-                retried += 1
+        self.report.sent += len(settlements)
+        for settlement in settlements.values():
             self.report.count(settlement)
+        released = [
+            (lookup.candidate, settlements[lookup.lookup_id])
+            for lookup in admitted.lookups
+            if settlements[lookup.lookup_id].state == RELEASED
+        ]
+        if isinstance(reading.signal, Rejected):
+            retried = self._narrow_down([candidate for candidate, _ in released], reading.signal)
+        else:
+            again = [
+                each for each, came_to in released if self._is_worth_another_try(each, came_to)
+            ]
+            self._backlog.add(again)
+            retried = len(again)
+        self._backlog.add(self._blame.let_go(), at_most=1)
         charged = sum(settlement.credits_charged for settlement in settlements.values())
         self._progress.advance(len(settlements) - retried, charged)
+
+    def _narrow_down(self, refused: Sequence[Candidate], rejected: Rejected) -> int:
+        """Ask again for those of a refused batch, in halves; how many."""
+        if len(refused) == 1:
+            self._blame.hold(refused[0], rejected)
+        else:
+            self._backlog.add(refused, at_most=(len(refused) + 1) // 2)
+        return len(refused)
 
     def _is_worth_another_try(self, candidate: Candidate, settlement: Settlement) -> bool:
         if settlement.reason not in {"rate_limited", "not_sent"}:

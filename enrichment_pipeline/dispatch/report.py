@@ -9,7 +9,7 @@ from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
-from enrichment_pipeline.providers.base import Failing, Halt, Signal, SlowDown
+from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
 
 
 class Progress(Protocol):
@@ -91,6 +91,8 @@ def obey(
 ) -> None:
     """Note what a signal means for the whole run, and say so; `who` gave it to `what`."""
     match signal:
+        case Rejected():
+            pass  # an item may be to blame
         case Halt() as halt if report.halted is None:
             report.halted = halt
             progress.say(halt.message)

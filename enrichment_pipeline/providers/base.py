@@ -83,6 +83,14 @@ class Halt:
 
 
 @dataclass(frozen=True)
+class Rejected(Halt):
+    """The request was refused for what it holds, unbilled: a Halt, unless an item is to blame.
+
+    Which item that is, nobody can tell before it is asked for alone.
+    """
+
+
+@dataclass(frozen=True)
 class SlowDown:
     """Too many requests for now (429); `Reply.retry_after` says for how long, if anything does."""
 

@@ -321,8 +321,6 @@ def test_credits_that_end_in_the_middle_of_a_batch_keep_what_was_answered(
         (402, "out_of_credits"),
         (403, "not_allowed"),
         (404, "no_such_endpoint"),
-        (406, "not_acceptable"),
-        (422, "wrong_parameters"),
     ],
 )
 def test_a_refusal_of_the_whole_request_stops_at_once_and_releases_what_was_reserved(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.dispatch.settling import settlement_for
-from enrichment_pipeline.providers.base import Failing, Halt, ItemReading, SlowDown
+from enrichment_pipeline.providers.base import Failing, Halt, ItemReading, Rejected, SlowDown
 from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -17,6 +17,7 @@ ROW = re.compile(
 )
 SAID_OF_SIGNALS = {
     Halt: "stops",
+    Rejected: "halves the batch",
     SlowDown: "everybody pauses",
     Failing: "counts towards the breaker",
 }

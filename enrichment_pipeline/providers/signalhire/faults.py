@@ -23,6 +23,7 @@ from enrichment_pipeline.providers.base import (
     NoMatch,
     Outcome,
     OutOfCredits,
+    Rejected,
     Retriable,
     Signal,
     SlowDown,
@@ -40,6 +41,10 @@ class Fault:
 
 def _halt(outcome: Outcome, reason: str, message: str) -> Fault:
     return Fault(outcome, Halt(reason, f"SignalHire {message}"))
+
+
+def _rejected(reason: str, message: str) -> Fault:
+    return Fault(Retriable(reason), Rejected(reason, f"SignalHire {message}"))
 
 
 NEVER_SENT: tuple[type[Exception], ...] = (
@@ -77,16 +82,8 @@ FAULTS: dict[str, Fault] = {
         "no_such_endpoint",
         "has no such endpoint (404); check SIGNALHIRE_BASE_URL",
     ),
-    "http_406": _halt(
-        Retriable("not_acceptable"),
-        "not_acceptable",
-        "took the request for a wrong one (406); report this",
-    ),
-    "http_422": _halt(
-        Retriable("wrong_parameters"),
-        "wrong_parameters",
-        "took its parameters for wrong (422); report this",
-    ),
+    "http_406": _rejected("not_acceptable", "took the request for a wrong one (406); report this"),
+    "http_422": _rejected("wrong_parameters", "took its parameters for wrong (422); report this"),
     "http_429": Fault(Retriable("rate_limited"), SlowDown()),
     "http_451": _halt(LegalStop(), "legal_stop", "answers 451: stopped for legal reasons"),
     # --- the request as a whole: nobody knows whether it was charged
