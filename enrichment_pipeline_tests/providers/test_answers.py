@@ -292,6 +292,23 @@ def test_an_item_is_not_taken_for_another(sent: str, other: str):
     assert reading.unasked == 1
 
 
+STRASSE, STRASZE = (f"https://www.linkedin.com/in/{slug}" for slug in ("strasse", "straße"))
+
+
+@pytest.mark.parametrize("swaps", [False, True])
+@pytest.mark.parametrize("echo", [STRASZE, "https://linkedin.com/in/stra%C3%9Fe"])
+def test_items_that_differ_in_their_sent_form_only_have_an_answer_each(echo: str, swaps: bool):
+    answers = [answer(STRASSE, "success"), answer(echo, "success")]
+    reading = read(*(reversed(answers) if swaps else answers), items=(STRASSE, STRASZE))
+    assert [item.answer_index for item in reading.items] == [int(swaps), int(not swaps)]
+    assert reading.unasked == 0
+
+
+def test_the_answer_to_one_item_is_not_given_to_another_that_is_like_it():
+    reading = read(answer(STRASSE, "success"), items=(STRASZE, STRASSE))
+    assert outcomes(reading) == [Unconfirmed("missing_from_answer"), Matched()]
+
+
 @given(
     item=st.one_of(
         st.from_regex(r"[a-zA-Z0-9.]{1,8}@[a-zA-Z]{1,8}\.example", fullmatch=True),

@@ -9,7 +9,8 @@ are mapped to facts in SQL).
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -134,19 +135,25 @@ def _forgiven(answer: object) -> _Answer:
 
 
 def _join(answers: Sequence[_Answer], items: Sequence[str]) -> tuple[list[int | None], int]:
-    """The position of each item's answer, and how many answers nobody asked for."""
-    keys = [echo_key(item) for item in items]
-    wanted = set(keys)
+    """The position of each item's answer, and how many answers nobody asked for.
+
+    Items that are one in the normalised form (`straße`, `strasse`) are told apart by how
+    they were sent, if the answer echoes that.
+    """
+    keys = {item: echo_key(item) for item in items}
+    items_of = Counter(keys.values())
+    alike = {item for item, key in keys.items() if items_of[key] > 1}
+    wanted = alike.union(keys.values())
     position: dict[str, int] = {}
     unasked = 0
     for index, answer in enumerate(answers):
-        key = _answered_key(answer)
+        key = _answered_key(answer, alike)
         if key is None or key not in wanted:
             unasked += 1
         elif key not in position or _weight(answer) > _weight(answers[position[key]]):
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
-    return [position.get(key) for key in keys], unasked
+    return [position.get(item, position.get(keys[item])) for item in items], unasked
 
 
 def _signal(faults: Sequence[Fault]) -> Signal | None:
@@ -167,8 +174,10 @@ def _fault_of(answer: _Answer | None) -> str:
     return answer.status if answer.status in _STATUSES else "unknown_status"
 
 
-def _answered_key(answer: _Answer) -> str | None:
-    return echo_key(answer.item) if isinstance(answer.item, str) else None
+def _answered_key(answer: _Answer, as_sent: Container[str]) -> str | None:
+    if not isinstance(answer.item, str):
+        return None
+    return answer.item if answer.item in as_sent else echo_key(answer.item)
 
 
 def _weight(answer: _Answer) -> int:
