@@ -387,7 +387,8 @@ def abandoned(
     """What nobody will bring to an end: settlements for it, by look-up id.
 
     A reservation that was not sent is released once its run is dead or its
-    lease is over. What was sent, has no reply that is still to be read and is
+    lease is over; the dispatcher leaves none, since it commits both steps as one.
+    What was sent, has no reply that is still to be read and is
     past its deadline may have been billed: unconfirmed. So is what was sent in the
     future, by a clock that was ahead: when its deadline passes, nobody can tell.
     """

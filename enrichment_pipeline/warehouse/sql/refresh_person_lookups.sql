@@ -42,7 +42,7 @@ attempts as (
     group by person_key
 ),
 
--- Only what the provider says of the item counts: credits, the key, the network or a kill
+-- Only what the provider says of the item counts: credits, the key or the network
 -- are not the person's, and put nobody off once they are over.
 failures as (
     select
