@@ -42,18 +42,20 @@ def refresh(
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
-    spent = 0
+    spent = perhaps_billed = 0
     bar = ProgressBar(console)
     definitions = build_definitions(settings, progress=lambda _log: bar)
     job = definitions.resolve_job_def("daily_refresh")
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
-            run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
+            run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent + perhaps_billed))
             try:
                 _execute(job, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
-            spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
+            totals = pipeline.ledger(run).run_totals(run.run_id)
+            spent += totals.credits_charged
+            perhaps_billed += totals.credits_reserved
     _print_summary(settings, pipeline, run, spent, console)
 
 
