@@ -296,14 +296,15 @@ class Pipeline:
         """
         provider = self._provider()
         callbacks = self.settings.callbacks
+        ledger = self.ledger(run)
         dispatcher = Dispatcher(
-            self.ledger(run),
+            ledger,
             provider,
             run.clock,
             progress,
             run_id=run.run_id,
             batch_size=self._batch_size,
-            max_credits=run.max_credits,
+            max_credits=self._credits_left(run, ledger),
             callback_url=None if callbacks is None else partial(callbacks.url, PROVIDER),
             set_aside=partial(spill, self.settings.spilled_dir),
         )
@@ -498,6 +499,13 @@ class Pipeline:
                 "`enrichment ui`, which bring one, or set SIGNALHIRE_BASE_URL"
             )
         return SignalHireClient(self.settings.base_url, self.settings.api_key.get_secret_value())
+
+    def _credits_left(self, run: Run, ledger: Ledger) -> int:
+        """What the run may spend: what its earlier tries have left of its cap and its budget."""
+        per_run = self.settings.policy.budget.per_run
+        cap = per_run if run.max_credits is None else min(per_run, run.max_credits)
+        drawn = sum(sum(ledger.budget_used(f"run:{run_id}")) for run_id in run.earlier_run_ids)
+        return max(0, cap - drawn)
 
     def _ask_balance(self) -> int:
         provider = self._provider()

@@ -19,12 +19,16 @@ MAX_CREDITS_TAG = "enrichment/max_credits"
 
 @dataclass(frozen=True)
 class Run:
-    """What is fixed for a whole run: its id, the instant that ages are counted to, its caps."""
+    """What is fixed for a whole run: its id, the instant that ages are counted to, its caps.
+
+    `earlier_run_ids` are the runs that it is one more try of: they share its caps.
+    """
 
     run_id: str
     as_of: datetime
     is_simulated: bool = False
     max_credits: int | None = None
+    earlier_run_ids: tuple[str, ...] = ()
 
     @classmethod
     def none(cls) -> "Run":
@@ -46,7 +50,13 @@ class Run:
         return tags
 
     @classmethod
-    def from_tags(cls, run_id: str, tags: Mapping[str, str], created_at: datetime) -> "Run":
+    def from_tags(
+        cls,
+        run_id: str,
+        tags: Mapping[str, str],
+        created_at: datetime,
+        earlier_run_ids: tuple[str, ...] = (),
+    ) -> "Run":
         """Read off a Dagster run. Without an instant, ages are counted to its root's creation.
 
         So a run that is tried again selects the same work. Raises ConfigurationError.
@@ -60,6 +70,7 @@ class Run:
             as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
             is_simulated=tags.get(SIMULATE_TAG) == "true",
             max_credits=None if max_credits is None else int(max_credits),
+            earlier_run_ids=earlier_run_ids,
         )
 
 

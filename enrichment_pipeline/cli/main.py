@@ -72,7 +72,8 @@ def run(
     as_of: AsOfOption = None,
     simulate: SimulateOption = False,
     max_credits: Annotated[
-        int | None, typer.Option(min=0, help="Spend at most this many credits.")
+        int | None,
+        typer.Option(min=0, help="Spend at most this many credits, those perhaps billed included."),
     ] = None,
     callbacks: Annotated[
         bool,

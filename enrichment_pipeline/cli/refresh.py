@@ -43,7 +43,9 @@ def refresh(
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
-    spent = 0
+    per_run = settings.policy.budget.per_run
+    cap = per_run if max_credits is None else min(max_credits, per_run)
+    spent = perhaps_billed = 0
     stopped_by: str | None = None
     warnings: dict[str, str] = {}
     bar = ProgressBar(console)
@@ -51,14 +53,17 @@ def refresh(
     job = definitions.resolve_job_def("daily_refresh")
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
-            run = Run(str(uuid4()), as_of, is_simulated, _left(max_credits, spent))
+            left = max(0, cap - spent - perhaps_billed)
+            run = Run(str(uuid4()), as_of, is_simulated, left)
             try:
                 result = _execute(job, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            spent += pipeline.ledger(run).run_totals(run.run_id).credits_charged
+            totals = pipeline.ledger(run).run_totals(run.run_id)
+            spent += totals.credits_charged
+            perhaps_billed += totals.credits_reserved
     _print_summary(settings, pipeline, run, spent, console)
     for check, numbers in warnings.items():
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
@@ -73,10 +78,6 @@ def _open_instance(settings: Settings) -> DagsterInstance:
     """
     with FileLock(settings.dagster_home / ".enrichment.lock"):
         return DagsterInstance.from_config(str(settings.dagster_home))
-
-
-def _left(max_credits: int | None, spent: int) -> int | None:
-    return None if max_credits is None else max(0, max_credits - spent)
 
 
 def _execute(

@@ -15,6 +15,8 @@ from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run, has_run_lock
 
+ROOT_RUN_TAG = "dagster/root_run_id"
+"""Which run this one is another try of: one of Dagster's own retries, or a person's."""
 SECONDS_TO_BEGIN = 900
 """A run that has started holds its lock within seconds, or once the warehouse is free; one that
 still has none was killed before, and nobody will ever find it dead by its lock."""
@@ -52,12 +54,18 @@ def never_began(record: RunRecord, pipeline: Pipeline) -> bool:
 
 
 def run_of(instance: DagsterInstance, dagster_run: DagsterRun) -> Run:
-    """What the run's tags fix; see Run.from_tags."""
+    """What the run's tags, and its earlier tries, fix; see Run.from_tags."""
     root_run_id = dagster_run.root_run_id or dagster_run.run_id
     record = instance.get_run_record_by_id(root_run_id)
     if record is None:
         raise ConfigurationError(f"run {root_run_id} is not known to this Dagster instance")
-    return Run.from_tags(dagster_run.run_id, dagster_run.tags, record.create_timestamp)
+    earlier: set[str] = set()
+    if root_run_id != dagster_run.run_id:
+        of_this_root = dg.RunsFilter(tags={ROOT_RUN_TAG: root_run_id})
+        earlier = {root_run_id, *instance.get_run_ids(of_this_root)} - {dagster_run.run_id}
+    return Run.from_tags(
+        dagster_run.run_id, dagster_run.tags, record.create_timestamp, tuple(sorted(earlier))
+    )
 
 
 def _mark_failed(instance: DagsterInstance, run_id: str) -> None:

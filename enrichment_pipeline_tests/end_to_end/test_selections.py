@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     EXPECTED,
@@ -26,6 +32,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
 )
 from enrichment_pipeline_tests.support import START, RunningSandbox
 
+LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 IN_LANES = {"strategic": 9, "target": 7, "standard": 7, "bulk": 6}
 """Look-ups by priority, at first."""
 
@@ -102,6 +109,50 @@ def test_a_cap_on_credits_holds_over_all_blocks_of_lanes_and_goes_to_the_first(
     assert charges(sandbox) == 12
     assert "credits spent by this run │     12" in shown
     assert "budget for standard is used up" in shown
+
+
+def test_a_runs_budget_holds_over_all_its_blocks_of_lanes(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    policy = small_policy(tmp_path, budget={"per_run": 12})
+    settings = small_settings(tmp_path, sandbox.base_url, policy)
+    run_here(settings, priorities=("strategic", "standard"))
+    assert sum(charged(settings.home).values()) == 12
+
+
+def test_what_may_have_been_billed_in_one_block_of_lanes_is_not_spent_again_in_the_next(
+    tmp_path: Path,
+) -> None:
+    with small_sandbox(tmp_path, faults={"torn": 1.0}) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        run_here(settings, priorities=("strategic", "standard"), max_credits=12)
+    assert bought(settings.home) == {"strategic": 9, "standard": 3}
+    assert set(charged(settings.home).values()) == {0}
+
+
+def test_a_run_that_is_tried_again_has_what_is_left_of_its_cap_and_its_budget(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(
+        tmp_path, sandbox.base_url, small_policy(tmp_path, budget={"per_run": 10})
+    )
+
+    def buy(run: Run) -> int:
+        pipeline = Pipeline(settings)
+        pipeline.prepare(run)
+        pipeline.load_accounts(run)
+        pipeline.load_contacts(run)
+        pipeline.select_worklist(run, LANES)
+        progress = LoggedProgress(logging.getLogger(__name__))
+        credits = pipeline.buy(run, LANES, progress).report.credits
+        release_run_lock(settings.home, run.run_id)
+        return credits
+
+    as_of = datetime.now(UTC)
+    assert buy(Run("root", as_of, max_credits=4)) == 4
+    assert buy(Run("again", as_of, max_credits=4, earlier_run_ids=("root",))) == 0
+    assert buy(Run("once more", as_of, earlier_run_ids=("root", "again"))) == 6
+    assert buy(Run("another", as_of)) == 10
 
 
 def test_a_cap_of_nothing_buys_nothing(tmp_path: Path, sandbox: RunningSandbox) -> None:
