@@ -245,7 +245,6 @@ def test_a_provider_that_cannot_be_reached_is_no_mistake_but_ends_the_run(
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"ENRICHMENT_PROVIDER": "signalhire"}, ["SIGNALHIRE_API_KEY"]),
         ({"ENRICHMENT_PROVIDER": "zoominfo"}, ["ENRICHMENT_PROVIDER"]),
         ({"SIGNALHIRE_BASE_URL": "signalhire.example"}, ["SIGNALHIRE_BASE_URL"]),
         (
@@ -265,6 +264,18 @@ def test_an_environment_that_cannot_be_is_refused_by_the_variables_name(
     said = enrichment("plan", **given)
     assert_refused(said, *words)
     assert "pa55word" not in said.err
+
+
+def test_only_what_asks_the_provider_needs_its_key(
+    enrichment: Command, fresh: Used, tmp_path: Path
+) -> None:
+    given = {
+        "ENRICHMENT_CONFIG": policy_file(tmp_path, fresh.source),
+        "ENRICHMENT_PROVIDER": "signalhire",
+    }
+    assert enrichment("plan", **given).status == 0
+    assert enrichment("status", **given).status == 0
+    assert_refused(enrichment("run", **given), "SIGNALHIRE_API_KEY")
 
 
 # --- the state folder -------------------------------------------------------------------------

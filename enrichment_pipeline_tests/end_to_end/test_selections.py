@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
@@ -125,7 +126,8 @@ def test_what_may_have_been_billed_in_one_block_of_lanes_is_not_spent_again_in_t
 ) -> None:
     with small_sandbox(tmp_path, faults={"torn": 1.0}) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)
-        run_here(settings, priorities=("strategic", "standard"), max_credits=12)
+        with pytest.raises(PipelineError, match="none of 9 look-ups was answered"):
+            run_here(settings, priorities=("strategic", "standard"), max_credits=12)
     assert bought(settings.home) == {"strategic": 9, "standard": 3}
     assert set(charged(settings.home).values()) == {0}
 
