@@ -189,7 +189,7 @@ def compare(world: World, log: Log) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(steps=steps)
 def test_the_tables_equal_the_references(steps: list[object]) -> None:
