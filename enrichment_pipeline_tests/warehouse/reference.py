@@ -300,7 +300,7 @@ def tables(log: Log) -> dict[str, list[Row]]:
 def judged_contact(
     log: Log, contact: Contact, facts: list[Row], companies: Mapping[tuple[str, str], str]
 ) -> Row:
-    counting = without_past_jobs(facts)
+    counting = without_past_jobs([rated_last(fact, facts) for fact in facts])
     shown = {
         name: best(counting, name)
         for name in ("full_name", "job_title", "location", "work_email", *COMPANY_FIELDS)
@@ -360,6 +360,27 @@ def newest(facts: list[Row]) -> Row | None:
     )
 
 
+def rated_last(fact: Row, facts: list[Row]) -> Row:
+    """The fact with the rating that its value was given last by the same provider."""
+    if fact["status"] is None:
+        return fact
+    same = [
+        other
+        for other in facts
+        if other["status"] is not None
+        and all(other[name] == fact[name] for name in ("contact_id", "provider", "value"))
+    ]
+    latest_rating = min(
+        same,
+        key=lambda other: (
+            -other["observed_at"].timestamp(),
+            other["lookup_id"],
+            other["status"] != "verified",
+        ),
+    )
+    return {**fact, "status": latest_rating["status"]}
+
+
 def without_past_jobs(facts: list[Row]) -> list[Row]:
     """Facts without those of positions at another company than the newest position's."""
     domains = {
@@ -373,7 +394,7 @@ def without_past_jobs(facts: list[Row]) -> list[Row]:
         for lookup_id, fact in domains.items()
         if current is not None and fact["value"] != current["value"]
     }
-    of_positions = {"job_title", *COMPANY_FIELDS}
+    of_positions = {"job_title", "work_email", *COMPANY_FIELDS}
     return [f for f in facts if not (f["field"] in of_positions and f["lookup_id"] in past)]
 
 
