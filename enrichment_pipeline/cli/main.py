@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -37,11 +38,7 @@ from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
 
-app = typer.Typer(
-    help="Enrich contacts in the warehouse: never pay twice, never guess.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -63,6 +60,16 @@ AsOfOption = Annotated[
 SimulateOption = Annotated[
     bool, typer.Option(help="Let --as-of be any instant, and date everything with it. For trials.")
 ]
+
+
+@app.callback(invoke_without_command=True)
+def show_version(
+    wanted: Annotated[bool, typer.Option("--version", help="Show the version, and end.")] = False,
+) -> None:
+    """Enrich contacts in the warehouse: never pay twice, never guess."""
+    if wanted:
+        _out.print(version("enrichment_pipeline"))
+        raise typer.Exit
 
 
 @app.command()

@@ -46,6 +46,7 @@ def refresh(
     per_run = settings.policy.budget.per_run
     cap = per_run if max_credits is None else min(max_credits, per_run)
     spent = perhaps_billed = 0
+    bought_by: list[str] = []
     stopped_by: str | None = None
     warnings: dict[str, str] = {}
     bar = ProgressBar(console)
@@ -63,8 +64,12 @@ def refresh(
             warnings |= _warnings(result)
             totals = pipeline.ledger(run).run_totals(run.run_id)
             spent += totals.credits_charged
+            if totals.credits_charged:
+                bought_by.append(run.run_id)
             perhaps_billed += totals.credits_reserved
     _print_summary(settings, pipeline, run, spent, console)
+    for run_id in bought_by:
+        console.print(f"to take back what it bought: enrichment undo {run_id}")
     for check, numbers in warnings.items():
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:

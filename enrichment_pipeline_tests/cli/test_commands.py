@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ def test_help_names_every_command_and_no_argument_is_no_mistake(enrichment: Comm
     assert (said.status, said.err) == (0, "")
     for command in ("run", "plan", "status", "report", "ui", "sandbox", "receiver", "ask-again"):
         assert f" {command} " in said.out
+
+
+def test_the_version_is_the_packages(enrichment: Command) -> None:
+    said = enrichment("--version")
+    assert (said.status, said.out, said.err) == (0, f"{version('enrichment_pipeline')}\n", "")
 
 
 def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(

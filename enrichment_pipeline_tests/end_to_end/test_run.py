@@ -225,6 +225,8 @@ def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
         assert f"{path} " in shown
     warning = "warning: the check contacts.source_ids_are_unique failed: repeated ids 1, "
     assert f"{warning}rows passed over 1" in shown
+    [(run_id,)] = ledger_rows(two_runs.home, "select distinct run_id from lookups")
+    assert f"to take back what it bought: enrichment undo {run_id}\n" in shown
     assert two_runs.first.finished.stderr == ""
 
 

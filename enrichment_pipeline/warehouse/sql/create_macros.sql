@@ -232,8 +232,8 @@ create or replace temp macro have_counterparts(
 )) = 0;
 
 -- Two name keys that may belong to one person: every word of the shorter one has a
--- counterpart of its own in the other, and the shorter one has at least two. An unknown
--- name contradicts nothing.
+-- counterpart in the other (two words may have the same one: Liz and Beth are both
+-- Elizabeth), and the shorter one has at least two. An unknown name contradicts nothing.
 -- (What stands after `or` is worked out for all of them, but not so what stands after `when`.)
 create or replace temp macro names_alike(one, other, least_similarity := 0.9) as case
     when coalesce(one, '') = '' or coalesce(other, '') = '' or one = other then true
