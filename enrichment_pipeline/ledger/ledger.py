@@ -18,7 +18,7 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, gate, journal, suppressions
 from enrichment_pipeline.ledger.admission import Candidate, Decision
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.limits import Limits, furthest
+from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, Limits, furthest
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -448,11 +448,13 @@ class Ledger:
     def is_left_to_its_run(self, kept: UnreadReply, dead_run_ids: Sequence[str]) -> bool:
         """Whether the run that asked will settle this reply itself, unless it is dead.
 
-        Callbacks are anybody's.
+        Callbacks are anybody's. A reply from the future came when a clock was ahead: nobody
+        knows how long ago.
         """
         if kept.is_callback or kept.run_id in dead_run_ids:
             return False
-        return kept.received_at + LEFT_TO_ITS_RUN_FOR > self._clock.now()
+        age = self._clock.now() - kept.received_at
+        return -CLOCK_TOLERANCE < age < LEFT_TO_ITS_RUN_FOR
 
     def answered_at(self, kept: UnreadReply) -> datetime:
         """When a kept reply counts as answered: for a callback of a simulated run, then.

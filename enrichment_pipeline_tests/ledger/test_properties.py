@@ -522,16 +522,17 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_every_promise_holds_in_whatever_order_things_happen(template: Path):
     LedgerMachine.template = template
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=50,
             deadline=None,
             database=None,
+            derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )
