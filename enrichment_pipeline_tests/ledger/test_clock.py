@@ -133,8 +133,11 @@ def test_a_reply_of_then_waits_for_a_reader_like_any_other(
     ledger: Ledger, clock: MovingClock, ahead: timedelta
 ):
     reply(ledger, send(ledger, candidate("ada")))
+    [kept] = ledger.unread_replies()
+    assert ledger.is_left_to_its_run(kept, [])
     come_back(clock, ahead)
     assert ledger.count_unread(received_before=clock.now()) == 1
+    assert not ledger.is_left_to_its_run(kept, [])
 
 
 def test_a_run_does_not_wait_for_callbacks_until_a_deadline_of_then(
