@@ -141,7 +141,8 @@ select
         when compared.answer_no is null then 'matched'
         when compared.is_same_name and (
             compared.is_same_company is distinct from false
-            or asked.answer_no is not null or compared.bears_profile or compared.bears_email or compared.bears_phone
+            or asked.answer_no is not null
+            or compared.bears_profile or compared.bears_email or compared.bears_phone
         ) then 'matched'
         when compared.is_same_given_name and compared.is_same_company and (
             compared.bears_profile or (compared.bears_email and compared.email_spells_us)
