@@ -51,6 +51,7 @@ from enrichment_pipeline.state import (
     dead_runs,
     ensure_state_folder,
     hold_run_lock,
+    is_used,
     refuse_other_ledger,
     refuse_other_stamp,
     stamp_of,
@@ -420,7 +421,7 @@ class Pipeline:
     @discreet
     def late_answers(self) -> int:
         """How many callbacks no run has read, a while after they came. Changes nothing."""
-        if not (self.settings.home / "stamp.json").exists():
+        if not is_used(self.settings):
             return 0
         now = datetime.now(UTC)
         ledger = self.ledger(Run.none())

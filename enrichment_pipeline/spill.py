@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
+from enrichment_pipeline.disk import flush
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.providers.base import Reply
 
@@ -35,10 +36,9 @@ def spill(folder: Path, batch_id: str, reply: Reply, received_at: datetime) -> N
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(json.dumps(head).encode() + b"\n" + reply.body)
-        file.flush()
-        os.fsync(file.fileno())
+    flush(draft)
     draft.replace(path)
-    _flush(folder)
+    flush(folder)
 
 
 def take_back(folder: Path, ledger: Ledger) -> int:
@@ -64,12 +64,3 @@ def take_back(folder: Path, ledger: Ledger) -> int:
         path.unlink(missing_ok=True)
         taken += 1
     return taken
-
-
-def _flush(folder: Path) -> None:
-    """Have the file's name on the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -42,7 +42,7 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     The sandbox's rows never stand beside real ones. Without `is_first_use` a
     folder that bears no stamp stays without. Raises ConfigurationError.
     """
-    path = settings.home / "stamp.json"
+    path = _stamp_path(settings)
     stamp = stamp_of(settings)
     try:
         if is_first_use and not path.exists():
@@ -58,13 +58,18 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     refuse_other_stamp(f"state folder {settings.home}", found, stamp)
 
 
+def is_used(settings: Settings) -> bool:
+    """Whether anything has stamped the state folder yet."""
+    return _stamp_path(settings).exists()
+
+
 def check_used(settings: Settings) -> None:
     """Refuse a state folder that no run has used, or that is another source's or provider's.
 
     For whatever only changes or shows what is there. Raises ConfigurationError.
     """
     check_stamp(settings, is_first_use=False)
-    if not (settings.home / "stamp.json").exists():
+    if not is_used(settings):
         raise ConfigurationError(
             f"{settings.home}: nothing here yet; `enrichment run` makes a start, and "
             "ENRICHMENT_HOME names another folder"
@@ -95,6 +100,10 @@ def refuse_other_ledger(
             "ledger that belongs to it (see ENRICHMENT_LEDGER_URL), or use another "
             "ENRICHMENT_HOME (and stores)"
         )
+
+
+def _stamp_path(settings: Settings) -> Path:
+    return settings.home / "stamp.json"
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from enrichment_pipeline.cli.terminal import table
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline.state import check_stamp
+from enrichment_pipeline.state import check_stamp, is_used
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.report import lane_counts, row_counts
 
@@ -21,7 +21,7 @@ from enrichment_pipeline.warehouse.report import lane_counts, row_counts
 def print_status(settings: Settings, console: Console) -> None:
     """Print the tables, the lanes, the ledger by state, and the credits. Changes nothing."""
     check_stamp(settings, is_first_use=False)
-    if not (settings.home / "stamp.json").exists():
+    if not is_used(settings):
         console.print(f"{settings.home}: nothing here yet; `enrichment run` makes a start")
         return
     if Path(settings.warehouse_url).exists():

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import duckdb
 
+from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
@@ -124,11 +125,7 @@ def _write_parquet(snapshot: duckdb.DuckDBPyConnection, draft: Path, **state: st
 def _flush(folder: Path) -> None:
     """Have it on the disk before a link leads to it: a power cut must not leave half a file."""
     for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        flush(path)
 
 
 def _link(path: Path, target: Path) -> None:
