@@ -10,7 +10,7 @@ import dagster as dg
 
 from enrichment_pipeline.defs import sensors
 from enrichment_pipeline.defs.assets import lookups, outcomes, publishing, source
-from enrichment_pipeline.defs.checks import ALL_CHECKS
+from enrichment_pipeline.defs.checks import OWN_STEPS
 from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, late_answers, range_tags
 from enrichment_pipeline.defs.resources import LoggedProgress, ProgressFactory, WarehouseResource
 from enrichment_pipeline.pipeline import Pipeline
@@ -44,7 +44,7 @@ def build_definitions(
     """Everything that Dagster runs, for one state folder; `progress` is told how far buying is."""
     return dg.Definitions(
         assets=dg.map_asset_specs(_expect_daily, ASSETS),
-        asset_checks=ALL_CHECKS,
+        asset_checks=OWN_STEPS,
         jobs=[daily_refresh, late_answers],
         # A run is one process: by the lock that it holds its successors know that it lives.
         # And a process of its own costs each of these small steps some 2.5 s.

@@ -12,27 +12,35 @@ from functools import cache
 import dagster as dg
 import duckdb
 
-from enrichment_pipeline.warehouse.report import column_shapes
+from enrichment_pipeline.warehouse.report import TABLES, column_shapes
 from enrichment_pipeline.warehouse.statements import execute
 
 PREVIEW_ROWS = 10
 
 
 @cache
-def column_schema(table: str) -> dg.TableSchema:
-    """The columns of `schema.table` with their comments, as `create_tables.sql` declares them."""
+def column_schemas() -> dict[str, dg.TableSchema]:
+    """By `schema.table`, the columns with their comments, as `create_tables.sql` declares them.
+
+    All at once: each process that imports the assets waits for this.
+    """
     with duckdb.connect(":memory:") as connection:
         execute(connection, "create_tables")
-        shapes = column_shapes(connection, table)
-    return dg.TableSchema(
-        [dg.TableColumn(shape.name, shape.type, description=shape.comment) for shape in shapes]
-    )
+        return {
+            table: dg.TableSchema(
+                [
+                    dg.TableColumn(shape.name, shape.type, description=shape.comment)
+                    for shape in column_shapes(connection, table)
+                ]
+            )
+            for table in TABLES
+        }
 
 
 def table_metadata(table: str) -> dict[str, object]:
     """The definition metadata of an asset that is this table."""
     return {
-        "dagster/column_schema": column_schema(table),
+        "dagster/column_schema": column_schemas()[table],
         "dagster/table_name": table,
     }
 

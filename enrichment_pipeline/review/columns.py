@@ -1,8 +1,11 @@
 """The words and columns of a review: the same in files and in a table of decisions.
 
-Here: names, in the order in which a file has them. Not here: how a file is
-written (`files.py`), and which decisions are allowed (`decisions.py`).
+Here: names, in the order in which a file has them, and a row of cells under them. Not here:
+how a file is written (`files.py`), and which decisions are allowed (`decisions.py`).
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 DECISIONS: tuple[str, ...] = ("accept", "replace", "reject", "never", "retry")
 """This profile is the contact; these values instead; it is somebody else; never ask again; ask
@@ -60,3 +63,11 @@ TABLE_COLUMNS: tuple[str, ...] = (
     "note",
 )
 """A table of decisions has one row for each, and for `replace` one for each field."""
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A row of a file: its number as a spreadsheet shows it, and its cells by column."""
+
+    number: int
+    cells: Mapping[str, str]

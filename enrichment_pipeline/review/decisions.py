@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from enrichment_pipeline.review.columns import DECISIONS, FIELDS
-from enrichment_pipeline.review.files import SheetRow
+from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.problems import Problem
 
 TAKES_VALUES = frozenset({"accept", "replace", "reject"})

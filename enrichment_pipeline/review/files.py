@@ -10,7 +10,6 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -23,7 +22,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.review.cells import from_csv, from_xlsx, to_csv, to_xlsx
-from enrichment_pipeline.review.columns import COLUMNS, DECISIONS, GIVEN
+from enrichment_pipeline.review.columns import COLUMNS, DECISIONS, GIVEN, SheetRow
 from enrichment_pipeline.review.problems import Problem
 
 Format = Literal["csv", "xlsx"]
@@ -35,14 +34,6 @@ SHEET = "review"
 _TEXT = "@"
 _WIDTHS = {"detail": 40, "note": 40, "found_emails": 40, "our_linkedin_url": 30}
 _WIDTH = 20
-
-
-@dataclass(frozen=True)
-class SheetRow:
-    """A row of a file: its number as a spreadsheet shows it, and its cells by column."""
-
-    number: int
-    cells: Mapping[str, str]
 
 
 def format_of(path: Path, named: str | None) -> Format:

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -130,9 +131,14 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for the rows that are there already: nothing else may touch them for long.
     """
     wanted = digest(*DECLARATIONS)
-    is_new = not execute(connection, "describe_columns", schema="staging", name="stamp").fetchall()
-    query = "select value from staging.stamp where key = 'tables'"
-    if not is_new and connection.execute(query).fetchall() == [(wanted,)]:
+    try:
+        query = "select value from staging.stamp where key = 'tables'"
+        found = connection.execute(query).fetchall()
+    except duckdb.CatalogException:  # quicker than to ask first, at each opening
+        found, is_new = [], True
+    else:
+        is_new = False
+    if found == [(wanted,)]:
         return
     with transaction(connection):
         for name in DECLARATIONS:
@@ -148,11 +154,18 @@ def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
     """Give this connection the nicknames of given names, which `names_alike` looks up; once."""
     if connection.execute("select getvariable('nicknames') is not null").fetchall() == [(True,)]:
         return
-    nicknames = NickNamer.default_lookup()
+    names, nicknames = _nicknames()
     connection.execute(
         "set variable nicknames = map($names::varchar[], $nicknames::varchar[][])",
-        {"names": list(nicknames), "nicknames": [sorted(each) for each in nicknames.values()]},
+        {"names": names, "nicknames": nicknames},
     )
+
+
+@cache
+def _nicknames() -> tuple[list[str], list[list[str]]]:
+    """Given names, and beside each its nicknames; read from the library's table once."""
+    found = NickNamer.default_lookup()
+    return list(found), [sorted(each) for each in found.values()]
 
 
 def is_locked(error: BaseException) -> bool:

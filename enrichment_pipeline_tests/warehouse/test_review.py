@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.review.columns import DECISIONS, FIELDS
+from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.decisions import read_rows
-from enrichment_pipeline.review.files import SheetRow
 from enrichment_pipeline.warehouse import review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.review import Recorded

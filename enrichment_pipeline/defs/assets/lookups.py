@@ -10,6 +10,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
 from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
@@ -29,6 +30,7 @@ from enrichment_pipeline.warehouse.report import row_count, verdict_counts
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("enrichment.worklist"),
+    check_specs=[unique_key_spec("worklist")],
 )
 def worklist(
     context: dg.AssetExecutionContext,
@@ -45,6 +47,7 @@ def worklist(
             ("contact_id", "freshness", "priority", "identity_kind", "contact_count"),
             run_id=context.run.run_id,
         )
+        is_unique = unique_key(connection, "worklist")
     for lane in work.lanes:
         context.add_asset_metadata(
             {"dagster/partition_row_count": lane.lookups, "contacts": lane.contacts},
@@ -61,7 +64,8 @@ def worklist(
                 [(lane.lane.key, lane.contacts, lane.lookups) for lane in work.lanes],
             ),
             "preview": first_rows,
-        }
+        },
+        check_results=[is_unique],
     )
 
 
@@ -73,6 +77,7 @@ def worklist(
     kinds={"python", "duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("enrichment.search_results"),
+    check_specs=[unique_key_spec("search_results")],
 )
 def search_results(
     context: dg.AssetExecutionContext,
@@ -87,10 +92,14 @@ def search_results(
     """
     lanes = lanes_of(context)
     report = pipeline.search_profiles(begin(context, pipeline), lanes, progress(context.log))
-    if report is None:
-        return dg.MaterializeResult(metadata={"searching": "switched off ([signalhire] search)"})
     with warehouse.get_connection() as connection:
         verdicts = verdict_counts(connection)
+        is_unique = unique_key(connection, "search_results")
+    if report is None:
+        return dg.MaterializeResult(
+            metadata={"searching": "switched off ([signalhire] search)"},
+            check_results=[is_unique],
+        )
     metadata: dict[str, dg.RawMetadataValue] = {
         "dagster/row_count": sum(verdicts.values()),
         "searches_offered": report.offered,
@@ -106,7 +115,7 @@ def search_results(
         metadata["quota_used_up"] = report.exhausted
     if report.halted is not None:
         metadata["halted"] = report.halted.message
-    return dg.MaterializeResult(metadata=metadata)
+    return dg.MaterializeResult(metadata=metadata, check_results=[is_unique])
 
 
 @dg.asset(
@@ -170,6 +179,7 @@ def provider_lookups(
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("raw.provider_responses"),
+    check_specs=[unique_key_spec("provider_responses")],
 )
 def provider_responses(
     context: dg.AssetExecutionContext,
@@ -191,5 +201,6 @@ def provider_responses(
                 "preview": preview(
                     connection, "raw.provider_responses", ("lookup_id", "outcome", "answered_at")
                 ),
-            }
+            },
+            check_results=[unique_key(connection, "provider_responses")],
         )

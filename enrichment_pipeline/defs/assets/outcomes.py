@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
 from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
@@ -20,6 +21,7 @@ from enrichment_pipeline.report.pictures import (
     reasons_picture,
 )
 from enrichment_pipeline.warehouse.figures import read_ages, read_coverage, read_debt
+from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
 from enrichment_pipeline.warehouse.report import review_counts, row_count, status_counts
 
 
@@ -47,7 +49,8 @@ def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
             ["provider_responses"],
             "What answers say of companies, by registrable domain.",
         ),
-    ]
+    ],
+    check_specs=[unique_key_spec(table) for table in ("person_facts", "company_facts")],
 )
 def facts(
     context: dg.AssetExecutionContext,
@@ -68,6 +71,7 @@ def facts(
                     "dagster/row_count": row_count(connection, f"enrichment.{table}"),
                     "preview": preview(connection, f"enrichment.{table}", columns),
                 },
+                check_results=[unique_key(connection, table)],
             )
 
 
@@ -88,7 +92,8 @@ def facts(
             ["person_facts", "contacts", "accounts"],
             "Exactly one row for every contact of the source: nothing is dropped in silence.",
         ),
-    ]
+    ],
+    check_specs=[unique_key_spec(table) for table in OUTCOME_TABLES],
 )
 def outcomes(
     context: dg.AssetExecutionContext,
@@ -111,6 +116,7 @@ def outcomes(
                     ("contact_id", "work_email_status", "mobile_phone_status", "enriched_at"),
                 ),
             },
+            check_results=[unique_key(connection, "enriched_contacts")],
         )
         reasons = review_counts(connection)
         yield dg.MaterializeResult(
@@ -123,6 +129,7 @@ def outcomes(
                     connection, "enrichment.needs_review", ("contact_id", "reason", "priority")
                 ),
             },
+            check_results=[unique_key(connection, "needs_review")],
         )
         statuses = status_counts(connection)
         yield dg.MaterializeResult(
@@ -139,4 +146,5 @@ def outcomes(
                     ("contact_id", "status", "freshness", "priority", "next_lookup_at"),
                 ),
             },
+            check_results=[unique_key(connection, "contact_status")],
         )

@@ -6,6 +6,7 @@ source is read.
 
 import dagster as dg
 
+from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
 from enrichment_pipeline.defs.metadata import preview, table_metadata
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
@@ -23,6 +24,7 @@ SHOWN_PROBLEMS = 100
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("staging.accounts"),
+    check_specs=[unique_key_spec("accounts")],
 )
 def accounts(
     context: dg.AssetExecutionContext,
@@ -33,7 +35,14 @@ def accounts(
     counts = pipeline.load_accounts(begin(context, pipeline))
     with warehouse.get_connection() as connection:
         first_rows = preview(connection, "staging.accounts", ("account_id", "tier", "loaded_at"))
-    return dg.MaterializeResult(metadata={**_counts(counts), "preview": first_rows})
+        is_unique = unique_key(connection, "accounts")
+    return dg.MaterializeResult(
+        metadata={
+            **_counts(counts),
+            "preview": first_rows,
+        },
+        check_results=[is_unique],
+    )
 
 
 @dg.asset(
@@ -41,6 +50,7 @@ def accounts(
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("staging.contacts"),
+    check_specs=[unique_key_spec("contacts")],
 )
 def contacts(
     context: dg.AssetExecutionContext,
@@ -54,13 +64,15 @@ def contacts(
         first_rows = preview(
             connection, "staging.contacts", ("contact_id", "account_id", "loaded_at")
         )
+        is_unique = unique_key(connection, "contacts")
     return dg.MaterializeResult(
         metadata={
             **_counts(counts),
             "persons": persons,
             "contacts_without_identity": counts.present - identified,
             "preview": first_rows,
-        }
+        },
+        check_results=[is_unique],
     )
 
 
@@ -71,11 +83,12 @@ def contacts(
     owners=OWNERS,
     metadata=table_metadata("raw.review_decisions"),
     check_specs=[
+        unique_key_spec("review_decisions"),
         dg.AssetCheckSpec(
             "rows_can_be_taken",
             asset="review_decisions",
             description="Every row that is new in [review] decisions can be taken; the others are.",
-        )
+        ),
     ],
 )
 def review_decisions(
@@ -90,10 +103,12 @@ def review_decisions(
         first_rows = preview(
             connection, "raw.review_decisions", ("contact_id", "decision", "field", "decided_at")
         )
+        is_unique = unique_key(connection, "review_decisions")
     problems = recorded.problems
     return dg.MaterializeResult(
         metadata={"dagster/row_count": rows, "new_rows": recorded.new, "preview": first_rows},
         check_results=[
+            is_unique,
             dg.AssetCheckResult(
                 check_name="rows_can_be_taken",
                 passed=not problems,
@@ -102,7 +117,7 @@ def review_decisions(
                     "wrong_rows": len({problem.row for problem in problems}),
                     "problems": [str(problem) for problem in problems[:SHOWN_PROBLEMS]],
                 },
-            )
+            ),
         ],
     )
 
