@@ -294,10 +294,23 @@ def load_policy(path: Path | None) -> Policy:
         raise ConfigurationError(f"policy file {path}: {_first_problem(error)}") from error
 
 
+_IN_TERMS_OF_TOML = {
+    "model_type": "should be a table, as in the README's example",
+    "tuple_type": "should be a list, in square brackets",
+    "too_short": "should name one at least",
+    "int_type": "should be a whole number, without quotes",
+    "float_type": "should be a number, without quotes",
+    "string_type": "should be text, in quotes",
+    "string_pattern_mismatch": "should be a class and a field, such as verified_email; the README "
+    "lists them",
+}
+"""What pydantic says in terms of Python, by its kinds of error."""
+
+
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = _IN_TERMS_OF_TOML.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     return f"{key}: {message[0].lower()}{message[1:]} (given: {problem['input']!r})"

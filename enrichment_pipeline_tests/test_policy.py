@@ -159,6 +159,8 @@ def test_a_value_out_of_range_is_refused_with_its_key(tmp_path: Path, key: str, 
     message = refuse(tmp_path, f"{key.removesuffix('.0')} = {value}\n")
     assert message.startswith(f"{key}: ")
     assert "given: " in message
+    of_python = {"tuple", "dictionary", "instance", "string", "integer", "boolean", "pattern"}
+    assert not of_python & set(message.split())
 
 
 IN_RANGE = {
