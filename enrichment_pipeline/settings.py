@@ -22,6 +22,7 @@ from enrichment_pipeline.policy import Policy, SignalHirePolicy, load_policy
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
 SANDBOX_KEY = "sandbox"
+LEAST_SECRET_LENGTH = 16
 OWN_SANDBOX_WINDOW_SECONDS = 1.0
 """The minute of a sandbox that we start ourselves; a trial should not take minutes."""
 OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
@@ -270,6 +271,12 @@ def _callback_keys(env: _Environment) -> CallbackKeys | None:
     secrets = tuple(SecretStr(word.strip()) for word in words if word.strip())
     if not secrets:
         raise ConfigurationError("ENRICHMENT_CALLBACK_SECRET: empty; give it a random word")
+    shortest = min(len(secret) for secret in secrets)
+    if env.provider == "signalhire" and shortest < LEAST_SECRET_LENGTH:
+        raise ConfigurationError(
+            f"ENRICHMENT_CALLBACK_SECRET: a word of {shortest} characters can be guessed, and "
+            "with it what callbacks say; `openssl rand -hex 32` gives one that cannot"
+        )
     return CallbackKeys(secrets)
 
 

@@ -255,6 +255,14 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
             "ENRICHMENT_CALLBACK_URL: ",
         ),
         ({"ENRICHMENT_CALLBACK_SECRET": " , "}, "ENRICHMENT_CALLBACK_SECRET: empty"),
+        (
+            {
+                "ENRICHMENT_PROVIDER": "signalhire",
+                "SIGNALHIRE_API_KEY": KEY,
+                "ENRICHMENT_CALLBACK_SECRET": f"{'r' * 16},{'s' * 15}",
+            },
+            "ENRICHMENT_CALLBACK_SECRET: a word of 15 characters can be guessed",
+        ),
         ({"ENRICHMENT_HOME": "~nobody-at-all/state"}, "ENRICHMENT_HOME: "),
         ({"ENRICHMENT_CONFIG": "~nobody-at-all/x.toml"}, "ENRICHMENT_CONFIG: "),
         ({"ENRICHMENT_WAREHOUSE_URL": "duckdb:////data/x.duckdb"}, "ENRICHMENT_WAREHOUSE_URL: "),
