@@ -32,7 +32,8 @@ def discreet(step: Callable[P, R]) -> Callable[P, R]:
     """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
 
     Whoever runs the step shows and stores what it raises: the terminal, and
-    Dagster in its event log. They get the error's type and its traceback.
+    Dagster in its event log. They get the error's type and its traceback; of a file that
+    the system does not let us have, or a disk that is full, they are told which and why.
     """
     name = getattr(step, "__name__", "a step")
 
@@ -43,6 +44,8 @@ def discreet(step: Callable[P, R]) -> Callable[P, R]:
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+            if isinstance(error, OSError) and error.filename is not None:
+                raise PipelineError(f"{name}: {error.filename}: {error.strerror}") from None
             raise PipelineError(
                 f"{name} failed unexpectedly ({type(error).__name__}); what else the "
                 "error says is left out, since it may quote a contact. Please report this"
