@@ -143,8 +143,7 @@ class World:
 
     def copy_lookups(self) -> int:
         """Copy every look-up anew; how many rows that changed."""
-        pages = [[SimpleNamespace(_mapping=row)] for row in self._rows.values()]
-        return merge_lookups(self.connection, pages)
+        return merge_lookups(self.connection, [_page(*self._rows.values())])
 
     def copy_responses(self) -> int:
         return insert_responses(
@@ -154,8 +153,9 @@ class World:
 
     def _book(self, **row: object) -> None:
         self._revision += 1
-        self._rows[str(row["lookup_id"])] = {**row, "revision": self._revision}
-        self.copy_lookups()
+        booked = {**row, "revision": self._revision}
+        self._rows[str(row["lookup_id"])] = booked
+        merge_lookups(self.connection, [_page(booked)])
         self.copy_responses()
 
     def _last_of(self, person_key: str) -> str:
@@ -262,6 +262,11 @@ class World:
         for row in sorted(rows, key=lambda row: row["position"]):
             values.setdefault(row["field"], []).append(row["value"])
         return values
+
+
+def _page(*rows: Row) -> list[SimpleNamespace]:
+    """Rows as the ledger hands them over."""
+    return [SimpleNamespace(_mapping=row) for row in rows]
 
 
 def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:
