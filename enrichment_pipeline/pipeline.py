@@ -119,6 +119,8 @@ class Plan:
     searches_left_today: int
     unread_columns: tuple[str, ...]
     """The source's columns that nothing reads, as `contacts.name` and `accounts.name`."""
+    unknown_tiers: tuple[str, ...]
+    """What accounts have for a tier that no priority is named after."""
 
 
 class Pipeline:
@@ -416,6 +418,7 @@ class Pipeline:
                 *(f"contacts.{name}" for name in contacts.unread),
                 *(f"accounts.{name}" for name in accounts.unread),
             ),
+            unknown_tiers=accounts.unknown_tiers,
         )
 
     @discreet

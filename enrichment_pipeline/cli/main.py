@@ -46,6 +46,7 @@ UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # ty: igno
 """Every mistake in arguments. It is click's; newer typers carry click inside and do not name it."""
 INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt."""
+SHOWN_TIERS = 10
 UI_STOP_SECONDS = 10.0
 
 FreshnessOption = Annotated[
@@ -162,6 +163,12 @@ def plan(
     )
     if result.unread_columns:
         _out.print(f"columns of the source that nothing reads: {', '.join(result.unread_columns)}")
+    if result.unknown_tiers:
+        _out.print(
+            f"tiers that are none of {', '.join(PRIORITIES)}, so that the score decides: "
+            f"{', '.join(result.unknown_tiers[:SHOWN_TIERS])}",
+            markup=False,
+        )
 
 
 @app.command("ask-again")

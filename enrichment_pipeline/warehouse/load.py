@@ -4,7 +4,7 @@ Here: the order of the steps from source rows to person keys. Not here: reading
 the source (`source.py`) and normalising values (`normalise.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -34,13 +34,15 @@ MAX_SPREADING_STEPS = 100
 class LoadCounts:
     """Rows of a staging table after a load: present, new or changed by it, gone by it.
 
-    `unread` names the source's columns that nothing reads.
+    `unread` names the source's columns that nothing reads, `unknown_tiers` what accounts
+    have for a tier that no priority is named after, the most frequent first.
     """
 
     present: int
     changed: int
     left: int
     unread: tuple[str, ...] = ()
+    unknown_tiers: tuple[str, ...] = ()
 
 
 def load_contacts(
@@ -76,7 +78,9 @@ def load_accounts(
     with attached_source(connection, path) as reading:
         unread = read_accounts(reading, source)
         hand_over(reading, connection, "incoming_accounts")
-    return _load(connection, "load_accounts", "count_loaded_accounts", loaded_at, unread)
+    counts = _load(connection, "load_accounts", "count_loaded_accounts", loaded_at, unread)
+    unknown = execute(connection, "find_unknown_tiers").fetchall()
+    return replace(counts, unknown_tiers=tuple(tier for (tier,) in unknown))
 
 
 def resolve_persons(

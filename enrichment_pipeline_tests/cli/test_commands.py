@@ -70,6 +70,20 @@ def test_a_plan_names_the_columns_that_nothing_reads(
     assert "columns of the source that nothing reads: contacts.e_mail\n" in said.out
 
 
+def test_a_plan_names_the_tiers_that_no_priority_is_named_after(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path
+) -> None:
+    assert "tiers that are none of" not in enrichment("plan", **variables).out
+    policy = (tmp_path / "enrichment.toml").read_text()
+    renamed = policy.replace(
+        "select * from accounts", "select * replace ('Gold' as tier) from accounts"
+    )
+    assert renamed != policy
+    (tmp_path / "enrichment.toml").write_text(renamed)
+    said = enrichment("plan", **variables)
+    assert "strategic, target, standard, bulk, so that the score decides: gold" in said.out
+
+
 def test_a_plan_of_some_lanes_counts_those_only(
     enrichment: Command, variables: dict[str, object]
 ) -> None:

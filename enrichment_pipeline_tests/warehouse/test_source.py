@@ -251,13 +251,18 @@ def test_a_figure_that_is_no_number_is_null(
     assert {row["open_pipeline"] for row in accounts} == {12.0}
 
 
-def test_a_tier_is_one_of_four_or_none(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def test_a_tier_is_kept_as_the_source_has_it_and_told_where_no_band_is_named_after_it(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
     (folder / "accounts.csv").write_text(
-        "account_id,tier\nA1,Strategic \nA2,gold\nA3,\nA4,bulk\nA5,TARGET\n"
+        "account_id,tier\nA1,Strategic \nA2,Silver\nA3,\nA4,bulk\nA5,TARGET\nA6,gold\nA7,Gold\n"
     )
-    load(warehouse, folder, accounts="select * from accounts")
+    source = SourcePolicy(attach=str(folder), accounts="select * from accounts")
+    with transaction(warehouse):
+        counts = load_accounts(warehouse, source, folder, loaded_at=START)
     tiers = [row["tier"] for row in rows(warehouse, "staging.accounts")]
-    assert tiers == ["strategic", None, None, "bulk", "target"]
+    assert tiers == ["strategic", "silver", None, "bulk", "target", "gold", "gold"]
+    assert counts.unknown_tiers == ("gold", "silver")
 
 
 # --- repeated ids ----------------------------------------------------------------------

@@ -555,6 +555,10 @@ def test_without_a_tier_the_score_decides(world: World) -> None:
         assert (state["priority"], state["priority_score"]) == (band, pytest.approx(score))
 
 
+def test_a_tier_that_no_band_is_named_after_leaves_it_to_the_score(world: World) -> None:
+    assert priority(world, None, tier="gold", **FIGURES) == ("target", pytest.approx(1800, abs=0.1))
+
+
 def test_the_bands_are_the_policys(world: World) -> None:
     policy = Policy.model_validate(
         {"priority": {"bands": {"strategic": 0.0, "target": 0.0, "standard": 0.0}}}

@@ -39,6 +39,7 @@ def accounts(
     return dg.MaterializeResult(
         metadata={
             **_counts(counts),
+            "unknown_tiers": list(counts.unknown_tiers[:SHOWN_PROBLEMS]),
             "preview": first_rows,
         },
         check_results=[is_unique],

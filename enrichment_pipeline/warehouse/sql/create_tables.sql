@@ -74,7 +74,7 @@ comment on column staging.accounts.row_hash
 is 'Digest of the row''s content, by which a change is noticed';
 comment on column staging.accounts.loaded_at is 'When this version of the row was loaded';
 comment on column staging.accounts.tier
-is 'strategic, target, standard, bulk or null; whatever else the source says counts as null';
+is 'As the source has it, in lower case; only strategic, target, standard and bulk decide a band';
 comment on column staging.accounts.left_at
 is 'When the account was missing from the source; null while it is there';
 

@@ -3,14 +3,14 @@
 -- The work list and contact_status are both read off this. What reviewers decided on asking
 -- must have been selected before (`select_current_decisions.sql`).
 
--- How much each account matters. A tier given by the source decides the band; without
--- one the score does. Every term but the tier is 100 per power of ten, so that weights
+-- How much each account matters. A tier that a band is named after decides the band;
+-- without one the score does. Every term but the tier is 100 per power of ten, so that weights
 -- of 1 compare like with like: 1 million in open pipeline counts 600, 1,000 heads 300.
 create or replace temp table account_priorities as
 with scored as (
     select
         account_id,
-        tier,
+        case when tier in ('strategic', 'target', 'standard', 'bulk') then tier end as known_tier,
         $tier_weight
         * case tier when 'strategic' then 3 when 'target' then 2 when 'standard' then 1 else 0 end
         + $open_pipeline_weight * 100 * log10(1 + greatest(coalesce(open_pipeline, 0), 0))
@@ -25,7 +25,7 @@ select
     account_id,
     priority_score,
     coalesce(
-        tier,
+        known_tier,
         case
             when priority_score >= $strategic_band then 'strategic'
             when priority_score >= $target_band then 'target'

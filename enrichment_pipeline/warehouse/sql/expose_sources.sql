@@ -32,7 +32,7 @@ comment on column enrichment.accounts.account_id is 'The source''s id';
 comment on column enrichment.accounts.name is 'As the source has it';
 comment on column enrichment.accounts.domain is 'As the source has it';
 comment on column enrichment.accounts.tier
-is 'strategic, target, standard, bulk or null; the priority counts, see coverage_by_account';
+is 'As the source has it, in lower case; the priority counts, see coverage_by_account';
 comment on column enrichment.accounts.annual_revenue is 'In the source''s currency';
 comment on column enrichment.accounts.employee_count is 'Heads';
 comment on column enrichment.accounts.open_pipeline is 'In the source''s currency';

@@ -7,7 +7,7 @@ typed as (
         clean_text(account_id) as account_id,
         real_text(name) as name,
         real_text(domain) as domain,
-        nullif(lower(clean_text(tier)), '') as given_tier,
+        lower(real_text(tier)) as tier,
         finite_number(annual_revenue) as annual_revenue,
         finite_number(employee_count) as employee_count,
         finite_number(open_pipeline) as open_pipeline
@@ -30,12 +30,12 @@ select
     account_id,
     name,
     domain,
-    case when given_tier in ('strategic', 'target', 'standard', 'bulk') then given_tier end as tier,
+    tier,
     annual_revenue,
     employee_count,
     open_pipeline,
     md5(cast(to_json(row(
-        name, domain, given_tier, annual_revenue, employee_count, open_pipeline
+        name, domain, tier, annual_revenue, employee_count, open_pipeline
     )) as varchar)) as row_hash
 from typed
 where account_id is not null
