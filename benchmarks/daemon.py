@@ -235,14 +235,19 @@ def main(contacts: int = 400) -> bool:
     return measure(contacts)
 
 
-def measure(contacts: int, *, is_restarted: bool = True) -> bool:
-    """Everything at once; then again, ended and started anew in the middle, where that is asked."""
+def measure(
+    contacts: int, *, lanes: Sequence[str] = NOT_CONTIGUOUS, is_restarted: bool = True
+) -> bool:
+    """Everything at once; then again, ended and started anew in the middle, where that is asked.
+
+    `lanes`: of the first backfill, each a run of its own.
+    """
     began_at = time.monotonic()
     with scene(contacts) as here:
         here.add_contacts(contacts // 2)
         here.open_ui()
         here.switch_on()
-        here.launch_backfill(NOT_CONTIGUOUS)
+        here.launch_backfill(lanes)
         here.run("--priority", "strategic,bulk")
         wait_until(here.charges, "the first charge", 120)
         here.add_contacts(contacts // 8)

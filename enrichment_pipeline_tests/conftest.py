@@ -1,7 +1,7 @@
 """Fixtures that tests of several packages use.
 
 Here: real outside things, each of a test's own: a ledger on SQLite and on
-Postgres. Not here: helpers without a life cycle (`support.py`).
+Postgres; and the order of the tests. Not here: helpers without a life cycle (`support.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: at the end one process would work at one, and the others at nothing."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(scope="session")

@@ -344,8 +344,8 @@ FORGETFUL = """\
 telemetry:
   enabled: false
 event_log_storage:
-  module: dagster._core.storage.event_log
-  class: InMemoryEventLogStorage
+  module: enrichment_pipeline_tests.end_to_end.forgetful
+  class: ForgetfulEventLog
 run_storage:
   module: dagster._core.storage.runs
   class: SqliteRunStorage

@@ -20,10 +20,11 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
-from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.connection import connect, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
+from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline_tests.support import START, policy_for, write_csv
 
@@ -267,6 +268,18 @@ class World:
 def _page(*rows: Row) -> list[SimpleNamespace]:
     """Rows as the ledger hands them over."""
     return [SimpleNamespace(_mapping=row) for row in rows]
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse in memory with what is in this file, opened as `open_warehouse` does."""
+    with connect(":memory:", read_only=False, wait_seconds=0, on_wait=print) as connection:
+        connection.execute("set threads = 1")  # a few rows each; the tests run side by side
+        connection.execute(f"attach '{path}' as copied (read_only)")
+        connection.execute("copy from database copied to memory")
+        connection.execute("detach copied")
+        execute(connection, "create_macros")
+        yield connection
 
 
 def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:

@@ -8,9 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from enrichment_pipeline.warehouse.connection import connect, open_warehouse, set_nicknames
-from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline_tests.warehouse import World
+from enrichment_pipeline.warehouse.connection import open_warehouse, set_nicknames
+from enrichment_pipeline_tests.warehouse import World, copied
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +24,7 @@ def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def warehouse(empty_warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty warehouse in memory."""
-    with connect(":memory:", read_only=False, wait_seconds=0, on_wait=print) as connection:
-        connection.execute("set threads = 1")  # a few rows each; the tests run side by side
-        connection.execute(f"attach '{empty_warehouse}' as empty_warehouse (read_only)")
-        connection.execute("copy from database empty_warehouse to memory")
-        connection.execute("detach empty_warehouse")
-        execute(connection, "create_macros")
+    with copied(empty_warehouse) as connection:
         yield connection
 
 

@@ -18,7 +18,7 @@ from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents, copied
 
 LATER = START + timedelta(hours=1)
 PROFILE = "https://www.linkedin.com/in/ada-example"
@@ -542,17 +542,20 @@ def expected(rows: list[dict[str, str]]) -> set[frozenset[str]]:
 )
 @given(first=portions("a"), second=portions("b"), order=st.randoms(use_true_random=False))
 def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
-    first: list[dict[str, str]], second: list[dict[str, str]], order: random.Random
+    empty_warehouse: Path,
+    first: list[dict[str, str]],
+    second: list[dict[str, str]],
+    order: random.Random,
 ) -> None:
     everybody = [*first, *second]
     shuffled = [*everybody]
     order.shuffle(shuffled)
-    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
         at_once = World(connection, Path(name))
         at_once.load(everybody)
         persons = at_once.persons()
         assert at_once.people() == expected(everybody)
-    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
         in_portions = World(connection, Path(name))
         in_portions.load(first)
         in_portions.load(shuffled, at=LATER)
@@ -570,9 +573,9 @@ NEIGHBOURS = st.lists(st.tuples(FEW, FEW), min_size=1, max_size=5)
 )
 @given(loads=st.lists(NEIGHBOURS, min_size=2, max_size=3))
 def test_whatever_was_loaded_before_loading_again_changes_nothing(
-    loads: list[list[tuple[str, str]]],
+    empty_warehouse: Path, loads: list[list[tuple[str, str]]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as name, open_warehouse(":memory:") as connection:
+    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
         world = World(connection, Path(name))
         for pairs in loads:
             rows = [
@@ -615,15 +618,13 @@ def sources(draw: st.DrawFn) -> list[dict[str, str]]:
 )
 @given(loads=st.lists(sources(), min_size=2, max_size=4))
 def test_a_load_that_reads_only_what_changed_comes_to_what_reading_everything_does(
-    loads: list[list[dict[str, str]]],
+    empty_warehouse: Path, loads: list[list[dict[str, str]]]
 ) -> None:
     with (
         tempfile.TemporaryDirectory() as name,
-        open_warehouse(":memory:") as one,
-        open_warehouse(":memory:") as other,
+        copied(empty_warehouse) as one,
+        copied(empty_warehouse) as other,
     ):
-        for connection in (one, other):
-            connection.execute("set threads = 1")
         by_changes = World(one, Path(name))
         by_everything = World(other, Path(name))
         for world in (by_changes, by_everything):
