@@ -69,7 +69,6 @@ def settings_for(
         api_key=SecretStr("sandbox"),
         base_url=base_url,
         dagster_home=home / "dagster",
-        owns_dagster_home=True,
     )
 
 

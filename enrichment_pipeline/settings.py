@@ -64,7 +64,6 @@ class Settings:
     api_key: SecretStr
     base_url: str | None
     dagster_home: Path
-    owns_dagster_home: bool
     sandbox_window_seconds: float | None = None
     callback_url: str | None = None
     callback_keys: CallbackKeys | None = None
@@ -75,6 +74,14 @@ class Settings:
         if self.callback_url is None or self.callback_keys is None:
             return None
         return Callbacks(self.callback_url, self.callback_keys)
+
+    @property
+    def owns_dagster_home(self) -> bool:
+        """Whether Dagster's home is ours alone, and not one that the user shares out.
+
+        By its place: the processes that `enrichment ui` starts are told it by DAGSTER_HOME.
+        """
+        return self.dagster_home == self.home / "dagster"
 
     @property
     def published_dir(self) -> Path:
@@ -172,7 +179,6 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         api_key=_api_key(env, needs_key=needs_key),
         base_url=_base_url(env),
         dagster_home=_resolved("DAGSTER_HOME", env.dagster_home or home / "dagster"),
-        owns_dagster_home=env.dagster_home is None,
         sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),

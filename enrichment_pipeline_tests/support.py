@@ -121,7 +121,6 @@ def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: An
         "api_key": SecretStr("sandbox"),
         "base_url": base_url,
         "dagster_home": home / "dagster",
-        "owns_dagster_home": True,
         **changes,
     }
     return Settings(**values)

@@ -132,6 +132,13 @@ def test_dagsters_own_home_is_respected(tmp_path: Path, monkeypatch: pytest.Monk
     assert (found.dagster_home, found.owns_dagster_home) == (tmp_path / "dagster", False)
 
 
+def test_our_own_home_of_dagster_stays_ours_where_a_process_is_told_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set_up(monkeypatch).owns_dagster_home
+    assert set_up(monkeypatch, DAGSTER_HOME=str(home / "dagster")).owns_dagster_home
+
+
 def test_the_ledger_may_lie_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql+psycopg://user:pa55@db/ledger"
     found = set_up(monkeypatch, ENRICHMENT_LEDGER_URL=url)

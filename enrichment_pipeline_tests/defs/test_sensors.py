@@ -339,7 +339,9 @@ def test_a_run_that_was_killed_before_it_held_its_lock_holds_up_nobody(tmp_path:
 def test_a_run_that_never_began_is_marked_as_failed_in_a_home_of_our_own(
     tmp_path: Path, age: int, is_ours: bool, is_failed: bool
 ) -> None:
-    settings = replace(source_of(tmp_path, ADA), owns_dagster_home=is_ours)
+    settings = source_of(tmp_path, ADA)
+    if not is_ours:
+        settings = replace(settings, dagster_home=tmp_path / "everybodys")
     [run] = runs_of(DagsterRunStatus.NOT_STARTED, sensor="new_contacts")
     with DagsterInstance.ephemeral() as instance:
         instance.add_run(run)
