@@ -37,9 +37,11 @@ def measure(rows: int) -> bool:
         pipeline.open_state()
         with pipeline.open_warehouse() as connection:
             connection.execute(
-                "insert into enrichment.worklist select 'contact-' || n, md5(n::varchar), 'new', "
-                "'bulk', n % 1000, 'nobody' || n || '@example.com', 'email', '', 1, now(), 'bench' "
-                f"from range({rows}) as numbers (n)"
+                "insert into enrichment.worklist by name select 'contact-' || n as contact_id, "
+                "md5(n::varchar) as person_key, 'new' as freshness, 'bulk' as priority, "
+                "n % 1000 as priority_score, 'nobody' || n || '@example.com' as lookup_identity, "
+                "'email' as identity_kind, '' as supersedes, 1 as contact_count, "
+                f"now() as waiting_since, 'bench' as run_id from range({rows}) as numbers (n)"
             )
         spawn = multiprocessing.get_context("spawn")
         receiver, sender = spawn.Pipe(duplex=False)

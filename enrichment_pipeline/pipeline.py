@@ -45,7 +45,7 @@ from enrichment_pipeline.providers.signalhire.client import (
 )
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline.spill import spill, take_back
+from enrichment_pipeline.spill import lack_of_space, spill, take_back
 from enrichment_pipeline.state import (
     check_stamp,
     dead_runs,
@@ -310,6 +310,7 @@ class Pipeline:
             max_credits=self._credits_left(run, ledger),
             callback_url=None if callbacks is None else partial(callbacks.url, PROVIDER),
             set_aside=partial(spill, self.settings.spilled_dir),
+            hindrance=partial(lack_of_space, self.settings.home),
         )
 
         async def dispatch() -> DispatchReport:

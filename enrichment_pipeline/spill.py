@@ -1,12 +1,14 @@
 """Replies that the ledger could not take, in files of the state folder until it can.
 
-Here: writing such a file, and reading them all back. Not here: when a reply is set aside
-(`dispatch/keeping.py`), and what becomes of it once the ledger has it (`dispatch/settling.py`).
+Here: writing such a file, reading them all back, and whether there is room for one. Not here:
+when a reply is set aside (`dispatch/keeping.py`), and what becomes of it once the ledger has it
+(`dispatch/settling.py`).
 """
 
 import json
 import logging
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -14,9 +16,24 @@ from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.disk import flush
 from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline.providers.base import Halt, Reply
 
+LEAST_FREE_BYTES = 256 * 2**20
+"""What a run has on the wire comes to some 2 MB. But the ledger's log of up to 64 MB is still to be
+moved into its file, and other things write to the same disk."""
 _log = logging.getLogger(__name__)
+
+
+def lack_of_space(folder: Path) -> Halt | None:
+    """Why nothing may be bought: the state folder's disk has no room for what would be answered."""
+    free = shutil.disk_usage(folder).free
+    if free >= LEAST_FREE_BYTES:
+        return None
+    return Halt(
+        "disk_full",
+        f"{folder}: its disk has {free / 2**20:.0f} MB left, so that what is paid for might find "
+        f"no room; nothing more is bought below {LEAST_FREE_BYTES / 2**20:.0f} MB",
+    )
 
 
 def spill(folder: Path, batch_id: str, reply: Reply, received_at: datetime) -> None:

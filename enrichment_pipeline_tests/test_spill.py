@@ -1,23 +1,31 @@
-"""Replies that the ledger could not take: written to files, and read back by the next run."""
+"""Replies that the ledger could not take: written to files, and read back by the next run; and
+nothing is bought where there would be no room for them."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import REPLIED, replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline.run import Run
-from enrichment_pipeline.spill import spill, take_back
+from enrichment_pipeline.spill import LEAST_FREE_BYTES, lack_of_space, spill, take_back
 from enrichment_pipeline.state import release_run_lock
-from enrichment_pipeline_tests.end_to_end.world import small_sandbox, small_settings
+from enrichment_pipeline_tests.end_to_end.world import (
+    outcomes,
+    run_here,
+    small_sandbox,
+    small_settings,
+)
 from enrichment_pipeline_tests.ledger import (
     answer_body,
     candidate,
@@ -103,3 +111,32 @@ def test_the_next_run_settles_what_was_spilled_instead_of_giving_it_up(tmp_path:
         release_run_lock(settings.home, run.run_id)
         assert list(states(store).values()) == [REPLIED]
         store.close()
+
+
+def leave_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    usage = shutil.disk_usage("/")._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
+
+
+def test_a_disk_with_enough_room_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    leave_free(monkeypatch, LEAST_FREE_BYTES)
+    assert lack_of_space(tmp_path) is None
+    leave_free(monkeypatch, LEAST_FREE_BYTES - 1)
+    found = lack_of_space(tmp_path)
+    assert found is not None
+    assert found.message.startswith(f"{tmp_path}: its disk has 256 MB left")
+
+
+def test_on_a_full_disk_nothing_is_bought_and_everybody_stays_queued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        with monkeypatch.context() as full:
+            leave_free(full, 5 * 2**20)
+            with pytest.raises(PipelineError, match=r"its disk has 5 MB left.* stays queued"):
+                run_here(settings)
+        assert not sandbox.journal.read_text()
+        assert ("queued", None) in outcomes(settings).values()
+        run_here(settings)
+        assert ("enriched", None) in outcomes(settings).values()

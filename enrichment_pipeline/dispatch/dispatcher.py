@@ -63,6 +63,7 @@ class Dispatcher:
     With `callback_url`, which gives the URL for a batch's answer, requests are only
     submitted: the run ends when all answers have come or their deadline has passed.
     `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
+    `hindrance`, asked before each offer, tells why nothing more may be bought for now.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Dispatcher:
         callback_url: Callable[[str], str] | None = None,
         set_aside: SetAside | None = None,
         sleep: Sleep = asyncio.sleep,
+        hindrance: Callable[[], Halt | None] = lambda: None,
     ) -> None:
         self._writer = GroupCommit(ledger)
         self._provider = provider
@@ -94,6 +96,7 @@ class Dispatcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._callback_url = callback_url
+        self._hindrance = hindrance
         self._keep = partial(keep_reply, self._writer, set_aside=set_aside, sleep=sleep)
         self._awaited = AwaitedAnswers(ledger, provider, clock)
         self._collect_at = 0.0
@@ -175,6 +178,9 @@ class Dispatcher:
 
         What is admitted goes out at once, so the same transaction marks it as sent.
         """
+        self._obey(self._hindrance())
+        if self._is_done:
+            return
         offers: list[list[Candidate]] = []
         while self._backlog and len(self._flights) + len(offers) < self._concurrency:
             offers.append(self._backlog.take(self._batch_size))

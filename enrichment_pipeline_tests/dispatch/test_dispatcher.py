@@ -531,6 +531,24 @@ def test_a_run_that_waits_for_the_rate_window_can_be_stopped(
     assert dispatcher.report.matched == 5
 
 
+def test_a_hindrance_on_our_side_ends_the_run_and_lets_what_is_on_the_wire_finish(
+    store: LedgerStore, sandbox: RunningSandbox
+):
+    answers = iter([None, None, *[Halt("disk_full", "no room")] * 100])
+    told = Told()
+    report = buy(
+        ledger_on(store),
+        Wire(sandbox.base_url),
+        persons(range(40)),
+        concurrency=1,
+        hindrance=lambda: next(answers),
+        told=told,
+    )
+    assert (report.matched, report.released, report.halted) == (10, 0, Halt("disk_full", "no room"))
+    assert told.said == ["no room"]
+    assert charges(sandbox.journal).total() == 10
+
+
 class Killed(BaseException):
     pass
 
