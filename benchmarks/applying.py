@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.common import profile, verdict
+from benchmarks.common import profile, resident_mb, verdict
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
@@ -203,7 +202,7 @@ def measure(answers: int, sender: Connection) -> None:
             extraction = taken(lambda: connection.execute(EXTRACTION))
             connection.execute(COPY)
             merge = taken(lambda: connection.execute(MERGE))
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak_mb = resident_mb("VmHWM")
         sender.send(Figures(facts, rows, deriving, judging, extraction, merge, peak_mb))
 
 

@@ -8,18 +8,15 @@ is the list, not the answers.
 from __future__ import annotations
 
 import multiprocessing
-import resource
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-from benchmarks.common import QuietProgress, now, stage, verdict
+from benchmarks.common import QuietProgress, now, resident_mb, stage, verdict
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 
 LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]
-MEGABYTE = 1024 * 1024
 
 
 def main(short: int = 10_000, long: int = 1_000_000) -> bool:
@@ -57,13 +54,6 @@ def buy(settings: Settings, sender: Connection) -> None:
     pipeline = Pipeline(settings)
     run = Run(run_id="bench", as_of=now())
     pipeline.prepare(run)
-    before = resident()
+    before = resident_mb()
     report = pipeline.buy(run, LANES, QuietProgress()).report
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
-    sender.send((before, peak, report.sent))
-
-
-def resident() -> float:
-    """The resident set now, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / MEGABYTE
+    sender.send((before, resident_mb("VmHWM"), report.sent))

@@ -21,9 +21,7 @@ contacts from Parquet, a day on which 1 % of them changed, and look-ups that wer
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +34,7 @@ from typing import TypeVar
 
 import duckdb
 
-from benchmarks.common import verdict
+from benchmarks.common import resident_mb, verdict
 from benchmarks.crm import fill_warehouse, write_source
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy
@@ -49,7 +47,6 @@ AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]
 POLICY = Policy()
 MEMORY_LIMIT = "4GB"
-MEGABYTE = 1024 * 1024
 T = TypeVar("T")
 
 
@@ -268,9 +265,7 @@ def limited(path: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def measured(began_at: float, rows: int) -> Measured:
-    seconds = time.perf_counter() - began_at
-    scale = MEGABYTE if sys.platform == "darwin" else 1024
-    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale, rows)
+    return Measured(time.perf_counter() - began_at, resident_mb("VmHWM"), rows)
 
 
 def median(several: list[Measured]) -> Measured:
