@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -28,10 +30,12 @@ from enrichment_pipeline_tests.end_to_end.world import (
     outcomes,
     record,
     rows,
+    run_here,
     small_sandbox,
     write_policy,
     write_source,
 )
+from enrichment_pipeline_tests.support import policy_for, settings_for
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -292,3 +296,16 @@ def test_the_search_for_leaks_reads_dagsters_events_and_would_find_a_name(
     assert len(leaks(secrets(), f"{name.upper()} <{email}> {KEY}")) >= 3
     compute_logs = list((two_runs.home / "dagster" / "storage").rglob("*.err"))
     assert compute_logs
+
+
+def test_a_warehouse_that_was_lost_is_derived_anew_from_what_the_ledger_kept(
+    two_runs: TwoRuns, tmp_path: Path
+) -> None:
+    home = tmp_path / "state"
+    shutil.copytree(two_runs.home, home, symlinks=True)
+    (home / "warehouse.duckdb").unlink()
+    policy = policy_for(two_runs.home.parent / "source")
+    with small_sandbox(tmp_path) as sandbox:
+        run_here(settings_for(home, policy, sandbox.base_url, api_key=SecretStr(KEY)))
+        assert not sandbox.journal.read_text()
+    assert outcomes(home) == EXPECTED
