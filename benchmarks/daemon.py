@@ -281,7 +281,10 @@ def restart(here: Scene, contacts: int) -> set[str]:
 
 @contextmanager
 def scene(people: int) -> Iterator[Scene]:
-    with tempfile.TemporaryDirectory(prefix="enrichment-bench-") as folder:
+    # a process of Dagster's may still write its history for a moment after it was ended
+    with tempfile.TemporaryDirectory(
+        prefix="enrichment-bench-", ignore_cleanup_errors=True
+    ) as folder:
         home = Path(folder)
         (home / "enrichment.toml").write_text(POLICY)
         options = [

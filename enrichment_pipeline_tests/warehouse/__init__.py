@@ -20,11 +20,10 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
-from enrichment_pipeline.warehouse.connection import connect, transaction
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
-from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline_tests.support import START, policy_for, write_csv
 
@@ -271,14 +270,10 @@ def _page(*rows: Row) -> list[SimpleNamespace]:
 
 
 @contextmanager
-def copied(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A warehouse in memory with what is in this file, opened as `open_warehouse` does."""
-    with connect(":memory:", read_only=False, wait_seconds=0, on_wait=print) as connection:
+def opened() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty warehouse in memory."""
+    with open_warehouse(":memory:") as connection:
         connection.execute("set threads = 1")  # a few rows each; the tests run side by side
-        connection.execute(f"attach '{path}' as copied (read_only)")
-        connection.execute("copy from database copied to memory")
-        connection.execute("detach copied")
-        execute(connection, "create_macros")
         yield connection
 
 

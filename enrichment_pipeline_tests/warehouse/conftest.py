@@ -9,22 +9,13 @@ import duckdb
 import pytest
 
 from enrichment_pipeline.warehouse.connection import open_warehouse, set_nicknames
-from enrichment_pipeline_tests.warehouse import World, copied
-
-
-@pytest.fixture(scope="session")
-def empty_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a warehouse that holds nothing: to declare its tables takes longer than most
-    tests do."""
-    path = tmp_path_factory.mktemp("empty") / "empty.duckdb"
-    with open_warehouse(str(path)):
-        return path
+from enrichment_pipeline_tests.warehouse import World, opened
 
 
 @pytest.fixture
-def warehouse(empty_warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty warehouse in memory."""
-    with copied(empty_warehouse) as connection:
+    with opened() as connection:
         yield connection
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import DAY, World, candidate, copied
+from enrichment_pipeline_tests.warehouse import DAY, World, candidate, opened
 from enrichment_pipeline_tests.warehouse.reference import (
     Answer,
     Contact,
@@ -191,8 +191,8 @@ def compare(world: World, log: Log) -> None:
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(steps=steps)
-def test_the_tables_equal_the_references(empty_warehouse: Path, steps: list[object]) -> None:
-    with tempfile.TemporaryDirectory() as folder, copied(empty_warehouse) as connection:
+def test_the_tables_equal_the_references(steps: list[object]) -> None:
+    with tempfile.TemporaryDirectory() as folder, opened() as connection:
         world, log = World(connection, Path(folder) / "source"), Log(CONTACTS)
         world.load(
             {

@@ -18,7 +18,7 @@ from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents, copied
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents, opened
 
 LATER = START + timedelta(hours=1)
 PROFILE = "https://www.linkedin.com/in/ada-example"
@@ -542,7 +542,6 @@ def expected(rows: list[dict[str, str]]) -> set[frozenset[str]]:
 )
 @given(first=portions("a"), second=portions("b"), order=st.randoms(use_true_random=False))
 def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
-    empty_warehouse: Path,
     first: list[dict[str, str]],
     second: list[dict[str, str]],
     order: random.Random,
@@ -550,12 +549,12 @@ def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
     everybody = [*first, *second]
     shuffled = [*everybody]
     order.shuffle(shuffled)
-    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
+    with tempfile.TemporaryDirectory() as name, opened() as connection:
         at_once = World(connection, Path(name))
         at_once.load(everybody)
         persons = at_once.persons()
         assert at_once.people() == expected(everybody)
-    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
+    with tempfile.TemporaryDirectory() as name, opened() as connection:
         in_portions = World(connection, Path(name))
         in_portions.load(first)
         in_portions.load(shuffled, at=LATER)
@@ -573,9 +572,9 @@ NEIGHBOURS = st.lists(st.tuples(FEW, FEW), min_size=1, max_size=5)
 )
 @given(loads=st.lists(NEIGHBOURS, min_size=2, max_size=3))
 def test_whatever_was_loaded_before_loading_again_changes_nothing(
-    empty_warehouse: Path, loads: list[list[tuple[str, str]]]
+    loads: list[list[tuple[str, str]]],
 ) -> None:
-    with tempfile.TemporaryDirectory() as name, copied(empty_warehouse) as connection:
+    with tempfile.TemporaryDirectory() as name, opened() as connection:
         world = World(connection, Path(name))
         for pairs in loads:
             rows = [
@@ -618,12 +617,12 @@ def sources(draw: st.DrawFn) -> list[dict[str, str]]:
 )
 @given(loads=st.lists(sources(), min_size=2, max_size=4))
 def test_a_load_that_reads_only_what_changed_comes_to_what_reading_everything_does(
-    empty_warehouse: Path, loads: list[list[dict[str, str]]]
+    loads: list[list[dict[str, str]]],
 ) -> None:
     with (
         tempfile.TemporaryDirectory() as name,
-        copied(empty_warehouse) as one,
-        copied(empty_warehouse) as other,
+        opened() as one,
+        opened() as other,
     ):
         by_changes = World(one, Path(name))
         by_everything = World(other, Path(name))
