@@ -114,9 +114,10 @@ class Scene:
         self.ui = self.start("ui", "--port", str(self.port))
         wait_until(self._is_loaded, "Dagster has loaded the definitions", 120)
 
-    def close_ui(self, number: signal.Signals = signal.SIGINT) -> None:
+    def close_ui(self) -> None:
         if self.ui is not None:
-            self.ui.send_signal(number)
+            # as good as Ctrl+C, which a shell without job control has its background ignore
+            self.ui.send_signal(signal.SIGTERM)
             self.ui.wait(60)
             self.ui = None
 

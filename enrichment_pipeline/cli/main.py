@@ -346,10 +346,12 @@ def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:
             return process.wait()
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(UI_STOP_SECONDS)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            try:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(UI_STOP_SECONDS)
+            finally:  # also where an impatient second Ctrl+C ends the waiting
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
             return 0
 
 
