@@ -282,10 +282,7 @@ def restart(here: Scene, contacts: int) -> set[str]:
 
 @contextmanager
 def scene(people: int) -> Iterator[Scene]:
-    # a process of Dagster's may still write its history for a moment after it was ended
-    with tempfile.TemporaryDirectory(
-        prefix="enrichment-bench-", ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="enrichment-bench-") as folder:
         home = Path(folder)
         (home / "enrichment.toml").write_text(POLICY)
         options = [

@@ -162,7 +162,10 @@ def plan(
         f"{duration(result.seconds_at_limit)}"
     )
     if result.unread_columns:
-        _out.print(f"columns of the source that nothing reads: {', '.join(result.unread_columns)}")
+        _out.print(
+            f"columns of the source that nothing reads: {', '.join(result.unread_columns)}",
+            markup=False,
+        )
     if result.unknown_tiers:
         _out.print(
             f"tiers that are none of {', '.join(PRIORITIES)}, so that the score decides: "

@@ -135,15 +135,13 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
         query = "select value from staging.stamp where key = 'tables'"
         found = connection.execute(query).fetchall()
     except duckdb.CatalogException:  # quicker than to ask first, at each opening
-        found, is_new = [], True
-    else:
-        is_new = False
+        found = None
     if found == [(wanted,)]:
         return
     with transaction(connection):
         for name in DECLARATIONS:
             execute(connection, name)
-        if not is_new:
+        if found is not None:  # rows of an earlier version
             derive_anew(connection)
             execute(connection, "restate_everybody")
         connection.execute("delete from staging.stamp where key = 'tables'")
