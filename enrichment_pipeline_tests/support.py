@@ -6,16 +6,21 @@ Here: helpers, without assertions. Not here: fixtures (`conftest.py`).
 from __future__ import annotations
 
 import csv
+import os
+import pickle
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from tempfile import mkdtemp
+from typing import Any, TypeVar
 
+import pytest
 import uvicorn
+from filelock import FileLock
 from pydantic import SecretStr
 
 from enrichment_pipeline.clock import Clock
@@ -26,6 +31,9 @@ from enrichment_pipeline.sandbox.people import People, load_people
 from enrichment_pipeline.sandbox.server import server_config
 from enrichment_pipeline.settings import Settings
 
+T = TypeVar("T")
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""A file system in memory: what is committed there need not wait for a disk."""
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -124,3 +132,21 @@ def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: An
         **changes,
     }
     return Settings(**values)
+
+
+def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run of the tests that all its processes share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def once_for_all_workers(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]
+) -> T:
+    """What `make` gives for an empty folder; made by the first of the test processes to ask."""
+    shared = folder_of_all_workers(factory)
+    made = shared / f"{name}.pickle"
+    with FileLock(shared / f"{name}.lock"):
+        if not made.exists():
+            made.write_bytes(pickle.dumps(make(Path(mkdtemp(prefix=name, dir=shared)))))
+    return pickle.loads(made.read_bytes())

@@ -20,6 +20,7 @@ from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.spill import LEAST_FREE_BYTES, lack_of_space, spill, take_back
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.end_to_end.world import (
     outcomes,
     run_here,
@@ -42,7 +43,7 @@ REPLY = Reply(200, BODY, credits_left=7)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LedgerStore]:
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    store = open_store(migrated_sqlite(tmp_path / "ledger.sqlite"))
     yield store
     store.close()
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -32,6 +33,9 @@ from sqlalchemy.pool import QueuePool
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import head, stamp
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_TIMEOUT_SECONDS = 60
 """How long a writer waits for another one. What it gets then is an OperationalError."""
@@ -254,17 +258,13 @@ def _begin(engine: Engine) -> Iterator[Connection]:
 def _migrate(engine: Engine) -> None:
     """Bring the tables to this version's schema; one process at a time."""
     from alembic import command
-    from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    newest = ScriptDirectory.from_config(config).get_current_head()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
+        if MigrationContext.configure(connection).get_current_revision() == _newest_version():
             return
+    config = _alembic_config()
     with _begin(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({MIGRATION_LOCK})")
@@ -275,6 +275,22 @@ def _migrate(engine: Engine) -> None:
             raise ConfigurationError(
                 f"ledger: its tables are of another version of this package ({error}); upgrade it"
             ) from None
+
+
+@cache
+def _newest_version() -> str | None:
+    """This package's own; its files are read once in a process."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic_config()).get_current_head()
+
+
+def _alembic_config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    return config
 
 
 def _stamp(connection: Connection) -> dict[str, str]:

@@ -14,6 +14,7 @@ import pytest
 from enrichment_pipeline.cli.main import main
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import KEY
+from enrichment_pipeline_tests.support import once_for_all_workers
 
 OURS = ("ENRICHMENT_", "SIGNALHIRE_", "DAGSTER_")
 
@@ -84,7 +85,7 @@ def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert ended.returncode == 0, ended.stderr
         return folder
 
-    return world.once_for_all_workers(tmp_path_factory, "run-over", make)
+    return once_for_all_workers(tmp_path_factory, "run-over", make)
 
 
 @pytest.fixture

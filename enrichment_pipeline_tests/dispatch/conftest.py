@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.dispatch import directory
 from enrichment_pipeline_tests.support import RunningSandbox, running_sandbox
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[LedgerStore]:
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    store = open_store(migrated_sqlite(tmp_path / "ledger.sqlite"))
     yield store
     store.close()
 

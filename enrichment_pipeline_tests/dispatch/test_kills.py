@@ -101,14 +101,14 @@ def kill_runs(url: str, base_url: str, runs: int) -> list[int]:
 
 @pytest.mark.timeout(120)
 def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twice(
-    ledger_url: str, tmp_path: Path
+    durable_ledger_url: str, tmp_path: Path
 ):
     kills = len(INSTANTS)
     runs = kills + 1
     everybody = range(runs * 2 * BATCH)
-    store = open_store(ledger_url)
+    store = open_store(durable_ledger_url)
     with running_sandbox(directory(len(everybody)), tmp_path / "journal") as sandbox:
-        ends = kill_runs(ledger_url, sandbox.base_url, runs)
+        ends = kill_runs(durable_ledger_url, sandbox.base_url, runs)
         assert ends == [-signal.SIGKILL] * kills + [0]
 
         clock = MovingClock(Clock().now() + timedelta(hours=1))

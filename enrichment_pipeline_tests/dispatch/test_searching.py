@@ -313,8 +313,10 @@ run_in_children(run, given["kills"])
 
 
 @pytest.mark.timeout(180)
-def test_thirty_kills_lose_no_answer_and_repeat_none(ledger_url: str, tmp_path: Path) -> None:
-    store = open_store(ledger_url)
+def test_thirty_kills_lose_no_answer_and_repeat_none(
+    durable_ledger_url: str, tmp_path: Path
+) -> None:
+    store = open_store(durable_ledger_url)
     with running_sandbox(
         directory(),
         tmp_path / "journal",
@@ -323,7 +325,7 @@ def test_thirty_kills_lose_no_answer_and_repeat_none(ledger_url: str, tmp_path: 
         searches_at_once=1000,
     ) as sandbox:
         given = {
-            "url": ledger_url,
+            "url": durable_ledger_url,
             "base_url": sandbox.base_url,
             "kills": KILLS,
             "per_run": PER_RUN,

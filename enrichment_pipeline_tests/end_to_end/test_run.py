@@ -26,7 +26,6 @@ from enrichment_pipeline_tests.end_to_end.world import (
     dagster_runs,
     enrichment,
     ledger_rows,
-    once_for_all_workers,
     outcomes,
     record,
     rows,
@@ -35,7 +34,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     write_policy,
     write_source,
 )
-from enrichment_pipeline_tests.support import policy_for, settings_for
+from enrichment_pipeline_tests.support import once_for_all_workers, policy_for, settings_for
 
 pytestmark = pytest.mark.timeout(300)
 

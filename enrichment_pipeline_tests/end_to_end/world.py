@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 import socket
 import subprocess
 import sys
@@ -18,14 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
-import pytest
 import sqlalchemy as sa
 from dagster import DagsterInstance, DagsterRun
-from filelock import FileLock
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -47,7 +43,6 @@ KEY = "key-7f3d0c9a51e84b62"
 """The account's key: long enough that finding it anywhere is no accident."""
 
 Row = Mapping[str, object]
-T = TypeVar("T")
 
 ACCOUNTS: list[Row] = [
     {"account_id": "acc-1", "name": "Quillforge", "domain": "quillforge.com", "tier": "strategic"},
@@ -465,20 +460,6 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def once_for_all_workers(
-    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], T]
-) -> T:
-    """What `make` gives for an empty folder; made by the first of the test processes to ask."""
-    shared = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    made = shared / f"{name}.pickle"
-    with FileLock(shared / f"{name}.lock"):
-        if not made.exists():
-            made.write_bytes(pickle.dumps(make(Path(mkdtemp(prefix=name, dir=shared)))))
-    return pickle.loads(made.read_bytes())
 
 
 # --- looking at what came of it ---------------------------------------------------------------

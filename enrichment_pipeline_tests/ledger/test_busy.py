@@ -78,21 +78,21 @@ def test_whoever_waits_too_long_for_a_writer_gives_up_with_one_line(
 
 
 def test_a_ledger_that_somebody_else_brings_up_to_date_for_too_long_is_told_in_one_line(
-    ledger_url: str, impatient: None
+    new_ledger_url: str, impatient: None
 ):
-    engine = sa.create_engine(ledger_url, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(new_ledger_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        is_sqlite = ledger_url.startswith("sqlite")
+        is_sqlite = new_ledger_url.startswith("sqlite")
         hold = "begin immediate" if is_sqlite else f"select pg_advisory_lock({MIGRATION_LOCK})"
         connection.exec_driver_sql(hold)
         with pytest.raises(ConfigurationError) as caught:
-            open_store(ledger_url)
+            open_store(new_ledger_url)
         assert "cannot be opened" in str(caught.value)
         assert "\n" not in str(caught.value)
         if is_sqlite:
             connection.exec_driver_sql("rollback")
     engine.dispose()
-    open_store(ledger_url).close()
+    open_store(new_ledger_url).close()
 
 
 @of_postgres

@@ -5,13 +5,11 @@ One batch, any callbacks for it, and beside them a book of what was ever posted.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter, defaultdict
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +19,7 @@ from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, lookups
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import (
     answer_body,
     booked_budgets,
@@ -29,8 +28,7 @@ from enrichment_pipeline_tests.ledger import (
     recomputed_budgets,
     reserve,
 )
-from enrichment_pipeline_tests.ledger.test_properties import MEMORY
-from enrichment_pipeline_tests.support import MovingClock
+from enrichment_pipeline_tests.support import MEMORY, MovingClock
 
 NAMES = ("ada", "bob")
 STATUSES = ("success", "failed", "timeout_exceeded", "credits_are_over", "odd")
@@ -43,19 +41,11 @@ CALLBACK_DEADLINE = timedelta(minutes=30)
 READER = SignalHireClient("http://unused.invalid", "key")
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "ledger.sqlite"
-    open_store(f"sqlite:///{path}").close()
-    return path
-
-
 @given(events=EVENTS)
 @settings(max_examples=150, deadline=None, database=None)
-def test_no_success_is_lost_and_none_is_applied_twice(template: Path, events: list):
+def test_no_success_is_lost_and_none_is_applied_twice(events: list):
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        shutil.copy(template, Path(folder) / "ledger.sqlite")
-        store = open_store(f"sqlite:///{folder}/ledger.sqlite")
+        store = open_store(migrated_sqlite(Path(folder) / "ledger.sqlite"))
         try:
             check(store, events)
         finally:

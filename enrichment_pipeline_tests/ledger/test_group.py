@@ -16,6 +16,7 @@ from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import RESERVED, SENT, head
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import (
     admitted,
     candidate,
@@ -111,7 +112,7 @@ def test_a_commit_that_fails_is_told_to_everybody(
 
 def test_the_event_loop_goes_on_while_another_process_holds_the_ledger(tmp_path: Path):
     path = tmp_path / "ledger.sqlite"
-    store = open_store(f"sqlite:///{path}")
+    store = open_store(migrated_sqlite(path))
     ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
 
     async def run() -> None:

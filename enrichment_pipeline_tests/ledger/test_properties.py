@@ -7,8 +7,6 @@ charges in books of its own. After each step the ledger is compared with those b
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import sqlite3
 import tempfile
 from collections import Counter
@@ -44,6 +42,7 @@ from enrichment_pipeline.ledger.schema import (
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.providers.base import ItemReading, NoMatch, Retriable, Unconfirmed
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     NEVER_SENT,
@@ -54,14 +53,12 @@ from enrichment_pipeline_tests.ledger import (
     ids,
     limits_of,
 )
-from enrichment_pipeline_tests.support import MovingClock
+from enrichment_pipeline_tests.support import MEMORY, MovingClock
 
 LIMIT = 4
 FLOORS = {"strategic": 0.0, "target": 0.1, "standard": 0.3, "bulk": 0.6}
 PER_RUN, PER_DAY, PER_MONTH = 9, 15, 40
 HOLD = timedelta(hours=6)
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-"""A file system in memory: thousands of commits that need not wait for a disk."""
 WORKERS = st.integers(0, 2)
 PEOPLE = st.lists(st.integers(0, 9), min_size=1, max_size=6, unique=True)
 INDEX = st.integers(0, 9)
@@ -126,15 +123,13 @@ def pick(flights: list[Flight], index: int) -> Flight:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    template: Path
     reader = SignalHireClient("http://unused.invalid", "key")
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         path = Path(self.folder.name) / "ledger.sqlite"
-        shutil.copy(self.template, path)
-        self.store = open_store(f"sqlite:///{path}")
+        self.store = open_store(migrated_sqlite(path))
         self.another_process = sqlite3.connect(path, isolation_level=None)
         self.another_process.row_factory = sqlite3.Row
         self.clock = MovingClock()
@@ -514,17 +509,8 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with its tables, to be copied: migrating each one anew would take the longest."""
-    path = tmp_path_factory.mktemp("template") / "ledger.sqlite"
-    open_store(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.mark.timeout(600)
-def test_every_promise_holds_in_whatever_order_things_happen(template: Path):
-    LedgerMachine.template = template
+def test_every_promise_holds_in_whatever_order_things_happen():
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(

@@ -71,9 +71,9 @@ def complaint_about(url: str) -> str:
 # --- tables ------------------------------------------------------------------------------
 
 
-def test_the_migrations_lead_to_the_tables_that_the_code_describes(ledger_url: str):
-    open_store(ledger_url).close()
-    engine = sa.create_engine(ledger_url)
+def test_the_migrations_lead_to_the_tables_that_the_code_describes(new_ledger_url: str):
+    open_store(new_ledger_url).close()
+    engine = sa.create_engine(new_ledger_url)
     with engine.connect() as connection:
         # how SQLite writes a default down differs from how Alembic does, where it is an empty text
         is_told_defaults = connection.dialect.name == "postgresql"
@@ -101,9 +101,9 @@ def test_the_migrations_lead_to_the_tables_that_the_code_describes(ledger_url: s
     }
 
 
-def test_the_single_flight_index_covers_what_is_not_released(ledger_url: str):
-    open_store(ledger_url).close()
-    engine = sa.create_engine(ledger_url)
+def test_the_single_flight_index_covers_what_is_not_released(new_ledger_url: str):
+    open_store(new_ledger_url).close()
+    engine = sa.create_engine(new_ledger_url)
     with engine.connect() as connection:
         options = {
             index["name"]: index["dialect_options"]
@@ -114,9 +114,9 @@ def test_the_single_flight_index_covers_what_is_not_released(ledger_url: str):
     assert re.search(r"is_released is not (1|true)", where, re.IGNORECASE)
 
 
-def test_an_older_ledgers_look_ups_keep_their_places_or_leave_them_free(ledger_url: str):
+def test_an_older_ledgers_look_ups_keep_their_places_or_leave_them_free(new_ledger_url: str):
     """Before `is_released` the single-flight index went by the state."""
-    store = open_store(ledger_url)
+    store = open_store(new_ledger_url)
     ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
     states = [state for state in STATES if state != RELEASED]
     for state in STATES:
@@ -135,7 +135,7 @@ def test_an_older_ledgers_look_ups_keep_their_places_or_leave_them_free(ledger_u
         connection.execute(sa.text("update alembic_version set version_num = '0004'"))
     store.close()
 
-    store = open_store(ledger_url)
+    store = open_store(new_ledger_url)
     assert rows_of(store) == before
     ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
     assert ledger.admit([candidate(state) for state in states], "run") == NotDue(len(states))
@@ -149,18 +149,18 @@ def rows_of(store: LedgerStore) -> list[dict]:
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def test_opening_again_changes_nothing(ledger_url: str):
-    first = open_store(ledger_url)
+def test_opening_again_changes_nothing(new_ledger_url: str):
+    first = open_store(new_ledger_url)
     reserve(Ledger(first, "signalhire", limits_of(), MovingClock()), candidate("ada"))
     first.close()
-    second = open_store(ledger_url)
+    second = open_store(new_ledger_url)
     assert count_rows(second, lookups) == 1
     assert count_rows(second, head) == 1
     second.close()
 
 
-def test_threads_that_open_a_new_ledger_at_once_find_one_ledger(ledger_url: str):
-    stores: list[LedgerStore] = at_once(lambda _: open_store(ledger_url), 6)
+def test_threads_that_open_a_new_ledger_at_once_find_one_ledger(new_ledger_url: str):
+    stores: list[LedgerStore] = at_once(lambda _: open_store(new_ledger_url), 6)
     for number, store in enumerate(stores):
         reserve(Ledger(store, "signalhire", limits_of(), MovingClock()), candidate(f"p{number}"))
     assert [count_rows(store, lookups) for store in stores] == [6] * 6
@@ -169,10 +169,18 @@ def test_threads_that_open_a_new_ledger_at_once_find_one_ledger(ledger_url: str)
         store.close()
 
 
-def test_processes_that_open_a_new_ledger_at_once_find_one_ledger_and_one_stamp(ledger_url: str):
+def test_processes_that_open_a_new_ledger_at_once_find_one_ledger_and_one_stamp(
+    new_ledger_url: str,
+):
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", OPEN_AND_STAMP, ledger_url, json.dumps({"source": str(number)})],
+            [
+                sys.executable,
+                "-c",
+                OPEN_AND_STAMP,
+                new_ledger_url,
+                json.dumps({"source": str(number)}),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -292,8 +300,8 @@ def test_an_address_that_cannot_work_ends_in_one_line_without_a_secret(url: str)
     complaint_about(url)
 
 
-def test_a_wrong_password_is_not_repeated(postgres_server: str):
-    url = sa.make_url(postgres_server).set(database="no_such_database", password=SECRET)
+def test_a_wrong_password_is_not_repeated(postgres_server: sa.URL):
+    url = postgres_server.set(database="no_such_database", password=SECRET)
     assert "no_such_database" in complaint_about(url.render_as_string(hide_password=False))
 
 
@@ -307,12 +315,12 @@ def test_a_folder_a_foreign_file_and_one_that_cannot_be_written_are_no_ledger(tm
     assert str(below_a_file) in complaint_about(f"sqlite:///{below_a_file}")
 
 
-def test_the_ledger_of_a_later_version_is_left_alone(ledger_url: str):
-    open_store(ledger_url).close()
-    engine = sa.create_engine(ledger_url)
+def test_the_ledger_of_a_later_version_is_left_alone(new_ledger_url: str):
+    open_store(new_ledger_url).close()
+    engine = sa.create_engine(new_ledger_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("update alembic_version set version_num = '9999'")
-    assert "9999" in complaint_about(ledger_url)
+    assert "9999" in complaint_about(new_ledger_url)
     with engine.connect() as connection:
         query = "select version_num from alembic_version"
         assert connection.exec_driver_sql(query).scalar_one() == "9999"

@@ -10,12 +10,13 @@ import pytest
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.receiver.inbox import LedgerInbox
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.receiver import App, opened, submitted
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return migrated_sqlite(tmp_path / "ledger.sqlite")
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
-from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
@@ -267,14 +267,6 @@ class World:
 def _page(*rows: Row) -> list[SimpleNamespace]:
     """Rows as the ledger hands them over."""
     return [SimpleNamespace(_mapping=row) for row in rows]
-
-
-@contextmanager
-def opened() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty warehouse in memory."""
-    with open_warehouse(":memory:") as connection:
-        connection.execute("set threads = 1")  # a few rows each; the tests run side by side
-        yield connection
 
 
 def contents(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple]]:

@@ -9,12 +9,13 @@ import duckdb
 import pytest
 
 from enrichment_pipeline.warehouse.connection import open_warehouse, set_nicknames
-from enrichment_pipeline_tests.warehouse import World, opened
+from enrichment_pipeline_tests.warehouse import World
+from enrichment_pipeline_tests.warehouse.prepared import opened
 
 
 @pytest.fixture
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty warehouse in memory."""
+    """An empty warehouse of a test's own."""
     with opened() as connection:
         yield connection
 

@@ -16,9 +16,11 @@ from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.policy import BudgetPolicy
 from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import MISSED, reply, settle_all
 from enrichment_pipeline_tests.support import START, MovingClock
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 LIMITS = Limits(
     items_per_window=1000,
@@ -38,7 +40,7 @@ def clock() -> MovingClock:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: MovingClock) -> Any:
-    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    store = open_store(migrated_sqlite(tmp_path / "ledger.sqlite"))
     yield Ledger(store, "signalhire", LIMITS, clock)  # type: ignore[arg-type]
     store.close()
 
@@ -146,10 +148,9 @@ def test_a_release_is_copied_too(world: World, ledger: Ledger) -> None:
 # --- by hand ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     world.load([ADA])
-    return world
 
 
 def answer_of(world: World) -> Any:

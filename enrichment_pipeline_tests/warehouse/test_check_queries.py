@@ -9,6 +9,7 @@ import pytest
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 
 def unproven(world: World) -> list[tuple[str, str]]:
@@ -48,8 +49,8 @@ def book(world: World, run_id: str, freshness: str, matched: int, tried: int, da
     )
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     world.load([ADA])
     profile = candidate(
         emails=[("ada@acme.com", 100, "work"), ("ada@home.net", 70, "personal")],
@@ -57,7 +58,6 @@ def ada(world: World) -> World:
     )
     world.look_up("C1", candidate=profile)
     world.derive()
-    return world
 
 
 def test_on_an_empty_warehouse_nothing_is_found(world: World) -> None:

@@ -17,14 +17,14 @@ from enrichment_pipeline_tests.warehouse import (
     candidate,
     contents,
 )
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 JOB = {"position": "CTO", "company": "Acme", "current": True, "started": "2020-01"}
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     world.load([ADA])
-    return world
 
 
 def facts_of(world: World, **profile: Any) -> dict[str, list[object]]:

@@ -13,16 +13,16 @@ from enrichment_pipeline.warehouse import figures
 from enrichment_pipeline.warehouse.publish import open_published, publish
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 
-@pytest.fixture
-def two(world: World) -> World:
+@prepared
+def two(world: World) -> None:
     """One found, one not, on the first of two days."""
     world.load([ADA, BOB])
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", outcome="no_match")
     world.derive()
-    return world
 
 
 @pytest.mark.parametrize(

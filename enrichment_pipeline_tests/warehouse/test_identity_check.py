@@ -17,6 +17,7 @@ import pytest
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline_tests.warehouse import World, candidate
 from enrichment_pipeline_tests.warehouse.labelled_answers import LABELLED, OURS
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 
@@ -55,8 +56,8 @@ def numbered(n: int, row: Mapping[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(row).replace("#", str(n)))
 
 
-@pytest.fixture
-def judged(world: World) -> World:
+@prepared
+def judged(world: World) -> None:
     """All labelled answers in one batch: what breaks one must not touch the others."""
     world.load(
         numbered(n, {"contact_id": "C#", **OURS, **labelled.contact})
@@ -65,7 +66,6 @@ def judged(world: World) -> World:
     for n, labelled in enumerate(LABELLED):
         world.look_up(f"C{n}", candidate=numbered(n, labelled.answer))
     world.derive()
-    return world
 
 
 def test_each_labelled_answer_ends_where_it_should(judged: World) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import DAY, World, candidate, opened
+from enrichment_pipeline_tests.warehouse import DAY, World, candidate
+from enrichment_pipeline_tests.warehouse.prepared import opened
 from enrichment_pipeline_tests.warehouse.reference import (
     Answer,
     Contact,

@@ -19,15 +19,15 @@ from enrichment_pipeline_tests.warehouse import (
     candidate,
     contents,
 )
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 OUTPUTS = ("enriched_contacts", "needs_review", "contact_status")
 LIKELY = candidate(emails=[("ada@acme.com", 70, "work")])
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     world.load([{**ADA, "account_id": "A1", "job_title": "Engineer"}], [{"account_id": "A1"}])
-    return world
 
 
 def enriched(world: World, contact_id: str = "C1") -> Row:

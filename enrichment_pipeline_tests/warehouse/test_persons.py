@@ -18,7 +18,8 @@ from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents, opened
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
+from enrichment_pipeline_tests.warehouse.prepared import opened
 
 LATER = START + timedelta(hours=1)
 PROFILE = "https://www.linkedin.com/in/ada-example"

@@ -16,6 +16,7 @@ from enrichment_pipeline.warehouse import publish as publishing
 from enrichment_pipeline.warehouse.publish import KEPT_SNAPSHOTS, PUBLISHED_TABLES, publish
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 RELATIONS = (*PUBLISHED_TABLES, "publication", *VIEWS)
 EXPECTED = ["warehouse.duckdb", *(f"{relation}.parquet" for relation in RELATIONS)]
@@ -26,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "published"
 
 
-@pytest.fixture
-def full(world: World) -> World:
+@prepared
+def full(world: World) -> None:
     """A world with an enriched contact, one for review, and one that is waiting."""
     world.load(
         [{**ADA, "account_id": "A1"}, BOB, {"contact_id": "C3", "email": "c@it's.com"}],
@@ -36,7 +37,6 @@ def full(world: World) -> World:
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", candidate=candidate("Another Name"))
     world.derive()
-    return world
 
 
 def publish_at(world: World, folder: Path, run_id: str = "run-1") -> dict[str, int]:

@@ -11,6 +11,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 AT_ACME = {"position": "CTO", "company": "Acme", "website": "acme.com", "current": True}
 
@@ -19,14 +20,13 @@ def answer(email: str, rating: int = 100, **more: object) -> dict[str, object]:
     return candidate(emails=[(email, rating, "work")], jobs=[{**AT_ACME, **more}])
 
 
-@pytest.fixture
-def twice(world: World) -> World:
+@prepared
+def twice(world: World) -> None:
     """Ada, bought by two runs; and Bob, bought by nobody."""
     world.load([ADA, BOB])
     world.look_up("C1", candidate=answer("old@acme.com", industry="Tools"), run_id="run-1")
     world.look_up("C1", candidate=answer("new@acme.com"), at=START + DAY, run_id="run-2")
     world.derive(at=START + DAY)
-    return world
 
 
 def told(changes: Iterable[Change]) -> set[tuple[str, str | None, str, int]]:

@@ -20,6 +20,7 @@ from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline_tests.support import START, write_csv
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate, contents
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 UID, OTHER_UID = "a" * 32, "b" * 32
 LIKELY = candidate(emails=[("ada@acme.com", 70, "work")], uid=UID)
@@ -28,10 +29,9 @@ OTHER = candidate("Kim Somebody", emails=[("kim@brio.com", 100, "work")], uid=OT
 GIVEN_EMAIL = {"work_email": "ada.right@acme.com"}
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     world.load([ADA])
-    return world
 
 
 def queue(world: World, **choice: Any) -> list[dict[str, str]]:

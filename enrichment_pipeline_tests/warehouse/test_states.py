@@ -13,15 +13,15 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def ada(world: World) -> World:
+@prepared
+def ada(world: World) -> None:
     """A world in which Ada is the only contact."""
     world.load([ADA])
-    return world
 
 
 def freshness(world: World, contact_id: str = "C1", **when: Any) -> str:
@@ -375,8 +375,8 @@ def test_who_left_the_source_stands_nowhere(world: World) -> None:
 SPREAD = Policy.model_validate({"freshness": {"spread_days": 10}})
 
 
-@pytest.fixture
-def crowd(world: World) -> World:
+@prepared
+def crowd(world: World) -> None:
     """A thousand people who were all answered at one instant; every tenth was not found."""
     world.load({"contact_id": f"C{n:03}", "email": f"person{n:03}@home.net"} for n in range(1000))
     world.connection.execute(
@@ -394,7 +394,6 @@ def crowd(world: World) -> World:
         {"start": START},
     )
     world.copy_lookups()
-    return world
 
 
 def dues(world: World, policy: Policy, *, at: datetime = START) -> dict[str, timedelta]:

@@ -8,6 +8,7 @@ import pytest
 
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World, candidate
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 EMPTY = ("coverage_by_account", "spend_by_day", "refresh_debt", "provider_scorecard")
 
@@ -63,8 +64,8 @@ def test_on_an_empty_warehouse_the_views_have_no_rows_but_the_four_priorities(
 # --- coverage ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def covered(world: World) -> World:
+@prepared
+def covered(world: World) -> None:
     """An account of two contacts, one of one, and a contact without an account."""
     world.load(
         [
@@ -85,7 +86,6 @@ def covered(world: World) -> World:
     )
     world.look_up("C2", candidate=likely)
     world.derive()
-    return world
 
 
 def test_an_account_counts_its_contacts_by_what_became_of_them(covered: World) -> None:
