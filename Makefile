@@ -43,9 +43,16 @@ ui: $(RUN) ## Dagster's web UI, over the state that `make run` uses
 
 ##@ Work on it
 
+# What Python compiles is kept: the tests start hundreds of processes.
+test test-long: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: test
-test: $(DEV) ## Every test
-	@exec $(BIN)/python -m pytest $(ARGS)
+test: $(DEV) ## Every test but the long ones, in minutes
+	@exec $(BIN)/python -m pytest -m "not long" $(ARGS)
+
+.PHONY: test-long
+test-long: $(DEV) ## The long ones: kills, the daemon, a year, many examples of each property
+	@exec $(BIN)/python -m pytest -m "long or property" --hypothesis-profile long $(ARGS)
 
 .PHONY: lint
 lint: $(DEV) ## Linters, formatter, types, SQL, and who imports whom

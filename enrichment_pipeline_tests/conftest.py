@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline_tests import databases
+from enrichment_pipeline_tests import databases, properties  # noqa: F401 - hypothesis' profiles
 from enrichment_pipeline_tests.support import folder_of_all_workers
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first: at the end one process would work at one, and the others at nothing."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """The long ones first: at the end one process would work at one, and the others at nothing."""
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("long", "property"))))
 
 
 @pytest.fixture(scope="session")

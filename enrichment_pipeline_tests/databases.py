@@ -21,6 +21,10 @@ from enrichment_pipeline.ledger.store import open_store
 
 FORGETFUL = ("fsync", "full_page_writes", "synchronous_commit")
 """What makes Postgres survive a power cut. Killed clients lose nothing without it."""
+CLOSE_OTHERS = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid()"
+)
 
 
 def sqlite_url(path: Path) -> str:
@@ -81,8 +85,7 @@ class EmptiedPostgres:
         self._engine = sa.create_engine(self.url, isolation_level="AUTOCOMMIT")
         self._statements = "; ".join(
             (
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = current_database() and pid <> pg_backend_pid()",
+                CLOSE_OTHERS,
                 # a handful of rows: to truncate would write each table's files anew
                 *(f"delete from {table.name}" for table in reversed(metadata.sorted_tables)),
                 f"insert into {head.name} (id, revision) values (1, 0)",

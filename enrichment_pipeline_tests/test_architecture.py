@@ -16,7 +16,6 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "enrichment_pipeline"
-MODULES = sorted(PACKAGE.rglob("*.py"))
 
 MAY_READ_ENVIRONMENT = {"settings.py", "cli/main.py"}
 
@@ -42,11 +41,15 @@ def name_of(module: Path) -> str:
     return module.relative_to(PACKAGE).as_posix()
 
 
-def parse(module: Path) -> ast.Module:
-    return ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
-
-
-each_module = pytest.mark.parametrize("module", MODULES, ids=name_of)
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """The syntax tree of each module of the package."""
+    found = {
+        module: ast.parse(module.read_text(encoding="utf-8"), filename=str(module))
+        for module in PACKAGE.rglob("*.py")
+    }
+    assert found
+    return found
 
 
 def test_imports_keep_to_the_architecture(tmp_path: Path):
@@ -61,17 +64,29 @@ def test_imports_keep_to_the_architecture(tmp_path: Path):
     assert linted.returncode == 0, f"import-linter says:\n{linted.stdout}{linted.stderr}"
 
 
-@each_module
-def test_module_says_what_belongs_in_it(module: Path):
-    docstring = ast.get_docstring(parse(module)) or ""
-    assert docstring, f"{name_of(module)} has no docstring"
+def says_what_belongs_in_it(module: Path, docstring: str) -> bool:
     if module.name == "__init__.py":  # one line on what the package is; its modules say the rest
-        return
+        return bool(docstring)
     lines = [line for line in docstring.splitlines() if line.strip()]
     sentences = re.findall(r"[.!?](?=\s|$)", docstring)
-    assert len(lines) >= 2 or len(sentences) >= 2, (
-        f"{name_of(module)}: the docstring must say what belongs in the module and what does not"
-    )
+    return len(lines) >= 2 or len(sentences) >= 2
+
+
+def test_each_module_says_what_belongs_in_it_and_what_does_not(trees: dict[Path, ast.Module]):
+    assert [
+        name_of(module)
+        for module, tree in trees.items()
+        if not says_what_belongs_in_it(module, ast.get_docstring(tree) or "")
+    ] == []
+
+
+def test_a_docstring_that_says_too_little_is_found():
+    module, package = PACKAGE / "some.py", PACKAGE / "__init__.py"
+    assert not says_what_belongs_in_it(module, "")
+    assert not says_what_belongs_in_it(module, "Things.")
+    assert not says_what_belongs_in_it(package, "")
+    assert says_what_belongs_in_it(module, "Things. Not other things.")
+    assert says_what_belongs_in_it(package, "A package.")
 
 
 def environment_reads(tree: ast.Module) -> Iterator[int]:
@@ -85,12 +100,13 @@ def environment_reads(tree: ast.Module) -> Iterator[int]:
                     yield node.lineno
 
 
-@each_module
-def test_only_settings_and_cli_read_the_environment(module: Path):
-    if name_of(module) in MAY_READ_ENVIRONMENT:
-        return
-    lines = list(environment_reads(parse(module)))
-    assert not lines, f"{name_of(module)} reads the environment, on lines {lines}"
+def test_only_settings_and_cli_read_the_environment(trees: dict[Path, ast.Module]):
+    assert [
+        (name_of(module), line)
+        for module, tree in trees.items()
+        if name_of(module) not in MAY_READ_ENVIRONMENT
+        for line in environment_reads(tree)
+    ] == []
 
 
 def text_of(node: ast.AST) -> str:
@@ -115,12 +131,13 @@ def long_sql(tree: ast.Module) -> Iterator[int]:
                     yield node.lineno
 
 
-@each_module
-def test_sql_lives_in_files(module: Path):
-    if module.relative_to(PACKAGE).parts[0] in NOT_DUCKDB:
-        return
-    lines = list(long_sql(parse(module)))
-    assert not lines, f"{name_of(module)}: the SQL on lines {lines} belongs in a file under sql/"
+def test_sql_lives_in_files(trees: dict[Path, ast.Module]):
+    assert [
+        (name_of(module), line)
+        for module, tree in trees.items()
+        if module.relative_to(PACKAGE).parts[0] not in NOT_DUCKDB
+        for line in long_sql(tree)
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import daemon as benchmark
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_sensor_backfill_and_command_line_at_once_meet_no_lock_and_buy_nobody_twice() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from enrichment_pipeline_tests.end_to_end.world import contents, enrichment, outcomes, rows
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 SECONDS = 40
 """What a trial of the sample may take, once everything is set up, on a machine that is idle."""

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.year.simulation import Script, play
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 WEEKS = Script(
     days=17,

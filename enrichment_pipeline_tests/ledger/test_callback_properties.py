@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.dispatch.settling import read_kept_replies
@@ -28,6 +28,7 @@ from enrichment_pipeline_tests.ledger import (
     recomputed_budgets,
     reserve,
 )
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import MEMORY, MovingClock
 
 NAMES = ("ada", "bob")
@@ -42,7 +43,7 @@ READER = SignalHireClient("http://unused.invalid", "key")
 
 
 @given(events=EVENTS)
-@settings(max_examples=150, deadline=None, database=None)
+@draws(few=40, many=400)
 def test_no_success_is_lost_and_none_is_applied_twice(events: list):
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         store = open_store(migrated_sqlite(Path(folder) / "ledger.sqlite"))

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -53,6 +53,7 @@ from enrichment_pipeline_tests.ledger import (
     ids,
     limits_of,
 )
+from enrichment_pipeline_tests.properties import number_of_examples
 from enrichment_pipeline_tests.support import MEMORY, MovingClock
 
 LIMIT = 4
@@ -509,18 +510,12 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.property
+@pytest.mark.timeout(1200)
 def test_every_promise_holds_in_whatever_order_things_happen():
+    examples = number_of_examples(few=25, many=300)
     run_state_machine_as_test(
-        LedgerMachine,
-        settings=settings(
-            max_examples=40,
-            stateful_step_count=50,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
+        LedgerMachine, settings=settings(max_examples=examples, stateful_step_count=50)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.providers.base import (
@@ -24,6 +24,7 @@ from enrichment_pipeline.providers.base import (
 )
 from enrichment_pipeline.providers.signalhire.answers import echo_key, read_reply
 from enrichment_pipeline.sandbox.people import identify
+from enrichment_pipeline_tests.properties import draws
 
 ADA = "ada@crowd.example"
 BOB = "https://www.linkedin.com/in/bob"
@@ -240,7 +241,7 @@ def test_a_body_that_cannot_be_read_leaves_everything_unconfirmed(body: bytes):
     ),
     items=st.lists(st.text(), max_size=4),
 )
-@settings(max_examples=100, deadline=None, database=None)
+@draws(few=50, many=500)
 def test_nothing_from_outside_makes_reading_fail(http_status: int, body: bytes, items: list[str]):
     assert len(read_reply(http_status, body, items).items) == len(items)
 
@@ -317,7 +318,7 @@ def test_the_answer_to_one_item_is_not_given_to_another_that_is_like_it():
         st.from_regex(r"https://www\.linkedin\.com/in/[a-z0-9-]{1,12}", fullmatch=True),
     )
 )
-@settings(max_examples=100, deadline=None, database=None)
+@draws(few=50, many=500)
 def test_an_item_is_known_again_in_the_form_in_which_the_sandbox_normalises_it(item: str):
     normalised = identify(item)
     assert normalised is not None

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, SEARCH_DEADLINE
@@ -31,6 +31,7 @@ from enrichment_pipeline.providers.base import (
 from enrichment_pipeline.providers.signalhire import client as client_module
 from enrichment_pipeline.providers.signalhire.answers import read_reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient, retry_after
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.providers import (
     Behaviour,
     answers,
@@ -475,7 +476,7 @@ def test_a_date_far_away_is_read_as_it_stands():
         ),
     )
 )
-@settings(max_examples=300, deadline=None, database=None)
+@draws(few=100, many=1000)
 def test_no_retry_after_costs_the_answer_beside_it(header: str):
     pause = retry_after(header, NOW)
     assert pause is None or pause >= timedelta(0)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.dispatch.settling import read_kept_replies
@@ -15,6 +15,7 @@ from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.receiver import App, kept, opened, path_of, provider, submitted
 
 ITEMS = [f"p{n}@crowd.example" for n in range(3)]
@@ -72,11 +73,7 @@ def one_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledge
         yield store_and_ledger
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@draws(few=40, many=400)
 @given(posted=st.lists(bodies, min_size=1, max_size=4), again=st.booleans())
 def test_no_body_is_a_500_and_none_that_was_acknowledged_is_lost(
     one_ledger: tuple[LedgerStore, Ledger], posted: list[bytes], again: bool

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import receiver as benchmark
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
 
 
 def test_callbacks_that_come_at_once_are_all_kept_and_acknowledged_in_time() -> None:

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
@@ -21,6 +21,7 @@ from enrichment_pipeline.review.files import (
     read_file,
     write_file,
 )
+from enrichment_pipeline_tests.properties import draws
 
 KINDS: tuple[Format, ...] = ("csv", "xlsx")
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -78,7 +79,7 @@ def text_file(path: Path, *lines: str, encoding: str = "utf-8") -> Path:
 # --- any text comes back ---------------------------------------------------------------
 
 
-@settings(deadline=None, database=None)
+@draws(few=50, many=500)
 @given(EVERYTHING)
 @example("_x0041\x01")
 @example("'=1+1")
@@ -89,12 +90,7 @@ def test_any_cell_comes_back_as_it_was(text: str) -> None:
     assert from_xlsx(to_xlsx(to_csv(text))) in {text, to_csv(text)}
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@draws(few=15, many=150)
 @given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), EVERYTHING, max_size=5), max_size=3))
 @each_kind
 def test_any_file_comes_back_as_it_was(

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import DAY, World, candidate
 from enrichment_pipeline_tests.warehouse.prepared import opened
@@ -186,11 +187,8 @@ def compare(world: World, log: Log) -> None:
         assert in_order(rows) == in_order(wanted[table]), table
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@draws(few=3, many=20)
 @given(steps=steps)
 def test_the_tables_equal_the_references(steps: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened() as connection:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
 from enrichment_pipeline_tests.warehouse.prepared import opened
@@ -538,9 +539,7 @@ def expected(rows: list[dict[str, str]]) -> set[frozenset[str]]:
     return {frozenset(ids) for ids, _ in people}
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@draws(few=2, many=12)
 @given(first=portions("a"), second=portions("b"), order=st.randoms(use_true_random=False))
 def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
     first: list[dict[str, str]],
@@ -568,9 +567,7 @@ def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
 NEIGHBOURS = st.lists(st.tuples(FEW, FEW), min_size=1, max_size=5)
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@draws(few=2, many=12)
 @given(loads=st.lists(NEIGHBOURS, min_size=2, max_size=3))
 def test_whatever_was_loaded_before_loading_again_changes_nothing(
     loads: list[list[tuple[str, str]]],
@@ -613,9 +610,7 @@ def sources(draw: st.DrawFn) -> list[dict[str, str]]:
     ]
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@draws(few=2, many=12)
 @given(loads=st.lists(sources(), min_size=2, max_size=4))
 def test_a_load_that_reads_only_what_changed_comes_to_what_reading_everything_does(
     loads: list[list[dict[str, str]]],

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import planning as benchmark
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CONTACTS = 2_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.errors import ConfigurationError
@@ -18,6 +18,7 @@ from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.warehouse import review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START, write_csv
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate, contents
 from enrichment_pipeline_tests.warehouse.prepared import prepared
@@ -406,13 +407,7 @@ REFRESHES = st.lists(
 )
 
 
-@settings(
-    max_examples=5,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@draws(few=2, many=8)
 @given(
     word=st.sampled_from(["accept", "replace", "reject", "never"]),
     found=st.sampled_from([NAMESAKE, LIKELY]),

@@ -1,0 +1,34 @@
+"""How properties are tested: few fixed examples in `make test`, many new ones in `make test-long`.
+
+Here: hypothesis' two profiles, and the decorator that a property carries. Not here: what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("short", derandomize=True, **COMMON)
+settings.register_profile("long", print_blob=True, **COMMON)
+settings.load_profile("short")  # `--hypothesis-profile long` takes its place
+
+
+def number_of_examples(few: int, many: int) -> int:
+    """How many examples this run of the tests draws."""
+    return many if settings.get_current_profile_name() == "long" else few
+
+
+def draws(few: int, many: int) -> Callable[[Test], Test]:
+    """A test that draws so many examples in `make test`, and so many in `make test-long`."""
+
+    def decorate(test: Test) -> Test:
+        chosen = settings(max_examples=number_of_examples(few, many))
+        return pytest.mark.property(chosen(test))
+
+    return decorate
