@@ -26,6 +26,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     run_here,
     small_sandbox,
     small_settings,
+    steps_here,
 )
 from enrichment_pipeline_tests.ledger import (
     answer_body,
@@ -139,5 +140,5 @@ def test_on_a_full_disk_nothing_is_bought_and_everybody_stays_queued(
                 run_here(settings)
         assert not sandbox.journal.read_text()
         assert ("queued", None) in outcomes(settings).values()
-        run_here(settings)
+        steps_here(settings)
         assert ("enriched", None) in outcomes(settings).values()

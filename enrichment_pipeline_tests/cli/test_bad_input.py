@@ -105,7 +105,19 @@ def test_sql_that_does_not_work_is_refused(
 ) -> None:
     before = contents(used.home)
     policy = policy_file(tmp_path, used.source, contacts=query)
-    assert_refused(enrichment("run", **used.variables(policy)), *words)
+    assert_refused(enrichment("plan", **used.variables(policy)), *words)
+    assert contents(used.home) == before
+
+
+def test_sql_that_does_not_work_is_refused_by_a_run_in_the_same_words(
+    enrichment: Command, used: Used, tmp_path: Path
+) -> None:
+    before = contents(used.home)
+    query, words = BAD_QUERIES[0]
+    policy = policy_file(tmp_path, used.source, contacts=query)
+    planned, run = (enrichment(each, **used.variables(policy)) for each in ("plan", "run"))
+    assert_refused(run, *words)
+    assert run.err == planned.err
     assert contents(used.home) == before
 
 
@@ -160,7 +172,7 @@ def test_a_source_that_cannot_be_read_is_refused(
     else:
         source.mkdir()
     policy = policy_file(fresh.folder, source)
-    assert_refused(enrichment("run", **fresh.variables(policy)), str(source))
+    assert_refused(enrichment("plan", **fresh.variables(policy)), str(source))
     assert contents(fresh.home) == {}
 
 

@@ -5,30 +5,29 @@ from __future__ import annotations
 import re
 import shutil
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import dagster as dg
 import duckdb
-import httpx
 import pytest
-from dagster import ExecuteInProcessResult
+from dagster import DagsterInstance, ExecuteInProcessResult
 
+from enrichment_pipeline.definitions import build_definitions
 from enrichment_pipeline.defs.checks import OWN_STEPS, UNIQUE_KEYS, unique_key
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import AS_OF_TAG, SIMULATE_TAG, Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline_tests.defs.job import ALL_LANES, evaluation, execute, failure, materialized
+from enrichment_pipeline_tests.defs.job import QUIET, evaluation, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
-    KEY,
     LOOKUPS,
-    PEOPLE,
     small_sandbox,
     small_settings,
 )
@@ -82,6 +81,21 @@ def ask(settings: Settings, asset: str, name: str) -> dg.AssetCheckResult:
     result = check(warehouse=WarehouseResource(database=settings.warehouse_url))
     assert isinstance(result, dg.AssetCheckResult)
     return result
+
+
+def ask_in_a_run(
+    settings: Settings, asset: str, name: str, tags: Mapping[str, str] = MappingProxyType({})
+) -> dg.AssetCheckEvaluation:
+    """Run one check that asks for the run's instant: as the only step of a run."""
+    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
+    alone = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(key))
+    definitions = dg.Definitions.merge(build_definitions(settings), dg.Definitions(jobs=[alone]))
+    with DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_job_def("alone").execute_in_process(
+            instance=instance, tags=dict(tags), run_config=QUIET, raise_on_error=False
+        )
+    [found] = result.get_asset_check_evaluations()
+    return found
 
 
 # --- a run as it should be --------------------------------------------------------------------
@@ -247,17 +261,6 @@ def test_a_flag_that_says_something_else_than_the_review_is_found(
             "delete from enrichment.contact_status where contact_id = 'nothing'",
             "every_contact_is_accounted_for",
         ),
-        (
-            (
-                "update enrichment.enriched_contacts set mobile_phone_status = 'verified'"
-                " where contact_id = 'by-profile'"
-            ),
-            "no_likely_value_is_verified",
-        ),
-        (
-            "update raw.lookups set answered_at = answered_at - interval 91 days",
-            "no_old_answer_is_fresh",
-        ),
     ],
 )
 def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
@@ -318,16 +321,20 @@ def test_a_match_rate_that_fell_by_a_third_is_a_warning(copied: Settings) -> Non
     assert values["compared_match_rate"] == round((CREDITS - 12) / LOOKUPS, 4)
 
 
+def test_an_answer_that_is_too_old_and_shown_as_fresh_is_found(copied: Settings) -> None:
+    assert ask_in_a_run(copied, "contact_status", "no_old_answer_is_fresh").passed
+    spoil(copied, "update raw.lookups set answered_at = answered_at - interval 91 days")
+    found = ask_in_a_run(copied, "contact_status", "no_old_answer_is_fresh")
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    values = {name: value.value for name, value in found.metadata.items()}
+    # nobody's date of expiry was moved: both tables still show the answers as good
+    assert values["shown_as_fresh"] == values["shown_as_not_expired"] > 0
+
+
 def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
-    # fifteen days later; nothing is due by then
+    assert ask_in_a_run(copied, "needs_review", "reviews_are_read").passed
     later = {AS_OF_TAG: (datetime.now(UTC) + timedelta(days=15)).isoformat(), SIMULATE_TAG: "true"}
-    with small_sandbox(copied.home.parent) as sandbox:
-        result = execute(
-            replace(copied, base_url=sandbox.base_url),
-            tags={**ALL_LANES, **later},
-        )
-    assert result.success, failure(result)
-    found = evaluation(result, "needs_review", "reviews_are_read")
+    found = ask_in_a_run(copied, "needs_review", "reviews_are_read", later)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
     values = {name: value.value for name, value in found.metadata.items()}
     assert values["unread"] == 11
@@ -335,29 +342,21 @@ def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
     assert leaks(secrets(), str(found.metadata)) == []
 
 
-def test_what_somebody_else_spends_from_the_account_is_a_warning(
-    tmp_path: Path,
-) -> None:
-    with small_sandbox(tmp_path) as sandbox:
-        settings = small_settings(tmp_path, sandbox.base_url)
-        assert execute(settings).success
-        # in a browser, say, and between two runs
-        answer = httpx.post(
-            f"{sandbox.base_url}/candidate/search",
-            headers={"apikey": KEY},
-            json={"items": [PEOPLE[0]["linkedin_url"]], "withoutWaterfall": True},
-        )
-        assert answer.json()[0]["status"] == "success"
-        parted = execute(settings)
-        agreed = execute(settings)
-    assert parted.success
-    found = evaluation(parted, "provider_lookups", "ledger_matches_balance")
-    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in found.metadata.items()}
+def test_what_somebody_else_spends_from_the_account_is_a_warning(copied: Settings) -> None:
+    def after_buying(credits_left: int) -> dg.AssetCheckEvaluation:
+        ledger = Pipeline(copied).ledger(Run("another", datetime.now(UTC)))
+        ledger.observe_balance("another", credits_left)
+        return ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance")
+
+    assert ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance").passed
+    left = 100_000 - CREDITS
+    parted, agreed = after_buying(left - 1), after_buying(left - 1)
+    assert (parted.passed, parted.severity) == (False, dg.AssetCheckSeverity.WARN)
+    values = {name: value.value for name, value in parted.metadata.items()}
     assert (values["provider_spent"], values["ledger_charged"]) == (1, 0)
     assert values["unexplained_credits"] == 1
     # told once
-    assert evaluation(agreed, "provider_lookups", "ledger_matches_balance").passed
+    assert agreed.passed
 
 
 # --- what another tool decided ----------------------------------------------------------------

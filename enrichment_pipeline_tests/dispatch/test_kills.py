@@ -99,6 +99,7 @@ def kill_runs(url: str, base_url: str, runs: int) -> list[int]:
     return exit_codes(PROGRAM, given, timeout=90)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twice(
     durable_ledger_url: str, tmp_path: Path

@@ -312,6 +312,7 @@ run_in_children(run, given["kills"])
 """
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_thirty_kills_lose_no_answer_and_repeat_none(
     durable_ledger_url: str, tmp_path: Path

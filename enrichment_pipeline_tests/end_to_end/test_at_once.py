@@ -22,7 +22,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     write_source,
 )
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def test_four_runs_at_once_all_succeed_and_buy_nobody_twice(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from enrichment_pipeline_tests.providers import free_port
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import people_of, running_sandbox, write_csv
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CONTACTS: list[Row] = [
     {"contact_id": f"c-{number:03}", "email": f"person{number:03}@quillforge.com"}

@@ -44,7 +44,7 @@ PEOPLE: list[Row] = [
 SMALL_REQUESTS = "[signalhire]\nitems_per_request = 5\nitems_per_window = 100000\n"
 """Sixty requests of five, eight at a time, half a second each: four seconds on the wire."""
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @contextmanager

@@ -359,6 +359,7 @@ def test_nobody_who_is_suppressed_is_searched_for(tmp_path: Path) -> None:
 # --- show 1: precision and recall ------------------------------------------------------
 
 
+@pytest.mark.long
 def test_what_is_accepted_of_the_labelled_set_is_right_and_most_of_what_can_be_had(
     tmp_path: Path,
 ) -> None:
@@ -396,6 +397,7 @@ def test_what_is_accepted_of_the_labelled_set_is_right_and_most_of_what_can_be_h
 TIERS = {"strategic": 40, "target": 120, "standard": 140, "bulk": 100}
 
 
+@pytest.mark.long
 def test_the_quota_goes_to_strategic_ones_first_and_the_rest_is_queued_for_the_next_days(
     tmp_path: Path,
 ) -> None:
@@ -488,6 +490,7 @@ run_in_children(run, given["kills"])
 """
 
 
+@pytest.mark.long
 def test_kills_while_searching_repeat_no_answer_and_charge_nobody_twice(
     tmp_path: Path,
 ) -> None:

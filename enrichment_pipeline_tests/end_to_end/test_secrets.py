@@ -23,6 +23,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     run_here,
     small_sandbox,
     small_settings,
+    steps_here,
 )
 from enrichment_pipeline_tests.support import RunningSandbox
 
@@ -76,7 +77,7 @@ def test_an_unforeseen_error_between_a_reply_and_its_reading_loses_no_answer_and
     paid = sandbox.journal.read_text()
     # the reply had been kept, and is read by a run that starts a minute later
     monkeypatch.setattr(ledger_module, "LEFT_TO_ITS_RUN_FOR", timedelta(0))
-    run_here(settings)
+    steps_here(settings)
     assert outcomes(settings.home) == EXPECTED
     items = [line.split('"item": ')[1] for line in sandbox.journal.read_text().splitlines()]
     assert len(items) == len(set(items))

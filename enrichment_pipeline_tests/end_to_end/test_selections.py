@@ -30,6 +30,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_policy,
     small_sandbox,
     small_settings,
+    steps_here,
 )
 from enrichment_pipeline_tests.support import START, RunningSandbox
 
@@ -87,7 +88,7 @@ def test_a_run_of_some_priorities_buys_those_only_and_the_rest_is_queued(
     )
     assert queued == [("bulk", "new"), ("target", "new")]
     assert outcomes(home).keys() == EXPECTED.keys()
-    run_here(settings, priorities=("bulk", "target"))
+    steps_here(settings, priorities=("bulk", "target"))
     assert bought(home) == IN_LANES
     assert outcomes(home) == EXPECTED
 
@@ -96,7 +97,7 @@ def test_a_run_of_freshness_that_nobody_has_buys_nothing(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    run_here(settings, freshness=("retry", "stale"))
+    steps_here(settings, freshness=("retry", "stale"))
     assert bought(settings.home) == {}
     assert {status for status, _ in outcomes(settings.home).values()} == {"queued", "needs_review"}
 
@@ -159,7 +160,7 @@ def test_a_run_that_is_tried_again_has_what_is_left_of_its_cap_and_its_budget(
 
 def test_a_cap_of_nothing_buys_nothing(tmp_path: Path, sandbox: RunningSandbox) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    run_here(settings, max_credits=0)
+    steps_here(settings, max_credits=0)
     assert bought(settings.home) == {}
     assert outcomes(settings.home)["by-profile"] == ("queued", None)
 
@@ -170,12 +171,11 @@ def test_each_priority_leaves_its_floor_of_the_budget_untouched(
     # Of 20 a day: all for strategic, 18 for target, 14 for standard, 10 for bulk.
     policy = small_policy(tmp_path, budget={"per_day": 20})
     settings = small_settings(tmp_path, sandbox.base_url, policy)
-    shown = run_here(settings, as_of=START, is_simulated=True)
+    report = steps_here(settings, as_of=START)
     # 9 + 7 = 16 leave nothing above the floors of standard and bulk
     assert charged(settings.home) == {"strategic": 9, "target": 7}
-    for priority in ("standard", "bulk"):
-        assert f"the day's budget for {priority} is used up" in " ".join(shown.split())
-    run_here(settings, as_of=START + timedelta(days=1), is_simulated=True)
+    assert report.exhausted == {"standard": "day", "bulk": "day"}
+    steps_here(settings, as_of=START + timedelta(days=1))
     # a new day, of which standard and bulk may use 14 and 10
     assert charged(settings.home) == {"strategic": 9, "target": 7, "standard": 7, "bulk": 3}
 
@@ -187,7 +187,7 @@ def test_the_months_budget_and_the_runs_own_hold_too(
     budget = {"per_run": 5, "per_month": 8, **no_floors}
     settings = small_settings(tmp_path, sandbox.base_url, small_policy(tmp_path, budget=budget))
     for spent in (5, 8, 8):
-        run_here(settings, as_of=START, is_simulated=True)
+        steps_here(settings, as_of=START)
         assert charges(sandbox) == spent
     assert Counter(bought(settings.home)) == {"strategic": 8}
 
@@ -196,10 +196,10 @@ def test_a_later_simulated_day_makes_everything_stale_and_dates_the_answers(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    run_here(settings, as_of=START, is_simulated=True)
+    steps_here(settings, as_of=START)
     assert record(settings, "enrichment.enriched_contacts", "by-profile")["enriched_at"] == START
     later = START + timedelta(days=91)
-    run_here(settings, as_of=later, is_simulated=True)
+    steps_here(settings, as_of=later)
     assert charges(sandbox) == 2 * CREDITS
     assert sum(bought(settings.home).values()) == 2 * LOOKUPS
     found = record(settings, "enrichment.enriched_contacts", "by-profile")
@@ -212,27 +212,27 @@ def test_a_later_simulated_day_makes_everything_stale_and_dates_the_answers(
     assert outcomes(settings.home) == EXPECTED
 
 
-@pytest.mark.parametrize(("days", "due"), [(59, False), (61, True)])
 def test_the_policys_age_decides_when_an_answer_is_stale(
-    tmp_path: Path, sandbox: RunningSandbox, days: int, due: bool
+    tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     policy = small_policy(tmp_path, freshness={"max_age_days": 60, "no_match_days": 365})
     settings = small_settings(tmp_path, sandbox.base_url, policy)
-    run_here(settings, as_of=START, is_simulated=True)
-    later = START + timedelta(days=days)
-    run_here(settings, freshness=("stale",), as_of=later, is_simulated=True)
-    assert charges(sandbox) == (2 * CREDITS if due else CREDITS)
+    steps_here(settings, as_of=START)
+    steps_here(settings, freshness=("stale",), as_of=START + timedelta(days=59))
+    assert charges(sandbox) == CREDITS
+    steps_here(settings, freshness=("stale",), as_of=START + timedelta(days=61))
+    assert charges(sandbox) == 2 * CREDITS
 
 
 def test_a_contact_that_left_the_source_is_neither_shown_nor_paid_for_any_more(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    run_here(settings, as_of=START, is_simulated=True)
+    steps_here(settings, as_of=START)
     contacts = tmp_path / "source" / "contacts.csv"
     lines = contacts.read_text().splitlines(keepends=True)
     contacts.write_text("".join(line for line in lines if not line.startswith("by-email,")))
-    run_here(settings, as_of=START + timedelta(days=91), is_simulated=True)
+    steps_here(settings, as_of=START + timedelta(days=91))
     assert charges(sandbox) == 2 * CREDITS - 1
     assert outcomes(settings.home).keys() == EXPECTED.keys() - {"by-email"}
     for table in ("enriched_contacts", "needs_review", "contact_status", "worklist"):
@@ -251,6 +251,6 @@ def test_credits_that_run_out_leave_the_rest_for_the_next_run(tmp_path: Path) ->
     [(waiting,)] = rows(settings, queued)
     assert waiting >= LOOKUPS - 10 - 1
     with small_sandbox(tmp_path / "topped_up") as sandbox:
-        run_here(small_settings(tmp_path, sandbox.base_url))
+        steps_here(small_settings(tmp_path, sandbox.base_url))
         assert charges(sandbox) == CREDITS - 10
     assert outcomes(settings.home) == EXPECTED

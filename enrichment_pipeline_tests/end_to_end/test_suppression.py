@@ -17,10 +17,10 @@ from enrichment_pipeline_tests.end_to_end.world import (
     LOOKUPS,
     ledger_rows,
     outcomes,
-    run_here,
     small_policy,
     small_sandbox,
     small_settings,
+    steps_here,
 )
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
@@ -37,7 +37,7 @@ def test_whom_the_source_lists_is_never_asked_for(tmp_path: Path) -> None:
     policy = policy.model_copy(update={"source": source})
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url, policy)
-        run_here(settings)
+        steps_here(settings)
     assert len(asked_for(settings)) == LOOKUPS - 2
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
     came_to = outcomes(settings)

@@ -8,6 +8,7 @@ Nobody in it is real, and every name is rare enough to be searched for.
 from __future__ import annotations
 
 import io
+import logging
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 import sqlalchemy as sa
@@ -26,9 +28,14 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from enrichment_pipeline.cli.refresh import refresh
-from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, lane_blocks
+from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock, lane_blocks
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline_tests.support import (
     RunningSandbox,
     people_of,
@@ -389,6 +396,37 @@ def run_here(
         console=Console(file=shown, width=100),
     )
     return shown.getvalue()
+
+
+def steps_here(
+    settings: Settings,
+    *,
+    freshness: Sequence[str] = FRESHNESS,
+    priorities: Sequence[str] = PRIORITIES,
+    as_of: datetime | None = None,
+    max_credits: int | None = None,
+) -> DispatchReport:
+    """A run's steps up to the tables, without Dagster and its seconds; what buying came to.
+
+    With `as_of` the run is simulated.
+    """
+    pipeline = Pipeline(settings)
+    instant = as_of or datetime.now(UTC)
+    run = Run(uuid4().hex, instant, is_simulated=as_of is not None, max_credits=max_credits)
+    lanes = LaneBlock(tuple(freshness), tuple(priorities)).lanes
+    pipeline.prepare(run)
+    try:
+        pipeline.load_accounts(run)
+        pipeline.load_contacts(run)
+        pipeline.select_worklist(run, lanes)
+        progress = LoggedProgress(logging.getLogger(__name__))
+        report = pipeline.buy(run, lanes, progress).report
+        pipeline.store_responses(run)
+        pipeline.derive_facts(run)
+        pipeline.derive_outcomes(run)
+    finally:
+        release_run_lock(settings.home, run.run_id)
+    return report
 
 
 # --- the command in a process of its own ----------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate
+from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 AT_ACME = {"position": "CTO", "company": "Acme Inc", "website": "acme.com", "current": True}
 PROFILE = [{"link": "linkedin.com/in/ada-example"}]
@@ -38,56 +39,67 @@ def shown(world: World, policy: dict[str, Any], *, contact: Row = SOURCE) -> Row
     return enriched(world)
 
 
+@prepared
+def answered(world: World) -> None:
+    """Ada, with an answer that was not judged yet."""
+    world.load([SOURCE])
+    world.look_up("C1", candidate=ANSWER)
+
+
 # --- write rules -----------------------------------------------------------------------
 
 
+BY_RULE = {
+    "full_name": ("Ada M. Example", "Ada Example", "Ada Example"),
+    "job_title": ("CTO", "Engineer", "Engineer"),
+    "company_name": ("Acme Inc", "Acme", "Acme"),
+    "company_domain": ("acme.com", "acme.com", "acme.com"),
+    "company_website": ("acme.com", "acme.com", None),
+    "company_industry": ("Tools", "Tools", None),
+    "company_employee_count": ("12", "12", None),
+    "location": ("Berlin", "Berlin", None),
+    "work_email": ("ada@acme.com", None, None),
+    "personal_email": ("ada@home.net", None, None),
+    "direct_phone": ("+4930901820", None, None),
+    "mobile_phone": ("+4915123456789", None, None),
+}
+"""What is shown of each field where it is overwritten, filled, and never written."""
+
+
+RULES = ("overwrite", "fill", "never")
+
+
 @pytest.mark.parametrize(
-    ("field", "overwritten", "filled", "kept"),
-    [
-        ("full_name", "Ada M. Example", "Ada Example", "Ada Example"),
-        ("job_title", "CTO", "Engineer", "Engineer"),
-        ("company_name", "Acme Inc", "Acme", "Acme"),
-        ("company_domain", "acme.com", "acme.com", "acme.com"),
-        ("company_website", "acme.com", "acme.com", None),
-        ("company_industry", "Tools", "Tools", None),
-        ("company_employee_count", "12", "12", None),
-        ("location", "Berlin", "Berlin", None),
-        ("work_email", "ada@acme.com", None, None),
-        ("personal_email", "ada@home.net", None, None),
-        ("direct_phone", "+4930901820", None, None),
-        ("mobile_phone", "+4915123456789", None, None),
-    ],
+    "pair", [("overwrite", "fill"), ("fill", "never"), ("never", "overwrite")], ids="-".join
 )
-def test_each_field_has_a_write_rule(
-    world: World, field: str, overwritten: str, filled: str | None, kept: str | None
-) -> None:
-    found = [shown(world, {})[field]]
-    for rule in ("fill", "never"):
-        world.derive(policy=Policy.model_validate({"fields": {field: rule}}))
-        found.append(enriched(world)[field])
-    assert found == [overwritten, filled, kept]
+def test_each_field_has_a_write_rule(answered: World, pair: tuple[str, str]) -> None:
+    # neighbours have different rules: no field goes by another's
+    rules = {field: pair[number % 2] for number, field in enumerate(BY_RULE)}
+    answered.derive(policy=Policy.model_validate({"fields": rules}))
+    row = enriched(answered)
+    assert {field: row[field] for field in BY_RULE} == {
+        field: by_rule[RULES.index(rules[field])] for field, by_rule in BY_RULE.items()
+    }
 
 
-@pytest.mark.parametrize("field", ["full_name", "job_title", "company_name", "work_email"])
-def test_fill_fills_what_the_source_has_not(world: World, field: str) -> None:
+def test_fill_fills_what_the_source_has_not(world: World) -> None:
     bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"]}
-    full = shown(world, {"fields": {field: "fill"}}, contact=bare)
-    assert (
-        full[field]
-        == {
-            "full_name": "Ada M. Example",
-            "job_title": "CTO",
-            "company_name": "Acme Inc",
-            "work_email": "ada@acme.com",
-        }[field]
-    )
+    wanted = {
+        "full_name": "Ada M. Example",
+        "job_title": "CTO",
+        "company_name": "Acme Inc",
+        "work_email": "ada@acme.com",
+    }
+    row = shown(world, {"fields": dict.fromkeys(wanted, "fill")}, contact=bare)
+    assert {field: row[field] for field in wanted} == wanted
 
 
-@pytest.mark.parametrize("field", ["full_name", "job_title", "company_name"])
-def test_what_tools_write_for_nothing_is_filled(world: World, field: str) -> None:
-    bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"], field: "N/A"}
-    row = shown(world, {"fields": {field: "fill"}}, contact=bare)
-    assert row[field] not in (None, "N/A")
+def test_what_tools_write_for_nothing_is_filled(world: World) -> None:
+    fields = ("full_name", "job_title", "company_name")
+    nothing = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"]}
+    nothing |= dict.fromkeys(fields, "N/A")
+    row = shown(world, {"fields": dict.fromkeys(fields, "fill")}, contact=nothing)
+    assert {row[field] for field in fields}.isdisjoint({None, "N/A"})
     assert not row["job_changed"]
 
 
@@ -217,28 +229,35 @@ def test_the_same_employer_under_a_longer_name_is_no_job_change(world: World) ->
     assert enriched(world)["job_changed"] is False
 
 
-@pytest.mark.parametrize(
-    ("title", "seniority"),
-    [
-        ("Founder & CEO", "owner"),
-        ("Geschäftsführerin", "c_suite"),
-        ("President", "c_suite"),
-        ("Vice President, Sales", "vp"),
-        ("VP Sales", "vp"),
-        ("Head of IT", "director"),
-        ("Leiter Vertrieb (m/w/d)", "manager"),
-        ("Senior Engineer", "senior"),
-        ("Assistant to the CEO", "entry"),
-        ("Engineer", None),
-        (None, None),
-    ],
-)
-def test_seniority_is_read_off_the_title(world: World, title: str | None, seniority: str) -> None:
-    world.load([ADA])
-    world.look_up("C1", candidate={**ANSWER, "experience": [{**AT_ACME, "position": title}]})
+SENIORITY = {
+    "Founder & CEO": "owner",
+    "Geschäftsführerin": "c_suite",
+    "President": "c_suite",
+    "Vice President, Sales": "vp",
+    "VP Sales": "vp",
+    "Head of IT": "director",
+    "Leiter Vertrieb (m/w/d)": "manager",
+    "Senior Engineer": "senior",
+    "Assistant to the CEO": "entry",
+    "Engineer": None,
+    None: None,
+}
+
+
+def test_seniority_is_read_off_the_title(world: World) -> None:
+    ids = {f"C{number}": title for number, title in enumerate(SENIORITY)}
+    world.load({"contact_id": each, "linkedin_url": f"linkedin.com/in/{each}"} for each in ids)
+    for contact_id, title in ids.items():
+        job = {**AT_ACME, "position": title}
+        world.look_up(
+            contact_id, candidate={**candidate("Ada", uid=contact_id), "experience": [job]}
+        )
     world.derive()
-    assert enriched(world)["seniority"] == seniority
-    assert world.facts().get("seniority") == (None if seniority is None else [seniority])
+    for contact_id, title in ids.items():
+        seniority = SENIORITY[title]
+        assert enriched(world, contact_id)["seniority"] == seniority, title
+        expected = None if seniority is None else [seniority]
+        assert world.facts(contact_id).get("seniority") == expected, title
 
 
 # --- colleagues ------------------------------------------------------------------------
