@@ -13,6 +13,7 @@ BIN := .venv/bin
 RUN := .venv/.ready-run
 DEV := .venv/.ready-dev
 BENCH := .venv/.ready-bench
+MUTATE := .venv/.ready-mutate
 
 is_usable := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 usable_python = $(or $(shell for python in $(PYTHON); do \
@@ -73,6 +74,10 @@ bench: $(BENCH) ## The benchmarks
 soak: $(BENCH) ## The long ones: kills, readers, a simulated year, Dagster's daemon with everything on
 	@exec $(BIN)/python -m benchmarks soak $(ARGS)
 
+.PHONY: mutate
+mutate: $(MUTATE) ## Which faults in the code of money and rules no test notices; half an hour
+	@exec $(BIN)/python tools/mutate.py $(ARGS)
+
 .PHONY: sample
 sample: $(DEV) ## Write data/sample anew, from its seed
 	@exec $(BIN)/python data/sample/make_sample.py $(ARGS)
@@ -109,3 +114,6 @@ $(DEV): $(RUN)
 
 $(BENCH): $(DEV)
 	@$(usable_python) tools/bootstrap.py bench
+
+$(MUTATE): $(DEV)
+	@$(usable_python) tools/bootstrap.py mutate

@@ -1,8 +1,8 @@
 """Sets up `.venv` from `uv.lock`; `make` calls it, with nothing but Python there.
 
 Here: the virtual environment, the pinned uv, and the sets of packages: `run` (what
-the pipeline needs), `dev` (that, and what the tests and checks need) and `bench`
-(that, and the peers that the benchmarks measure against).
+the pipeline needs), `dev` (that, and what the tests and checks need), `bench` (that, and
+the peers that the benchmarks measure against) and `mutate` (`dev`, and what makes faults).
 Not here: the choice of the Python that runs this file, and the question whether
 anything is to be done: both are the Makefile's.
 
@@ -34,6 +34,7 @@ GROUPS = {
     "run": ("the pipeline's packages, from uv.lock", ["--no-dev"]),
     "dev": ("the packages of the tests and checks, from uv.lock", []),
     "bench": ("the packages of the benchmarks, from uv.lock", ["--group", "bench"]),
+    "mutate": ("what makes faults for the tests, from uv.lock", ["--group", "mutate"]),
 }
 
 

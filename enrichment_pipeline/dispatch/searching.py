@@ -218,19 +218,27 @@ class Searcher:
         except NoReplyError as error:
             await self._note_unanswered(call, str(error), has_left=True)
             return PageReading(Retriable("no_reply"), signal=Failing(str(error)))
-        reading = self._provider.read_page(
-            reply.http_status, reply.body, is_further=last is not None
-        )
         await self._write(
             partial(
                 self._ledger.keep_answer,
                 call.call_id,
                 http_status=reply.http_status,
                 body=reply.body,
-                is_counted=reading.is_counted,
-                error=_code(reading),
             )
         )
+        reading = self._provider.read_page(
+            reply.http_status, reply.body, is_further=last is not None
+        )
+        if isinstance(reading.outcome, Refused | Retriable):
+            # by `QUOTA_USED_UP` all processes know of a 402
+            await self._write(
+                partial(
+                    self._ledger.note_refusal,
+                    call.call_id,
+                    reading.outcome.reason,
+                    is_counted=reading.is_counted,
+                )
+            )
         await self._note_signal(reading.signal, reply.retry_after)
         return reading
 
@@ -324,10 +332,3 @@ def _is_last(reading: PageReading, seen: int) -> bool:
     if reading.scroll_id is None or reading.request_ref is None:
         return True
     return reading.total is not None and seen >= reading.total
-
-
-def _code(reading: PageReading) -> str | None:
-    """What is kept of an answer that is none; by `QUOTA_USED_UP` all processes know of a 402."""
-    if isinstance(reading.outcome, Refused | Retriable):
-        return reading.outcome.reason
-    return None

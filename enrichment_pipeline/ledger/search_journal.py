@@ -172,21 +172,22 @@ def keep_answer(
     *,
     http_status: int,
     body: bytes,
-    is_counted: bool,
-    error: str | None,
     now: datetime,
 ) -> None:
-    """Keep the raw answer to a call, before anything reads it."""
+    """Keep the raw answer to a call, before anything reads it; until then the call counts."""
     transaction.connection.execute(
         update(search_calls)
         .where(search_calls.c.call_id == call_id)
-        .values(
-            http_status=http_status,
-            body=body,
-            is_counted=is_counted,
-            error=error,
-            responded_at=now,
-        )
+        .values(http_status=http_status, body=body, responded_at=now)
+    )
+
+
+def note_refusal(transaction: Transaction, call_id: str, *, error: str, is_counted: bool) -> None:
+    """The kept answer was no page: why, and whether the call draws on the day's quota."""
+    transaction.connection.execute(
+        update(search_calls)
+        .where(search_calls.c.call_id == call_id)
+        .values(error=error, is_counted=is_counted)
     )
 
 

@@ -77,26 +77,17 @@ class SearchLedger:
                 business_now=self._clock.business_now(),
             )
 
-    def keep_answer(
-        self,
-        call_id: str,
-        *,
-        http_status: int,
-        body: bytes,
-        is_counted: bool = True,
-        error: str | None = None,
-    ) -> None:
-        """Commit the raw answer to a call."""
+    def keep_answer(self, call_id: str, *, http_status: int, body: bytes) -> None:
+        """Commit the raw answer to a call, before it is read."""
         with self._store.write() as transaction:
             search_journal.keep_answer(
-                transaction,
-                call_id,
-                http_status=http_status,
-                body=body,
-                is_counted=is_counted,
-                error=error,
-                now=self._clock.now(),
+                transaction, call_id, http_status=http_status, body=body, now=self._clock.now()
             )
+
+    def note_refusal(self, call_id: str, error: str, *, is_counted: bool) -> None:
+        """The kept answer was no page."""
+        with self._store.write() as transaction:
+            search_journal.note_refusal(transaction, call_id, error=error, is_counted=is_counted)
 
     def note_unanswered(self, call_id: str, error: str, *, has_left: bool) -> None:
         """No answer came to a call."""

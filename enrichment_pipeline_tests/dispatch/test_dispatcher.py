@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch import dispatcher as dispatcher_module
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.lanes import PRIORITIES
@@ -33,7 +34,7 @@ from enrichment_pipeline.ledger.schema import (
     replies,
 )
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.providers.base import Halt, Reply
+from enrichment_pipeline.providers.base import Halt, Reading, Reply
 from enrichment_pipeline_tests.dispatch import (
     UNKNOWN,
     Told,
@@ -48,6 +49,7 @@ from enrichment_pipeline_tests.dispatch import (
     uid,
 )
 from enrichment_pipeline_tests.ledger import (
+    GIVEN_BACK,
     answer_body,
     booked_budgets,
     limits_of,
@@ -282,6 +284,23 @@ def test_a_pause_that_is_too_long_ends_the_run_and_leaves_the_rest_due(
     assert (report.sent, states_of(store)) == (0, {})
 
 
+def test_a_429_pauses_everybody_also_where_another_process_has_settled_its_batch(
+    store: LedgerStore,
+):
+    ledger = ledger_on(store)
+
+    class Overtaken(Wire):
+        async def lookup(self, items: Sequence[str]) -> Reply:
+            sent = column(store, lookups.c.lookup_id)
+            ledger.settle(dict.fromkeys(sent, GIVEN_BACK))
+            return Reply(429, b"{}", retry_after=timedelta(minutes=14))
+
+    report = buy(ledger, Overtaken("http://unused.invalid"), persons([1, 2]))
+    assert (report.sent, states_of(store)) == (0, {"person:1": [RELEASED], "person:2": [RELEASED]})
+    assert waiting(ledger.admit(persons([3]), "next")).why == "pause"
+    assert column(store, batches.c.error) == ["rate_limited"]
+
+
 # --- a provider that stops us ------------------------------------------------------------
 
 
@@ -459,6 +478,31 @@ def test_an_answer_that_is_none_is_kept_and_may_have_been_charged(store: LedgerS
     assert set(column(store, lookups.c.reply_id)) == set(column(store, replies.c.reply_id))
 
 
+@pytest.mark.parametrize("is_called", [False, True], ids=["at once", "by callback"])
+def test_a_reply_is_kept_before_anything_reads_it(store: LedgerStore, is_called: bool):
+    """Where reading it fails, the next run reads it; it may have been paid for."""
+
+    class Unreadable(Wire):
+        async def lookup(self, items: Sequence[str]) -> Reply:
+            return Reply(200, b"as it came")
+
+        async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
+            return Reply(422, b"as it came")
+
+        def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        buy(
+            ledger_on(store),
+            Unreadable("http://unused.invalid"),
+            persons([1]),
+            callback_url=str if is_called else None,
+        )
+    assert [kept.body for kept in ledger_on(store).unread_replies()] == [b"as it came"]
+    assert states_of(store) == {"person:1": [SENT]}
+
+
 @pytest.mark.parametrize("status", ["duplicate_query", "timeout_exceeded"])
 def test_a_passing_refusal_of_an_item_is_left_for_another_run(store: LedgerStore, status: str):
     body = answer_body(("person-1@crowd.example", status), ("person-2@crowd.example", "success"))
@@ -529,6 +573,15 @@ def test_a_run_that_waits_for_the_rate_window_can_be_stopped(
 
     asyncio.run(run())
     assert dispatcher.report.matched == 5
+
+
+def test_a_wait_for_the_rate_window_is_no_pause_however_long_it_is(
+    store: LedgerStore, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dispatcher_module, "LONGEST_WAIT", timedelta(milliseconds=1))
+    ledger = ledger_on(store, items_per_window=5, window=timedelta(milliseconds=200))
+    report = buy(ledger, Wire(sandbox.base_url), persons(range(10)))
+    assert (report.matched, report.halted) == (10, None)
 
 
 def test_a_hindrance_on_our_side_ends_the_run_and_lets_what_is_on_the_wire_finish(

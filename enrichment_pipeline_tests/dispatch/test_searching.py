@@ -21,12 +21,13 @@ from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, sear
 from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchSettlement
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.providers.base import ProfileQuery, Reply
+from enrichment_pipeline.providers.base import PageReading, ProfileQuery, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.sandbox.people import People, Person
 from enrichment_pipeline_tests.dispatch import KEY, Told
 from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.ledger.test_searches import limits_of
+from enrichment_pipeline_tests.providers import hangs_up_after_reading, server_that
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import MovingClock, RunningSandbox, running_sandbox
 
@@ -265,6 +266,28 @@ def test_nobody_there_is_tried_three_times_and_draws_on_no_quota(store: LedgerSt
     assert (report.answered, report.released) == (0, 3)
     assert {row.state for row in rows(store)} == {"released"}
     assert not any(call.is_counted for call in calls(store))
+
+
+def test_what_was_sent_and_not_answered_draws_on_the_quota(store: LedgerStore) -> None:
+    with server_that(hangs_up_after_reading) as silent:
+        report = ask(store, Wire(silent.base_url), persons([1]))
+        assert silent.connections == 1
+    assert (report.answered, report.released) == (0, 1)
+    assert [(call.is_counted, call.body) for call in calls(store)] == [(True, None)]
+
+
+def test_an_answer_is_kept_before_anything_reads_it(store: LedgerStore) -> None:
+    class Unreadable(Wire):
+        async def search(self, query: ProfileQuery) -> Reply:
+            return Reply(200, b"as it came")
+
+        def read_page(self, http_status: int, body: bytes, *, is_further: bool) -> PageReading:
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        ask(store, Unreadable("http://unused.invalid"), persons([1]))
+    assert [(call.http_status, call.body) for call in calls(store)] == [(200, b"as it came")]
+    assert [row.state for row in rows(store)] == [OPEN]
 
 
 KILLS = 30

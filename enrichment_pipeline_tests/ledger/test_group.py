@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,32 @@ def test_the_event_loop_goes_on_while_another_process_holds_the_ledger(tmp_path:
     assert count_rows(store, head) == 1
     assert len(states(store)) == 1
     store.close()
+
+
+def test_a_cancel_while_the_group_is_written_leaves_the_others_told(
+    ledger: Ledger, store: LedgerStore
+):
+    is_writing, may_go_on = threading.Event(), threading.Event()
+
+    def reserves_slowly(enclosed: Ledger) -> Any:
+        is_writing.set()
+        assert may_go_on.wait(20)
+        return reserves("ada")(enclosed)
+
+    async def run() -> None:
+        group = GroupCommit(ledger)
+        leaves = asyncio.create_task(group.run(reserves_slowly))
+        stays = asyncio.create_task(group.run(reserves("bob")))
+        await asyncio.to_thread(is_writing.wait, 20)
+        leaves.cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        batch = await asyncio.wait_for(stays, 20)
+        assert batch.lookups[0].lookup_id in states(store)
+        await asyncio.wait_for(group.run(reserves("eve")), 20)
+
+    asyncio.run(run())
+    assert len(states(store)) == 3
 
 
 def test_who_does_not_wait_any_more_keeps_nobody_from_being_written(

@@ -113,6 +113,7 @@ def test_a_call_that_never_left_frees_its_place_and_its_share_of_the_quota(
     ledger: SearchLedger,
 ) -> None:
     call = admitted(ledger.admit(candidate("ada"), "run"))
+    assert ledger.used_today() == 1
     ledger.note_unanswered(call.call_id, "ConnectError", has_left=False)
     assert ledger.used_today() == 0
     left = admitted(ledger.admit(candidate("bob"), "run"))
@@ -152,9 +153,9 @@ def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that
     ledger: SearchLedger, clock: MovingClock
 ) -> None:
     call = admitted(ledger.admit(candidate("ada"), "run"))
-    ledger.keep_answer(
-        call.call_id, http_status=402, body=b"{}", is_counted=False, error=QUOTA_USED_UP
-    )
+    ledger.keep_answer(call.call_id, http_status=402, body=b"{}")
+    ledger.note_refusal(call.call_id, QUOTA_USED_UP, is_counted=False)
+    assert ledger.used_today() == 0
     ledger.settle(call.search_id, SearchSettlement(RELEASED, "retriable", QUOTA_USED_UP))
     assert ledger.admit(candidate("bob"), "other") == Exhausted("day")
     clock.advance(days=1)

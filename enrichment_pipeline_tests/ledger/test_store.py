@@ -101,6 +101,19 @@ def test_the_migrations_lead_to_the_tables_that_the_code_describes(new_ledger_ur
     }
 
 
+def test_a_commit_in_sqlite_has_reached_the_disk(tmp_path: Path):
+    """In `normal` mode a power cut takes back what was committed last, which may be paid for."""
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    with store.write() as transaction, store.read() as connection:
+        for opened in (transaction.connection, connection):
+            settings = {
+                name: opened.exec_driver_sql(f"pragma {name}").scalar_one()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            }
+            assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    store.close()
+
+
 def test_the_single_flight_index_covers_what_is_not_released(new_ledger_url: str):
     open_store(new_ledger_url).close()
     engine = sa.create_engine(new_ledger_url)

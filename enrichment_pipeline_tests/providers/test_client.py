@@ -6,6 +6,7 @@ import asyncio
 import json
 import selectors
 import socket
+import struct
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -180,6 +181,55 @@ def test_what_may_have_been_read_and_was_not_answered_is_not_asked_again(behavio
         lookup(server.base_url)
     assert server.connections == 1
     assert_key_is_nowhere(caught.value)
+
+
+def _breaks_off_in_the_middle_of_a_body(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    # closed with a reset, whatever is still on its way
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_connection_that_breaks_while_the_body_is_written_is_not_made_again():
+    """The provider may go by what it had read until then."""
+    many = [f"{number}-{'x' * 1_000}@crowd.example" for number in range(20_000)]
+    with (
+        server_that(_breaks_off_in_the_middle_of_a_body) as server,
+        pytest.raises(NoReplyError) as caught,
+    ):
+        ask(server.base_url, lambda client: client.lookup(many))
+    assert server.connections == 1
+    assert_key_is_nowhere(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.CloseError,
+        httpx.LocalProtocolError,
+        httpx.ReadError,
+        httpx.ReadTimeout,
+        httpx.RemoteProtocolError,
+        httpx.WriteError,
+        httpx.WriteTimeout,
+        httpx.DecodingError,
+    ],
+)
+def test_only_an_error_that_comes_before_the_request_is_tried_again(error: type[Exception]):
+    requests: list[httpx.Request] = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        raise error("what a transport says")
+
+    async def put() -> None:
+        transport = httpx.MockTransport(fail)
+        client = SignalHireClient("http://unused.invalid", KEY, transport=transport)
+        with pytest.raises(NoReplyError):
+            await client.lookup(ITEMS)
+        await client.close()
+
+    asyncio.run(put())
+    assert len(requests) == 1
 
 
 def _answers_in_drops(connection: socket.socket) -> None:

@@ -69,6 +69,8 @@ LABELLED = [
     right("right person", named("EXAMPLE, Ada"), contact={"full_name": "Dr. Ada Example"}),
     right("right person", named("Ada M. Example")),
     right("right person", named("A. Example")),
+    # what has no letters is no name, and contradicts nothing
+    right("no name", named(), contact={"full_name": "12345"}),
     right("nickname", named("Bob Smith"), contact={"full_name": "Robert Smith"}),
     right("nickname", named("Elizabeth Clark"), contact={"full_name": "Liz Clark"}),
     right("reversed order", named("Meyer Anna"), contact={"full_name": "Anna Meyer"}),

@@ -146,6 +146,25 @@ def test_who_was_searched_for_and_found_may_be_called_otherwise_there(world: Wor
     assert world.status("C1") == ("enriched", None)
 
 
+def test_who_was_asked_for_by_the_profiles_id_alone_may_work_elsewhere(world: World) -> None:
+    """An id from the source: no search has compared anything."""
+    world.load([{**ZOE, "company_domain": "acme.com"}])
+    answer = candidate(
+        ZOE["full_name"],
+        uid=UID,
+        jobs=[{"company": "Brio", "website": "brio.com", "current": True}],
+        emails=[("zoe@brio.com", 100, "work")],
+    )
+    lookup_id = world.look_up("C1", candidate=answer)
+    world.derive()
+    assert world.status("C1") == ("needs_review", "identity_mismatch")
+    world.connection.execute(
+        "update raw.lookups set item_kind = 'uid', item = ? where lookup_id = ?", [UID, lookup_id]
+    )
+    world.replay()
+    assert world.status("C1") == ("enriched", None)
+
+
 def test_who_was_asked_for_by_a_profiles_id_may_have_moved_on(world: World) -> None:
     found_by_search(world, name="Zoe Searched", jobs=[{"company": "Brio"}])
     world.load([{**ZOE, "full_name": "Zoe Maria Searched"}])

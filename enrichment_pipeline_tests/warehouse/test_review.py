@@ -543,6 +543,19 @@ def test_a_decision_on_a_profile_that_is_not_the_one_found_any_more_is_refused(a
     assert ada.status("C1") == ("needs_review", "identity_mismatch")
 
 
+def test_a_profile_that_was_found_before_the_last_one_can_be_accepted(ada: World) -> None:
+    ada.look_up("C1", candidate=NAMESAKE)
+    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
+    ada.derive(at=START + 91 * DAY)
+    shown = queue(ada)[0]
+    assert shown["found_uid"] == OTHER_UID
+    assert import_rows(ada, {**shown, "decision": "accept", "provider_uid": UID}).new == 1
+    ada.derive(at=START + 91 * DAY)
+    row = enriched(ada)
+    assert row
+    assert (row["provider_uid"], row["work_email"]) == (UID, "zoe@brio.com")
+
+
 def test_the_same_profile_found_again_can_still_be_decided_on(ada: World) -> None:
     ada.look_up("C1", candidate=NAMESAKE)
     ada.derive()

@@ -466,6 +466,19 @@ def test_the_tables_tell_the_spread_and_the_limit_apart(ada: World) -> None:
     assert ada.only("enrichment.contact_status")["next_lookup_at"] == due_at
 
 
+def test_an_age_that_the_policy_changes_moves_the_expiry_alone(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive()
+    before = ada.only("enrichment.enriched_contacts")
+    ada.derive(policy=Policy.model_validate({"freshness": {"max_age_days": 60}}))
+    after = ada.only("enrichment.enriched_contacts")
+    assert (before.pop("expires_at"), after.pop("expires_at")) == (
+        START + 90 * DAY,
+        START + 60 * DAY,
+    )
+    assert after == before
+
+
 # --- by what a person is looked up -----------------------------------------------------
 
 
