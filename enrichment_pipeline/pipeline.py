@@ -437,8 +437,7 @@ class Pipeline:
 
         Raises ConfigurationError where the source cannot be read.
         """
-        path = self.settings.source_path
-        with duckdb.connect() as connection, attached_source(connection, path) as reading:
+        with attached_source(self.settings.source_path) as reading:
             return fingerprint_contacts(reading, self.settings.policy.source)
 
     @contextmanager
@@ -475,7 +474,7 @@ class Pipeline:
 
     def _check_source(self) -> None:
         """Refuse a source that is not there, before anything is stamped with its name."""
-        with duckdb.connect() as connection, attached_source(connection, self.settings.source_path):
+        with attached_source(self.settings.source_path):
             pass
 
     @cached_property
