@@ -364,6 +364,7 @@ class Pipeline:
                 self.settings.published_dir,
                 run_id=run.run_id,
                 published_at=run.clock.business_now(),
+                group=self.settings.policy.publish.group,
             )
 
     # --- questions ---------------------------------------------------------------------

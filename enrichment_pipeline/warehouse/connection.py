@@ -16,6 +16,7 @@ from nicknames import NickNamer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.privacy import owner_only
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.statements import digest, execute
 
@@ -38,17 +39,19 @@ def open_warehouse(
 
     While another process has the file open, waits up to `wait_seconds` and says
     so through `on_wait`; the operating system frees the lock of a killed
-    process at once. Raises PipelineError when the wait is over, and
-    ConfigurationError where the file is none that can be opened.
+    process at once. What it makes is for its owner alone. Raises PipelineError
+    when the wait is over, and ConfigurationError where the file is none that
+    can be opened.
     """
-    connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
-    try:
-        execute(connection, "create_macros")
-        if not read_only:
-            _ensure_tables(connection)
-        yield connection
-    finally:
-        connection.close()
+    with owner_only():  # until it is closed: DuckDB may make its log and spill at any time
+        connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
+        try:
+            execute(connection, "create_macros")
+            if not read_only:
+                _ensure_tables(connection)
+            yield connection
+        finally:
+            connection.close()
 
 
 def connect(
