@@ -85,7 +85,11 @@ def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "sandbox").mkdir()
         with world.small_sandbox(folder / "sandbox") as sandbox:
             variables = _variables(folder, sandbox.base_url)
-            ended = world.enrichment(folder, "run", umask=0, **variables)
+            before = os.umask(0)
+            try:
+                ended = world.enrichment(folder, "run", **variables)
+            finally:
+                os.umask(before)
         assert ended.returncode == 0, ended.stderr
         return folder
 

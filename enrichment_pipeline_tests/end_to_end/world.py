@@ -421,14 +421,13 @@ def command(*arguments: str) -> list[str]:
 
 
 def enrichment(
-    folder: Path, *arguments: str, umask: int = -1, **variables: object
+    folder: Path, *arguments: str, **variables: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, in `folder`, and under this umask (-1: ours)."""
+    """Run the command to its end, in `folder`."""
     return subprocess.run(
         command(*arguments),
         cwd=folder,
         env=environment(folder, **variables),
-        umask=umask,
         capture_output=True,
         text=True,
         timeout=200,
