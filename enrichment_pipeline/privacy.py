@@ -16,10 +16,11 @@ from enrichment_pipeline.errors import ConfigurationError
 OWNER_ONLY = 0o077
 """The umask of our own processes."""
 OWNER_WRITES = 0o600
-GROUP_PASSES = 0o710
-GROUP_LISTS = 0o750
-GROUP_READS = 0o440
-"""Nor may the owner write: a BI tool that opens DuckDB's file to write locks everybody out."""
+HOME_OF_GROUP = 0o710
+FOLDER_OF_GROUP = 0o750
+FILE_OF_GROUP = 0o440
+"""Without the right to write, for the owner either: a BI tool that opens DuckDB's file for writing
+locks everybody out."""
 
 _lock = threading.Lock()
 _depth = 0
@@ -59,7 +60,7 @@ def secure(home: Path, published: Path, group: str) -> None:
             "a folder of its own"
         )
     if group:
-        _give(home, _group_id(group), GROUP_PASSES)
+        _give_to_group(home, _group_id(group), HOME_OF_GROUP)
         share(published, group)
     else:
         _close(home)
@@ -73,12 +74,12 @@ def share(published: Path, group: str) -> None:
     if not published.exists():
         return
     group_id = _group_id(group)
-    _give(published, group_id, GROUP_LISTS)
+    _give_to_group(published, group_id, FOLDER_OF_GROUP)
     for folder, folders, files in os.walk(published):
         for name in folders:
-            _give(Path(folder, name), group_id, GROUP_LISTS)
+            _give_to_group(Path(folder, name), group_id, FOLDER_OF_GROUP)
         for name in files:
-            _give(Path(folder, name), group_id, GROUP_READS)
+            _give_to_group(Path(folder, name), group_id, FILE_OF_GROUP)
 
 
 def _close_tree(path: Path) -> None:
@@ -106,7 +107,7 @@ def _group_id(group: str) -> int:
         ) from None
 
 
-def _give(path: Path, group_id: int, mode: int) -> None:
+def _give_to_group(path: Path, group_id: int, mode: int) -> None:
     if path.is_symlink():
         return
     found = path.stat()

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 READING = frozenset({"GET", "HEAD"})
-FROM_NOBODY_ELSE = frozenset({"same-origin", "none"})
+OWN_FETCH_SITES = frozenset({"same-origin", "none"})
 """What `Sec-Fetch-Site` says of our own pages, and of an address that the user typed."""
 POLICY_VIOLATION = 1008
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -52,11 +52,10 @@ class SameOriginGuard:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_own(hosts[0].lower(), scope):
             return "this host is not ours; if it is a proxy's, name it in [ui] hosts"
-        if not all(self._is_same(origin.lower(), hosts[0].lower()) for origin in _origins(headers)):
-            return "another site's page asks"
-        if not FROM_NOBODY_ELSE.issuperset(headers.getlist("sec-fetch-site")) and not _is_link(
-            scope, headers
-        ):
+        host = hosts[0].lower()
+        is_own_origin = all(self._is_same(each.lower(), host) for each in headers.getlist("origin"))
+        is_own_fetch = OWN_FETCH_SITES.issuperset(headers.getlist("sec-fetch-site"))
+        if not is_own_origin or not (is_own_fetch or _follows_link(scope, headers)):
             return "another site's page asks"
         if scope["type"] == "http" and _is_graphql(scope):
             return _reason_to_refuse_query(scope, headers)
@@ -78,11 +77,7 @@ class SameOriginGuard:
         return place == host.removesuffix(f":{port}") or place in self._hosts
 
 
-def _origins(headers: Headers) -> list[str]:
-    return headers.getlist("origin")
-
-
-def _is_link(scope: Scope, headers: Headers) -> bool:
+def _follows_link(scope: Scope, headers: Headers) -> bool:
     """Whether the user follows a link to a page of ours, which by itself changes nothing."""
     return (
         scope["type"] == "http"
