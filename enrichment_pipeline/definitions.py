@@ -4,6 +4,7 @@ Here: putting together what `defs/` declares. Not here: any asset. Dagster
 loads `defs`; everybody else calls `build_definitions` with settings of their own.
 """
 
+import os
 from datetime import timedelta
 
 import dagster as dg
@@ -14,6 +15,7 @@ from enrichment_pipeline.defs.checks import OWN_STEPS
 from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, late_answers, range_tags
 from enrichment_pipeline.defs.resources import LoggedProgress, ProgressFactory, WarehouseResource
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.settings import Settings, load_settings
 
 __all__ = ["build_definitions", "defs", "range_tags"]
@@ -67,5 +69,9 @@ def _expect_daily(spec: dg.AssetSpec) -> dg.AssetSpec:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `workspace.yaml` loads: the environment is read here, and not at import."""
+    """What `workspace.yaml` loads: the environment is read here, and not at import.
+
+    Dagster's process that loads it is ours alone, and so is what that makes.
+    """
+    os.umask(OWNER_ONLY)
     return build_definitions(load_settings())

@@ -364,6 +364,7 @@ class Pipeline:
                 self.settings.published_dir,
                 run_id=run.run_id,
                 published_at=run.clock.business_now(),
+                group=self.settings.policy.publish.group,
             )
 
     # --- questions ---------------------------------------------------------------------
@@ -437,8 +438,7 @@ class Pipeline:
 
         Raises ConfigurationError where the source cannot be read.
         """
-        path = self.settings.source_path
-        with duckdb.connect() as connection, attached_source(connection, path) as reading:
+        with attached_source(self.settings.source_path) as reading:
             return fingerprint_contacts(reading, self.settings.policy.source)
 
     @contextmanager
@@ -475,7 +475,7 @@ class Pipeline:
 
     def _check_source(self) -> None:
         """Refuse a source that is not there, before anything is stamped with its name."""
-        with duckdb.connect() as connection, attached_source(connection, self.settings.source_path):
+        with attached_source(self.settings.source_path):
             pass
 
     @cached_property

@@ -6,6 +6,7 @@ here: environment variables and paths (`settings.py`), and what the rules do
 """
 
 import math
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -254,6 +255,32 @@ class ReviewPolicy(_Section):
     decisions: str | None = None
 
 
+class PublishPolicy(_Section):
+    """Which Unix group may read what is published; nobody but the owner where none is named."""
+
+    group: str = ""
+
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
+
+class UiPolicy(_Section):
+    """Further names, such as a proxy's, under which `enrichment ui` may be reached.
+
+    Each is a host, with its port where that is not the scheme's own.
+    """
+
+    hosts: tuple[str, ...] = Field((), strict=False)
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _HOST.fullmatch(host):
+                raise ValueError("should be hosts without a scheme, such as enrichment.example.com")
+        return tuple(host.lower() for host in value)
+
+
 class Policy(_Section):
     """The whole policy file; every key has a default."""
 
@@ -269,6 +296,8 @@ class Policy(_Section):
     fields: FieldsPolicy = FieldsPolicy()
     identity: IdentityPolicy = IdentityPolicy()
     review: ReviewPolicy = ReviewPolicy()
+    publish: PublishPolicy = PublishPolicy()
+    ui: UiPolicy = UiPolicy()
 
 
 def load_policy(path: Path | None) -> Policy:

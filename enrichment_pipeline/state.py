@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.privacy import OWNER_WRITES, owner_only, secure
 from enrichment_pipeline.settings import Settings
 
 _held: dict[Path, FileLock] = {}
@@ -18,12 +19,14 @@ _held: dict[Path, FileLock] = {}
 
 
 def ensure_state_folder(settings: Settings) -> None:
-    """Create the state folder, or say in one line why it cannot be used."""
+    """Create the state folder for its owner alone, or say in one line why it cannot be used."""
     try:
-        (settings.home / "runs").mkdir(parents=True, exist_ok=True)
-        probe = settings.home / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        with owner_only():
+            (settings.home / "runs").mkdir(parents=True, exist_ok=True)
+            probe = settings.home / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        secure(settings.home, settings.published_dir, settings.policy.publish.group)
     except OSError as error:
         raise ConfigurationError(
             f"state folder {settings.home}: cannot be written ({error.strerror}); "
@@ -109,7 +112,8 @@ def _stamp_path(settings: Settings) -> Path:
 def _write_new(path: Path, text: str) -> None:
     """Create the file with its whole text or, where another process was first, not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
+    with owner_only():
+        draft.write_text(text, encoding="utf-8")
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -125,7 +129,7 @@ def hold_run_lock(home: Path, run_id: str) -> None:
         return
     # Locked first and named afterwards: nobody can find it unlocked while we live.
     draft = path.with_name(f".{run_id}.{os.getpid()}")
-    lock = FileLock(draft)
+    lock = FileLock(draft, mode=OWNER_WRITES)
     lock.acquire()
     draft.rename(path)
     _held[path] = lock

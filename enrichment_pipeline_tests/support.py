@@ -150,3 +150,11 @@ def once_for_all_workers(
         if not made.exists():
             made.write_bytes(pickle.dumps(make(Path(mkdtemp(prefix=name, dir=shared)))))
     return pickle.loads(made.read_bytes())
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """What in the folder, itself included, is not its owner's alone."""
+    paths = [folder, *folder.rglob("*")]
+    return sorted(
+        str(path) for path in paths if not path.is_symlink() and path.stat().st_mode & 0o077
+    )

@@ -146,6 +146,8 @@ OUT_OF_RANGE = {
     "acceptance.require": ["[]", '"verified_email"', "5"],
     "acceptance.require.0": ['["email"]', '["verified_name"]', "[5]"],
     "identity.phone_region": ['"ZZ"', '"Germany"', "49"],
+    "publish.group": ["5"],
+    "ui.hosts": ['"ui.example.com"', '["https://ui.example.com"]', '["a/b"]', '["*"]', '[""]'],
     "source.attach": ["5", "[]"],
     "source.contacts": ["5"],
     "budget": ["5", '"much"'],
@@ -179,6 +181,8 @@ IN_RANGE = {
     "acceptance.require": ['["verified_work_email", "verified_phone"]'],
     "priority.weights.tier": ["0", "0.5"],
     "identity.phone_region": ['"US"', '""'],
+    "publish.group": ['"bi"', '""'],
+    "ui.hosts": ["[]", '["ui.example.com", "10.0.0.1:8443", "[::1]:3000"]'],
 }
 
 

@@ -34,6 +34,7 @@ from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
+from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
@@ -219,29 +220,50 @@ def report(
 def ui(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+    daemon: Annotated[
+        bool,
+        typer.Option(
+            "--daemon/--no-daemon",
+            help="Run Dagster's daemon beside the pages, or leave it to a service of its own.",
+        ),
+    ] = True,
 ) -> None:
-    """Open Dagster's web UI on the same state; its daemon runs the schedule, once switched on."""
+    """Open Dagster's web UI on the same state; its daemon runs the schedule, once switched on.
+
+    Only its own pages are answered, under the names of this machine and of [ui] hosts.
+    """
     with _ready_settings() as settings:
         _refuse_taken_port(host, port)
         _write_dagster_yaml(settings)
-        workspace = PROJECT_ROOT / "workspace.yaml"
-        where = (
-            ["-w", str(workspace)]
-            if workspace.is_file()
-            else ["-m", "enrichment_pipeline.definitions"]
-        )
-        # Dagster would rather have `dg dev`, which is a project tool of its own
-        quietly = ("-W", "ignore:Function `dev_command` is superseded")
-        dagster_dev = [sys.executable, *quietly, "-m", "dagster", "dev"]
-        command = [*dagster_dev, *where, "-h", host, "-p", str(port), "--log-level", "warning"]
+        command = [
+            *(sys.executable, "-m", "enrichment_pipeline.cli", "ui-services"),
+            *("--host", host, "--port", str(port)),
+            *(() if daemon else ("--no-daemon",)),
+        ]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
         if settings.base_url is not None:
             environment["SIGNALHIRE_BASE_URL"] = settings.base_url
         if settings.sandbox_window_seconds is not None:
             environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
-        _out.print(f"Dagster's UI, in some ten seconds: http://{host}:{port}  (Ctrl+C ends it)")
+        shown = f"[{host}]" if ":" in host else host
+        _out.print(
+            f"Dagster's UI, in some ten seconds: http://{shown}:{port}  (Ctrl+C ends it)",
+            markup=False,
+        )
         status = _run_until_stopped(command, environment)
     raise typer.Exit(status)
+
+
+@app.command("ui-services", hidden=True)
+def ui_services(
+    host: Annotated[str, typer.Option()],
+    port: Annotated[int, typer.Option()],
+    daemon: Annotated[bool, typer.Option("--daemon/--no-daemon")] = True,
+) -> None:
+    """What `ui` runs in a session of its own, so that Ctrl+C reaches `ui` alone."""
+    from enrichment_pipeline.cli.ui import serve_ui
+
+    serve_ui(host, port, load_settings().policy.ui.hosts, has_daemon=daemon)
 
 
 app.command("suppress")(suppress_command)
@@ -254,6 +276,7 @@ app.add_typer(review)
 
 def main() -> None:
     """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
+    os.umask(OWNER_ONLY)
     # cron, systemd or a container that ends us means what Ctrl+C means
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:

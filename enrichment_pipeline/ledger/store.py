@@ -33,6 +33,7 @@ from sqlalchemy.pool import QueuePool
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import head, stamp
+from enrichment_pipeline.privacy import owner_only
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -182,12 +183,14 @@ def open_store(url: str) -> LedgerStore:
     shown = parsed.set(query={}).render_as_string(hide_password=True)
     try:
         if parsed.get_backend_name() == "sqlite":
-            Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
+            with owner_only():
+                Path(parsed.database or "").parent.mkdir(parents=True, exist_ok=True)
             engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
         else:
             engine = _postgres_engine(parsed)
         try:
-            _migrate(engine)
+            with owner_only():  # SQLite gives its log the mode of the file
+                _migrate(engine)
         except BaseException:
             engine.dispose()
             raise

@@ -16,6 +16,7 @@ from nicknames import NickNamer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.privacy import owner_only
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.statements import digest, execute
 
@@ -38,17 +39,19 @@ def open_warehouse(
 
     While another process has the file open, waits up to `wait_seconds` and says
     so through `on_wait`; the operating system frees the lock of a killed
-    process at once. Raises PipelineError when the wait is over, and
-    ConfigurationError where the file is none that can be opened.
+    process at once. What it makes is for its owner alone. Raises PipelineError
+    when the wait is over, and ConfigurationError where the file is none that
+    can be opened.
     """
-    connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
-    try:
-        execute(connection, "create_macros")
-        if not read_only:
-            _ensure_tables(connection)
-        yield connection
-    finally:
-        connection.close()
+    with owner_only():  # until it is closed: DuckDB may make its log and spill at any time
+        connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
+        try:
+            execute(connection, "create_macros")
+            if not read_only:
+                _ensure_tables(connection)
+            yield connection
+        finally:
+            connection.close()
 
 
 def connect(
@@ -170,28 +173,22 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
 
 
-_SPEAKS_OF_NO_VALUE = (
-    duckdb.BinderException,
-    duckdb.CatalogException,
-    duckdb.IOException,
-    duckdb.ParserException,
-    duckdb.PermissionException,
-    duckdb.SyntaxException,
-)
+_SPEAKS_OF_NO_VALUE = re.compile(r"(Binder|Catalog|IO|Parser|Permission|Syntax) Error:")
+"""By its text: what fails in the middle of a stream comes as Arrow's error, not as DuckDB's."""
 _PLACES = (
     (re.compile(r" when casting from source column (\w+)$"), "column"),
     (re.compile(r"^Invalid Input Error: CSV Error on Line: (\d+)$"), "line"),
 )
 
 
-def first_line(error: duckdb.Error) -> str:
+def first_line(error: Exception) -> str:
     """An error's first line, without literals; further lines quote the statement.
 
     Where DuckDB speaks of a value it quotes it, in more ways than can be told apart: of such
     an error there is only the kind, and the column or the line of the file that it names.
     """
     line = (str(error).strip().splitlines() or [""])[0]
-    if isinstance(error, _SPEAKS_OF_NO_VALUE):
+    if _SPEAKS_OF_NO_VALUE.match(line):
         return re.sub(r"'[^']*'", "'…'", line)
     places = [f", {what} {found[1]}" for form, what in _PLACES if (found := form.search(line))]
     kind = re.match(r"([A-Z][a-z]+ )+Error(?=:)", line)

@@ -19,12 +19,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_hosts,
     learn_phones,
 )
-from enrichment_pipeline.warehouse.source import (
-    attached_source,
-    hand_over,
-    read_accounts,
-    read_contacts,
-)
+from enrichment_pipeline.warehouse.source import attached_source, read_accounts, read_contacts
 from enrichment_pipeline.warehouse.statements import execute
 
 MAX_SPREADING_STEPS = 100
@@ -58,9 +53,8 @@ def load_contacts(
     Raises ConfigurationError for whatever is wrong with the source, and
     PipelineError where it is empty all of a sudden. Call it in a transaction.
     """
-    with attached_source(connection, path) as reading:
-        unread = read_contacts(reading, source)
-        hand_over(reading, connection, "incoming_contacts")
+    with attached_source(path, warehouse=connection) as reading:
+        unread = read_contacts(reading, connection, source)
     _refuse_sudden_emptiness(connection)
     counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
@@ -75,9 +69,8 @@ def load_accounts(
     loaded_at: datetime,
 ) -> LoadCounts:
     """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
-    with attached_source(connection, path) as reading:
-        unread = read_accounts(reading, source)
-        hand_over(reading, connection, "incoming_accounts")
+    with attached_source(path, warehouse=connection) as reading:
+        unread = read_accounts(reading, connection, source)
     counts = _load(connection, "load_accounts", "count_loaded_accounts", loaded_at, unread)
     unknown = execute(connection, "find_unknown_tiers").fetchall()
     return replace(counts, unknown_tiers=tuple(tier for (tier,) in unknown))

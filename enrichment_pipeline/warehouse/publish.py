@@ -21,6 +21,7 @@ import duckdb
 
 from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.privacy import share
 from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.statements import execute
@@ -39,12 +40,18 @@ DATABASE = "warehouse.duckdb"
 
 
 def publish(
-    connection: duckdb.DuckDBPyConnection, folder: Path, *, run_id: str, published_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    *,
+    run_id: str,
+    published_at: datetime,
+    group: str = "",
 ) -> dict[str, int]:
     """Write a snapshot of its own, then let `current` lead to it; rows by table.
 
     A reader that has an old file open keeps it. Whatever fails before the
-    link is replaced leaves the last good snapshot in place.
+    link is replaced leaves the last good snapshot in place. Only the owner may read it, and
+    the Unix group that is named.
     """
     snapshots = folder / "snapshots"
     snapshots.mkdir(parents=True, exist_ok=True)
@@ -61,6 +68,8 @@ def publish(
             _write_parquet(snapshot, draft, published_at=published_at.isoformat(), run_id=run_id)
             rows = {table: row_count(snapshot, f"enrichment.{table}") for table in PUBLISHED_TABLES}
         _flush(draft)
+        if group:
+            share(folder, group)
         draft.rename(snapshots / name)
         _link(folder / "current", Path("snapshots", name))
     finally:

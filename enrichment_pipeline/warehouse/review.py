@@ -25,7 +25,7 @@ from enrichment_pipeline.review.columns import (
 )
 from enrichment_pipeline.review.decisions import Evidence, Proposal, check, read_table
 from enrichment_pipeline.review.problems import Problem
-from enrichment_pipeline.warehouse.source import attached_source, hand_over, read_decisions
+from enrichment_pipeline.warehouse.source import attached_source, read_decisions
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
@@ -159,9 +159,8 @@ def record_table(
     """
     if policy.review.decisions is None:
         return Recorded(0, 0, ())
-    with attached_source(connection, path, key="[review] attach") as reading:
-        read_decisions(reading, policy.review.decisions)
-        hand_over(reading, connection, "incoming_decisions")
+    with attached_source(path, key="[review] attach", warehouse=connection) as reading:
+        read_decisions(reading, connection, policy.review.decisions)
     rows = [
         (row[0], row[1], dict(zip(TABLE_COLUMNS, row[2:], strict=True)))
         for row in execute(connection, "find_new_decisions").fetchall()

@@ -1,16 +1,21 @@
-"""The user's source: attaching it read-only and reading contacts and accounts from it.
+"""The user's source: attaching it, confined, and reading contacts and accounts from it.
 
 Here: what the `[source]` section of the policy leads to, and every mistake that
 can be made in it. Not here: what becomes of the rows (`load.py`).
+
+The user's SQL, that of the views in an attached database included, runs in a DuckDB of its
+own that may read nothing but the attachment and its folder: elsewhere a view could read any
+file of this machine into our tables. What it gives is streamed into the warehouse.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import duckdb
+import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import SourcePolicy
@@ -20,76 +25,98 @@ from enrichment_pipeline.warehouse.statements import execute, registered
 ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
 FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
+BATCH_ROWS = 100_000
+"""How many rows are handed over at once: so many, and not the source, are in memory twice."""
+SPILL_FOLDER = ".source.tmp"
+"""Beside the warehouse: where a query of the source's goes that does not fit into memory."""
 
 
 @contextmanager
 def attached_source(
-    connection: duckdb.DuckDBPyConnection, path: Path, *, key: str = "[source] attach"
+    path: Path,
+    *,
+    key: str = "[source] attach",
+    warehouse: duckdb.DuckDBPyConnection | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection beside the given one, with the source as its default catalogue, to read only.
+    """A DuckDB of its own, with the source as its default catalogue, to read only.
 
-    A DuckDB file is attached; in a folder each CSV or Parquet file is a view
-    named by its stem (CSV columns stay text, so that no leading zero is lost).
-    Raises ConfigurationError where it is missing or cannot be read; `key` is where the
-    policy file names it.
+    A DuckDB file is attached; in a folder each CSV or Parquet file is a view named by its
+    stem (CSV columns stay text, so that no leading zero is lost). Nothing that runs there can
+    read another file than those in the folder, or reach the network, and no statement can
+    lift that: DuckDB cannot take the switch back, so it is never set in the warehouse's
+    instance. Statements that write are refused by `select_rows`, since the switch allows
+    writing where it allows reading.
 
-    It is another connection because the caller's is in a transaction: there a
-    statement of the user's that fails would end it, and the views would be
-    writes to a second database, of which DuckDB allows one.
+    The folder of a DuckDB file is left out where the file of `warehouse` lies in it: what was
+    bought is nothing that a source may read. Raises ConfigurationError where the source is
+    missing or cannot be read; `key` is where the policy file names it.
     """
-    with connection.cursor() as reading:
-        reading.execute("set timezone = 'UTC'")
-        execute(reading, "create_macros")
-        warehouse = _scalar(reading, "select current_database()")
+    own_file = None if warehouse is None else _file_of(warehouse)
+    with duckdb.connect(":memory:") as reading:
+        reading.execute("set timezone = 'UTC'")  # as in the warehouse, and before the lock
+        reading.execute("set enable_progress_bar = false")
+        if own_file is not None:
+            reading.execute(f"set temp_directory = {_literal(f'{own_file}{SPILL_FOLDER}')}")
         _attach(reading, path, key)
-        try:
-            reading.execute(f"use {ALIAS}")
-            yield reading
-        finally:
-            reading.execute(f'use "{warehouse}"')
-            reading.execute(f"detach {ALIAS}")
+        _confine(reading, _readable_folders(path, own_file))
+        reading.execute(f"use {ALIAS}")
+        yield reading
 
 
-def read_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> tuple[str, ...]:
-    """Read the source's contacts into the temporary table `incoming_contacts`.
+def read_contacts(
+    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, source: SourcePolicy
+) -> tuple[str, ...]:
+    """Read the source's contacts into the connection's temporary table `incoming_contacts`.
 
     The names of those columns that nothing here reads. Raises ConfigurationError
     for SQL that fails, a missing `contact_id` column, or rows without an id.
     """
-    columns = _read_rows(reading, "[source] contacts", source.contacts, required="contact_id")
-    is_blank = "clean_text(contact_id::varchar) is null"
-    nameless = _scalar(reading, f"select count(*) from source_rows where {is_blank}")
+    key = "[source] contacts"
+    columns = select_rows(reading, key, source.contacts, required="contact_id")
+    execute(reading, "shape_contacts")
+    with streamed(reading, connection, "shaped_contacts", key):
+        execute(connection, "read_contacts")
+    nameless = execute(connection, "count_nameless_contacts").fetchall()[0][0]
     if nameless:
         raise ConfigurationError(
             f"source contacts: {nameless} rows have no contact_id; give each an id, or leave "
             "them out in [source] contacts"
         )
-    _run(reading, "[source] contacts", "shape_contacts", "read_contacts")
-    return _besides(reading, "incoming_contacts", columns)
+    return _besides(reading, "shaped_contacts", columns)
 
 
-def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> tuple[str, ...]:
-    """Read the source's accounts into the temporary table `incoming_accounts`.
+def read_accounts(
+    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, source: SourcePolicy
+) -> tuple[str, ...]:
+    """Read the source's accounts into the connection's temporary table `incoming_accounts`.
 
     They may be left out: without `[source] accounts`, `crm.accounts` is read
     where the source has it, and otherwise there are none. The names of those
     columns that nothing here reads.
     """
+    key = "[source] accounts"
     query = source.accounts or DEFAULT_ACCOUNTS
     if source.accounts is None and not _has_default_accounts(reading):
         query = "select null::varchar as account_id where false"
-    columns = _read_rows(reading, "[source] accounts", query, required="account_id")
-    _run(reading, "[source] accounts", "read_accounts")
-    return _besides(reading, "incoming_accounts", columns)
+    columns = select_rows(reading, key, query, required="account_id")
+    execute(reading, "shape_accounts")
+    with streamed(reading, connection, "shaped_accounts", key):
+        execute(connection, "read_accounts")
+    return _besides(reading, "shaped_accounts", columns)
 
 
-def read_decisions(reading: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Read another tool's table of decisions into the temporary table `incoming_decisions`.
+def read_decisions(
+    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    """Read another tool's decisions into the connection's temporary table `incoming_decisions`.
 
     Raises ConfigurationError for SQL that fails or a missing `contact_id` column.
     """
-    _read_rows(reading, "[review] decisions", query, required="contact_id")
-    _run(reading, "[review] decisions", "read_review_decisions")
+    key = "[review] decisions"
+    select_rows(reading, key, query, required="contact_id")
+    execute(reading, "shape_review_decisions")
+    with streamed(reading, connection, "shaped_decisions", key):
+        execute(connection, "read_review_decisions")
 
 
 def read_suppressions(
@@ -99,14 +126,16 @@ def read_suppressions(
 
     Raises ConfigurationError for SQL that fails, or gives no column `identifier`.
     """
+    key = "[source] suppressions"
     if source.suppressions is None:
         return []
-    with attached_source(connection, path) as reading:
-        _read_rows(reading, "[source] suppressions", source.suppressions, required="identifier")
-        query = "select cast(identifier as varchar) from source_rows"
-        identifiers = [text for (text,) in reading.execute(query).fetchall()]
-        reading.execute("drop table source_rows")
-    return identifiers
+    with attached_source(path, warehouse=connection) as reading:
+        select_rows(reading, key, source.suppressions, required="identifier")
+        try:
+            query = "select cast(identifier as varchar) from source_rows"
+            return [text for (text,) in reading.execute(query).fetchall()]
+        except duckdb.Error as error:
+            raise _mistake(key, error) from None
 
 
 def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
@@ -115,31 +144,24 @@ def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolic
     One pass over the source, of which nothing is kept. Raises ConfigurationError
     as `read_contacts` does, but does not look for rows without an id.
     """
-    _read_rows(reading, "[source] contacts", source.contacts, required="contact_id", kept_as="view")
+    key = "[source] contacts"
+    select_rows(reading, key, source.contacts, required="contact_id")
+    execute(reading, "shape_contacts")
     try:
-        execute(reading, "shape_contacts")
         [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
     except duckdb.Error as error:
-        raise ConfigurationError(f"[source] contacts: {first_line(error)}") from None
+        raise _mistake(key, error) from None
     return f"{contacts}-{row_hashes:x}"
 
 
-def hand_over(
-    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, table: str
-) -> None:
-    """Copy a temporary table from the connection that read it to the one that needs it."""
-    with registered(connection, "handed_over", reading.table(table).to_arrow_reader()):
-        connection.execute(f"create or replace temp table {table} as select * from handed_over")
-
-
-def _read_rows(
-    reading: duckdb.DuckDBPyConnection,
-    key: str,
-    query: str,
-    *,
-    required: str,
-    kept_as: Literal["table", "view"] = "table",
+def select_rows(
+    reading: duckdb.DuckDBPyConnection, key: str, query: str, *, required: str
 ) -> list[str]:
+    """Make the policy's query the temporary view `source_rows`; the names of its columns.
+
+    Raises ConfigurationError, naming the policy's `key`, for anything but one select
+    statement, and where it has no column `required`.
+    """
     try:
         statements = reading.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
@@ -147,10 +169,11 @@ def _read_rows(
                 f"{key}: must be one select statement; the source is only ever read"
             )
         text = statements[0].query.strip().rstrip(";")
-        reading.execute(f"create or replace temp {kept_as} source_rows as {text}")
+        _refuse_unconfined_functions(reading, key, text)
+        reading.execute(f"create or replace temp view source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
-        raise ConfigurationError(f"{key}: {first_line(error)}") from None
+        raise _mistake(key, error) from None
     if required not in columns:
         raise ConfigurationError(
             f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
@@ -158,19 +181,98 @@ def _read_rows(
     return columns
 
 
-def _besides(
-    reading: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
-) -> tuple[str, ...]:
-    return tuple(sorted(set(columns).difference(reading.table(table).columns)))
+@contextmanager
+def streamed(
+    reading: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
+    view: str,
+    key: str,
+) -> Iterator[None]:
+    """A view of the source's, as a table of the same name for one statement in the body.
 
+    Its rows come as Arrow batches while that statement runs. Raises ConfigurationError,
+    naming the policy's `key`, where the view's SQL fails on a row.
+    """
+    failure: Exception | None = None
 
-def _run(reading: duckdb.DuckDBPyConnection, key: str, *statements: str) -> None:
+    def batches(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        nonlocal failure
+        try:
+            yield from rows
+        except (duckdb.Error, OSError, pa.ArrowException) as error:
+            failure = error
+            raise
+
     try:
-        for statement in statements:
-            execute(reading, statement)
+        rows = reading.execute(f"select * from {view}").to_arrow_reader(BATCH_ROWS)
+        page = pa.RecordBatchReader.from_batches(rows.schema, batches(rows))
+        with registered(connection, view, page):
+            yield
     except duckdb.Error as error:
-        raise ConfigurationError(f"{key}: {first_line(error)}") from None
-    reading.execute("drop table source_rows")
+        raise _mistake(key, failure or error) from None
+
+
+def _besides(
+    reading: duckdb.DuckDBPyConnection, view: str, columns: Sequence[str]
+) -> tuple[str, ...]:
+    return tuple(sorted(set(columns).difference(reading.table(view).columns)))
+
+
+def _mistake(key: str, error: Exception) -> ConfigurationError:
+    advice = ""
+    if "file system operations are disabled" in str(error):
+        advice = (
+            "; only the attachment and the files in its folder are read (a folder that holds "
+            "our own state is not)"
+        )
+    return ConfigurationError(f"{key}: {first_line(error)}{advice}")
+
+
+def _refuse_unconfined_functions(reading: duckdb.DuckDBPyConnection, key: str, text: str) -> None:
+    """Refuse `postgres_…` functions, which would ask a server, and `query`, which hides them."""
+    [(tree,)] = reading.execute("select json_serialize_sql(?)", [text]).fetchall()
+    for name in _function_names(json.loads(tree)):
+        if name == "query" or name.startswith("postgres_"):
+            raise ConfigurationError(
+                f"{key}: the function {name} is not allowed here; the source is attached by "
+                "[source] attach, and only ever read"
+            )
+
+
+def _function_names(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("function_name"), str):
+            yield node["function_name"].lower()
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _function_names(each)
+
+
+def _confine(reading: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None:
+    allowed = ", ".join(map(_literal, folders))
+    reading.execute(f"set allowed_directories = [{allowed}]")
+    reading.execute("set python_enable_replacements = false")  # no name is a variable of ours
+    reading.execute("set autoinstall_known_extensions = false")
+    reading.execute("set enable_external_access = false")
+    reading.execute("set lock_configuration = true")
+
+
+def _readable_folders(path: Path, own_file: Path | None) -> list[str]:
+    """The attachment's folder, as it is named and as `_reader` writes it."""
+    folder = path if path.is_dir() else path.parent
+    if folder != path and own_file is not None and own_file.is_relative_to(folder.resolve()):
+        return []
+    return [str(folder), _without_patterns(folder)]
+
+
+def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
+    """The database's own file; None for one in memory."""
+    file = _scalar(
+        connection,
+        "select path from duckdb_databases() where database_name = current_database()",
+    )
+    return None if file is None else Path(file).resolve()
 
 
 def _attach(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
@@ -188,9 +290,8 @@ def _attach(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
 
 
 def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
-    quoted = str(path).replace("'", "''")
     try:
-        reading.execute(f"attach '{quoted}' as {ALIAS} (read_only)")
+        reading.execute(f"attach {_literal(str(path))} as {ALIAS} (read_only)")
     except duckdb.Error as error:
         advice = (
             "another process has it open for writing; try again when that is done"
@@ -219,7 +320,6 @@ def _attach_folder(reading: duckdb.DuckDBPyConnection, folder: Path) -> None:
         try:
             reading.execute(f'create view {ALIAS}."{view}" as select * from {_reader(file)}')
         except duckdb.Error as error:
-            reading.execute(f"detach {ALIAS}")
             raise ConfigurationError(
                 f"source {file}: cannot be read ({first_line(error)}); it must be UTF-8 text with "
                 "a header and the same columns in every line, or Parquet"
@@ -228,8 +328,16 @@ def _attach_folder(reading: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 def _reader(file: Path) -> str:
     """The table function that reads this one file: its name is no pattern, whatever is in it."""
-    literal = re.sub(r"([*?\[])", r"[\1]", str(file)).replace("'", "''")
+    literal = _without_patterns(file).replace("'", "''")
     return FILE_READERS[file.suffix.lower()].format(literal)
+
+
+def _without_patterns(path: Path) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _has_default_accounts(reading: duckdb.DuckDBPyConnection) -> bool:

@@ -75,13 +75,21 @@ def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small world's source, and the state that one run over it has left."""
+    """A folder with the small world's source, and the state that one run over it has left.
+
+    That run's user lets everybody read and write everything.
+    """
 
     def make(folder: Path) -> Path:
         world.write_source(folder / "source")
         (folder / "sandbox").mkdir()
         with world.small_sandbox(folder / "sandbox") as sandbox:
-            ended = world.enrichment(folder, "run", **_variables(folder, sandbox.base_url))
+            variables = _variables(folder, sandbox.base_url)
+            before = os.umask(0)
+            try:
+                ended = world.enrichment(folder, "run", **variables)
+            finally:
+                os.umask(before)
         assert ended.returncode == 0, ended.stderr
         return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     contents,
     ledger_rows,
 )
+from enrichment_pipeline_tests.support import open_to_others
 
 
 def figures(shown: str) -> dict[str, list[str]]:
@@ -158,3 +160,17 @@ def test_a_run_that_the_provider_ended_early_says_so_by_its_status(
     assert said.status == status, said
     assert told in said.err
     assert "credits spent by this run" in said.out
+
+
+def test_whatever_a_run_and_a_report_leave_is_for_their_owner_alone(
+    ours: Command, tmp_path: Path, run_over: Path
+) -> None:
+    assert open_to_others(run_over / "state") == []  # its umask let everybody do everything
+    before = os.umask(0)
+    try:
+        assert ours("report").status == 0
+        assert ours("plan").status == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state" / "report.html").exists()
+    assert open_to_others(tmp_path / "state") == []

@@ -15,6 +15,7 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
+from enrichment_pipeline.warehouse.source import attached_source
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import Row, contents, held_by_another_process
 
@@ -522,6 +523,131 @@ def test_a_source_that_was_always_empty_is_none_to_refuse(
     warehouse: duckdb.DuckDBPyConnection, folder: Path
 ) -> None:
     assert load(warehouse, folder, contacts="select * from contacts where false") == []
+
+
+# --- and it reads nothing but itself ---------------------------------------------------
+
+OUTSIDE = "contact_id\nstolen\n"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file that is none of the source's."""
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "elsewhere" / "secret.csv"
+    path.write_text(OUTSIDE)
+    return path
+
+
+def reads(path: Path) -> str:
+    return f"select * from read_csv('{path}')"
+
+
+def test_a_view_in_the_source_reads_no_other_file_of_this_machine(
+    warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, secret: Path
+) -> None:
+    path = database(tmp_path / "source" / "crm.duckdb", f"create view contacts as {reads(secret)}")
+    before = contents(warehouse)
+    with pytest.raises(ConfigurationError, match="only the attachment and the files in") as caught:
+        load(warehouse, path)
+    assert "\n" not in str(caught.value)
+    assert contents(warehouse) == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from read_csv('{}')",
+        "select * from '{}'",
+        "select content as contact_id from read_text('{}')",
+        "select file as contact_id from glob('{}')",
+        "select * from read_csv('{folder}/../elsewhere/secret.csv')",
+        "select contact_id from contacts where contact_id in (select content from read_text('{}'))",
+    ],
+)
+def test_the_policys_sql_reads_no_other_file_of_this_machine(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path, secret: Path, query: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"\[source\] contacts: Permission Error"):
+        load(warehouse, folder, contacts=query.format(secret, folder=folder))
+
+
+def test_views_of_a_database_may_read_the_files_that_lie_beside_it(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    parquet(folder / "lake" / "1.parquet", "select 'C7' as contact_id")
+    path = database(
+        folder / "crm.duckdb",
+        f"create view contacts as select contact_id from read_csv('{folder}/contacts.csv') "
+        f"union all from read_parquet('{folder}/lake/*.parquet')",
+    )
+    assert {row["contact_id"] for row in load(warehouse, path)} == {"007", "C2", "C7"}
+
+
+def test_what_was_bought_is_not_read_by_a_source_that_lies_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "kept.csv").write_text(OUTSIDE)
+    query = reads(tmp_path / "kept.csv")
+    good = "create table leads as select 'C1' as contact_id"
+    path = database(tmp_path / "crm.duckdb", good, f"create view contacts as {query}")
+    with open_warehouse(str(tmp_path / "state" / "warehouse.duckdb")) as connection:
+        assert len(load(connection, path, contacts="from leads")) == 1
+        with pytest.raises(ConfigurationError, match="our own state"):
+            load(connection, path)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "set enable_external_access = true",
+        "reset enable_external_access",
+        "set allowed_directories = ['/']",
+        "set lock_configuration = false",
+        "attach '{}' as other",
+        "install httpfs",
+        "from given",
+    ],
+)
+def test_nothing_that_runs_beside_the_source_can_lift_that(
+    folder: Path, secret: Path, attempt: str
+) -> None:
+    given = duckdb.connect().sql("select 1 as contact_id").to_arrow_table()
+    assert given.num_rows == 1  # a variable that DuckDB would find by its name
+    with attached_source(folder) as reading:
+        assert len(reading.execute("from contacts").fetchall()) == 2
+        with pytest.raises(duckdb.Error):
+            reading.execute(attempt.format(secret))
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("select * from postgres_query('db', 'drop table leads')", "postgres_query"),
+        (
+            "select 1 as contact_id where exists (from \"POSTGRES_SCAN\"('', '', ''))",
+            "postgres_scan",
+        ),
+        ("select * from query('from postgres' || '_query(1, 2)')", "query"),
+    ],
+)
+def test_functions_that_ask_another_server_are_refused_by_name(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path, query: str, name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"contacts: the function {name} is not allowed"):
+        load(warehouse, folder, contacts=query)
+
+
+def test_what_fails_long_after_the_first_rows_is_told_without_its_value(
+    warehouse: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    query = (
+        "select n as contact_id, cast(if(n = 250000, 'Ada Secret', '1') as integer) as phone "
+        "from range(250001) as numbers (n)"
+    )
+    before = contents(warehouse)
+    with pytest.raises(ConfigurationError, match="contacts: Conversion Error at a value") as caught:
+        load(warehouse, folder, contacts=query)
+    assert "Secret" not in str(caught.value)
+    assert contents(warehouse) == before
 
 
 # --- the source is only ever read ------------------------------------------------------

@@ -162,6 +162,7 @@ def test_the_sources_list_is_any_query_that_gives_identifiers(world: World) -> N
         ("select contact_id from contacts", "required column identifier is missing"),
         ("select identifier from nowhere", "[source] suppressions: Catalog Error"),
         ("delete from contacts", "must be one select statement"),
+        ("select content as identifier from read_text('/etc/hosts')", "Permission Error"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused(world: World, query: str, complaint: str) -> None:

@@ -1,4 +1,4 @@
--- The source's accounts with the columns of the contract; see read_contacts.sql.
+-- The source's accounts (`shaped_accounts`), typed, and each id once; see read_contacts.sql.
 
 create or replace temp table incoming_accounts as
 with
@@ -11,19 +11,7 @@ typed as (
         finite_number(annual_revenue) as annual_revenue,
         finite_number(employee_count) as employee_count,
         finite_number(open_pipeline) as open_pipeline
-    from (
-        select
-            cast(null as varchar) as account_id,
-            cast(null as varchar) as name,
-            cast(null as varchar) as domain,
-            cast(null as varchar) as tier,
-            cast(null as varchar) as annual_revenue,
-            cast(null as varchar) as employee_count,
-            cast(null as varchar) as open_pipeline
-        where false
-        union all by name
-        from source_rows
-    )
+    from shaped_accounts
 )
 
 select

@@ -1,27 +1,11 @@
--- Another tool's decisions as text, with the columns of the README: one that is missing is
--- null. The digest of a row is its id: a row that is still there is the same decision.
+-- Another tool's decisions (`shaped_decisions`), numbered. The digest of a row is its id: a row
+-- that is still there is the same decision.
 
 create or replace temp table incoming_decisions as
-with shaped as (
-    select
-        cast(null as varchar) as contact_id,
-        cast(null as varchar) as decision,
-        cast(null as varchar) as lookup_id,
-        cast(null as varchar) as provider_uid,
-        cast(null as varchar) as field,
-        cast(null as varchar) as value,
-        cast(null as varchar) as decided_by,
-        cast(null as varchar) as decided_at,
-        cast(null as varchar) as note
-    where false
-    union all by name
-    from source_rows
-)
-
 select
     contact_id, decision, lookup_id, provider_uid, field, value, decided_by, decided_at, note,
     md5(cast(to_json(row(
         contact_id, decision, lookup_id, provider_uid, field, value, decided_by, decided_at, note
     )) as varchar)) as decision_id,
     row_number() over () as row_number
-from shaped;
+from shaped_decisions;

@@ -1,22 +1,39 @@
--- The source's contacts with the columns of the contract: a column that is missing is
--- null, one that is not known is left to whoever names it. `source_rows` holds the user's
--- own query.
+-- The source's contacts as text, with the columns of the contract and no other: one that is
+-- missing is null. `source_rows` holds the user's own query.
 
 create or replace temp view shaped_contacts as
+with shaped as (
+    select
+        cast(null as varchar) as contact_id,
+        cast(null as varchar) as account_id,
+        cast(null as varchar) as first_name,
+        cast(null as varchar) as last_name,
+        cast(null as varchar) as full_name,
+        cast(null as varchar) as email,
+        cast(null as varchar) as phone,
+        cast(null as varchar) as linkedin_url,
+        cast(null as varchar) as company_name,
+        cast(null as varchar) as company_domain,
+        cast(null as varchar) as job_title,
+        cast(null as varchar) as created_at,
+        cast(null as varchar) as updated_at
+    where false
+    union all by name
+    from source_rows
+)
+
 select
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as first_name,
-    cast(null as varchar) as last_name,
-    cast(null as varchar) as full_name,
-    cast(null as varchar) as email,
-    cast(null as varchar) as phone,
-    cast(null as varchar) as linkedin_url,
-    cast(null as varchar) as company_name,
-    cast(null as varchar) as company_domain,
-    cast(null as varchar) as job_title,
-    cast(null as varchar) as created_at,
-    cast(null as varchar) as updated_at
-where false
-union all by name
-from source_rows;
+    contact_id,
+    account_id,
+    first_name,
+    last_name,
+    full_name,
+    email,
+    phone,
+    linkedin_url,
+    company_name,
+    company_domain,
+    job_title,
+    created_at,
+    updated_at
+from shaped;
