@@ -14,7 +14,7 @@ import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import SourcePolicy
-from enrichment_pipeline.warehouse.connection import first_line, is_locked
+from enrichment_pipeline.warehouse.connection import create_macros, first_line, is_locked
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 ALIAS = "enrichment_source"
@@ -39,7 +39,7 @@ def attached_source(
     """
     with connection.cursor() as reading:
         reading.execute("set timezone = 'UTC'")
-        execute(reading, "create_macros")
+        create_macros(reading)
         warehouse = _scalar(reading, "select current_database()")
         _attach(reading, path, key)
         try:

@@ -68,6 +68,30 @@ def test_each_field_has_a_write_rule(
     assert found == [overwritten, filled, kept]
 
 
+@pytest.mark.parametrize(
+    ("ours", "answers", "name"),
+    [
+        ("Adell Lipkin", ["A. Lipkin"], "Adell Lipkin"),
+        ("A. Lipkin", ["Adell Lipkin"], "Adell Lipkin"),
+        ("Adell Lipkin", ["Adell M. Lipkin"], "Adell M. Lipkin"),
+        ("LIPKIN, Adell", ["Adell Lipkin"], "Adell Lipkin"),
+        # of two answers too
+        ("A. Lipkin", ["Adell M. Lipkin", "Adell Lipkin"], "Adell M. Lipkin"),
+        ("A. Lipkin", ["Adell Lipkin", "Adell M. Lipkin"], "Adell M. Lipkin"),
+        ("A. Lipkin", ["Yu-Sic A. Lipkin", "Yusic A. Lipkin"], "Yusic A. Lipkin"),
+    ],
+)
+def test_a_shorter_form_of_a_name_never_replaces_the_fuller_one(
+    world: World, ours: str, answers: list[str], name: str
+) -> None:
+    world.load([{**SOURCE, "full_name": ours}])
+    for days, theirs in enumerate(answers):
+        answer = candidate(theirs, emails=[("a@acme.com", 100, "work")], jobs=[AT_ACME])
+        world.look_up("C1", candidate=answer, at=START + days * DAY)
+    world.derive()
+    assert enriched(world)["full_name"] == name
+
+
 @pytest.mark.parametrize("field", ["full_name", "job_title", "company_name", "work_email"])
 def test_fill_fills_what_the_source_has_not(world: World, field: str) -> None:
     bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"]}
