@@ -205,7 +205,8 @@ bound as (
         case
             when their_full_name = full_name or list_contains(human_fields, 'full_name')
                 then their_full_name
-            when coalesce(is_shorter_name(name_key(their_full_name), name_key), false) then full_name
+            when coalesce(is_shorter_name(name_key(their_full_name), name_key), false)
+                then full_name
             else their_full_name
         end as fuller_full_name
     from moved
