@@ -20,7 +20,7 @@ from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, check_used
 from enrichment_pipeline.warehouse import outcomes, replay, review
-from enrichment_pipeline.warehouse.connection import rolled_back, transaction
+from enrichment_pipeline.warehouse.connection import create_macros, rolled_back, transaction
 from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.statements import execute
@@ -64,7 +64,7 @@ class Corrections:
         """
         check_stamp(self._settings, is_first_use=False)
         with duckdb.connect() as connection:
-            execute(connection, "create_macros")
+            create_macros(connection)
             hashed = hash_identifiers(
                 connection,
                 identifiers,

@@ -7,15 +7,14 @@ Not here: what is read or written.
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
-from nicknames import NickNamer
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
 from enrichment_pipeline.privacy import owner_only
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.statements import digest, execute
@@ -46,7 +45,7 @@ def open_warehouse(
     with owner_only():  # until it is closed: DuckDB may make its log and spill at any time
         connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
         try:
-            execute(connection, "create_macros")
+            create_macros(connection)
             if not read_only:
                 _ensure_tables(connection)
             yield connection
@@ -151,22 +150,15 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
 
 
-def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give this connection the nicknames of given names, which `names_alike` looks up; once."""
-    if connection.execute("select getvariable('nicknames') is not null").fetchall() == [(True,)]:
-        return
-    names, nicknames = _nicknames()
-    connection.execute(
-        "set variable nicknames = map($names::varchar[], $nicknames::varchar[][])",
-        {"names": names, "nicknames": nicknames},
-    )
-
-
-@cache
-def _nicknames() -> tuple[list[str], list[list[str]]]:
-    """Given names, and beside each its nicknames; read from the library's table once."""
-    found = NickNamer.default_lookup()
-    return list(found), [sorted(each) for each in found.values()]
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give this connection the macros, and the functions that some of them call."""
+    text, number, truth = "VARCHAR", "DOUBLE", "BOOLEAN"
+    # a database has its functions for all connections of this process to it, and but once
+    with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
+        connection.create_function("compare_names", names_alike, [text, text, number, text], truth)
+        connection.create_function("compare_words", words_alike, [text, text, number], truth)
+        connection.create_function("is_shorter_name", is_shorter_name, [text, text], truth)
+    execute(connection, "create_macros")
 
 
 def is_locked(error: BaseException) -> bool:

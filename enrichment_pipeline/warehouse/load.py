@@ -12,7 +12,6 @@ import duckdb
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import SourcePolicy
-from enrichment_pipeline.warehouse.connection import set_nicknames
 from enrichment_pipeline.warehouse.derived import refresh_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
@@ -84,7 +83,6 @@ def resolve_persons(
     What a load leaves as it was costs no more than being looked through: only
     contacts whose identity may have changed are put together anew.
     """
-    set_nicknames(connection)
     execute(connection, "create_identities")
     execute(connection, "find_changed_parts", phone_region=phone_region)
     learn_hosts(connection, "find_new_hosts")

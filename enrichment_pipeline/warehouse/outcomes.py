@@ -9,7 +9,6 @@ from datetime import datetime
 import duckdb
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse.connection import set_nicknames
 from enrichment_pipeline.warehouse.derived import refresh_contacts, restate_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
@@ -35,7 +34,6 @@ def derive_facts(
     Answers that are new to a contact are read, what reviewers gave is taken over, and what
     came of answers that do not count any more is taken back.
     """
-    set_nicknames(connection)
     execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)

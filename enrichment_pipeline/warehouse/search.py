@@ -16,7 +16,7 @@ import pyarrow as pa
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.policy import Policy, SearchPolicy
 from enrichment_pipeline.warehouse.answers import as_json_text
-from enrichment_pipeline.warehouse.connection import set_nicknames, transaction
+from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.derived import restate_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
@@ -128,7 +128,6 @@ def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) 
     What was scored by the same rules and values stays; a changed policy is applied
     to what was answered, and nothing is asked again.
     """
-    set_nicknames(connection)
     execute(connection, "find_unscored_searches", rules=_rules_digest(policy))
     learn_company_names(connection, "find_new_search_companies")
     learn_hosts(connection, "find_new_search_hosts")

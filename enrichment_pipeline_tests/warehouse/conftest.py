@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from enrichment_pipeline.warehouse.connection import open_warehouse, set_nicknames
+from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline_tests.warehouse import World
 from enrichment_pipeline_tests.warehouse.prepared import opened
 
@@ -29,5 +29,4 @@ def world(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> World:
 def macros() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for asking macros; nothing is stored in it."""
     with open_warehouse(":memory:") as connection:
-        set_nicknames(connection)
         yield connection

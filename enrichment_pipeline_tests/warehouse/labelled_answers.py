@@ -83,6 +83,20 @@ LABELLED = [
     wrong("somebody else", named("Bob Stranger")),
     wrong("somebody else", named("Adam Example")),
     wrong("somebody else, same family name", named("Grace Example")),
+    # colleagues whose initials once passed for our names
+    wrong("initials alone", named("Tove C. Bolken"), contact={"full_name": "Chin Chang"}),
+    wrong("initials alone", named("Anna B. Miller"), contact={"full_name": "Bob Brown"}),
+    wrong(
+        "family name without a counterpart",
+        named("James Thomas"),
+        contact={"full_name": "James Thomas Anderson", "last_name": "Anderson"},
+    ),
+    right(
+        "name like a word for nothing",
+        named("Nan Koppinger"),
+        contact={"full_name": "", "first_name": "Nan", "last_name": "Koppinger"},
+    ),
+    right("written together", named("Yusic Kim"), contact={"full_name": "Yu-Sic Kim"}),
     # the address was passed on: it is in the answer, at the same company
     wrong(
         "recycled e-mail",

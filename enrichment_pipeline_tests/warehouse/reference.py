@@ -114,11 +114,17 @@ def judged(log: Log, contact: Contact, answer: Answer) -> tuple[str, str | None]
     for each in standing(log, contact):
         if each.uid == answer.uid and each.decision in ("accept", "reject"):
             return ("matched" if each.decision == "accept" else "rejected"), None
-    if answer.name != contact.name:
+    if answer.name != contact.name and not is_shorter_name(answer.name, contact.name):
         return "identity_mismatch", "name"
     if answer.job is not None and contact.domain not in (answer.job.domain, answer.past_domain):
         return "identity_mismatch", "company"
     return "matched", None
+
+
+def is_shorter_name(one: str, other: str) -> bool:
+    """Whether `one` is `other` with initials for some of its words."""
+    words = list(zip(one.split(), other.split(), strict=False))
+    return one != other and all(a in (b, f"{b[0]}.") for a, b in words)
 
 
 def facts_of_answer(log: Log, contact: Contact, answer: Answer) -> list[Row]:
@@ -305,6 +311,9 @@ def judged_contact(
         name: best(counting, name)
         for name in ("full_name", "job_title", "location", "work_email", *COMPANY_FIELDS)
     }
+    full_name = shown["full_name"]["value"] or contact.name
+    if shown["full_name"].get("provider") != HUMAN and is_shorter_name(full_name, contact.name):
+        full_name = contact.name
     job_changed = shown["company_domain"]["value"] not in (None, contact.domain)
     name = shown["company_name"]["value"] or (None if job_changed else contact.company)
     domain = shown["company_domain"]["value"] or contact.domain
@@ -335,7 +344,7 @@ def judged_contact(
         "contact_id": contact.contact_id,
         "status": status,
         "reason": reason,
-        "full_name": shown["full_name"]["value"] or contact.name,
+        "full_name": full_name,
         "job_title": shown["job_title"]["value"],
         "location": shown["location"]["value"],
         "work_email": shown["work_email"]["value"],

@@ -192,10 +192,32 @@ SAME = [
     ("Prof. Ada Example", "Ada Example"),
     ("איתן אברהם", "אברהם איתן"),
     ("조지영", "조지영"),
+    # written together, apart, or with a hyphen
+    ("Yu-Sic Kim", "Yusic Kim"),
+    ("Kim Yu Sic", "Yusic Kim"),
+    ("Hee June Kwak", "Heejune Kwak"),
+    ("Jan van der Berg", "Jan Vanderberg"),
+    ("Sean O Brien", "Seán O’Brien"),
+    # short and long forms of one given name
+    ("Ben Freborg", "Bennie Freborg"),
+    ("Bart Verlinden", "Bartholomeus Verlinden"),
+    ("Paul Valint, Jr.", "Paul Valint III"),
+    ("Paul Valint IV", "Paul R. Valint"),
+    ("J. Müller", "Jürgen Mueller"),
     ("Ada Example", ""),
     ("Ada Example", None),
 ]
 DIFFERENT = [
+    # initials are never the only evidence, and each serves one word
+    ("Chin Chang", "Tove C. Bolken"),
+    ("Bob Brown", "Anna B. Miller"),
+    ("J. R.", "J. R. Smith"),
+    ("James D. Anderson", "David J. Arneson"),
+    # a family name needs a counterpart: an initial of a middle name is none
+    ("Thomas P. Mealey", "Thomas Palmieri"),
+    ("Robert J. Smith", "James Smith"),
+    ("Robert J. Smith", "Robert Jones"),
+    ("Wei Chan", "Wei Chang"),
     ("John Smith", "Jane Smith"),
     ("John Smith", "John Miller"),
     ("John Smith", "Smith"),
@@ -220,6 +242,72 @@ DIFFERENT = [
     ("Carlos Silva Santos", "Carlos Pereira Santos"),
     ("조지영", "조지훈"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        # words for nothing that are names of people
+        ((None, "Nan", "Koppinger"), "Nan Koppinger"),
+        ((None, "Na", "Li"), "Na Li"),
+        ((None, "Kim", "Na"), "Kim Na"),
+        ((None, "Jennifer", "Null"), "Jennifer Null"),
+        ((None, "Nil", "Admirari"), "Nil Admirari"),
+        (("NA LI", None, None), "NA LI"),
+        (("n/a", "Ada", "Example"), "Ada Example"),
+        (("Ada Example", "Bob", "Builder"), "Ada Example"),
+        # what cannot be a name
+        ((None, "Ada", "N/A"), "Ada"),
+        ((None, "Ada", "-"), "Ada"),
+        ((None, "unknown", "Example"), "Example"),
+        ((None, "Unknown", "unknown"), None),
+        (("null", None, None), None),
+        (("None", None, None), None),
+        ((None, "nan", "NaN"), None),
+        ((None, "null", "null"), None),
+        ((None, None, "Na"), None),
+        ((" ", "", None), None),
+    ],
+)
+def test_in_a_name_only_what_cannot_be_one_is_nothing(
+    macros: duckdb.DuckDBPyConnection, parts: tuple[str | None, ...], name: str | None
+) -> None:
+    assert ask(macros, "written_name(?, ?, ?)", *parts) == name
+
+
+@pytest.mark.parametrize("text", ["Na", "nan", "NULL", "None", "nil", "n/a", "unknown", "-"])
+def test_in_other_columns_such_words_are_nothing(
+    macros: duckdb.DuckDBPyConnection, text: str
+) -> None:
+    assert ask(macros, "real_text(?)", text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("Ada Example", "ada"),
+        ("Example, Ada", "ada"),
+        ("Paul L. Valint, Jr.", "paul"),
+        ("A. Example", None),
+    ],
+)
+def test_given_name(macros: duckdb.DuckDBPyConnection, name: str, given: str | None) -> None:
+    assert ask(macros, "given_name(?)", name) == given
+
+
+@pytest.mark.parametrize(
+    ("full_name", "last_name", "family"),
+    [
+        ("Ada Example", "Example", "Example"),
+        ("Example, Ada", None, "Example"),
+        ("Ada Example", None, None),
+        ("Ada Example,", "-", None),
+    ],
+)
+def test_family_name(
+    macros: duckdb.DuckDBPyConnection, full_name: str, last_name: str | None, family: str | None
+) -> None:
+    assert ask(macros, "family_name(?, ?)", full_name, last_name) == family
 
 
 def judge(

@@ -35,7 +35,10 @@ CONTACTS = (
     Contact("C4", "eve", "Eve Nobody", "Acme", "acme.com"),
 )
 SLUGS = {"ada": "ada-1", "bob": "bob-1", "eve": "eve-1"}
-NAMES = {"ada": ("Ada Example", "Grace Other"), "bob": ("Bob Builder", "Tom Stranger")}
+NAMES = {
+    "ada": ("Ada Example", "A. Example", "Grace Other"),
+    "bob": ("Bob Builder", "Tom Stranger"),
+}
 JOBS = (
     Job("CTO", "Acme", "acme.com", "12"),
     Job("CTO", "Acme", "acme.com", "20"),

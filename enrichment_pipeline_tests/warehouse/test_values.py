@@ -82,6 +82,35 @@ def test_each_field_has_a_write_rule(answered: World, pair: tuple[str, str]) -> 
     }
 
 
+SHORTER_AND_FULLER = [
+    ("Adell Lipkin", ["A. Lipkin"], "Adell Lipkin"),
+    ("A. Lipkin", ["Adell Lipkin"], "Adell Lipkin"),
+    ("Adell Lipkin", ["Adell M. Lipkin"], "Adell M. Lipkin"),
+    ("LIPKIN, Adell", ["Adell Lipkin"], "Adell Lipkin"),
+    # of two answers too
+    ("A. Lipkin", ["Adell M. Lipkin", "Adell Lipkin"], "Adell M. Lipkin"),
+    ("A. Lipkin", ["Adell Lipkin", "Adell M. Lipkin"], "Adell M. Lipkin"),
+    ("A. Lipkin", ["Yu-Sic A. Lipkin", "Yusic A. Lipkin"], "Yusic A. Lipkin"),
+]
+
+
+def test_a_shorter_form_of_a_name_never_replaces_the_fuller_one(world: World) -> None:
+    world.load(
+        {**SOURCE, "contact_id": f"C{n}", "full_name": ours, "email": "", "phone": ""}
+        | {"linkedin_url": f"linkedin.com/in/lipkin-{n}"}
+        for n, (ours, _, _) in enumerate(SHORTER_AND_FULLER)
+    )
+    for n, (_, answers, _) in enumerate(SHORTER_AND_FULLER):
+        for days, theirs in enumerate(answers):
+            answer = candidate(
+                theirs, emails=[(f"a{n}@acme.com", 100, "work")], jobs=[AT_ACME], uid=f"{n:032x}"
+            )
+            world.look_up(f"C{n}", candidate=answer, at=START + days * DAY)
+    world.derive()
+    for n, (ours, answers, name) in enumerate(SHORTER_AND_FULLER):
+        assert enriched(world, f"C{n}")["full_name"] == name, (ours, answers)
+
+
 def test_fill_fills_what_the_source_has_not(world: World) -> None:
     bare = {"contact_id": "C1", "linkedin_url": SOURCE["linkedin_url"]}
     wanted = {

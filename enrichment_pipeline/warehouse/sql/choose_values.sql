@@ -1,6 +1,7 @@
 -- The value that is shown for each field of each contact, by the write rules ($rules: field
 -- to overwrite, fill or never). A human's beats all; verified beats likely beats unverified;
--- within a class the newer beats the older; nothing never replaces something.
+-- within a class the newer beats the older; nothing never replaces something, and a shorter
+-- form of a name (A. Example) never the fuller one.
 
 -- Positions at another employer than the newest one: who moved on takes nothing along.
 create or replace temp table past_positions as
@@ -58,12 +59,27 @@ rated as (
     where assigned.person_key is not distinct from fact.person_key
 ),
 
+shorter_names as (
+    select distinct fact.contact_id, fact.lookup_id
+    from rated as fact
+    join rated as fuller
+        on fuller.contact_id = fact.contact_id and fuller.lookup_id <> fact.lookup_id
+    where fact.field = 'full_name' and fact.provider <> 'human'
+        and fuller.field = 'full_name' and fuller.provider <> 'human'
+        and fact.value <> fuller.value
+        and is_shorter_name(name_key(fact.value), name_key(fuller.value))
+),
+
 contested as (
     select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
     from rated as fact
     left join past_positions as past
         on past.contact_id = fact.contact_id and past.lookup_id = fact.lookup_id
+    left join shorter_names as shorter
+        on shorter.contact_id = fact.contact_id and shorter.lookup_id = fact.lookup_id
+        and fact.field = 'full_name'
     where fact.position = 1
+        and shorter.contact_id is null
         and not (fact.provider = 'human' and fact.valid_to is not null)
         and not (
             past.contact_id is not null
@@ -141,6 +157,7 @@ sourced as (
         written_name(contact.full_name, contact.first_name, contact.last_name) as full_name,
         real_text(contact.job_title) as job_title,
         real_text(contact.company_name) as company_name,
+        part.name_key,
         part.company_domain,
         real_text(contact.company_domain) as company_domain_text,
         real_text(contact.email) as email,
@@ -184,7 +201,14 @@ bound as (
         case when not job_changed or $rules['company_domain'] <> 'overwrite' then company_domain end
             as own_company_domain,
         case when not job_changed or $rules['job_title'] <> 'overwrite' then job_title end
-            as own_job_title
+            as own_job_title,
+        case
+            when their_full_name = full_name or list_contains(human_fields, 'full_name')
+                then their_full_name
+            when coalesce(is_shorter_name(name_key(their_full_name), name_key), false)
+                then full_name
+            else their_full_name
+        end as fuller_full_name
     from moved
 ),
 
@@ -202,7 +226,7 @@ written as (
         phone as source_phone,
         linkedin_text as source_linkedin_url,
         company_domain as read_company_domain,
-        ruled('full_name', $rules['full_name'], their_full_name, human_fields, full_name)
+        ruled('full_name', $rules['full_name'], fuller_full_name, human_fields, full_name)
             as full_name,
         ruled('job_title', $rules['job_title'], their_job_title, human_fields, own_job_title)
             as job_title,

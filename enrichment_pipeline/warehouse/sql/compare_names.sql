@@ -21,7 +21,11 @@ written as (
         case
             when is_ours_foreign or coalesce(our_name_key <> their_name_key, true)
                 then written_name(our_full_name, our_first_name, our_last_name)
-        end as our_name
+        end as our_name,
+        case
+            when not is_ours_foreign and our_name_key <> their_name_key
+                then name_key(family_name(our_full_name, our_last_name))
+        end as our_family_key
     from read
 ),
 
@@ -35,6 +39,7 @@ named as (
         case when regexp_matches(answer.our_name_key, '\p{L}') then answer.our_name_key else '' end
             as our_key,
         coalesce(answer.their_name_key, '') as their_key,
+        answer.our_family_key,
         our_latin.latin_key as our_latin_key,
         their_latin.latin_key as their_latin_key
     from written as answer
@@ -49,6 +54,7 @@ keyed as (
         their_name,
         our_key,
         their_key,
+        our_family_key,
         is_ours_foreign and not is_theirs_foreign as is_only_ours_foreign,
         is_theirs_foreign and not is_ours_foreign as is_only_theirs_foreign,
         case
@@ -76,6 +82,8 @@ select
     is_only_ours_foreign,
     is_only_theirs_foreign,
     has_same_signs
-    or names_alike(our_compared, their_compared, least_similarity := $name_similarity)
-        as is_alike
+    or names_alike(
+        our_compared, their_compared,
+        least_similarity := $name_similarity, family_name := our_family_key
+    ) as is_alike
 from keyed;

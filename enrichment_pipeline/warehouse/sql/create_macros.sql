@@ -109,11 +109,33 @@ create or replace temp macro fact_alias(field, value) as case
         then 'email:' || value
 end;
 
--- A contact's name: as a whole where the source has it, else of its parts.
-create or replace temp macro written_name(full_name, first_name, last_name) as coalesce(
-    real_text(full_name),
-    real_text(concat_ws(' ', real_text(first_name), real_text(last_name)))
-);
+-- In a name only what cannot be one is nothing: Nan, Na, Nil and Null are names of people.
+create or replace temp macro real_name(value) as list_transform(
+    [clean_text(value)],
+    lambda text: case
+        when text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
+        else
+            nullif(
+                regexp_replace(
+                    text, '(?i)^(n/a|n\.a\.|undefined|unknown|not available|[-.?]+)$', ''
+                ),
+                ''
+            )
+    end
+)[1];
+
+-- A contact's name: as a whole where the source has it, else of its parts. The same word for
+-- nothing all over is no name, as in `null` or `nan nan`.
+create or replace temp macro written_name(full_name, first_name, last_name) as list_filter(
+    [
+        coalesce(
+            real_name(full_name),
+            clean_text(concat_ws(' ', real_name(first_name), real_name(last_name)))
+        )
+    ],
+    lambda name: real_text(split_part(name, ' ', 1)) is not null
+    or len(list_distinct(string_split(lower(name), ' '))) > 1
+)[1];
 
 -- Letters as they are compared: lower case, without accents or apostrophes.
 create or replace temp macro plain_letters(value) as regexp_replace(
@@ -138,11 +160,21 @@ create or replace temp macro name_words(value) as list_filter(
 -- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
 create or replace temp macro name_key(value) as array_to_string(list_sort(name_words(value)), ' ');
 
--- The given name in `Ada Example` and in `Example, Ada`; null for an initial.
+-- The given name in `Ada Example`, `Example, Ada` and `Ada Example, Jr.`; null for an initial.
 create or replace temp macro given_name(value) as list_filter(
-    [name_words(regexp_replace(clean_text(value), '^[^,]*,', ''))[1]],
+    [
+        coalesce(
+            name_words(regexp_replace(clean_text(value), '^[^,]*,', ''))[1], name_words(value)[1]
+        )
+    ],
     lambda word: length(word) > 1
 )[1];
+
+-- What is known to be the family name: the source's column, else what stands before the comma
+-- in `Example, Ada`.
+create or replace temp macro family_name(full_name, last_name) as coalesce(
+    real_name(last_name), nullif(regexp_extract(full_name, '^([^,]+),[^,]*\p{L}', 1), '')
+);
 
 -- Whether a name is written in another script than Latin.
 create or replace temp macro is_in_other_script(value) as
@@ -197,60 +229,23 @@ create or replace temp macro seniority_of(job_title) as case
     ) then 'entry'
 end;
 
--- Two words of names that may stand for the same name: equal, an initial of the other,
--- a nickname of the other (`connection.set_nicknames` sets the variable), or close in spelling
--- (Jaro-Winkler; how close is policy).
--- A last vowel is no slip of the pen: it tells Paul from Paula and Mario from Maria. Nor is
--- any letter of a short name: it tells Ada from Adam.
-create or replace temp macro words_alike(one, other, least_similarity := 0.9) as
-    one = other
-    or (length(one) = 1 and starts_with(other, one))
-    or (length(other) = 1 and starts_with(one, other))
-    or coalesce(list_contains(getvariable('nicknames')[one], other), false)
-    or coalesce(list_contains(getvariable('nicknames')[other], one), false)
-    or (
-        length(one) > 3 and length(other) > 3
-        and jaro_winkler_similarity(one, other) >= least_similarity
-        and regexp_replace(one, '[aeiosy]+$', '') <> regexp_replace(other, '[aeiosy]+$', '')
-    );
-
 -- The distinct words of a name that stand in it and not in another.
 create or replace temp macro words_besides(one, other) as list_filter(
     list_distinct(string_split(one, ' ')),
     lambda word: not list_contains(string_split(other, ' '), word)
 );
 
--- Whether each of these words has a counterpart among those.
-create or replace temp macro have_counterparts(
-    words, other_words, least_similarity := 0.9
-) as len(list_filter(
-    words,
-    lambda ours: len(list_filter(
-        other_words,
-        lambda theirs: words_alike(ours, theirs, least_similarity := least_similarity)
-    )) = 0
-)) = 0;
-
--- Two name keys that may belong to one person: every word of the shorter one has a
--- counterpart in the other (two words may have the same one: Liz and Beth are both
--- Elizabeth), and the shorter one has at least two. An unknown name contradicts nothing.
+-- Whether two words may be the same given name, and whether two name keys may belong to one
+-- person: the rules are in `names.py`. Most names are equal, which is seen without Python.
 -- (What stands after `or` is worked out for all of them, but not so what stands after `when`.)
-create or replace temp macro names_alike(one, other, least_similarity := 0.9) as case
+create or replace temp macro words_alike(one, other, least_similarity := 0.9) as
+    case when one = other then true else compare_words(one, other, least_similarity) end;
+
+create or replace temp macro names_alike(
+    one, other, least_similarity := 0.9, family_name := ''
+) as case
     when coalesce(one, '') = '' or coalesce(other, '') = '' or one = other then true
-    when least(
-        len(list_distinct(string_split(one, ' '))), len(list_distinct(string_split(other, ' ')))
-    ) <= 1 then false
-    when len(words_besides(one, other)) <= len(words_besides(other, one))
-        then have_counterparts(
-            words_besides(one, other),
-            words_besides(other, one),
-            least_similarity := least_similarity
-        )
-    else have_counterparts(
-        words_besides(other, one),
-        words_besides(one, other),
-        least_similarity := least_similarity
-    )
+    else compare_names(one, other, least_similarity, coalesce(family_name, ''))
 end;
 
 -- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
