@@ -240,5 +240,5 @@ def compare_colleagues(connection: duckdb.DuckDBPyConnection, mentions: str) -> 
     took = time.perf_counter() - began_at
     print(
         f"  inventors of one patent of a company: {passed:,} of {compared:,} pairs pass, "
-        f"{passed / compared:.2%}; {1e6 * took / compared:.1f} µs a pair"
+        f"{passed / compared:.4%}; {1e6 * took / compared:.1f} µs a pair"
     )

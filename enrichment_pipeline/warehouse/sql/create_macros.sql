@@ -109,7 +109,8 @@ create or replace temp macro fact_alias(field, value) as case
         then 'email:' || value
 end;
 
--- In a name only what cannot be one is nothing: Nan, Na, Nil and Null are names of people.
+-- In a name only what cannot be one is nothing: Nan, Na, Nil and Null are names of people;
+-- nan, NaN, null and None are what tools write.
 create or replace temp macro real_name(value) as list_transform(
     [clean_text(value)],
     lambda text: case
@@ -117,7 +118,12 @@ create or replace temp macro real_name(value) as list_transform(
         else
             nullif(
                 regexp_replace(
-                    text, '(?i)^(n/a|n\.a\.|undefined|unknown|not available|[-.?]+)$', ''
+                    text,
+                    concat(
+                        '^((?i:n/a|n\.a\.|undefined|unknown|not available|[-.?]+)',
+                        '|nan|NaN|NAN|null|NULL|nil|NIL|none|None|NONE|NA)$'
+                    ),
+                    ''
                 ),
                 ''
             )
