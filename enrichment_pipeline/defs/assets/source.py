@@ -47,6 +47,7 @@ def accounts(
 
 
 @dg.asset(
+    deps=["accounts"],  # whose names and domains stand in where contacts have none
     group_name="source",
     kinds={"duckdb", "sql"},
     owners=OWNERS,

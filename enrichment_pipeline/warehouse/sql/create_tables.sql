@@ -116,8 +116,17 @@ create table if not exists staging.contact_parts (
     has_any_identifier boolean
 );
 alter table staging.contact_parts add column if not exists company_key varchar;
+alter table staging.contact_parts add column if not exists account_name varchar;
+alter table staging.contact_parts add column if not exists account_domain varchar;
+alter table staging.contact_parts add column if not exists name_company varchar;
 comment on table staging.contact_parts
 is 'The identifying parts of each contact in normalised form';
+comment on column staging.contact_parts.account_name
+is 'Its account''s name, where the contact has no company name of its own; null otherwise';
+comment on column staging.contact_parts.account_domain
+is 'Its account''s domain, where the contact has no company domain of its own; null otherwise';
+comment on column staging.contact_parts.name_company
+is 'The company with which the name is an identity: the contact''s own, else its account''s';
 
 create table if not exists staging.shared_identifiers (alias varchar);
 comment on table staging.shared_identifiers

@@ -25,8 +25,8 @@ using (
                     end,
                 'ours': {
                     'full_name': chosen.source_full_name,
-                    'company_name': chosen.source_company_name,
-                    'company_domain': chosen.source_company_domain,
+                    'company_name': chosen.our_company_name,
+                    'company_domain': chosen.our_company_domain,
                     'job_title': chosen.source_job_title
                 },
                 'theirs': {
