@@ -139,11 +139,13 @@ class Corrections:
         priorities: Sequence[str],
         limit: int | None,
         overwrites: bool,
+        shows_rejected: bool = False,
     ) -> int:
         """Write what waits for review to a file for a spreadsheet; how many contacts.
 
-        Raises ConfigurationError for a reason that nobody waits for, and for a
-        file that is there already or cannot be written.
+        Without `reasons` for every reason, but for contacts whose profile a reviewer has
+        rejected: these are added where `shows_rejected`. Raises ConfigurationError for a reason
+        that nobody waits for, and for a file that is there already or cannot be written.
         """
         check_used(self._settings)
         with self._pipeline.open_warehouse() as connection:
@@ -155,7 +157,11 @@ class Corrections:
                     f"{', '.join(waiting) or 'nothing to review'}"
                 )
             rows = review.review_queue(
-                connection, reasons=reasons, priorities=priorities, limit=limit
+                connection,
+                reasons=reasons,
+                priorities=priorities,
+                limit=limit,
+                shows_rejected=shows_rejected,
             )
         write_file(path, kind, rows, overwrites=overwrites)
         return len(rows)

@@ -324,10 +324,21 @@ select
     -- what the policy asks for is judged by all that is known and may be written
     [
         {
-            'field': 'personal_email', 'kind': 'email', 'status': chosen.known_personal_email_status
+            'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email_status,
+            'value': chosen.work_email
         },
-        { 'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status },
-        { 'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status }
+        {
+            'field': 'personal_email', 'kind': 'email',
+            'status': chosen.known_personal_email_status, 'value': chosen.personal_email
+        },
+        {
+            'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status,
+            'value': chosen.direct_phone
+        },
+        {
+            'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status,
+            'value': chosen.mobile_phone
+        }
     ] as known_points
 from written as chosen
 left join known_companies as company on company.company_domain = chosen.company_domain

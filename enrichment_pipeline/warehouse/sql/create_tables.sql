@@ -551,7 +551,7 @@ comment on table enrichment.needs_review is 'Contacts that a person must look at
 comment on column enrichment.needs_review.contact_id is 'The source''s id of the contact';
 comment on column enrichment.needs_review.account_id is 'The source''s id of its account';
 comment on column enrichment.needs_review.reason is 'One of the reasons listed in the README';
-comment on column enrichment.needs_review.detail is 'The reason in words';
+comment on column enrichment.needs_review.detail is 'The reason in words, with what is wrong or was found, and what to do';
 comment on column enrichment.needs_review.candidate
 is 'What was found and not accepted, as evidence';
 comment on column enrichment.needs_review.priority is 'strategic, target, standard or bulk';
@@ -660,6 +660,13 @@ is 'As the source has it: neither verified nor of a known kind';
 comment on column enrichment.enriched_contacts.source_linkedin_url is 'As the source has it';
 
 alter table enrichment.needs_review add column if not exists evidence json;
+alter table enrichment.needs_review add column if not exists full_name varchar;
+alter table enrichment.needs_review add column if not exists company_name varchar;
+alter table enrichment.needs_review add column if not exists email varchar;
+comment on column enrichment.needs_review.full_name is 'Whom we have, as the source has it';
+comment on column enrichment.needs_review.company_name
+is 'Where we have the contact: its own company, else its account''s';
+comment on column enrichment.needs_review.email is 'As the source has it, whatever its form';
 comment on column enrichment.needs_review.evidence
 is 'Where another person may have been found: what differs, with our side and theirs';
 
