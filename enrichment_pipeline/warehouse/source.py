@@ -1,7 +1,7 @@
 """The user's source: attaching it read-only and reading contacts and accounts from it.
 
-Here: what the `[source]` section of the policy leads to, and every mistake that
-can be made in it. Not here: what becomes of the rows (`load.py`).
+Here: what the sections `[source]` and `[eligibility]` of the policy lead to, and every
+mistake that can be made in them. Not here: what becomes of the rows (`load.py`).
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.policy import SourcePolicy
+from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
 from enrichment_pipeline.warehouse.statements import execute, registered
 
@@ -75,12 +75,36 @@ def read_accounts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> t
     where the source has it, and otherwise there are none. The names of those
     columns that nothing here reads.
     """
-    query = source.accounts or DEFAULT_ACCOUNTS
-    if source.accounts is None and not _has_default_accounts(reading):
-        query = "select null::varchar as account_id where false"
+    query = _accounts_query(reading, source)
     columns = _read_rows(reading, "[source] accounts", query, required="account_id")
     _run(reading, "[source] accounts", "read_accounts")
     return _besides(reading, "incoming_accounts", columns)
+
+
+def read_eligible(
+    reading: duckdb.DuckDBPyConnection, source: SourcePolicy, eligibility: EligibilityPolicy
+) -> None:
+    """Read which contacts may be asked about into the temporary table `eligible_contacts`.
+
+    Raises ConfigurationError for a query or a condition that fails. A contact for which the
+    condition is null may not be asked about.
+    """
+    key, query = "[eligibility] contacts", eligibility.contacts
+    if query is None:
+        key = "[eligibility] where"
+        contacts = _as_one_select(reading, "[source] contacts", source.contacts)
+        accounts = _as_one_select(reading, "[source] accounts", _accounts_query(reading, source))
+        # contacts may lack the column; where an id repeats, each of its rows has to pass
+        query = (
+            "select contact.contact_id from (select null::varchar as account_id where false "
+            f"union all by name select * from ({contacts}\n)) as contact "
+            f"left join (select * from ({accounts}\n)) as account "
+            "on clean_text(account.account_id::varchar) = clean_text(contact.account_id::varchar) "
+            "group by contact.contact_id "
+            f"having bool_and(coalesce(({eligibility.where}\n), false))"
+        )
+    _read_rows(reading, key, query, required="contact_id")
+    _run(reading, key, "read_eligible_contacts")
 
 
 def read_decisions(reading: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -140,13 +164,8 @@ def _read_rows(
     required: str,
     kept_as: Literal["table", "view"] = "table",
 ) -> list[str]:
+    text = _as_one_select(reading, key, query)
     try:
-        statements = reading.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ConfigurationError(
-                f"{key}: must be one select statement; the source is only ever read"
-            )
-        text = statements[0].query.strip().rstrip(";")
         reading.execute(f"create or replace temp {kept_as} source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
@@ -156,6 +175,24 @@ def _read_rows(
             f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
         )
     return columns
+
+
+def _as_one_select(reading: duckdb.DuckDBPyConnection, key: str, query: str) -> str:
+    try:
+        statements = reading.extract_statements(query)
+    except duckdb.Error as error:
+        raise ConfigurationError(f"{key}: {first_line(error)}") from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ConfigurationError(
+            f"{key}: must be one select statement; the source is only ever read"
+        )
+    return statements[0].query.strip().rstrip(";")
+
+
+def _accounts_query(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
+    if source.accounts is None and not _has_default_accounts(reading):
+        return "select null::varchar as account_id where false"
+    return source.accounts or DEFAULT_ACCOUNTS
 
 
 def _besides(

@@ -146,6 +146,10 @@ comment on table staging.contact_persons is 'Which person each contact is';
 comment on column staging.contact_persons.has_changed
 is 'True where the contact was somebody else before; null or false where it never was';
 
+create table if not exists staging.ineligible_contacts (contact_id varchar);
+comment on table staging.ineligible_contacts
+is 'The contacts in the source that [eligibility] does not let anybody ask about, as of the last load';
+
 create table if not exists staging.suppressions (identifier varchar);
 comment on table staging.suppressions
 is 'Hashed identifiers of whom nobody may be asked for; a copy of the ledger''s';
@@ -580,7 +584,8 @@ is 'new, retry, stale, fresh, in_flight, suppressed or unusable';
 comment on column enrichment.contact_status.freshness_reason
 is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
-comment on column enrichment.contact_status.reason is 'Why it needs review; null otherwise';
+comment on column enrichment.contact_status.reason
+is 'Why it needs review, or not_eligible where [eligibility] lets nobody ask about it; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
