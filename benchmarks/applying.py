@@ -44,11 +44,11 @@ from range($number) as numbers (n)
 PARTS = """
 insert into staging.contact_parts (
     contact_id, row_hash, phone_region_default, name_key, email, email_domain, company_domain,
-    company_key, has_any_identifier
+    company_key, name_company, has_any_identifier
 )
 select
     contact_id, row_hash, '', name_key(full_name), email, 'example.org', company_domain,
-    lower(company_name), true
+    lower(company_name), company_domain, true
 from staging.contacts
 """
 PERSONS = """

@@ -89,6 +89,7 @@ select
     email,
     split_part(email, '@', 2) as email_domain,
     domain as company_domain,
+    domain as name_company,
     phone,
     phone as phone_text,
     coalesce(slug, email, phone) is not null as has_any_identifier

@@ -6,12 +6,13 @@ facts and tables are derived (`warehouse/`).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from enrichment_pipeline.errors import ConfigurationError, discreet
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.review.decisions import read_rows
@@ -20,11 +21,32 @@ from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, check_used
 from enrichment_pipeline.warehouse import outcomes, replay, review
-from enrichment_pipeline.warehouse.connection import create_macros, rolled_back, transaction
+from enrichment_pipeline.warehouse.connection import (
+    create_macros,
+    open_warehouse,
+    rolled_back,
+    transaction,
+)
 from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
+from enrichment_pipeline.warehouse.suppressions import (
+    count_suppressed_by,
+    hash_identifiers,
+    mail_providers,
+    replace_suppressions,
+)
+
+COUNT_WAIT_SECONDS = 2.0
+"""How long a question waits for the warehouse, which a run has open for moments at a time."""
+
+
+@dataclass(frozen=True)
+class MailProviders:
+    """Domains of mail providers, and the contacts that they would suppress; None: not known."""
+
+    domains: tuple[str, ...]
+    contacts: int | None
 
 
 class Corrections:
@@ -63,16 +85,42 @@ class Corrections:
         for what is no identifier, by its position.
         """
         check_stamp(self._settings, is_first_use=False)
+        hashed = self._hashed(identifiers)
+        ledger = self._pipeline.ledger(Run.none())
+        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+
+    @discreet
+    def mail_providers_among(self, identifiers: Sequence[str]) -> MailProviders | None:
+        """The mail providers' domains among these, and how many contacts they would suppress.
+
+        None where there are none. Raises ConfigurationError as `suppress` does.
+        """
+        providers = mail_providers(self._hashed(identifiers))
+        if not providers:
+            return None
+        names = tuple(sorted(providers))
+        if not Path(self._settings.warehouse_url).exists():
+            return MailProviders(names, 0)
+        try:
+            with open_warehouse(
+                self._settings.warehouse_url,
+                read_only=True,
+                wait_seconds=COUNT_WAIT_SECONDS,
+                on_wait=lambda _: None,
+            ) as connection:
+                return MailProviders(names, count_suppressed_by(connection, providers.values()))
+        except PipelineError:  # a run has it open: whoever is asked should not wait for its end
+            return MailProviders(names, None)
+
+    def _hashed(self, identifiers: Sequence[str]) -> frozenset[str]:
         with duckdb.connect() as connection:
             create_macros(connection)
-            hashed = hash_identifiers(
+            return hash_identifiers(
                 connection,
                 identifiers,
                 "identifiers",
                 phone_region=self._settings.policy.identity.phone_region,
             )
-        ledger = self._pipeline.ledger(Run.none())
-        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
 
     # --- anew, and back ----------------------------------------------------------------
 
@@ -139,11 +187,13 @@ class Corrections:
         priorities: Sequence[str],
         limit: int | None,
         overwrites: bool,
+        shows_rejected: bool = False,
     ) -> int:
         """Write what waits for review to a file for a spreadsheet; how many contacts.
 
-        Raises ConfigurationError for a reason that nobody waits for, and for a
-        file that is there already or cannot be written.
+        Without `reasons` for every reason, but for contacts whose profile a reviewer has
+        rejected: these are added where `shows_rejected`. Raises ConfigurationError for a reason
+        that nobody waits for, and for a file that is there already or cannot be written.
         """
         check_used(self._settings)
         with self._pipeline.open_warehouse() as connection:
@@ -155,7 +205,11 @@ class Corrections:
                     f"{', '.join(waiting) or 'nothing to review'}"
                 )
             rows = review.review_queue(
-                connection, reasons=reasons, priorities=priorities, limit=limit
+                connection,
+                reasons=reasons,
+                priorities=priorities,
+                limit=limit,
+                shows_rejected=shows_rejected,
             )
         write_file(path, kind, rows, overwrites=overwrites)
         return len(rows)

@@ -52,6 +52,11 @@ def read_domain(host: str) -> Domain:
     )
 
 
+def mail_provider_domains() -> frozenset[str]:
+    """The domains that `read_domain` calls free-mail or disposable."""
+    return _free_mail() | disposable_domains
+
+
 def region_of(domain: str | None) -> str | None:
     """The country (ISO 3166, two letters) that a domain's top level stands for, if it does."""
     if not domain:

@@ -207,6 +207,7 @@ class Pipeline:
                 self.settings.source_path,
                 phone_region=self._phone_region,
                 loaded_at=run.clock.business_now(),
+                eligibility=self.settings.policy.eligibility,
             )
             suppressed = self._suppressed_by_source(connection)
         self.ledger(run).take_over_suppressions(suppressed, BY_SOURCE)
@@ -389,6 +390,7 @@ class Pipeline:
                     policy.source,
                     path,
                     phone_region=self._phone_region,
+                    eligibility=policy.eligibility,
                     **loading,
                 )
                 review.record_table(

@@ -281,6 +281,24 @@ class UiPolicy(_Section):
         return tuple(host.lower() for host in value)
 
 
+class EligibilityPolicy(_Section):
+    """Which contacts may be asked about; all, where neither is given.
+
+    `contacts` is a query over the source that gives their `contact_id`; `where` a condition
+    over the columns that `[source] contacts` and, joined by `account_id`, `accounts` give.
+    """
+
+    contacts: str | None = None
+    where: str | None = None
+
+    @field_validator("where")
+    @classmethod
+    def _alone(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is not None and others.data.get("contacts") is not None:
+            raise ValueError("give contacts or where, not both")
+        return value
+
+
 class Policy(_Section):
     """The whole policy file; every key has a default."""
 
@@ -298,6 +316,7 @@ class Policy(_Section):
     review: ReviewPolicy = ReviewPolicy()
     publish: PublishPolicy = PublishPolicy()
     ui: UiPolicy = UiPolicy()
+    eligibility: EligibilityPolicy = EligibilityPolicy()
 
 
 def load_policy(path: Path | None) -> Policy:

@@ -55,6 +55,9 @@ def export_file(
         str | None,
         typer.Option(help=f"Comma list of {', '.join(PRIORITIES)}; all, where not given."),
     ] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Also contacts whose profile was rejected before.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many contacts.")] = None,
     force: Annotated[bool, typer.Option(help="Overwrite the file where it exists.")] = False,
 ) -> None:
@@ -69,6 +72,7 @@ def export_file(
         priorities=parse_choice("--priority", priority, PRIORITIES),
         limit=limit,
         overwrites=force,
+        shows_rejected=rejected,
     )
     _out.print(
         f"{written:,} contacts in {output}; fill in `decision`, then enrichment review import"

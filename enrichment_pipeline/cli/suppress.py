@@ -6,13 +6,16 @@ Here: reading the arguments or a file. Not here: what an identifier is
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from enrichment_pipeline.corrections import MailProviders
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -26,11 +29,15 @@ def suppress_command(
         typer.Option(help="A file with one identifier per line; - for what is piped in."),
     ] = None,
     lift: Annotated[bool, typer.Option("--lift", help="Take it back for these.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Suppress a mail provider's domain without asking.")
+    ] = False,
 ) -> None:
     """Have people or whole domains never looked up, from now on; or lift that.
 
     An identifier is an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number
-    with country code, a domain, or contact:ID. Only its hash is kept.
+    with country code, a domain, or contact:ID. Only its hash is kept. A domain such as gmail.com
+    stands for everybody with an address there: how many these are is told, and asked first.
     """
     from enrichment_pipeline.corrections import Corrections
     from enrichment_pipeline.state import ensure_state_folder
@@ -39,14 +46,35 @@ def suppress_command(
     if not any(text.strip() for text in given):
         raise ConfigurationError("suppress: nobody is named; give identifiers, or a --file of them")
     settings = load_settings(needs_key=False)
+    corrections = Corrections(settings)
+    if not (lift or yes) and not _is_meant(corrections.mail_providers_among(given)):
+        _out.print("nobody was suppressed")
+        return
     ensure_state_folder(settings)
-    changed = Corrections(settings).suppress(given, is_lifted=lift)
+    changed = corrections.suppress(given, is_lifted=lift)
     told = (
         f"{changed} lifted; what [source] suppressions lists stays suppressed"
         if lift
         else f"{changed} newly suppressed; what was bought before stays in the tables"
     )
     _out.print(f"{told} ({settings.home})")
+
+
+def _is_meant(found: "MailProviders | None") -> bool:
+    """Whether everybody at a mail provider is to be suppressed; raises where no one can say."""
+    if found is None:
+        return True
+    domains = ", ".join(found.domains)
+    contacts = (
+        "an unknown number of contacts (a run has the warehouse open)"
+        if found.contacts is None
+        else f"{found.contacts:,} contacts of the source"
+    )
+    told = f"{domains}: a mail provider's; this would suppress {contacts}"
+    if not sys.stdin.isatty():
+        raise ConfigurationError(f"{told}; --yes says that they are meant")
+    _out.print(told)
+    return typer.confirm("Suppress them all?")
 
 
 def _lines(file: Path) -> list[str]:

@@ -7,22 +7,8 @@ pictures, and where the page is written (`cli/report.py`).
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.report import pictures
 from enrichment_pipeline.report.charts import number, templates
+from enrichment_pipeline.vocabulary import MEANINGS
 from enrichment_pipeline.warehouse.figures import Figures
-
-REASONS = {
-    "no_match": "the provider does not know the person",
-    "ambiguous_match": "several people could be meant",
-    "no_verified_email": "found, but not what the policy requires",
-    "identity_mismatch": "the profile found is another person’s",
-    "insufficient_identity": "nothing to look up by",
-    "invalid_identity": "the profile URL, e-mail or phone is malformed",
-    "lookup_unconfirmed": "sent, never answered, perhaps billed",
-    "refresh_no_match": "found before, not at the last refresh",
-    "rejected_by_provider": "the provider does not take the identifier",
-    "legal_stop": "the provider may not give data on the person",
-    "undone": "what was bought was taken back",
-}
-"""What each reason means, in a few words; the README says more."""
 
 
 def render_page(figures: Figures, policy: Policy) -> str:
@@ -43,7 +29,7 @@ def render_page(figures: Figures, policy: Policy) -> str:
         ],
         overdue=figures.debt[0],
         max_age_days=policy.freshness.max_age_days,
-        reason_meanings=REASONS,
+        reason_meanings=MEANINGS,
         coverage_picture=pictures.coverage_picture(figures.coverage),
         ages_picture=pictures.ages_picture(figures.ages),
         spend_picture=pictures.spend_picture(figures.spend, policy.budget.per_day),

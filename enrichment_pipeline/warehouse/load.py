@@ -11,17 +11,23 @@ from pathlib import Path
 import duckdb
 
 from enrichment_pipeline.errors import PipelineError
-from enrichment_pipeline.policy import SourcePolicy
+from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.derived import refresh_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
     learn_phones,
 )
-from enrichment_pipeline.warehouse.source import attached_source, read_accounts, read_contacts
+from enrichment_pipeline.warehouse.source import (
+    attached_source,
+    read_accounts,
+    read_contacts,
+    read_eligible,
+)
 from enrichment_pipeline.warehouse.statements import execute
 
 MAX_SPREADING_STEPS = 100
+EVERYBODY = EligibilityPolicy()
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class LoadCounts:
     """Rows of a staging table after a load: present, new or changed by it, gone by it.
 
     `unread` names the source's columns that nothing reads, `unknown_tiers` what accounts
-    have for a tier that no priority is named after, the most frequent first.
+    have for a tier that no priority is named after, the most frequent first. `not_eligible`
+    counts the contacts that [eligibility] does not let anybody ask about.
     """
 
     present: int
@@ -37,6 +44,7 @@ class LoadCounts:
     left: int
     unread: tuple[str, ...] = ()
     unknown_tiers: tuple[str, ...] = ()
+    not_eligible: int = 0
 
 
 def load_contacts(
@@ -46,8 +54,9 @@ def load_contacts(
     *,
     phone_region: str,
     loaded_at: datetime,
+    eligibility: EligibilityPolicy = EVERYBODY,
 ) -> LoadCounts:
-    """Bring `staging.contacts` and the person keys to what the source has now.
+    """Bring `staging.contacts`, the person keys and who may be asked about to the source's state.
 
     Raises ConfigurationError for whatever is wrong with the source, and
     PipelineError where it is empty all of a sudden. Call it in a transaction.
@@ -57,7 +66,7 @@ def load_contacts(
     _refuse_sudden_emptiness(connection)
     counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
-    return counts
+    return replace(counts, not_eligible=_load_eligibility(connection, source, eligibility, path))
 
 
 def load_accounts(
@@ -109,6 +118,26 @@ def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:
             f"the source gives no contacts at all, but gave {known} before; nothing was changed. "
             "Check [source] contacts, or use another ENRICHMENT_HOME for another source"
         )
+
+
+def _load_eligibility(
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    eligibility: EligibilityPolicy,
+    path: Path,
+) -> int:
+    """Find out which of the contacts that were just loaded may not be asked about; how many.
+
+    A contact that the source has lost or gained in between is not asked about.
+    """
+    if eligibility == EVERYBODY:
+        connection.execute("delete from staging.ineligible_contacts")
+        return 0
+    with attached_source(path, warehouse=connection) as reading:
+        read_eligible(reading, connection, source, eligibility)
+    execute(connection, "replace_ineligible_contacts")
+    query = "select count(*) from staging.ineligible_contacts"
+    return connection.execute(query).fetchall()[0][0]
 
 
 def _load(

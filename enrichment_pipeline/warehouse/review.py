@@ -97,14 +97,20 @@ def review_queue(
     reasons: Sequence[str] | None,
     priorities: Sequence[str],
     limit: int | None,
+    shows_rejected: bool = False,
 ) -> list[dict[str, str]]:
-    """The queue as rows of a review file, highest priority first; what is unknown is left out."""
+    """The queue as rows of a review file, highest priority first; what is unknown is left out.
+
+    Contacts whose profile a reviewer has rejected are in it where `reasons` names them, and
+    where `shows_rejected`.
+    """
     result = execute(
         connection,
         "select_review_queue",
         reasons=None if reasons is None else list(reasons),
         priorities=list(priorities),
         limit=limit,
+        shows_rejected=shows_rejected,
     )
     names = [column[0] for column in result.description]
     return [_as_file_row(dict(zip(names, row, strict=True))) for row in result.fetchall()]

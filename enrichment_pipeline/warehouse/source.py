@@ -1,7 +1,7 @@
 """The user's source: attaching it, confined, and reading contacts and accounts from it.
 
-Here: what the `[source]` section of the policy leads to, and every mistake that
-can be made in it. Not here: what becomes of the rows (`load.py`).
+Here: what the sections `[source]` and `[eligibility]` of the policy lead to, and every
+mistake that can be made in them. Not here: what becomes of the rows (`load.py`).
 
 The user's SQL, that of the views in an attached database included, runs in a DuckDB of its
 own that may read nothing but the attachment and its folder: elsewhere a view could read any
@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.policy import SourcePolicy
+from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
 from enrichment_pipeline.warehouse.statements import execute, registered
 
@@ -95,14 +95,41 @@ def read_accounts(
     columns that nothing here reads.
     """
     key = "[source] accounts"
-    query = source.accounts or DEFAULT_ACCOUNTS
-    if source.accounts is None and not _has_default_accounts(reading):
-        query = "select null::varchar as account_id where false"
-    columns = select_rows(reading, key, query, required="account_id")
+    columns = select_rows(reading, key, _accounts_query(reading, source), required="account_id")
     execute(reading, "shape_accounts")
     with streamed(reading, connection, "shaped_accounts", key):
         execute(connection, "read_accounts")
     return _besides(reading, "shaped_accounts", columns)
+
+
+def read_eligible(
+    reading: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    eligibility: EligibilityPolicy,
+) -> None:
+    """Read who may be asked about into the connection's temporary table `eligible_contacts`.
+
+    Raises ConfigurationError for a query or a condition that fails. A contact for which the
+    condition is null may not be asked about.
+    """
+    key, query = "[eligibility] contacts", eligibility.contacts
+    if query is None:
+        key = "[eligibility] where"
+        contacts = _as_one_select(reading, "[source] contacts", source.contacts)
+        accounts = _as_one_select(reading, "[source] accounts", _accounts_query(reading, source))
+        # contacts may lack the column; where an id repeats, each of its rows has to pass
+        query = (
+            "select contact.contact_id from (select null::varchar as account_id where false "
+            f"union all by name select * from ({contacts}\n)) as contact "
+            f"left join (select * from ({accounts}\n)) as account "
+            "on trim(account.account_id::varchar) = trim(contact.account_id::varchar) "
+            "group by contact.contact_id "
+            f"having bool_and(coalesce(({eligibility.where}\n), false))"
+        )
+    select_rows(reading, key, query, required="contact_id")
+    with streamed(reading, connection, "source_rows", key):
+        execute(connection, "read_eligible_contacts")
 
 
 def read_decisions(
@@ -162,13 +189,8 @@ def select_rows(
     Raises ConfigurationError, naming the policy's `key`, for anything but one select
     statement, and where it has no column `required`.
     """
+    text = _as_one_select(reading, key, query)
     try:
-        statements = reading.extract_statements(query)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ConfigurationError(
-                f"{key}: must be one select statement; the source is only ever read"
-            )
-        text = statements[0].query.strip().rstrip(";")
         _refuse_unconfined_functions(reading, key, text)
         reading.execute(f"create or replace temp view source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
@@ -181,6 +203,24 @@ def select_rows(
     return columns
 
 
+def _as_one_select(reading: duckdb.DuckDBPyConnection, key: str, query: str) -> str:
+    try:
+        statements = reading.extract_statements(query)
+    except duckdb.Error as error:
+        raise _mistake(key, error) from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ConfigurationError(
+            f"{key}: must be one select statement; the source is only ever read"
+        )
+    return statements[0].query.strip().rstrip(";")
+
+
+def _accounts_query(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
+    if source.accounts is None and not _has_default_accounts(reading):
+        return "select null::varchar as account_id where false"
+    return source.accounts or DEFAULT_ACCOUNTS
+
+
 @contextmanager
 def streamed(
     reading: duckdb.DuckDBPyConnection,
@@ -189,6 +229,7 @@ def streamed(
     key: str,
 ) -> Iterator[None]:
     """A view of the source's, as a table of the same name for one statement in the body.
+
 
     Its rows come as Arrow batches while that statement runs. Raises ConfigurationError,
     naming the policy's `key`, where the view's SQL fails on a row.

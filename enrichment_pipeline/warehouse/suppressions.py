@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.identity import read_domain, to_e164
+from enrichment_pipeline.identity import mail_provider_domains, read_domain, to_e164
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 FORMS = (
@@ -56,6 +56,22 @@ def hash_identifiers(
             f"{what} {places}{more}: cannot be read, so nobody was suppressed; each must be {FORMS}"
         )
     return frozenset(identifier for identifier in hashed.values() if identifier is not None)
+
+
+def mail_providers(hashed: Collection[str]) -> dict[str, str]:
+    """The domains of mail providers among hashed identifiers, each with its hash.
+
+    One of them stands for everybody who has an address there, which is seldom meant.
+    """
+    hashes = {name: _identifier("domain", name) for name in mail_provider_domains()}
+    return {name: hash_ for name, hash_ in hashes.items() if hash_ in hashed}
+
+
+def count_suppressed_by(connection: duckdb.DuckDBPyConnection, identifiers: Collection[str]) -> int:
+    """How many contacts of the source these hashed identifiers suppress."""
+    execute(connection, "create_hashed_identifiers")
+    found = execute(connection, "count_suppressed_by", identifiers=sorted(identifiers))
+    return found.fetchall()[0][0]
 
 
 def replace_suppressions(

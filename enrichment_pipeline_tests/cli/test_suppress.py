@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import load_settings
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end.world import KEY, contents
 
@@ -64,6 +68,51 @@ def test_what_it_cannot_take_is_one_line_and_suppresses_nobody(
     assert said.err.count("\n") == 1
     assert "Ada" not in said.err
     assert enrichment("suppress", ADA).out.startswith("1 newly suppressed")
+
+
+class Terminal(io.StringIO):
+    """Somebody at a keyboard, who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_mail_providers_domain_is_refused_where_nobody_can_be_asked(enrichment: Command) -> None:
+    said = enrichment("suppress", ADA, "GMail.com")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == (
+        "error: gmail.com: a mail provider's; this would suppress 0 contacts of the source; "
+        "--yes says that they are meant\n"
+    )
+    assert enrichment("suppress", ADA, "me@gmail.com").out.startswith("2 newly suppressed")
+    assert enrichment("suppress", "gmail.com", "--yes").out.startswith("1 newly suppressed")
+    assert enrichment("suppress", "gmail.com", "--lift").out.startswith("1 lifted")
+
+
+@pytest.mark.parametrize(
+    ("typed", "outcome"),
+    [("n\n", "nobody was suppressed"), ("\n", "nobody was"), ("y\n", "1 newly suppressed")],
+)
+def test_whoever_suppresses_a_mail_provider_is_told_how_many_that_is_and_asked(
+    enrichment: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, outcome: str
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "contacts.csv").write_text(
+        "contact_id,email\nC1,ada@gmail.com\nC2,bob@brio.com\nC3,ada@gmail.com\n"
+    )
+    policy = tmp_path / "enrichment.toml"
+    policy.write_text('[source]\nattach = "source"\ncontacts = "select * from contacts"\n')
+    with monkeypatch.context() as patch:
+        patch.setenv("ENRICHMENT_HOME", str(tmp_path / "state"))
+        patch.setenv("ENRICHMENT_CONFIG", str(policy))
+        pipeline = Pipeline(load_settings(needs_key=False))
+    pipeline.open_state()
+    pipeline.load_contacts(Run("load", datetime.now(UTC)))
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    said = enrichment("suppress", "gmail.com", ENRICHMENT_CONFIG=policy)
+    assert said.status == 0, said.err
+    assert "gmail.com: a mail provider's; this would suppress 2 contacts of the source" in said.out
+    assert outcome in said.out
 
 
 def test_the_plan_leaves_out_whom_the_command_and_the_source_suppress(

@@ -35,7 +35,7 @@ OWNERS = ["team:data-engineering"]
 ASSETS = {
     # asset: group, kinds, what it depends on, its table, whether it is partitioned by lane
     "accounts": ("source", SQL, set(), "staging.accounts", False),
-    "contacts": ("source", SQL, set(), "staging.contacts", False),
+    "contacts": ("source", SQL, {"accounts"}, "staging.contacts", False),
     "review_decisions": ("source", SQL, {"contacts"}, "raw.review_decisions", False),
     "worklist": (
         "lookups",

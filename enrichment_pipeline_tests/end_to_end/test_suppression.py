@@ -10,6 +10,7 @@ from enrichment_pipeline.corrections import Corrections
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.policy import EligibilityPolicy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -42,6 +43,24 @@ def test_whom_the_source_lists_is_never_asked_for(tmp_path: Path) -> None:
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
     came_to = outcomes(settings)
     assert came_to["fill-01"] == came_to["by-email"] == ("suppressed", None)
+
+
+def test_who_is_not_eligible_costs_nothing(tmp_path: Path) -> None:
+    query = "select contact_id from contacts where contact_id not in ('fill-01', 'by-email')"
+    eligibility = EligibilityPolicy(contacts=query)
+    policy = small_policy(tmp_path).model_copy(update={"eligibility": eligibility})
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url, policy)
+        pipeline, run = Pipeline(settings), Run("run", datetime.now(UTC))
+        assert pipeline.plan(run, LANES).work.lookups == LOOKUPS - 2
+        pipeline.prepare(run)
+        pipeline.load_accounts(run)
+        assert pipeline.load_contacts(run).not_eligible == 2
+        pipeline.select_worklist(run, LANES)
+        report = pipeline.buy(run, LANES, LoggedProgress(logging.getLogger(__name__))).report
+    assert report.credits == CREDITS - 2
+    assert len(asked_for(settings)) == LOOKUPS - 2
+    assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
 
 
 def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_more(

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from html.parser import HTMLParser
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.report.page import REASONS, render_page
+from enrichment_pipeline.report.page import render_page
 from enrichment_pipeline.warehouse.figures import (
     AgeBand,
     Coverage,
@@ -126,20 +126,3 @@ def test_what_the_source_calls_a_contact_is_escaped() -> None:
     page = render_page(replace(FIGURES, waiting_reviews=[review]), Policy())
     assert "<img" not in page
     assert hostile in outline(page).text
-
-
-def test_every_reason_is_explained() -> None:
-    contract = {
-        "no_match",
-        "ambiguous_match",
-        "no_verified_email",
-        "identity_mismatch",
-        "insufficient_identity",
-        "invalid_identity",
-        "lookup_unconfirmed",
-        "refresh_no_match",
-        "rejected_by_provider",
-        "legal_stop",
-        "undone",
-    }
-    assert contract <= set(REASONS)

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.policy import EligibilityPolicy, Policy
 from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
@@ -68,6 +68,7 @@ class World:
         *,
         at: datetime = START,
         phone_region: str = "",
+        eligibility: Mapping[str, str] | None = None,
     ) -> LoadCounts:
         """Load these rows as the whole source."""
         write_csv(self.folder / "contacts.csv", [{"contact_id": ""}, *contacts])
@@ -81,7 +82,12 @@ class World:
         with transaction(self.connection):
             load_accounts(self.connection, source, self.folder, loaded_at=at)
             return load_contacts(
-                self.connection, source, self.folder, phone_region=phone_region, loaded_at=at
+                self.connection,
+                source,
+                self.folder,
+                phone_region=phone_region,
+                loaded_at=at,
+                eligibility=EligibilityPolicy(**eligibility or {}),
             )
 
     # --- the ledger --------------------------------------------------------------------

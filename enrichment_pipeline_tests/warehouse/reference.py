@@ -325,14 +325,22 @@ def judged_contact(
     replaced_at = max((each.at for each in decided if each.decision == "replace"), default=None)
     enriched_at = accepted["observed_at"] if accepted else replaced_at
     has_values = any(fact["field"] not in ("lookup_outcome", "outcome_detail") for fact in facts)
+    accepted_uid = next((each.uid for each in decided if each.decision == "accept"), None)
     reason = None
     if last is None and not has_values and was_undone(log, contact):
         reason = "undone"
-    elif not is_settled(log, contact, decided, last) and last is not None:
+    elif is_settled(log, contact, decided, last) and enriched_at is not None:
+        pass
+    elif is_settled(log, contact, decided, last) and accepted_uid is None:
+        reason = "rejected_by_reviewer"
+    elif is_settled(log, contact, decided, last) and not was_shown(log, contact, accepted_uid):
+        pass  # that profile is about to be asked for
+    elif last is not None:
         reason = {
             "matched": None if shown["work_email"]["status"] == "verified" else "no_verified_email",
             "no_match": "no_match" if not matched else "refresh_no_match",
             "refused": "rejected_by_provider",
+            "rejected": "rejected_by_reviewer",
         }.get(last["value"], last["value"])
     if reason is not None:
         status = "needs_review"
@@ -409,6 +417,13 @@ def without_past_jobs(facts: list[Row]) -> list[Row]:
 
 def was_undone(log: Log, contact: Contact) -> bool:
     return any(a.person == contact.person and a.run_id in log.undone for a in log.answers)
+
+
+def was_shown(log: Log, contact: Contact, uid: str | None) -> bool:
+    """Whether an answer has shown this profile, whatever became of it."""
+    return any(
+        a.person == contact.person and a.outcome == "matched" and a.uid == uid for a in log.answers
+    )
 
 
 def is_settled(log: Log, contact: Contact, decided: list[Decision], last: Row | None) -> bool:

@@ -243,3 +243,12 @@ def test_reviews_that_have_waited_are_named_the_most_important_first(world: Worl
     assert named(START - DAY) == []
     assert named(START) == ["C1"]
     assert named(START + DAY) == ["C2", "C1"]
+
+
+def test_a_contact_whose_profile_was_rejected_waits_for_nobody(world: World) -> None:
+    world.load([ADA])
+    world.look_up("C1", candidate=candidate("Zoe Other", uid="u1"))
+    world.decide("C1", "reject", uid="u1")
+    world.derive()
+    assert world.only("enrichment.needs_review")["reason"] == "rejected_by_reviewer"
+    assert execute(world.connection, "find_unread_reviews", flagged_before=START).fetchall() == []

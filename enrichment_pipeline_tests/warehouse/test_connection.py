@@ -13,9 +13,11 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.warehouse.connection import DECLARATIONS, open_warehouse, transaction
 from enrichment_pipeline.warehouse.statements import digest, execute
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
     ADA,
     BOB,
+    DAY,
     VERIFIED,
     World,
     contents,
@@ -216,6 +218,37 @@ def test_a_file_of_an_older_version_has_what_is_derived_filled(path: Path, tmp_p
         # the next load makes sure of everybody once more, by the rules of this version
         world.load([ADA, BOB])
         assert contents(connection) == before
+
+
+def test_a_file_of_an_older_version_gets_its_new_columns_and_keeps_who_is_who(
+    path: Path, tmp_path: Path
+) -> None:
+    named = {"contact_id": "C1", "full_name": "Ada Example", "company_name": "Acme"}
+    encoded = {"contact_id": "C2", "linkedin_url": "linkedin.com/in/bob%20other"}
+    with open_warehouse(str(path)) as connection:
+        world = World(connection, tmp_path / "source")
+        world.load([named, encoded])
+        world.derive()
+        persons = world.persons()
+        for table, columns in {
+            "staging.contact_parts": ("account_name", "account_domain", "name_company"),
+            "enrichment.needs_review": ("full_name", "company_name", "email"),
+        }.items():
+            for column in columns:
+                connection.execute(f"alter table {table} drop column {column}")
+        connection.execute("drop table staging.ineligible_contacts")
+        # as older rules read it
+        connection.execute(
+            "update staging.contact_parts set linkedin_slug = 'bob' where contact_id = 'C2'"
+        )
+        connection.execute("update staging.stamp set value = 'older' where key = 'tables'")
+    with open_warehouse(str(path)) as connection:
+        world = World(connection, tmp_path / "source")
+        world.load([named, encoded], at=START + DAY)
+        world.derive(at=START + DAY)
+        assert world.persons() == persons == {"C1": persons["C1"]}
+        assert world.status("C2") == ("needs_review", "invalid_identity")
+        assert world.only("enrichment.needs_review", "contact_id = 'C1'")["full_name"]
 
 
 def test_the_session_reckons_in_utc(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -68,6 +68,10 @@ def test_a_profile_in_any_variant_is_one(macros: duckdb.DuckDBPyConnection, url:
         # half an encoding, and Latin-1's: once one such URL ended the whole load
         ("https://www.linkedin.com/in/100%", "100%"),
         ("https://www.linkedin.com/in/jos%E9", "jos%e9"),
+        ("https%3A%2F%2Fwww.linkedin.com%2Fin%2Fada%2Dexample", "ada-example"),
+        ("https://www.linkedin.com/in/ada-example%20", "ada-example"),
+        ("https://www.linkedin.com/in/ada-example%3Ftrk=public", "ada-example"),
+        ("https://www.linkedin.com/in/" + "a" * 200, "a" * 200),
     ],
 )
 def test_a_profile_with_accents(macros: duckdb.DuckDBPyConnection, url: str, slug: str) -> None:
@@ -86,6 +90,15 @@ def test_a_profile_with_accents(macros: duckdb.DuckDBPyConnection, url: str, slu
         "https://linkedin.com.evil.net/in/ada",
         "https://example.net/?u=linkedin.com/in/ada",
         "mailto:ada@linkedin.com",
+        "https://www.linkedin.com/in/ada%00example",
+        "https://www.linkedin.com/in/ada%2500example",
+        "https://www.linkedin.com/in/ada%00%E9",
+        "https://www.linkedin.com/in/ada\x00example",
+        "https://www.linkedin.com/in/ada%0aexample",
+        # its beginning may be somebody else's
+        "https://www.linkedin.com/in/ada%20example",
+        "https://www.linkedin.com/in/" + "a" * 201,
+        "https://www.linkedin.com/in/" + "a" * 1_000_000,
         "ada-example",
         "n/a",
         "",

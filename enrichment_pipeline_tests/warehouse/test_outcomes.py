@@ -251,7 +251,7 @@ def test_a_changed_policy_is_replayed_without_a_lookup(ada: World) -> None:
     ada.look_up("C1", candidate=PERSONAL)
     ada.derive(policy=accept("verified_work_email"))
     assert ada.status("C1") == ("needs_review", "no_verified_email")
-    assert review(ada)["detail"].endswith("what the policy requires: verified_work_email")
+    assert "what the policy requires (verified_work_email)" in review(ada)["detail"]
     assert enriched(ada)["needs_manual_enrichment"] is True
     ada.derive(policy=accept("verified_email"))
     assert ada.status("C1") == ("enriched", None)
@@ -304,9 +304,29 @@ UNUSABLE: list[tuple[dict[str, str], str, str]] = [
     ),
     ({"email": "N/A", "phone": "-"}, "insufficient_identity", "no profile URL, e-mail or phone"),
     ({"email": "info@acme.com"}, "insufficient_identity", "role address"),
-    ({"email": "nonsense"}, "invalid_identity", "malformed"),
-    ({"linkedin_url": "linkedin.com/company/acme"}, "invalid_identity", "malformed"),
-    ({"phone": "12"}, "invalid_identity", "phone number is not valid"),
+    ({"email": "nonsense"}, "invalid_identity", "email has no @"),
+    ({"email": "ada@acme"}, "invalid_identity", "email is no address"),
+    ({"email": "c3ab8ff13720e8ad9047dd39466b3c89" * 2}, "invalid_identity", "hash of an address"),
+    ({"email": f"{'a' * 300}@acme.com"}, "invalid_identity", "email is no address"),
+    ({"linkedin_url": "linkedin.com/company/acme"}, "invalid_identity", "a company's page"),
+    (
+        {"linkedin_url": "https://www.linkedin.com/sales/lead/ACwAAA,NAME_SEARCH"},
+        "invalid_identity",
+        "Sales Navigator",
+    ),
+    ({"linkedin_url": "linkedin.com/in/ada%00example"}, "invalid_identity", "characters"),
+    (
+        {"linkedin_url": f"linkedin.com/in/{'a' * 1_000_000}"},
+        "invalid_identity",
+        "1000016 characters",
+    ),
+    ({"linkedin_url": "ada-example"}, "invalid_identity", "no LinkedIn profile"),
+    ({"phone": "12"}, "invalid_identity", "phone is no valid number"),
+    (
+        {"phone": "12", "email": "ada", "linkedin_url": "linkedin.com/in/"},
+        "invalid_identity",
+        "names no profile, or holds characters that no profile URL has; email has no @; phone is",
+    ),
 ]
 
 
@@ -321,6 +341,36 @@ def test_who_cannot_be_asked_for_is_for_review(world: World) -> None:
         assert words in row["detail"]
         status = world.only("enrichment.contact_status", f"contact_id = 'C{n}'")
         assert (status["freshness"], status["next_lookup_at"]) == ("unusable", None)
+
+
+@pytest.mark.parametrize(
+    ("required", "found", "words"),
+    [
+        ("verified_email", LIKELY, "work_email ada@acme.com is likely; confirm"),
+        ("verified_phone", LIKELY, "(verified_phone): nothing of that kind was found"),
+        ("verified_mobile_phone", DIRECT, "nothing of that kind was found"),
+        ("verified_email", EMPTY, "nothing of that kind was found"),
+    ],
+)
+def test_the_detail_says_what_was_found_instead_of_what_is_required(
+    ada: World, required: str, found: Row, words: str
+) -> None:
+    ada.look_up("C1", candidate=found)
+    ada.derive(policy=accept(required))
+    assert words in review(ada)["detail"]
+
+
+def test_a_row_for_review_says_whom_it_is_about(world: World) -> None:
+    contact = {**ADA, "account_id": "A1", "company_name": ""}
+    world.load([contact], [{"account_id": "A1", "name": "Acme Tools"}])
+    world.look_up("C1")
+    world.derive()
+    row = review(world)
+    assert (row["full_name"], row["company_name"], row["email"]) == (
+        "Ada Example",
+        "Acme Tools",
+        ADA["email"],
+    )
 
 
 def test_what_is_shared_is_told(world: World) -> None:

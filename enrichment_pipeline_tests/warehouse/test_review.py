@@ -109,7 +109,8 @@ def test_a_row_of_the_queue_says_what_there_is_to_decide_on(ada: World) -> None:
             "contact_id": "C1",
             "priority": "bulk",
             "reason": "identity_mismatch",
-            "detail": "the profile found bears another name",
+            "detail": "the profile found bears another name; compare both sides in evidence, then "
+            "accept or reject the profile",
             "our_name": "Ada Example",
             "our_company": "Acme",
             "our_email": "ada@acme.example.com",
@@ -200,10 +201,78 @@ def test_a_rejected_profile_fills_nothing_and_leaves_no_identifier_behind(ada: W
     assert enriched(ada) is None
     assert ada.facts() == {}
     assert not ada.rows("staging.person_aliases", f"alias in ('email:ada@acme.com', 'uid:{UID}')")
-    status, reason = ada.status("C1")
-    assert (status, reason) == ("queued", None)
+    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
     # it waits for its next look-up, as whoever was found does
     assert ada.only("enrichment.contact_status")["next_lookup_at"] == START + 90 * DAY
+
+
+def test_a_rejected_contact_stays_known_and_leaves_the_file_unless_it_is_asked_for(
+    ada: World,
+) -> None:
+    ada.look_up("C1", candidate=NAMESAKE)
+    ada.derive()
+    flagged = ada.only("enrichment.needs_review")["first_flagged_at"]
+    decide(ada, "reject")
+    row = ada.only("enrichment.needs_review")
+    assert (row["reason"], row["first_flagged_at"]) == ("rejected_by_reviewer", flagged)
+    assert '"uid":"' + UID in row["candidate"]
+    assert review.queue_counts(ada.connection) == [("rejected_by_reviewer", 0, 0, 0, 1, 1)]
+    assert queue(ada) == []
+    assert [each["found_uid"] for each in queue(ada, shows_rejected=True)] == [UID]
+    assert len(queue(ada, reasons=["rejected_by_reviewer"])) == 1
+    assert len(queue(ada, reasons=["no_match"], shows_rejected=True)) == 1
+
+
+def test_a_rejected_contact_is_due_when_its_answer_is_old_and_stays_while_it_is_the_same(
+    ada: World,
+) -> None:
+    ada.look_up("C1", candidate=NAMESAKE)
+    ada.derive()
+    decide(ada, "reject")
+    assert not ada.states(at=START + 89 * DAY)["C1"]["is_due"]
+    later = START + 91 * DAY
+    assert ada.states(at=later)["C1"]["is_due"]
+    ada.derive(at=later)
+    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
+    ada.look_up("C1", candidate=NAMESAKE, at=later)
+    ada.derive(at=later)
+    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
+    # another profile is a new case
+    ada.look_up("C1", candidate=OTHER, at=later + 91 * DAY)
+    ada.derive(at=later + 91 * DAY)
+    assert ada.status("C1") == ("needs_review", "identity_mismatch")
+
+
+def test_a_rejected_contact_leaves_when_there_is_something_to_show_or_to_wait_for(
+    ada: World,
+) -> None:
+    ada.look_up("C1", candidate=NAMESAKE)
+    ada.derive()
+    decide(ada, "reject")
+    decide(ada, "retry", number=1)
+    assert ada.status("C1") == ("queued", None)
+    decide(ada, "replace", GIVEN_EMAIL, number=2)
+    ada.look_up("C1", candidate=NAMESAKE, at=START + DAY)
+    ada.derive(at=START + DAY)
+    assert ada.status("C1") == ("enriched", None)
+
+
+def test_an_accepted_profile_that_is_not_found_any_more_is_for_review(ada: World) -> None:
+    """A profile of a search that a reviewer accepted, and that the provider then does not know."""
+    ada.look_up("C1", candidate=NAMESAKE)
+    ada.derive()
+    ada.decide("C1", "reject", uid=UID)
+    ada.decide("C1", "accept", uid=OTHER_UID)
+    ada.derive()
+    assert ada.status("C1") == ("queued", None)
+    assert ada.states()["C1"]["lookup_identity"] == OTHER_UID
+    lookup_id = ada.look_up("C1", at=START + DAY)
+    ada.connection.execute(
+        "update raw.lookups set item = ?, item_kind = 'uid' where lookup_id = ?",
+        [OTHER_UID, lookup_id],
+    )
+    ada.derive(at=START + DAY)
+    assert ada.status("C1") == ("needs_review", "no_match")
 
 
 def test_a_reviewers_values_beat_whatever_a_provider_says_later(ada: World) -> None:

@@ -47,6 +47,7 @@ def accounts(
 
 
 @dg.asset(
+    deps=["accounts"],  # whose names and domains stand in where contacts have none
     group_name="source",
     kinds={"duckdb", "sql"},
     owners=OWNERS,
@@ -71,6 +72,7 @@ def contacts(
             **_counts(counts),
             "persons": persons,
             "contacts_without_identity": counts.present - identified,
+            "contacts_not_eligible": counts.not_eligible,
             "preview": first_rows,
         },
         check_results=[is_unique],

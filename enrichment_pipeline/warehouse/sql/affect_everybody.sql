@@ -11,6 +11,21 @@ join staging.company_names as company on company.company_name = real_text(contac
 where contact.contact_id = part.contact_id
     and part.company_key is distinct from company.company_key;
 
+-- what older rules took for a profile or an e-mail is read anew by the next load
+update staging.contact_parts as part
+set row_hash = null
+from staging.contacts as contact
+where contact.contact_id = part.contact_id
+    and (
+        contains(contact.linkedin_url, '%')
+        or length(contact.linkedin_url) > 200
+        or length(contact.email) > 254
+    );
+
+update staging.contact_parts
+set name_company = coalesce(company_domain, company_key)
+where name_company is null;
+
 create or replace temp table affected_contacts as
 select contact_id from staging.contacts;
 

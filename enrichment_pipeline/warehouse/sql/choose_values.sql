@@ -156,10 +156,13 @@ sourced as (
         contact.contact_id,
         written_name(contact.full_name, contact.first_name, contact.last_name) as full_name,
         real_text(contact.job_title) as job_title,
-        real_text(contact.company_name) as company_name,
+        coalesce(real_text(contact.company_name), part.account_name) as company_name,
+        real_text(contact.company_name) as company_name_text,
         part.name_key,
         part.company_domain,
         real_text(contact.company_domain) as company_domain_text,
+        coalesce(real_text(contact.company_domain), part.account_domain)
+            as company_domain_as_given,
         real_text(contact.email) as email,
         real_text(contact.phone) as phone,
         real_text(contact.linkedin_url) as linkedin_text,
@@ -220,7 +223,9 @@ written as (
         their_provider_uid,
         full_name as source_full_name,
         job_title as source_job_title,
-        company_name as source_company_name,
+        company_name as our_company_name,
+        company_domain_as_given as our_company_domain,
+        company_name_text as source_company_name,
         company_domain_text as source_company_domain,
         email as source_email,
         phone as source_phone,
@@ -328,9 +333,11 @@ select
     chosen.linkedin_url,
     chosen.location,
     chosen.their_provider_uid as provider_uid,
-    case when chosen.job_changed then chosen.source_company_name end as previous_company_name,
+    case when chosen.job_changed then chosen.our_company_name end as previous_company_name,
     case when chosen.job_changed then chosen.read_company_domain end as previous_company_domain,
     case when chosen.job_changed then chosen.source_job_title end as previous_job_title,
+    chosen.our_company_name,
+    chosen.our_company_domain,
     chosen.source_full_name,
     chosen.source_job_title,
     chosen.source_company_name,
@@ -340,12 +347,22 @@ select
     chosen.source_linkedin_url,
     -- what the policy asks for is judged by all that is known and may be written
     [
-        { 'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email_status },
         {
-            'field': 'personal_email', 'kind': 'email', 'status': chosen.known_personal_email_status
+            'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email_status,
+            'value': chosen.work_email
         },
-        { 'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status },
-        { 'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status }
+        {
+            'field': 'personal_email', 'kind': 'email',
+            'status': chosen.known_personal_email_status, 'value': chosen.personal_email
+        },
+        {
+            'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status,
+            'value': chosen.direct_phone
+        },
+        {
+            'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status,
+            'value': chosen.mobile_phone
+        }
     ] as known_points
 from written as chosen
 left join known_companies as company on company.company_domain = chosen.company_domain

@@ -1,5 +1,6 @@
 -- What each contact can be known by, best first: profile URL, e-mail, phone, name with
--- company: its domain or, without one, its name. Role addresses never count.
+-- company: its domain or, without one, its name; the contact's own, else its account's. Role
+-- addresses never count.
 
 create or replace temp view all_identities as
 select
@@ -23,7 +24,7 @@ union all
 select
     contact_id, name_key, 'name' as kind, 4 as kind_rank,
     -- no domain is a key: they have dots
-    concat(name_key, '@', coalesce(company_domain, company_key)) as value,
-    concat('name:', name_key, '@', coalesce(company_domain, company_key)) as alias
+    concat(name_key, '@', name_company) as value,
+    concat('name:', name_key, '@', name_company) as alias
 from staging.contact_parts
-where contains(name_key, ' ') and coalesce(company_domain, company_key, '') <> '';
+where contains(name_key, ' ') and coalesce(name_company, '') <> '';

@@ -44,26 +44,46 @@ create or replace temp macro real_text(value) as list_transform(
 create or replace temp macro looks_like_json(value) as
     coalesce(value[1] in ('{', '['), false);
 
--- The part of a personal profile URL that names the person; null for company pages,
--- the old /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written.
+-- The part of a personal profile URL that names the person; null for company pages, the old
+-- /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written. What
+-- holds a blank, a control character (%00) or more than 200 characters names nobody: its
+-- beginning might be somebody else.
 create or replace temp macro linkedin_slug(value) as list_transform(
-    [clean_text(value)],
-    lambda url: nullif(
-        lower(nfc_normalize(regexp_extract(
-            case when contains(url, '%') then coalesce(try(url_decode(url)), url) else url end,
-            '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
-        ))),
-        ''
-    )
+    list_transform(
+        list_transform(
+            [clean_text(value)],
+            lambda url: regexp_extract(
+                case
+                    when contains(url, '%') and not regexp_matches(url, '(?i)linkedin\.com/')
+                        then coalesce(try(url_decode(url)), url)
+                    else url
+                end,
+                '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
+            )
+        ),
+        lambda written: case
+            when contains(written, '%') then regexp_replace(
+                regexp_extract(coalesce(try(url_decode(written)), written), '^[^/?#]*'),
+                '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'
+            )
+            else written
+        end
+    ),
+    lambda slug: case
+        when length(slug) between 1 and 200
+            and not regexp_matches(slug, '(?i)[\s\p{Z}\p{Cc}]|%[01][0-9a-f]|%7f')
+            then lower(nfc_normalize(slug))
+    end
 )[1];
 
 -- A number that can be reckoned with: text such as `nan`, which tools write for nothing, is null.
 create or replace temp macro finite_number(value) as
     case when isfinite(try_cast(value as double)) then try_cast(value as double) end;
 
--- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms.
-create or replace temp macro email_address(value) as nullif(
-    regexp_extract(
+-- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms. None has
+-- more than 254 characters (RFC 5321).
+create or replace temp macro email_address(value) as list_filter(
+    [regexp_extract(
         lower(clean_text(value)),
         concat(
             '^(?:mailto:)?(?:[^<>]*<)?',
@@ -71,9 +91,46 @@ create or replace temp macro email_address(value) as nullif(
             '>?(?:\?.*)?$'
         ),
         1
-    ),
-    ''
-);
+    )],
+    lambda address: length(address) between 1 and 254
+)[1];
+
+-- What is wrong with a profile URL, an e-mail or a phone number by which nobody can be looked
+-- up, and what to do; null for one by which somebody can, and for none.
+create or replace temp macro profile_url_problem(url) as case
+    when url is null or linkedin_slug(url) is not null then null
+    when length(url) > 500
+        then concat('linkedin_url has ', length(url), ' characters, as no profile URL has')
+    when regexp_matches(url, '(?i)linkedin\.com/(sales|recruiter|talent)/')
+        then concat(
+            'linkedin_url is a Sales Navigator or Recruiter link, which opens for its owner only: ',
+            'open it there and copy the public profile URL'
+        )
+    when regexp_matches(url, '(?i)linkedin\.com/(company|school|showcase)/')
+        then 'linkedin_url is a company''s page: give the person''s own profile URL'
+    when regexp_matches(url, '(?i)linkedin\.com/pub/')
+        then 'linkedin_url has the old form /pub/: open it and copy the address it leads to'
+    when regexp_matches(url, '(?i)linkedin\.com/(mwlite/)?in/')
+        then 'linkedin_url names no profile, or holds characters that no profile URL has'
+    when regexp_matches(url, '(?i)linkedin\.com')
+        then 'linkedin_url is a page of LinkedIn''s, but no profile'
+    else 'linkedin_url is no LinkedIn profile, such as https://www.linkedin.com/in/name'
+end;
+
+create or replace temp macro email_problem(email) as case
+    when email is null or email_address(email) is not null then null
+    when length(email) > 500
+        then concat('email has ', length(email), ' characters, as no address has')
+    when regexp_matches(email, '(?i)^\s*([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\s*$')
+        then 'email is the hash of an address, by which nobody can be looked up: give the address'
+    when not contains(email, '@') then 'email has no @'
+    else 'email is no address, such as name@example.com'
+end;
+
+create or replace temp macro phone_problem(phone, e164) as case
+    when phone is not null and e164 is null
+        then 'phone is no valid number, or lacks its country code: write it as +49…'
+end;
 
 -- A mailbox that a function reads, not a person.
 create or replace temp macro is_role_address(email) as list_contains(
@@ -291,6 +348,26 @@ create or replace temp macro allowed(field, rule, human_fields, sourced, value) 
 
 create or replace temp macro status_rank(status) as
     case status when 'verified' then 0 when 'likely' then 1 else 2 end;
+
+-- Of the e-mails and phones that are known those of a kind that requirements such as
+-- `verified_email` name, for people to read; null for none.
+create or replace temp macro points_that_count(known_points, requirements) as nullif(
+    array_to_string(
+        list_transform(
+            list_filter(
+                known_points,
+                lambda point: point.value is not null and len(list_filter(
+                    requirements,
+                    lambda each: regexp_replace(each, '^(verified|likely|any)_', '')
+                    in (point.field, point.kind)
+                )) > 0
+            ),
+            lambda point: concat(point.field, ' ', point.value, ' is ', point.status)
+        ),
+        ', '
+    ),
+    ''
+);
 
 -- Whether the e-mails and phones that are known have what a requirement such as
 -- `verified_email` or `likely_mobile_phone` names, in its class or a better one.

@@ -116,8 +116,17 @@ create table if not exists staging.contact_parts (
     has_any_identifier boolean
 );
 alter table staging.contact_parts add column if not exists company_key varchar;
+alter table staging.contact_parts add column if not exists account_name varchar;
+alter table staging.contact_parts add column if not exists account_domain varchar;
+alter table staging.contact_parts add column if not exists name_company varchar;
 comment on table staging.contact_parts
 is 'The identifying parts of each contact in normalised form';
+comment on column staging.contact_parts.account_name
+is 'Its account''s name, where the contact has no company name of its own; null otherwise';
+comment on column staging.contact_parts.account_domain
+is 'Its account''s domain, where the contact has no company domain of its own; null otherwise';
+comment on column staging.contact_parts.name_company
+is 'The company with which the name is an identity: the contact''s own, else its account''s';
 
 create table if not exists staging.shared_identifiers (alias varchar);
 comment on table staging.shared_identifiers
@@ -136,6 +145,10 @@ alter table staging.contact_persons add column if not exists has_changed boolean
 comment on table staging.contact_persons is 'Which person each contact is';
 comment on column staging.contact_persons.has_changed
 is 'True where the contact was somebody else before; null or false where it never was';
+
+create table if not exists staging.ineligible_contacts (contact_id varchar);
+comment on table staging.ineligible_contacts
+is 'The contacts in the source that [eligibility] does not let anybody ask about, as of the last load';
 
 create table if not exists staging.suppressions (identifier varchar);
 comment on table staging.suppressions
@@ -542,7 +555,7 @@ comment on table enrichment.needs_review is 'Contacts that a person must look at
 comment on column enrichment.needs_review.contact_id is 'The source''s id of the contact';
 comment on column enrichment.needs_review.account_id is 'The source''s id of its account';
 comment on column enrichment.needs_review.reason is 'One of the reasons listed in the README';
-comment on column enrichment.needs_review.detail is 'The reason in words';
+comment on column enrichment.needs_review.detail is 'The reason in words, with what is wrong or was found, and what to do';
 comment on column enrichment.needs_review.candidate
 is 'What was found and not accepted, as evidence';
 comment on column enrichment.needs_review.priority is 'strategic, target, standard or bulk';
@@ -571,7 +584,8 @@ is 'new, retry, stale, fresh, in_flight, suppressed or unusable';
 comment on column enrichment.contact_status.freshness_reason
 is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
-comment on column enrichment.contact_status.reason is 'Why it needs review; null otherwise';
+comment on column enrichment.contact_status.reason
+is 'Why it needs review, or not_eligible where [eligibility] lets nobody ask about it; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
@@ -651,6 +665,13 @@ is 'As the source has it: neither verified nor of a known kind';
 comment on column enrichment.enriched_contacts.source_linkedin_url is 'As the source has it';
 
 alter table enrichment.needs_review add column if not exists evidence json;
+alter table enrichment.needs_review add column if not exists full_name varchar;
+alter table enrichment.needs_review add column if not exists company_name varchar;
+alter table enrichment.needs_review add column if not exists email varchar;
+comment on column enrichment.needs_review.full_name is 'Whom we have, as the source has it';
+comment on column enrichment.needs_review.company_name
+is 'Where we have the contact: its own company, else its account''s';
+comment on column enrichment.needs_review.email is 'As the source has it, whatever its form';
 comment on column enrichment.needs_review.evidence
 is 'Where another person may have been found: what differs, with our side and theirs';
 

@@ -64,6 +64,7 @@ set variable freshness_of = map_from_entries([
     ('perhaps_billed', 'in_flight'),
     ('suppressed_by_list', 'suppressed'),
     ('suppressed_by_review', 'suppressed'),
+    ('not_eligible', 'suppressed'),
     ('legal_stop', 'suppressed'),
     ('no_identity', 'unusable')
 ]);
@@ -177,6 +178,7 @@ reasoned as (
             when lookup.state = 'open' then 'awaiting_answer'
             when decided.is_never or decided_person.is_never then 'suppressed_by_review'
             when suppressed.contact_id is not null then 'suppressed_by_list'
+            when ineligible.contact_id is not null then 'not_eligible'
             when lookup.outcome = 'legal_stop' then 'legal_stop'
             -- at a reviewer's word, whatever the last look-up came to
             when lookup.is_asked_again
@@ -217,6 +219,8 @@ reasoned as (
     left join person_searches as searched on searched.person_key = contact.person_key
     left join staging.suppressed_contacts as suppressed
         on suppressed.contact_id = contact.contact_id
+    left join staging.ineligible_contacts as ineligible
+        on ineligible.contact_id = contact.contact_id
     left join decided_contacts as decided on decided.contact_id = contact.contact_id
     left join decided_persons as decided_person
         on decided_person.person_key = contact.person_key

@@ -71,7 +71,8 @@ select
     part.phone as our_phone,
     part.email_domain as our_email_domain,
     part.company_domain as our_company_domain,
-    real_text(contact.company_domain) is not null as has_given_company_domain,
+    coalesce(real_text(contact.company_domain), part.account_domain) is not null
+        as has_given_company_domain,
     part.company_key as our_company_key
 from new_profiles as profile
 join staging.contacts as contact on contact.contact_id = profile.contact_id

@@ -13,7 +13,8 @@ select
     response.lookup_id,
     response.answered_at,
     md5(concat_ws(
-        '|', assigned.person_key, contact.row_hash, part.phone_region_default, decided.judgement
+        '|', assigned.person_key, contact.row_hash, part.phone_region_default, part.account_name,
+        part.account_domain, decided.judgement
     )) as basis
 from raw.provider_responses as response
 join staging.contact_persons as assigned on assigned.person_key = response.person_key

@@ -1,6 +1,13 @@
 -- What every contact of the source has come to: whether what it has is good enough, and if
 -- not, why. `contact_states` and `chosen_values` must have been made before.
 
+-- what each reason means, and what to do about it
+create or replace temp table review_reasons as
+select
+    unnest(cast($words as varchar[])) as word,
+    unnest(cast($meanings as varchar[])) as meaning,
+    unnest(cast($advice as varchar[])) as advice;
+
 -- contacts of whose person an answer was undone
 create or replace temp table undone_contacts as
 select distinct assigned.contact_id
@@ -50,6 +57,14 @@ with reasons as (
         state.last_search_id,
         state.search_detail,
         coalesce(outcome.enriched_at, decided.replaced_at) as enriched_at,
+        coalesce(
+            decided.is_settled and (
+                shown.provider_uid is null
+                or list_contains(decided.settled_uids, shown.provider_uid)
+            ),
+            false
+        ) as is_seen,
+        coalesce(outcome.enriched_at, decided.replaced_at) is not null as is_filled,
         outcome.lookup_id,
         outcome.last_lookup_id,
         outcome.run_id,
@@ -58,20 +73,22 @@ with reasons as (
         outcome.detail as outcome_detail,
         case
             when state.freshness_reason in (
-                'suppressed_by_list', 'suppressed_by_review', 'asked_again'
+                'suppressed_by_list', 'suppressed_by_review', 'not_eligible', 'asked_again'
             ) then null
             when outcome.last_judgement is null and not chosen.has_values
                 and undone.contact_id is not null then 'undone'
-            -- a reviewer has seen it: nothing but another profile brings it back
-            when decided.is_settled and (
-                shown.provider_uid is null
-                or list_contains(decided.settled_uids, shown.provider_uid)
-            ) then null
+            -- a reviewer has seen it: nothing but another profile brings it back. It is done with
+            -- where there is something to show, or the profile that was accepted is yet to be
+            -- asked for; where every profile was rejected, it stays known as that.
+            when is_seen and is_filled then null
+            when is_seen and decided.accepted_uid is null then 'rejected_by_reviewer'
+            when is_seen and state.freshness in ('new', 'retry', 'in_flight') then null
             when state.last_outcome = 'legal_stop' then 'legal_stop'
             when state.last_state = 'unconfirmed' then 'lookup_unconfirmed'
             when outcome.last_judgement = 'refused' then 'rejected_by_provider'
             when outcome.last_judgement in ('identity_mismatch', 'unreadable_answer')
                 then outcome.last_judgement
+            when outcome.last_judgement = 'rejected' then 'rejected_by_reviewer'
             when outcome.last_judgement = 'no_match' and outcome.enriched_at is not null
                 then 'refresh_no_match'
             when outcome.last_judgement = 'no_match' then 'no_match'
@@ -93,23 +110,33 @@ with reasons as (
                 end
         end as reason,
         case
-            when state.freshness = 'unusable' then
+            when state.freshness = 'unusable' then concat_ws(
+                '; ',
                 case
                     when state.search_detail is not null then state.search_detail
+                    when not coalesce(part.has_any_identifier, false) and state.is_named
+                        then concat(
+                            'only a name and a company, and searching by them is switched off: ',
+                            'switch it on, or add a profile URL, e-mail or phone'
+                        )
                     when not coalesce(part.has_any_identifier, false)
-                        and state.is_named
-                        then 'only a name and a company; searching by them is switched off'
-                    when not coalesce(part.has_any_identifier, false)
-                        then 'no profile URL, e-mail or phone'
+                        then 'no profile URL, e-mail or phone: add one, or a name with a company'
                     when part.email is not null and is_role_address(part.email)
-                        then 'the e-mail is a role address, which is no person''s'
+                        then 'email is a role address, which is no person''s: add the person''s own'
                     when part.email is not null or part.phone is not null
-                        then 'the e-mail or phone is shared by contacts with other names'
-                    when part.phone_text is not null and part.phone is null
-                        then 'the phone number is not valid, or lacks its country code'
-                    else 'the profile URL or e-mail is malformed'
-                end
-        end as identity_detail
+                        then concat(
+                            'the e-mail or phone is shared by contacts with other names: ',
+                            'add the person''s own'
+                        )
+                end,
+                profile_url_problem(chosen.source_linkedin_url),
+                email_problem(chosen.source_email),
+                phone_problem(part.phone_text, part.phone)
+            )
+        end as identity_detail,
+        case
+            when reason = 'no_verified_email' then points_that_count(chosen.known_points, $require)
+        end as found_points
     from contact_states as state
     left join staging.contact_parts as part on part.contact_id = state.contact_id
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
@@ -121,7 +148,7 @@ with reasons as (
 )
 
 select
-    *,
+    reasons.*,
     case
         when reason is not null then 'needs_review'
         when freshness = 'suppressed' then 'suppressed'
@@ -129,25 +156,30 @@ select
         when freshness = 'in_flight' then 'in_flight'
         else 'queued'
     end as status,
-    case reason
-        when 'legal_stop' then 'the provider may not give data on this person'
-        when 'lookup_unconfirmed' then 'sent, but never answered; may have been billed'
-        when 'rejected_by_provider' then 'the provider does not take this identifier'
-        when 'identity_mismatch' then
-            case outcome_detail
-                when 'company' then 'the profile found works elsewhere, and shows nothing of ours'
-                else 'the profile found bears another name'
-            end
-        when 'unreadable_answer' then
-            'the answer does not have the documented shape: ' || outcome_detail
-        when 'job_changed' then 'works for another company now'
-        when 'undone' then 'what a run had bought was undone, and nothing else is known'
-        when 'refresh_no_match' then 'found before, not found at the last refresh'
-        when 'no_match' then 'the provider does not know this person'
-        when 'no_verified_email' then
-            'found, but not what the policy requires: ' || array_to_string($require, ', ')
-        when 'invalid_identity' then identity_detail
-        when 'insufficient_identity' then coalesce(search_detail, identity_detail)
-        when 'ambiguous_match' then search_detail
+    case
+        when reason in ('invalid_identity', 'insufficient_identity')
+            then coalesce(
+                nullif(identity_detail, ''),
+                search_detail,
+                concat(told.meaning, '; ', told.advice)
+            )
+        when reason is not null then concat(
+            case
+                when reason = 'identity_mismatch' and outcome_detail = 'company'
+                    then 'the profile found works elsewhere, and shows nothing of ours'
+                when reason = 'identity_mismatch' then 'the profile found bears another name'
+                when reason = 'ambiguous_match' then search_detail
+                else told.meaning
+            end,
+            case
+                when reason = 'unreadable_answer' then ': ' || outcome_detail
+                when reason = 'no_verified_email' then concat(
+                    ' (', array_to_string($require, ', '), '): ',
+                    coalesce(found_points, 'nothing of that kind was found')
+                )
+            end,
+            '; ' || told.advice
+        )
     end as detail
-from reasons;
+from reasons
+left join review_reasons as told on told.word = reasons.reason;

@@ -11,7 +11,10 @@ using (
         judged.freshness,
         judged.freshness_reason,
         judged.priority,
-        judged.reason,
+        coalesce(
+            judged.reason,
+            case when judged.freshness_reason = 'not_eligible' then 'not_eligible' end
+        ) as reason,
         case when judged.freshness not in ('unusable', 'suppressed') then judged.due_at end
             as next_lookup_at,
         judged.account_id,

@@ -66,6 +66,7 @@ left join called_like_labels as alike
     on alike.label = regexp_replace(split_part(part.company_domain, '.', 1), '[^a-z0-9]', '', 'g')
 left join known_by on known_by.person_key = listed.person_key
 where listed.search_kind is not null
+    and listed.contact_id not in (select contact_id from staging.ineligible_contacts)
     and listed.priority = $priority
     and list_contains($lanes, concat(listed.freshness, '|', listed.priority))
 order by

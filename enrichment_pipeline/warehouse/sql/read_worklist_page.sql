@@ -1,8 +1,8 @@
 -- The next page of the lanes' work after a given place, in the order in which it is to
 -- be bought: highest priority first, within it who has waited longest (those without an
 -- account last), then the highest score.
--- Whoever has been looked up since is passed over. With each person comes what admission
--- compares with the suppressed identifiers.
+-- Passed over are persons who have been looked up since, and contacts that a later load found
+-- not eligible. With each person comes what admission compares with the suppressed identifiers.
 
 with ordered as (
     select
@@ -17,6 +17,7 @@ with ordered as (
     where list_contains($lanes, concat(freshness, '|', priority))
         -- a name and a company have to be searched for first
         and lookup_identity is not null
+        and contact_id not in (select contact_id from staging.ineligible_contacts)
         and not exists (
             select 1 from raw.lookups as lookup
             where lookup.person_key = worklist.person_key

@@ -1,11 +1,15 @@
 -- What a reviewer is shown: whom we have, why it waits, and every profile that was found,
--- highest priority first.
+-- highest priority first. Whose profile a reviewer has rejected is shown where that is asked for.
 
 with queue as (
     select *
     from enrichment.needs_review
-    where ($reasons is null or list_contains($reasons, reason))
-        and list_contains($priorities, priority)
+    where list_contains($priorities, priority)
+        and (
+            list_contains($reasons, reason)
+            or ($reasons is null and reason <> 'rejected_by_reviewer')
+            or ($shows_rejected and reason = 'rejected_by_reviewer')
+        )
 ),
 
 profiles as (
@@ -67,7 +71,9 @@ select
     queue.detail,
     written_name(contact.full_name, contact.first_name, contact.last_name) as our_name,
     contact.job_title as our_title,
-    coalesce(clean_text(contact.company_name), contact.company_domain) as our_company,
+    coalesce(
+        clean_text(contact.company_name), queue.company_name, contact.company_domain
+    ) as our_company,
     contact.email as our_email,
     contact.phone as our_phone,
     contact.linkedin_url as our_linkedin_url,
