@@ -27,6 +27,8 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.cli.code_location import dagster_options
+from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay import replay_command, undo_command
 from enrichment_pipeline.cli.review import review
@@ -139,6 +141,7 @@ def plan(
     rows = [
         (lane.lane.key, lane.contacts, lane.lookups, lane.contacts - lane.lookups)
         for lane in work.lanes
+        if lane.contacts
     ]
     rows.append(("all", work.contacts, work.lookups, work.contacts - work.lookups))
     _out.print(
@@ -163,13 +166,14 @@ def plan(
     )
     if result.unread_columns:
         _out.print(
-            f"columns of the source that nothing reads: {', '.join(result.unread_columns)}",
+            "columns of the source that nothing reads: "
+            + printable(", ".join(result.unread_columns)),
             markup=False,
         )
     if result.unknown_tiers:
         _out.print(
             f"tiers that are none of {', '.join(PRIORITIES)}, so that the score decides: "
-            f"{', '.join(result.unknown_tiers[:SHOWN_TIERS])}",
+            + printable(", ".join(result.unknown_tiers[:SHOWN_TIERS])),
             markup=False,
         )
 
@@ -224,16 +228,19 @@ def ui(
     with _ready_settings() as settings:
         _refuse_taken_port(host, port)
         _write_dagster_yaml(settings)
-        workspace = PROJECT_ROOT / "workspace.yaml"
-        where = (
-            ["-w", str(workspace)]
-            if workspace.is_file()
-            else ["-m", "enrichment_pipeline.definitions"]
-        )
         # Dagster would rather have `dg dev`, which is a project tool of its own
         quietly = ("-W", "ignore:Function `dev_command` is superseded")
         dagster_dev = [sys.executable, *quietly, "-m", "dagster", "dev"]
-        command = [*dagster_dev, *where, "-h", host, "-p", str(port), "--log-level", "warning"]
+        command = [
+            *dagster_dev,
+            *dagster_options(),
+            "-h",
+            host,
+            "-p",
+            str(port),
+            "--log-level",
+            "warning",
+        ]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
         if settings.base_url is not None:
             environment["SIGNALHIRE_BASE_URL"] = settings.base_url
@@ -271,7 +278,7 @@ def main() -> None:
 
 def _fail(message: str, status: int) -> NoReturn:
     # Text, since a message such as "[source] attach" is no markup; one line, whatever it quotes
-    _err.print(Text.assemble(("error:", "red"), " ", " ".join(message.split())))
+    _err.print(Text.assemble(("error:", "red"), " ", printable(" ".join(message.split()))))
     sys.exit(status)
 
 

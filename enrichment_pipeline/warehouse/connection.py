@@ -4,6 +4,7 @@ Here: DuckDB's file lock and waiting for it, session settings, transactions.
 Not here: what is read or written.
 """
 
+import json
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -152,18 +153,17 @@ def set_nicknames(connection: duckdb.DuckDBPyConnection) -> None:
     """Give this connection the nicknames of given names, which `names_alike` looks up; once."""
     if connection.execute("select getvariable('nicknames') is not null").fetchall() == [(True,)]:
         return
-    names, nicknames = _nicknames()
+    # as one text: to bind a list, DuckDB looks at each of its values in Python
     connection.execute(
-        "set variable nicknames = map($names::varchar[], $nicknames::varchar[][])",
-        {"names": names, "nicknames": nicknames},
+        """set variable nicknames = from_json($nicknames, '"map(varchar, varchar[])"')""",
+        {"nicknames": _nicknames()},
     )
 
 
 @cache
-def _nicknames() -> tuple[list[str], list[list[str]]]:
-    """Given names, and beside each its nicknames; read from the library's table once."""
-    found = NickNamer.default_lookup()
-    return list(found), [sorted(each) for each in found.values()]
+def _nicknames() -> str:
+    """A JSON object: beside each given name its nicknames, as the library's table has them."""
+    return json.dumps({name: sorted(found) for name, found in NickNamer.default_lookup().items()})
 
 
 def is_locked(error: BaseException) -> bool:
