@@ -43,8 +43,8 @@ SHOWN_MEANINGS: Mapping[str, str] = {
     "our_linkedin_url": "as the source has it",
     "found_uid": "the profile's id at the provider; copy the right one into provider_uid",
     "found_name": "the name on the profile",
-    "found_title": "the present job",
-    "found_company": "the present employers",
+    "found_title": "the present job; the first one shown, where a search does not say which it is",
+    "found_company": "the present employers; all that are shown, where a search does not say",
     "found_location": "where the person is said to live",
     "found_link": "the profile's address; where the provider gives none, a search for name and "
     "company on LinkedIn",

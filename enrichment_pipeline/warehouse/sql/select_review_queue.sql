@@ -51,7 +51,10 @@ shown_profiles as (
                 )[1].link),
                 concat(
                     'https://www.linkedin.com/search/results/people/?keywords=',
-                    url_encode(concat_ws(' ', clean_text(profile.fullName), jobs[1].company))
+                    url_encode(regexp_replace(
+                        concat_ws(' ', clean_text(profile.fullName), jobs[1].company),
+                        '\s+', ' ', 'g'
+                    ))
                 )
             ),
             'score': profile.score,
