@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
+from dagster import DagsterInstance
 from pydantic import SecretStr
 
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
@@ -144,13 +146,19 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: Two
 def test_dagsters_ui_lists_a_run_from_the_command_line_with_its_job_and_on_the_timeline(
     two_runs: TwoRuns,
 ) -> None:
-    """By the tag it finds the runs of a job, by the origin their line on the timeline."""
-    for run in dagster_runs(two_runs.home):
+    """By a hidden tag it finds the runs of a job, by their origin their line on the timeline."""
+    of_job = dg.RunsFilter(
+        job_name="daily_refresh",
+        tags={".dagster/repository": "__repository__@enrichment_pipeline"},
+    )
+    with DagsterInstance.from_config(str(two_runs.home / "dagster")) as instance:
+        found = instance.get_runs(of_job)
+    assert len(found) == 2
+    for run in found:
         assert run.remote_job_origin is not None
         assert run.remote_job_origin.job_name == run.job_name == "daily_refresh"
         repository = run.remote_job_origin.repository_origin
         assert repository.get_label() == "__repository__@enrichment_pipeline"
-        assert run.tags[".dagster/repository"] == repository.get_label()
         # who typed the command sees that it failed; the daemon does not start it once more
         assert run.tags["dagster/max_retries"] == "0"
 
