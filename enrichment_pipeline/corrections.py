@@ -16,7 +16,7 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError, discre
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.review.decisions import read_rows
-from enrichment_pipeline.review.files import Format, read_file, write_file
+from enrichment_pipeline.review.files import Format, fits, read_file, write_file
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, check_used
@@ -188,8 +188,11 @@ class Corrections:
         limit: int | None,
         overwrites: bool,
         shows_rejected: bool = False,
-    ) -> int:
-        """Write what waits for review to a file for a spreadsheet; how many contacts.
+    ) -> tuple[int, list[str]]:
+        """Write what waits for review to a file for a spreadsheet.
+
+        How many contacts stand in it, and the ids of those whose id or profile's id is longer
+        than any cell: these are left out, since a decision on them could not be read again.
 
         Without `reasons` for every reason, but for contacts whose profile a reviewer has
         rejected: these are added where `shows_rejected`. Raises ConfigurationError for a reason
@@ -211,8 +214,9 @@ class Corrections:
                 limit=limit,
                 shows_rejected=shows_rejected,
             )
-        write_file(path, kind, rows, overwrites=overwrites)
-        return len(rows)
+        fitting = [row for row in rows if fits(row)]
+        write_file(path, kind, fitting, overwrites=overwrites)
+        return len(fitting), [row["contact_id"] for row in rows if not fits(row)]
 
     @discreet
     def import_review(self, path: Path, *, decided_by: str) -> Recorded:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import product
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import duckdb
@@ -37,10 +37,9 @@ from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchLim
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
-from enrichment_pipeline.providers.signalhire.client import (
+from enrichment_pipeline.providers.signalhire.time_limits import (
     ANSWER_SECONDS,
     SEARCH_SECONDS,
-    SignalHireClient,
     longest_seconds,
 )
 from enrichment_pipeline.run import AS_OF_TAG, Run
@@ -82,6 +81,9 @@ from enrichment_pipeline.warehouse.worklist import (
     select_worklist,
     worklist_pages,
 )
+
+if TYPE_CHECKING:
+    from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 
 PROVIDER = "signalhire"
 SEND_LEASE = timedelta(seconds=30)
@@ -499,7 +501,10 @@ class Pipeline:
         limits = self.settings.signalhire
         return min(limits.items_per_request, limits.items_per_window)
 
-    def _provider(self) -> SignalHireClient:
+    def _provider(self) -> "SignalHireClient":
+        # Only here: most commands ask nobody, and importing an HTTP client takes its time.
+        from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+
         if self.settings.base_url is None:
             raise ConfigurationError(
                 "no sandbox is running; start the pipeline with `enrichment run` or "

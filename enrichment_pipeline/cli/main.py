@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay import replay_command, undo_command
 from enrichment_pipeline.cli.review import review
@@ -140,6 +141,7 @@ def plan(
     rows = [
         (lane.lane.key, lane.contacts, lane.lookups, lane.contacts - lane.lookups)
         for lane in work.lanes
+        if lane.contacts
     ]
     rows.append(("all", work.contacts, work.lookups, work.contacts - work.lookups))
     _out.print(
@@ -164,13 +166,14 @@ def plan(
     )
     if result.unread_columns:
         _out.print(
-            f"columns of the source that nothing reads: {', '.join(result.unread_columns)}",
+            "columns of the source that nothing reads: "
+            + printable(", ".join(result.unread_columns)),
             markup=False,
         )
     if result.unknown_tiers:
         _out.print(
             f"tiers that are none of {', '.join(PRIORITIES)}, so that the score decides: "
-            f"{', '.join(result.unknown_tiers[:SHOWN_TIERS])}",
+            + printable(", ".join(result.unknown_tiers[:SHOWN_TIERS])),
             markup=False,
         )
 
@@ -294,7 +297,7 @@ def main() -> None:
 
 def _fail(message: str, status: int) -> NoReturn:
     # Text, since a message such as "[source] attach" is no markup; one line, whatever it quotes
-    _err.print(Text.assemble(("error:", "red"), " ", " ".join(message.split())))
+    _err.print(Text.assemble(("error:", "red"), " ", printable(" ".join(message.split()))))
     sys.exit(status)
 
 

@@ -13,6 +13,7 @@ from dagster import DagsterExecutionInterruptedError, DagsterInstance
 from filelock import FileLock
 from rich.console import Console
 
+from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
 from enrichment_pipeline.errors import PipelineError
@@ -21,8 +22,11 @@ from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.warehouse.figures import read_meanings
 from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
+NO_RETRY = {"dagster/max_retries": "0"}
+"""Who started a command sees that it failed; Dagster's daemon must not start it once more."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's log goes into its event store; the terminal shows the bar and the summary."""
 
@@ -51,13 +55,12 @@ def refresh(
     warnings: dict[str, str] = {}
     bar = ProgressBar(console)
     definitions = build_definitions(settings, progress=lambda _log: bar)
-    job = definitions.resolve_job_def("daily_refresh")
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
             left = max(0, cap - spent - perhaps_billed)
             run = Run(str(uuid4()), as_of, is_simulated, left)
             try:
-                result = _execute(job, instance, block, run)
+                result = _execute(definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
@@ -86,13 +89,15 @@ def _open_instance(settings: Settings) -> DagsterInstance:
 
 
 def _execute(
-    job: dg.JobDefinition, instance: DagsterInstance, block: LaneBlock, run: Run
-) -> dg.ExecuteInProcessResult:
+    definitions: dg.Definitions, instance: DagsterInstance, block: LaneBlock, run: Run
+) -> JobExecutionResult:
     try:
-        result = job.execute_in_process(
+        result = execute_job(
+            definitions,
+            "daily_refresh",
+            instance,
             run_id=run.run_id,
-            instance=instance,
-            tags={**range_tags(block), **run.tags},
+            tags={**range_tags(block), **run.tags, **NO_RETRY},
             run_config=QUIET,
         )
     except DagsterExecutionInterruptedError:
@@ -104,7 +109,7 @@ def _execute(
     return result
 
 
-def _warnings(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+def _warnings(result: JobExecutionResult) -> dict[str, str]:
     """The checks that failed without stopping the run, with the numbers that they give."""
     failed = {}
     for check in result.get_asset_check_evaluations():
@@ -118,12 +123,12 @@ def _warnings(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     return failed
 
 
-def _stopped_by(result: dg.ExecuteInProcessResult) -> str | None:
+def _stopped_by(result: JobExecutionResult) -> str | None:
     """What of the provider's ended the buying early, if something did.
 
     That the credits ran out is as good as a budget that did: what they paid for is there.
     """
-    for bought in result.asset_materializations_for_node("provider_lookups"):
+    for bought in result.asset_observations_for_node("provider_lookups"):
         told = {name: value.value for name, value in bought.metadata.items()}
         if "halted" in told and told["halted_by"] != "out_of_credits":
             return str(told["halted"])
@@ -151,22 +156,26 @@ def _print_summary(
     with pipeline.open_warehouse() as connection:
         statuses = status_counts(connection)
         reasons = review_counts(connection)
+        meanings = read_meanings(connection)
     balance = pipeline.ledger(run).last_balance()
+    contacts = {status: count.contacts for status, count in statuses.items()}
     rows: list[tuple[str, object]] = [
-        ("contacts in", sum(statuses.values())),
-        ("enriched", statuses.get("enriched", 0)),
-        ("for review", statuses.get("needs_review", 0)),
+        ("contacts in", sum(contacts.values())),
+        ("enriched", contacts.get("enriched", 0)),
+        ("for review", contacts.get("needs_review", 0)),
         *((f"  {reason}", count) for reason, count in reasons.items()),
         *(
-            (name.replace("_", " "), statuses[name])
+            (name.replace("_", " "), contacts[name])
             for name in ("queued", "in_flight", "suppressed")
-            if name in statuses
+            if name in contacts
         ),
+        ("rows of enriched_contacts", sum(count.with_answer for count in statuses.values())),
         ("credits spent by this run", spent),
     ]
     if balance is not None:
         rows.append(("credits left", balance[1]))
     console.print(table("Done", ("", ""), rows))
+    console.print(f"enriched: {meanings['enriched']}\n{meanings['with_answer']}", markup=False)
     console.print(
         f"tables: {settings.warehouse_url} (schema enrichment)\n"
         f"for BI: {settings.published_dir / 'warehouse.duckdb'} and Parquet beside it"

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.lanes import PRIORITIES, parse_choice
 from enrichment_pipeline.settings import load_settings
@@ -22,6 +23,8 @@ review = typer.Typer(
 )
 _out = Console(highlight=False, soft_wrap=True)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
+ID_SHOWN = 60
+"""Of an id that is longer than a spreadsheet's cell."""
 
 
 @review.callback()
@@ -63,11 +66,12 @@ def export_file(
 ) -> None:
     """Write what waits for review to a file, highest priority first, with columns to fill in."""
     from enrichment_pipeline.corrections import Corrections
-    from enrichment_pipeline.review.files import format_of
+    from enrichment_pipeline.review.files import format_of, legend_path
 
-    written = Corrections(load_settings(needs_key=False)).export_review(
+    kind = format_of(output, file_format)
+    written, left_out = Corrections(load_settings(needs_key=False)).export_review(
         output,
-        format_of(output, file_format),
+        kind,
         reasons=None if reason is None else _words(reason),
         priorities=parse_choice("--priority", priority, PRIORITIES),
         limit=limit,
@@ -75,8 +79,15 @@ def export_file(
         shows_rejected=rejected,
     )
     _out.print(
-        f"{written:,} contacts in {output}; fill in `decision`, then enrichment review import"
+        f"{written:,} contacts in {output}; fill in `decision`, then enrichment review import\n"
+        f"what the columns mean: {'sheet `legend`' if kind == 'xlsx' else legend_path(output)}"
     )
+    for contact_id in left_out:
+        _err.print(
+            f"left out, since it does not fit into a cell: {printable(contact_id[:ID_SHOWN])}…; "
+            "mend the id in the source, or decide on it in [review] decisions",
+            markup=False,
+        )
 
 
 @review.command("import")
@@ -93,7 +104,7 @@ def import_file(
         file, decided_by=decided_by or _who()
     )
     for problem in recorded.problems:
-        _err.print(str(problem), markup=False)
+        _err.print(printable(str(problem)), markup=False)
     if recorded.problems:
         rows = len({problem.row for problem in recorded.problems})
         raise ConfigurationError(f"{file}: {rows} rows are wrong; nothing was imported")

@@ -15,7 +15,7 @@ from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, is_used
 from enrichment_pipeline.warehouse.connection import open_warehouse
-from enrichment_pipeline.warehouse.report import lane_counts, row_counts
+from enrichment_pipeline.warehouse.report import lane_counts, row_counts, status_counts
 
 
 def print_status(settings: Settings, console: Console) -> None:
@@ -27,8 +27,15 @@ def print_status(settings: Settings, console: Console) -> None:
     if Path(settings.warehouse_url).exists():
         with open_warehouse(settings.warehouse_url, read_only=True) as connection:
             rows = row_counts(connection)
-            lanes = lane_counts(connection) if "enrichment.contact_status" in rows else []
+            has_contacts = "enrichment.contact_status" in rows
+            lanes = lane_counts(connection) if has_contacts else []
+            statuses = status_counts(connection) if has_contacts else {}
         console.print(table("Tables", ("table", "rows"), list(rows.items())))
+        by_status = [
+            (status, count.contacts, count.with_answer) for status, count in statuses.items()
+        ]
+        columns = ("status", "contacts", "of them in enriched_contacts")
+        console.print(table("Contacts by status", columns, by_status))
         console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
     pipeline, run = Pipeline(settings), Run.none()
     ledger = pipeline.ledger(run)

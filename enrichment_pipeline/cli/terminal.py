@@ -19,6 +19,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+from enrichment_pipeline.cli.printable import printable
 
 
 class ProgressBar:
@@ -44,8 +47,11 @@ class ProgressBar:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
+        """Show the bar while the body runs; afterwards it stays where there was work to do."""
         with self._progress:
             yield
+            if not self._total:
+                self._progress.remove_task(self._task)
 
     def add_total(self, lookups: int) -> None:
         with self._lock:
@@ -76,7 +82,7 @@ class ProgressBar:
         return f"contacts · {self._credits} credits{outstanding}"
 
     def say(self, message: str) -> None:
-        self._console.print(f"[yellow]·[/] {message}", highlight=False)
+        self._console.print(Text.assemble(("·", "yellow"), " ", printable(message)))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -85,7 +91,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     for index, column in enumerate(columns):
         shown.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
-        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        shown.add_row(
+            *(f"{cell:,}" if isinstance(cell, int) else Text(printable(str(cell))) for cell in row)
+        )
     return shown
 
 

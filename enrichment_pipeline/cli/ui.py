@@ -29,10 +29,10 @@ from dagster._core.workspace.load_target import (
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__ as webserver_version
 
+from enrichment_pipeline.cli.code_location import MODULE, WORKSPACE, location_name
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.serving.foreground import serve_in_foreground
 from enrichment_pipeline.serving.guard import SameOriginGuard
-from enrichment_pipeline.settings import PROJECT_ROOT
 
 LOG_LEVEL = "warning"
 STATEMENT_TIMEOUT_MS = 15_000
@@ -77,11 +77,10 @@ def serve_ui(host: str, port: int, hosts: Collection[str], *, has_daemon: bool) 
 @contextmanager
 def _loaded_workspace(instance: DagsterInstance) -> Iterator[Path]:
     """A workspace file that leads to one running server of the code, whoever reads it."""
-    file = PROJECT_ROOT / "workspace.yaml"
     target: WorkspaceLoadTarget = (
-        WorkspaceFileTarget([str(file)])
-        if file.is_file()
-        else ModuleTarget("enrichment_pipeline.definitions", None, str(Path.cwd()), None)
+        WorkspaceFileTarget([str(WORKSPACE)])
+        if WORKSPACE.is_file()
+        else ModuleTarget(MODULE, None, str(Path.cwd()), location_name())
     )
     with (
         ProxyServerManager(instance, target, code_server_log_level=LOG_LEVEL) as servers,

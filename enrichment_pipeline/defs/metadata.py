@@ -4,18 +4,24 @@ Here: metadata only, and nothing personal in it: contacts appear by id. Not
 here: what the numbers mean (`warehouse/report.py`).
 """
 
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from html import escape
 
 import dagster as dg
 import duckdb
 
+from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.warehouse.report import TABLES, column_shapes
 from enrichment_pipeline.warehouse.statements import execute
 
 PREVIEW_ROWS = 10
+BAR_CHARACTERS = 14
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]")
+"""What Markdown would make something of inside a line; HTML is escaped by itself."""
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @cache
@@ -46,40 +52,82 @@ def table_metadata(table: str) -> dict[str, object]:
 
 
 def preview(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Sequence[str],
-    *,
-    run_id: str | None = None,
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
 ) -> dg.MarkdownMetadataValue:
-    """The first rows of a table, or of a run's rows in it; `columns` must hold nothing personal."""
-    which = "" if run_id is None else "where run_id = $run_id"
-    shown = f"{which} order by {columns[0]} limit {PREVIEW_ROWS}"
-    rows = connection.execute(
-        f"select {', '.join(columns)} from {table} {shown}",
-        {} if run_id is None else {"run_id": run_id},
-    ).fetchall()
+    """The first rows of a table; `columns` must hold nothing personal."""
+    shown = f"order by {columns[0]} limit {PREVIEW_ROWS}"
+    rows = connection.execute(f"select {', '.join(columns)} from {table} {shown}").fetchall()
     return markdown_table(columns, rows)
+
+
+def lane_previews(
+    connection: duckdb.DuckDBPyConnection, run_id: str
+) -> Callable[[Lane], dg.MarkdownMetadataValue]:
+    """The first rows of each lane's work that a run has selected."""
+    shown: dict[str, list[tuple[object, ...]]] = {}
+    found = execute(connection, "preview_worklist", run_id=run_id, preview_rows=PREVIEW_ROWS)
+    columns = [column[0] for column in found.description]
+    for row in found.fetchall():
+        shown.setdefault(f"{row[1]}|{row[2]}", []).append(row)
+    return lambda lane: markdown_table(columns, shown.get(lane.key, []))
+
+
+def add_lane_metadata(
+    context: dg.AssetExecutionContext, lane: Lane, metadata: "Mapping[str, dg.RawMetadataValue]"
+) -> None:
+    """Show this beside the lane's partition. Every number must be the lane's own.
+
+    A run covers several lanes, and whatever its result says Dagster repeats in each of them: summed
+    over the partitions, a run's totals would be told twelve times.
+    """
+    context.add_asset_metadata(metadata, partition_key=lane.key)
+
+
+def observe_run(
+    context: dg.AssetExecutionContext, metadata: "Mapping[str, dg.RawMetadataValue]"
+) -> None:
+    """Show what a run came to over all its lanes, as an observation of the asset as a whole."""
+    context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
 
 
 def markdown_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> dg.MarkdownMetadataValue:
-    lines = [_line(columns), _line(["---"] * len(columns)), *(_line(row) for row in rows)]
-    return dg.MetadataValue.md("\n".join(lines))
+    """A table as the UI draws it; whatever stands in a cell stands there as text."""
+    return _markdown(columns, [["---"] * len(columns), *([_shown(c) for c in row] for row in rows)])
 
 
-def picture(svg: str) -> dg.MarkdownMetadataValue:
-    """An SVG as the UI shows it: inside a text, which opens with a click where it is long."""
-    image = b64encode(svg.encode()).decode()
-    return dg.MetadataValue.md(f"![](data:image/svg+xml;base64,{image})")
+def markdown_bars(
+    columns: Sequence[str], rows: Sequence[tuple[str, float]]
+) -> dg.MarkdownMetadataValue:
+    """A chart of bars: a name and a number in each row, and a bar as long as the number.
+
+    Of characters, since the UI shows a text at once that is shorter than 1,000 of them, and hides
+    a picture behind a click.
+    """
+    longest = max((value for _, value in rows), default=0)
+    lines = [
+        [_shown(name), _number(value), _bar(value / longest if longest else 0)]
+        for name, value in rows
+    ]
+    return _markdown([*columns, ""], [["---", "--:", "---"], *lines])
 
 
-def _line(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(map(_shown, cells))} |"
+def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(cells)} |" for cells in (head, *lines)))
+
+
+def _bar(share: float) -> str:
+    eighths = round(share * BAR_CHARACTERS * 8)
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
 
 
 def _shown(cell: object) -> str:
     if isinstance(cell, datetime):
         return cell.strftime("%Y-%m-%d %H:%M:%S")
-    return "" if cell is None else str(cell).replace("|", "\\|")
+    text = "" if cell is None else escape(str(cell), quote=False)
+    return _NOT_IN_A_LINE.sub(" ", _MARKDOWN.sub(r"\\\g<0>", text))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
+from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, NO_MATCH, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
 
 
@@ -51,9 +51,7 @@ class DispatchReport:
     def count(self, settlement: Settlement) -> None:
         # another process may have read an answer, and put it into the tables, before we count it
         if settlement.state in {REPLIED, APPLIED}:
-            name = (
-                settlement.outcome if settlement.outcome in {"matched", "no_match"} else "refused"
-            )
+            name = settlement.outcome if settlement.outcome in {MATCHED, NO_MATCH} else "refused"
         else:
             name = settlement.state
         setattr(self, name, getattr(self, name) + 1)

@@ -23,6 +23,7 @@ from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     MATCHED,
+    NO_MATCH,
     RELEASED,
     REPLIED,
     RESERVED,
@@ -79,6 +80,8 @@ class RunTotals:
 
     lookups: int = 0
     matched: int = 0
+    no_match: int = 0
+    refused: int = 0
     released: int = 0
     unconfirmed: int = 0
     credits_charged: int = 0
@@ -92,6 +95,10 @@ def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
 _TOTALS = (
     func.count(),
     _count_where(lookups.c.outcome == MATCHED),
+    _count_where(lookups.c.outcome == NO_MATCH),
+    _count_where(
+        lookups.c.state.in_((REPLIED, APPLIED)) & lookups.c.outcome.not_in((MATCHED, NO_MATCH))
+    ),
     _count_where(lookups.c.state == RELEASED),
     _count_where(lookups.c.state == UNCONFIRMED),
     func.coalesce(func.sum(lookups.c.credits_charged), 0),

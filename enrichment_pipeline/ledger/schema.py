@@ -36,7 +36,9 @@ RELEASED = "released"
 UNCONFIRMED = "unconfirmed"
 
 MATCHED = "matched"
-"""The outcome of an answer that was charged; other outcomes are the dispatcher's to name."""
+"""The outcome of an answer that was charged."""
+NO_MATCH = "no_match"
+"""The outcome of an answer that nobody was found; the others are the dispatcher's to name."""
 
 ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     SENT: (RESERVED,),

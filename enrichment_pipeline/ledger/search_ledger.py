@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, case, func, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import gate, search_journal
 from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
-from enrichment_pipeline.ledger.schema import search_calls, searches
+from enrichment_pipeline.ledger.schema import RELEASED, search_calls, searches
 from enrichment_pipeline.ledger.search_journal import (
     CallDecision,
     SearchCandidate,
@@ -36,6 +36,17 @@ class AbandonedSearch:
     search_id: str
     answers: tuple[tuple[int, bytes], ...]
     is_unanswered: bool
+
+
+@dataclass(frozen=True)
+class SearchTotals:
+    """What a run's searches in a lane have come to so far."""
+
+    searches: int = 0
+    found: int = 0
+    nothing: int = 0
+    refused: int = 0
+    released: int = 0
 
 
 class SearchLedger:
@@ -177,6 +188,23 @@ class SearchLedger:
         with self._store.read() as connection:
             return search_journal.calls_on(connection, self.provider, today)
 
+    def lane_totals(self, run_id: str) -> dict[tuple[str, str], SearchTotals]:
+        """What a run's searches came to, by freshness and priority, where there were any."""
+        lane = (searches.c.freshness, searches.c.priority)
+        counts = (
+            func.count(),
+            *(_count_where(searches.c.outcome == name) for name in ("found", "nothing", "refused")),
+            _count_where(searches.c.state == RELEASED),
+        )
+        query = (
+            select(*lane, *counts)
+            .where(searches.c.provider == self.provider, searches.c.run_id == run_id)
+            .group_by(*lane)
+        )
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return {(row[0], row[1]): SearchTotals(*map(int, row[2:])) for row in rows}
+
     def count_by_state(self) -> dict[str, int]:
         """Searches by state."""
         with self._store.read() as connection:
@@ -195,6 +223,10 @@ def _calls_of(search_id: str):  # noqa: ANN202 - SQLAlchemy's own
         .where(search_calls.c.search_id == search_id, search_calls.c.series == searches.c.series)
         .order_by(search_calls.c.page)
     )
+
+
+def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def _is_kept(call: Row) -> bool:

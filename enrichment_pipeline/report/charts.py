@@ -13,14 +13,28 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-WIDTH = 720
-LABELS_WIDTH = 190
-VALUES_WIDTH = 70
 BAR_HEIGHT, BAR_STEP = 20, 32
-COLUMNS_HEIGHT, AXIS_WIDTH, FOOT_HEIGHT, HEAD_HEIGHT = 200, 56, 26, 16
-LEGEND_HEIGHT = 30
-MOST_LABELS = 9
-"""So many fit below a chart of columns without touching."""
+COLUMNS_HEIGHT, AXIS_WIDTH, FOOT_HEIGHT, HEAD_HEIGHT = 200, 56, 44, 34
+BARS_HEAD_HEIGHT = 24
+LEGEND_STEP, LEGEND_LINE = 150, 22
+"""A series in the legend is so wide, and a line of it so high."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How wide a chart is drawn: letters have one size, so a small screen has a picture of its own.
+
+    `most_labels` fit below a chart of columns without touching.
+    """
+
+    width: int
+    labels_width: int
+    values_width: int
+    most_labels: int
+
+
+WIDE = Layout(width=720, labels_width=190, values_width=70, most_labels=9)
+NARROW = Layout(width=330, labels_width=150, values_width=52, most_labels=4)
 
 
 @dataclass(frozen=True)
@@ -73,27 +87,37 @@ def templates() -> Environment:
     )
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
-    """A bar for each label, of the values of all series one after another; totals at the end."""
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str = "",
+    layout: Layout = WIDE,
+) -> Markup:
+    """A bar for each label, of the values of all series one after another; totals at the end.
+
+    `unit` is what the totals count.
+    """
     totals = _totals(labels, series)
     longest = max(totals, default=0)
     if not longest:
-        return _nothing(title)
-    top = _legend_height(series)
-    scale = (WIDTH - LABELS_WIDTH - VALUES_WIDTH) / longest
-    blocks, texts = [], []
+        return _nothing(title, layout)
+    top = _legend_height(series, layout) + BARS_HEAD_HEIGHT
+    scale = (layout.width - layout.labels_width - layout.values_width) / longest
+    blocks, texts = [], [Text(layout.width, top - 8, unit, "end", "muted")]
     for index, (label, total) in enumerate(zip(labels, totals, strict=True)):
-        x, y = float(LABELS_WIDTH), top + index * BAR_STEP + (BAR_STEP - BAR_HEIGHT) / 2
+        x, y = float(layout.labels_width), top + index * BAR_STEP + (BAR_STEP - BAR_HEIGHT) / 2
         middle = y + BAR_HEIGHT / 2 + 4.5
-        texts.append(Text(LABELS_WIDTH - 10, middle, label, "end"))
+        texts.append(Text(layout.labels_width - 10, middle, label, "end"))
         for one in series:
             width = one.values[index] * scale
             if width:
                 says = _says(label, one, index)
                 blocks.append(Block(x, y, width, BAR_HEIGHT, one.tone, says))
             x += width
-        texts.append(Text(x + 8, middle, number(total), tone="muted"))
-    return _chart(title, top + len(labels) * BAR_STEP, series, blocks, texts)
+        texts.append(Text(layout.width, middle, number(total), "end", "muted"))
+    return _chart(title, top + len(labels) * BAR_STEP, series, blocks, texts, layout=layout)
 
 
 def columns(
@@ -101,24 +125,32 @@ def columns(
     labels: Sequence[str],
     series: Sequence[Series],
     *,
+    unit: str = "",
+    below: str = "",
     limit: float | None = None,
     limit_name: str = "",
+    layout: Layout = WIDE,
 ) -> Markup:
     """A column for each label, of the values of all series on top of each other.
 
-    `limit` is a level line, which is left out where it lies far above every column.
+    `unit` is what the columns count, `below` what the labels are. `limit` is a level line,
+    which is left out where it lies far above every column.
     """
     highest = max(_totals(labels, series), default=0)
     if not highest:
-        return _nothing(title)
+        return _nothing(title, layout)
     has_limit = limit is not None and limit <= 2.5 * highest
     ticks = _ticks(max(highest, limit if has_limit and limit is not None else 0))
-    top = _legend_height(series) + HEAD_HEIGHT
+    top = _legend_height(series, layout) + HEAD_HEIGHT
     bottom = top + COLUMNS_HEIGHT
     scale = COLUMNS_HEIGHT / ticks[-1]
-    step = (WIDTH - AXIS_WIDTH) / len(labels)
+    step = (layout.width - AXIS_WIDTH) / len(labels)
     width = min(step * 0.72, 44)
-    blocks, texts = [], []
+    blocks = []
+    texts = [
+        Text(0, top - 18, unit, "start", "muted"),
+        Text(layout.width, bottom + FOOT_HEIGHT - 6, below, "end", "muted"),
+    ]
     rules = [Rule(bottom - tick * scale) for tick in ticks]
     texts += [
         Text(AXIS_WIDTH - 8, rule.y + 4, number(tick), "end", "muted")
@@ -126,8 +158,8 @@ def columns(
     ]
     if has_limit and limit is not None:
         rules.append(Rule(bottom - limit * scale, is_limit=True))
-        texts.append(Text(WIDTH - 4, rules[-1].y - 5, limit_name, "end", "muted"))
-    every = math.ceil(len(labels) / MOST_LABELS)
+        texts.append(Text(layout.width - 4, rules[-1].y - 5, limit_name, "end", "muted"))
+    every = math.ceil(len(labels) / layout.most_labels)
     for index, label in enumerate(labels):
         middle, y = AXIS_WIDTH + (index + 0.5) * step, float(bottom)
         for one in series:
@@ -138,7 +170,7 @@ def columns(
                 blocks.append(Block(middle - width / 2, y, width, height, one.tone, says))
         if index % every == 0:
             texts.append(Text(middle, bottom + 18, label, "middle", "muted"))
-    return _chart(title, bottom + FOOT_HEIGHT, series, blocks, texts, rules)
+    return _chart(title, bottom + FOOT_HEIGHT, series, blocks, texts, rules, layout=layout)
 
 
 def number(value: float) -> str:
@@ -153,29 +185,40 @@ def _chart(
     blocks: Sequence[Block],
     texts: Sequence[Text],
     rules: Sequence[Rule] = (),
+    *,
+    layout: Layout,
 ) -> Markup:
     svg = templates().get_template("chart.svg")
     legend = series if len(series) > 1 else ()
+    in_line = _in_line(layout)
     return Markup(  # noqa: S704 - the template has escaped what it was given
         svg.render(
             title=title,
-            width=WIDTH,
+            width=layout.width,
             height=height,
             blocks=blocks,
-            texts=texts,
+            texts=[text for text in texts if text.text],
             rules=rules,
             left=AXIS_WIDTH,
-            legend=legend,
+            legend=[
+                (one, index % in_line * LEGEND_STEP, index // in_line * LEGEND_LINE)
+                for index, one in enumerate(legend)
+            ],
         )
     )
 
 
-def _nothing(title: str) -> Markup:
-    return _chart(title, 60, (), (), [Text(WIDTH / 2, 35, "nothing yet", "middle", "muted")])
+def _nothing(title: str, layout: Layout) -> Markup:
+    says = Text(layout.width / 2, 35, "nothing yet", "middle", "muted")
+    return _chart(title, 60, (), (), [says], layout=layout)
 
 
-def _legend_height(series: Sequence[Series]) -> int:
-    return LEGEND_HEIGHT if len(series) > 1 else 0
+def _in_line(layout: Layout) -> int:
+    return layout.width // LEGEND_STEP
+
+
+def _legend_height(series: Sequence[Series], layout: Layout) -> int:
+    return math.ceil(len(series) / _in_line(layout)) * LEGEND_LINE if len(series) > 1 else 0
 
 
 def _totals(labels: Sequence[str], series: Sequence[Series]) -> list[float]:

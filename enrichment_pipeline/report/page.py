@@ -4,11 +4,19 @@ Here: putting figures and pictures into the page. Not here: the figures, the
 pictures, and where the page is written (`cli/report.py`).
 """
 
+from collections.abc import Callable
+from functools import partial
+
+from markupsafe import Markup
+
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.report import pictures
-from enrichment_pipeline.report.charts import number, templates
+from enrichment_pipeline.report.charts import NARROW, WIDE, Layout, number, templates
 from enrichment_pipeline.vocabulary import MEANINGS
 from enrichment_pipeline.warehouse.figures import Figures
+
+COUNTED = ("enriched", "needs_review", "with_answer", "with_verified_email", "with_verified_phone")
+"""The coverage's figures of which the page shows the sum."""
 
 
 def render_page(figures: Figures, policy: Policy) -> str:
@@ -19,10 +27,7 @@ def render_page(figures: Figures, policy: Policy) -> str:
     return environment.get_template("page.html").render(
         figures=figures,
         contacts=contacts,
-        totals={
-            name: sum(getattr(one, name) for one in figures.coverage)
-            for name in ("enriched", "needs_review", "with_verified_email", "with_verified_phone")
-        },
+        totals={name: sum(getattr(one, name) for one in figures.coverage) for name in COUNTED},
         budgets=[
             (f"{figures.published_at:%d %b}", figures.spend[-1].credits, policy.budget.per_day),
             (f"{figures.published_at:%B}", figures.credits_of_the_month, policy.budget.per_month),
@@ -30,9 +35,17 @@ def render_page(figures: Figures, policy: Policy) -> str:
         overdue=figures.debt[0],
         max_age_days=policy.freshness.max_age_days,
         reason_meanings=MEANINGS,
-        coverage_picture=pictures.coverage_picture(figures.coverage),
-        ages_picture=pictures.ages_picture(figures.ages),
-        spend_picture=pictures.spend_picture(figures.spend, policy.budget.per_day),
-        reasons_picture=pictures.reasons_picture(figures.reasons),
-        debt_picture=pictures.debt_picture(figures.debt),
+        pictures={
+            name: (draw(WIDE), draw(NARROW)) for name, draw in _pictures(figures, policy).items()
+        },
     )
+
+
+def _pictures(figures: Figures, policy: Policy) -> dict[str, Callable[[Layout], Markup]]:
+    return {
+        "coverage": partial(pictures.coverage_picture, figures.coverage),
+        "ages": partial(pictures.ages_picture, figures.ages),
+        "spend": partial(pictures.spend_picture, figures.spend, policy.budget.per_day),
+        "reasons": partial(pictures.reasons_picture, figures.reasons),
+        "debt": partial(pictures.debt_picture, figures.debt),
+    }

@@ -10,19 +10,28 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.review.cells import from_csv, from_xlsx, to_csv, to_xlsx
-from enrichment_pipeline.review.columns import COLUMNS, DECISIONS, GIVEN, SheetRow
+from enrichment_pipeline.review.columns import (
+    COLUMN_MEANINGS,
+    COLUMNS,
+    DECISION_MEANINGS,
+    DECISIONS,
+    GIVEN,
+    SheetRow,
+)
 from enrichment_pipeline.review.problems import Problem
 
 Format = Literal["csv", "xlsx"]
@@ -32,8 +41,11 @@ CELL_CHARACTERS = 32_767
 DELIMITERS = ",;\t"
 SHEET = "review"
 _TEXT = "@"
-_WIDTHS = {"detail": 40, "note": 40, "found_emails": 40, "our_linkedin_url": 30}
+LEGEND_SHEET = "legend"
+_WIDTHS = {"detail": 40, "note": 40, "found_emails": 40, "our_linkedin_url": 30, "found_link": 40}
 _WIDTH = 20
+_LEGEND_WIDTHS = (20, 100)
+_LINES = Alignment(wrap_text=True, vertical="top")
 
 
 def format_of(path: Path, named: str | None) -> Format:
@@ -47,25 +59,47 @@ def format_of(path: Path, named: str | None) -> Format:
     raise ConfigurationError(f"--format: {named!r} is none of {', '.join(FORMATS)}")
 
 
+def fits(row: Mapping[str, str]) -> bool:
+    """Whether every cell of a row finds room in a spreadsheet's."""
+    return all(
+        len(spelled(text)) <= CELL_CHARACTERS
+        for text in row.values()
+        for spelled in (to_csv, to_xlsx)
+    )
+
+
+def legend_path(path: Path) -> Path:
+    """Where the legend of a CSV stands: beside it, since a line in it would be a contact."""
+    return path.with_name(f"{path.stem}-legend.txt")
+
+
 def write_file(
     path: Path, kind: Format, rows: Sequence[Mapping[str, str]], *, overwrites: bool
 ) -> None:
-    """Write these rows under `COLUMNS`, for its owner's eyes only; whole or not at all.
+    """Write these rows, of which each `fits`, and a legend; a CSV's is a file of its own.
 
-    Raises ConfigurationError where the file exists and `overwrites` is not set,
-    or where it cannot be written, and where a text is too long for a cell.
+    Raises ConfigurationError where a file exists and `overwrites` is not set, or
+    where it cannot be written.
     """
+    if kind == "xlsx":
+        _write_whole(path, partial(_write_xlsx, rows=rows), overwrites=overwrites)
+        return
+    _write_whole(path, partial(_write_csv, rows=rows), overwrites=overwrites)
+    legend = legend_path(path)
+    if overwrites or not legend.exists():
+        _write_whole(legend, _write_legend, overwrites=overwrites)
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], None], *, overwrites: bool) -> None:
+    """Write a file for its owner's eyes only; whole or not at all."""
     if not overwrites and path.exists():
         raise ConfigurationError(f"{path}: exists; name another file, or overwrite it with --force")
-    write: Callable[[BinaryIO, Sequence[Mapping[str, str]]], None] = (
-        _write_csv if kind == "csv" else _write_xlsx
-    )
     draft: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         draft = Path(name)
         with os.fdopen(handle, "wb") as file:
-            write(file, rows)
+            write(file)
         if overwrites:
             draft.replace(path)
         else:
@@ -118,12 +152,26 @@ def _write_csv(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
         writer = csv.writer(text, quoting=csv.QUOTE_ALL)
         writer.writerow(COLUMNS)
         for row in rows:
-            writer.writerow([_fitting(name, to_csv(row.get(name, ""))) for name in COLUMNS])
+            writer.writerow([to_csv(row.get(name, "")) for name in COLUMNS])
+
+
+def _write_legend(file: BinaryIO) -> None:
+    widest = max(len(name) for name, _ in _legend())
+    lines = [f"{name:<{widest}}  {meaning}".rstrip() for name, meaning in _legend()]
+    file.write("".join(f"{line}\n" for line in lines).encode())
+
+
+def _legend() -> list[tuple[str, str]]:
+    return [
+        ("column", "what stands in it"),
+        *COLUMN_MEANINGS.items(),
+        ("", ""),
+        ("decision", "what it leads to"),
+        *DECISION_MEANINGS.items(),
+    ]
 
 
 def _write_xlsx(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
-    # before the sheet is begun: one that is left half written is not cleared up
-    texts = [[_fitting(name, to_xlsx(row.get(name, ""))) for name in COLUMNS] for row in rows]
     book = Workbook(write_only=True)
     sheet = book.create_sheet(SHEET)
     sheet.freeze_panes = "B2"
@@ -139,30 +187,29 @@ def _write_xlsx(file: BinaryIO, rows: Sequence[Mapping[str, str]]) -> None:
     words.add(f"{letter}2:{letter}{max(2, last_row)}")
     sheet.data_validations.append(words)
 
-    def cell(text: str) -> Cell:
-        made = WriteOnlyCell(sheet, None)
-        if text:
-            made.value = text
-            made.data_type = "s"  # whatever it looks like: no formula, no number
-        made.number_format = _TEXT
-        return made
-
-    head = [cell(name) for name in COLUMNS]
+    head = [_cell(sheet, name) for name in COLUMNS]
     for name, title in zip(COLUMNS, head, strict=True):
         title.font = Font(bold=True)
         title.fill = PatternFill("solid", "FFF2CC" if name in GIVEN else "DDDDDD")
     sheet.append(head)
-    for row in texts:
-        sheet.append([cell(text) for text in row])
+    for row in rows:
+        sheet.append([_cell(sheet, to_xlsx(row.get(name, ""))) for name in COLUMNS])
+    legend = book.create_sheet(LEGEND_SHEET)
+    for letter, width in zip("AB", _LEGEND_WIDTHS, strict=True):
+        legend.column_dimensions[letter].width = width
+    for texts in _legend():
+        legend.append([_cell(legend, text) for text in texts])
     book.save(file)
 
 
-def _fitting(column: str, text: str) -> str:
-    if len(text) > CELL_CHARACTERS:
-        raise ConfigurationError(
-            f"{column}: a text of {len(text):,} characters does not fit into a spreadsheet's cell"
-        )
-    return text
+def _cell(sheet: WriteOnlyWorksheet, text: str) -> Cell:
+    made = WriteOnlyCell(sheet, None)
+    if text:
+        made.value = text
+        made.data_type = "s"  # whatever it looks like: no formula, no number
+    made.number_format = _TEXT
+    made.alignment = _LINES
+    return made
 
 
 def _read_csv(path: Path, content: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from enrichment_pipeline.warehouse.report import review_counts
+from enrichment_pipeline.warehouse.report import column_shapes, review_counts
 from enrichment_pipeline.warehouse.statements import execute
 
 AGE_BANDS = 6
@@ -32,6 +32,7 @@ class Coverage:
     suppressed: int
     with_verified_email: int
     with_verified_phone: int
+    with_answer: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ class AgeBand:
     from_days: int
     to_days: int | None
     contacts: int
+
+    @property
+    def name(self) -> str:
+        """Such as `0–14`, or `90+`."""
+        if self.to_days is None:
+            return f"{self.from_days}+"
+        return f"{self.from_days}–{self.to_days - 1}"
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,9 @@ class Scorecard:
     matched: int
     match_rate: float | None
     credits: int
-    verified_contacts: int
+    with_verified_email: int
     credits_per_match: float | None
-    credits_per_verified_contact: float | None
+    credits_per_verified_email: float | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,8 @@ class Figures:
     scorecards: list[Scorecard]
     waiting_reviews: list[WaitingReview]
     credits_of_the_month: int
+    meanings: dict[str, str]
+    """What a figure counts, in a sentence, by its name."""
 
 
 def read_figures(published: duckdb.DuckDBPyConnection, max_age_days: int) -> Figures:
@@ -129,7 +139,18 @@ def read_figures(published: duckdb.DuckDBPyConnection, max_age_days: int) -> Fig
         scorecards=read_scorecards(published),
         waiting_reviews=read_waiting_reviews(published, published_at),
         credits_of_the_month=read_month(published, published_at),
+        meanings=read_meanings(published),
     )
+
+
+def read_meanings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What each figure of the coverage and of a scorecard counts: the comments of their views."""
+    return {
+        shape.name: shape.comment
+        for view in ("provider_scorecard", "coverage_by_priority")
+        for shape in column_shapes(connection, f"enrichment.{view}")
+        if shape.comment
+    }
 
 
 def read_coverage(connection: duckdb.DuckDBPyConnection) -> list[Coverage]:

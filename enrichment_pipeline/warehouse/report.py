@@ -60,9 +60,18 @@ def column_shapes(connection: duckdb.DuckDBPyConnection, table: str) -> list[Col
     return [ColumnShape(*row) for row in rows]
 
 
-def status_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+@dataclass(frozen=True)
+class StatusCount:
+    """Contacts of a status; `with_answer` of them stand in `enriched_contacts`."""
+
+    contacts: int = 0
+    with_answer: int = 0
+
+
+def status_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, StatusCount]:
     """Contacts by status."""
-    return dict(execute(connection, "count_statuses").fetchall())
+    rows = execute(connection, "count_statuses").fetchall()
+    return {status: StatusCount(*counts) for status, *counts in rows}
 
 
 def review_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -31,6 +31,8 @@ from enrichment_pipeline.warehouse.states import derive_contact_states
 
 SHOWN_CHARACTERS = 4000
 """Of what was found, in one cell: a profile can be megabytes, and nobody reads them."""
+LINE_CHARACTERS = 380
+"""Of one profile in it, so that all ten that a search shows have their line."""
 
 _WRONG_VALUE = {
     **dict.fromkeys(EMAIL_FIELDS, "is no e-mail address"),
@@ -347,21 +349,40 @@ def _insert(connection: duckdb.DuckDBPyConnection, decisions: Sequence[Decision]
 
 def _as_file_row(row: dict[str, Any]) -> dict[str, str]:
     profiles = row.pop("profiles") or []
-    shown = {name: text for name, text in row.items() if text is not None}
+    differs = row.pop("differs")
+    shown = {name: _cut(text) for name, text in row.items() if text is not None}
     found = {
-        "found_uid": [each["uid"] for each in profiles],
         "found_name": [each["name"] for each in profiles],
         "found_title": [each["title"] for each in profiles],
         "found_company": [_joined(each["companies"]) for each in profiles],
+        "found_location": [each["location"] for each in profiles],
+        "found_link": [each["link"] for each in profiles],
+        "found_score": [
+            "" if each["score"] is None else f"{each['score']:.2f}" for each in profiles
+        ],
+        "found_evidence": [_evidence(each["scores"], differs) for each in profiles],
         "found_emails": [_joined(each["emails"]) for each in profiles],
         "found_phones": [_joined(each["phones"]) for each in profiles],
     }
     # one line for each profile, so that the lines of all columns stand side by side
-    shown |= {name: "\n".join(text or "" for text in lines) for name, lines in found.items()}
-    return {
-        name: text if name in {"contact_id", "lookup_id"} else text[:SHOWN_CHARACTERS]
-        for name, text in shown.items()
-    }
+    shown |= {name: "\n".join(map(_line, lines)) for name, lines in found.items()}
+    # what an import reads again stands whole
+    exact = {name: row[name] for name in ("contact_id", "lookup_id") if row[name] is not None}
+    return {**shown, **exact, "found_uid": "\n".join(each["uid"] or "" for each in profiles)}
+
+
+def _evidence(scores: Mapping[str, float | None], differs: str | None) -> str:
+    """How alike name, company and title are, from 0 to 1; or which of them is not."""
+    told = [f"{name} {score:.2f}" for name, score in scores.items() if score is not None]
+    return ", ".join(told) or (f"{differs} differs" if differs else "")
+
+
+def _line(text: str | None) -> str:
+    return _cut(" ".join((text or "").split()), LINE_CHARACTERS)
+
+
+def _cut(text: str, longest: int = SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _joined(texts: Sequence[str | None] | None) -> str:

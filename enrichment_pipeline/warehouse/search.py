@@ -129,6 +129,8 @@ def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) 
     to what was answered, and nothing is asked again.
     """
     execute(connection, "find_unscored_searches", rules=_rules_digest(policy))
+    if not connection.execute("select 1 from searched_contacts limit 1").fetchall():
+        return
     learn_company_names(connection, "find_new_search_companies")
     learn_hosts(connection, "find_new_search_hosts")
     learn_latin_names(connection, "find_new_search_names")

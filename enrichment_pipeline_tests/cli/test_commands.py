@@ -51,7 +51,8 @@ def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(
     assert shown["new|target"] == ["7", "7", "0"]
     assert shown["new|standard"] == ["7", "7", "0"]
     assert shown["new|bulk"] == ["6", "6", "0"]
-    assert shown["stale|bulk"] == ["0", "0", "0"]
+    # and lanes in which nothing is due are not in the way
+    assert not any(lane.startswith(("retry", "stale")) for lane in shown)
     assert shown["all"] == [str(LOOKUPS + 1), str(LOOKUPS), "1"]
     assert f"credits, at worst: {LOOKUPS} " in said.out
     tables = contents(tmp_path / "state")

@@ -97,6 +97,28 @@ def test_a_queue_is_exported_decided_and_imported(ours: Command, tmp_path: Path)
     )
 
 
+def test_one_id_that_fits_no_cell_is_told_and_everybody_else_is_exported(
+    ours: Command, tmp_path: Path
+) -> None:
+    with duckdb.connect(str(tmp_path / "state/warehouse.duckdb")) as connection:
+        waiting = connection.execute("select count(*) from enrichment.needs_review").fetchall()
+        [(first,)] = connection.execute(
+            "select min(contact_id) from enrichment.needs_review"
+        ).fetchall()
+        for table in ("enrichment.needs_review", "staging.contacts"):
+            connection.execute(
+                f"update {table} set contact_id = repeat(chr(27), 1000000) where contact_id = $id",
+                {"id": first},
+            )
+    for name in ("a.csv", "a.xlsx"):
+        said = ours("review", "export", "--output", str(tmp_path / name))
+        assert said.status == 0, said
+        assert said.out.startswith(f"{waiting[0][0] - 1} contacts in ")
+        assert "left out, since it does not fit into a cell: \\x1b\\x1b" in said.err
+        assert len(said.err) < 1000
+        assert ours("review", "import", str(tmp_path / name)).status == 0
+
+
 def test_retry_has_a_contact_looked_up_in_the_next_run(ours: Command, tmp_path: Path) -> None:
     path = tmp_path / "review.xlsx"
     assert ours("review", "export", "--output", str(path), "--reason", "no_match").status == 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +22,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import AS_OF_TAG, SIMULATE_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.defs.job import QUIET, evaluation, execute, failure, materialized
+from enrichment_pipeline_tests.defs.test_metadata import SHOWN_AT_ONCE
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
@@ -123,20 +122,6 @@ def test_ids_that_repeat_in_the_source_are_a_warning(finished: Finished) -> None
         ("contacts", {"dagster/row_count": 38, "rows_new_or_changed": 38, "rows_left": 0}),
         ("accounts", {"dagster/row_count": 5}),
         ("review_decisions", {"dagster/row_count": 0, "new_rows": 0}),
-        ("worklist", {"run_lookups": LOOKUPS, "run_contacts": LOOKUPS + 1}),
-        (
-            "provider_lookups",
-            {
-                "lookups_offered": LOOKUPS,
-                "lookups_sent": LOOKUPS,
-                "matched": CREDITS,
-                "no_match": LOOKUPS - CREDITS,
-                "unconfirmed": 0,
-                "credits_charged": CREDITS,
-                "match_rate": round(CREDITS / LOOKUPS, 4),
-                "credits_left": 100_000 - CREDITS,
-            },
-        ),
         ("provider_responses", {"dagster/row_count": LOOKUPS, "new_rows": LOOKUPS}),
         ("enriched_contacts", {"dagster/row_count": 28}),
         ("needs_review", {"dagster/row_count": 11}),
@@ -151,6 +136,27 @@ def test_each_materialisation_says_what_it_came_to(
     assert {name: metadata[name] for name in wanted} == wanted
 
 
+def test_what_a_run_came_to_over_all_lanes_is_an_observation(finished: Finished) -> None:
+    def observed(asset: str) -> dict[str, object]:
+        [of_run] = finished.result.asset_observations_for_node(asset)
+        assert of_run.partition is None
+        return {name: shown.value for name, shown in of_run.metadata.items()}
+
+    assert observed("worklist")["contacts"] == LOOKUPS + 1
+    wanted = {
+        "lookups_offered": LOOKUPS,
+        "lookups_sent": LOOKUPS,
+        "matched": CREDITS,
+        "no_match": LOOKUPS - CREDITS,
+        "unconfirmed": 0,
+        "credits_charged": CREDITS,
+        "match_rate": round(CREDITS / LOOKUPS, 4),
+        "credits_left": 100_000 - CREDITS,
+    }
+    found = observed("provider_lookups")
+    assert {name: found[name] for name in wanted} == wanted
+
+
 def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finished) -> None:
     shown = materialized(finished.result)
     for asset in ("contacts", "worklist", "provider_responses", "enriched_contacts"):
@@ -163,20 +169,18 @@ def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finishe
     [
         ("provider_responses", "spend"),
         ("enriched_contacts", "ages"),
-        ("needs_review", "reasons_picture"),
+        ("needs_review", "reasons"),
+        ("contact_status", "statuses"),
         ("contact_status", "coverage"),
         ("contact_status", "refresh_debt"),
     ],
 )
-def test_the_reports_pictures_stand_beside_the_assets(
+def test_charts_stand_beside_the_assets_and_are_shown_without_a_click(
     finished: Finished, asset: str, name: str
 ) -> None:
     shown = str(materialized(finished.result)[asset][name].value)
-    found = re.match(r"!\[\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", shown)
-    assert found
-    svg = b64decode(found[1]).decode()
-    assert svg.startswith("<svg ")
-    assert "nothing yet" not in svg
+    assert "█" in shown
+    assert len(shown) < SHOWN_AT_ONCE
 
 
 # --- tables that are not as they should be ----------------------------------------------------

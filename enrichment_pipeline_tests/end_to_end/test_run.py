@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
+from dagster import DagsterInstance
 from pydantic import SecretStr
 
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
@@ -140,6 +142,26 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: Two
     assert ledger_run == run_id == dagster_runs(two_runs.home)[0].run_id
 
 
+def test_dagsters_ui_lists_a_run_from_the_command_line_with_its_job_and_on_the_timeline(
+    two_runs: TwoRuns,
+) -> None:
+    """By a hidden tag it finds the runs of a job, by their origin their line on the timeline."""
+    of_job = dg.RunsFilter(
+        job_name="daily_refresh",
+        tags={".dagster/repository": "__repository__@enrichment_pipeline"},
+    )
+    with DagsterInstance.from_config(str(two_runs.home / "dagster")) as instance:
+        found = instance.get_runs(of_job)
+    assert len(found) == 2
+    for run in found:
+        assert run.remote_job_origin is not None
+        assert run.remote_job_origin.job_name == run.job_name == "daily_refresh"
+        repository = run.remote_job_origin.repository_origin
+        assert repository.get_label() == "__repository__@enrichment_pipeline"
+        # who typed the command sees that it failed; the daemon does not start it once more
+        assert run.tags["dagster/max_retries"] == "0"
+
+
 def test_one_person_in_two_contacts_is_bought_once_and_both_get_the_answer(
     two_runs: TwoRuns,
 ) -> None:
@@ -221,9 +243,13 @@ def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
         "identity_mismatch": "1",
         "no_match": "1",
         "no_verified_email": "1",
+        "rows of enriched_contacts": "28",
         "credits spent by this run": "28",
         "credits left": "99,972",
     }
+    # two figures that differ say what each counts
+    assert "\nenriched: Contacts with the status enriched: " in shown
+    assert "\nrows of enriched_contacts: contacts that show an answer" in shown.lower()
     for path in (two_runs.home / "warehouse.duckdb", two_runs.home / "published/warehouse.duckdb"):
         assert f"{path} " in shown
     warning = "warning: the check contacts.source_ids_are_unique failed: repeated ids 1, "

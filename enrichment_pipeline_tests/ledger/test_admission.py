@@ -197,6 +197,7 @@ def test_a_run_counts_what_it_bought_and_holds(ledger: Ledger, clock: MovingCloc
     reserve(ledger, candidate("somebody"), run_id="another run")
     totals = ledger.run_totals("run")
     assert (totals.lookups, totals.matched, totals.released, totals.unconfirmed) == (6, 2, 1, 1)
+    assert (totals.no_match, totals.refused) == (1, 0)
     assert (totals.credits_charged, totals.credits_reserved) == (2, 2)
     assert ledger.lane_totals("run") == {("new", "standard"): totals}
     assert ledger.count_by_state() == {"replied": 3, "released": 1, "unconfirmed": 1, "reserved": 2}

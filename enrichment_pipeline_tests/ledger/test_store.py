@@ -16,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import RELEASED, head, lookups, metadata, stamp
-from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, newest_revision, open_store
 from enrichment_pipeline_tests.ledger import (
     STATES,
     bring_to,
@@ -69,6 +70,10 @@ def complaint_about(url: str) -> str:
 
 
 # --- tables ------------------------------------------------------------------------------
+
+
+def test_the_newest_migration_is_known_without_reading_them():
+    assert newest_revision() == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def test_the_migrations_lead_to_the_tables_that_the_code_describes(new_ledger_url: str):

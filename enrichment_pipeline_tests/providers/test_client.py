@@ -32,6 +32,11 @@ from enrichment_pipeline.providers.base import (
 from enrichment_pipeline.providers.signalhire import client as client_module
 from enrichment_pipeline.providers.signalhire.answers import read_reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient, retry_after
+from enrichment_pipeline.providers.signalhire.time_limits import (
+    ANSWER_SECONDS,
+    SEARCH_SECONDS,
+    longest_seconds,
+)
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.providers import (
     Behaviour,
@@ -344,8 +349,8 @@ QUERY = ProfileQuery("Ada Lovelace", "Acme", is_current=True, page_size=10)
 @pytest.mark.parametrize(
     ("question", "answer_seconds", "deadline"),
     [
-        (lambda client: client.lookup(ITEMS), client_module.ANSWER_SECONDS, RESPONSE_DEADLINE),
-        (lambda client: client.search(QUERY), client_module.SEARCH_SECONDS, SEARCH_DEADLINE),
+        (lambda client: client.lookup(ITEMS), ANSWER_SECONDS, RESPONSE_DEADLINE),
+        (lambda client: client.search(QUERY), SEARCH_SECONDS, SEARCH_DEADLINE),
     ],
     ids=["look-up", "search"],
 )
@@ -365,7 +370,7 @@ def test_no_response_comes_after_the_deadline_at_which_its_place_is_given_to_oth
     with asyncio.Runner(loop_factory=_SkippingLoop) as runner:
         seconds = runner.run(put())
     assert reluctant.attempts == client_module.CONNECT_ATTEMPTS
-    assert seconds <= client_module.longest_seconds(answer_seconds)
+    assert seconds <= longest_seconds(answer_seconds)
     assert timedelta(seconds=seconds) < deadline
 
 

@@ -24,8 +24,8 @@ FIGURES = Figures(
     published_at=START,
     run_id="4f1b0c9d-1111-2222-3333-444455556666",
     coverage=[
-        Coverage("strategic", 10, 4, 6, 0, 0, 5, 2),
-        Coverage("bulk", 1000, 250, 700, 50, 0, 251, 0),
+        Coverage("strategic", 10, 4, 6, 0, 0, 5, 2, 7),
+        Coverage("bulk", 1000, 250, 700, 50, 0, 251, 0, 300),
     ],
     ages=[AgeBand(0, 15, 200), AgeBand(15, 90, 0), AgeBand(90, None, 54)],
     spend=[DaySpend(date(2026, 3, 1), 0, 0), DaySpend(date(2026, 3, 2), 400, 300)],
@@ -34,10 +34,14 @@ FIGURES = Figures(
     scorecards=[Scorecard("signalhire", 400, 300, 0.75, 300, 240, 1.0, 1.25)],
     waiting_reviews=[WaitingReview("C-7", "no_match", "strategic", START - timedelta(days=20))],
     credits_of_the_month=1_234,
+    meanings={
+        "enriched": "What enriched means",
+        "credits_per_verified_email": "What a verified e-mail costs",
+    },
 )
 EMPTY = replace(
     FIGURES,
-    coverage=[Coverage("strategic", 0, 0, 0, 0, 0, 0, 0)],
+    coverage=[Coverage("strategic", 0, 0, 0, 0, 0, 0, 0, 0)],
     ages=[AgeBand(0, None, 0)],
     spend=[DaySpend(date(2026, 3, 2), 0, 0)],
     debt=[WeekDebt("overdue", 0, 0.0, 0)],
@@ -95,7 +99,10 @@ def test_every_figure_is_on_it() -> None:
         "1,010 contacts",
         "25% enriched 254",
         "706 for review",
-        "1.25 credits per verified contact",
+        "307 rows of enriched_contacts",
+        "enriched What enriched means",
+        "1.25 credits per verified e-mail",
+        "per verified e-mail What a verified e-mail costs",
         "02 Mar 300 of 20,000 credits",
         "March 1,234 of 300,000 credits",
         "no_match the provider does not know the person",
@@ -109,7 +116,7 @@ def test_every_figure_is_on_it() -> None:
 
 def test_before_there_is_anything_it_says_so_in_every_picture() -> None:
     told = outline(render_page(EMPTY, Policy()))
-    assert told.text.count("nothing yet") == 5
+    assert told.text.count("nothing yet") == 2 * 5  # for a wide screen and for a narrow one
     assert "nan" not in told.text.lower()
     assert "None" not in told.text
 
@@ -118,6 +125,19 @@ def test_a_budget_of_nothing_and_one_that_is_overdrawn_can_be_shown() -> None:
     for per_day in (0, 100):
         policy = Policy.model_validate({"budget": {"per_day": per_day}})
         assert f"300 of {per_day} credits" in outline(render_page(FIGURES, policy)).text
+
+
+def test_on_a_phone_each_picture_is_one_that_fits() -> None:
+    page = render_page(FIGURES, Policy())
+    widths = re.findall(r'<div class="(wide|narrow)"><svg [^>]*width="(\d+)"', page)
+    assert widths == [("wide", "720"), ("narrow", "330")] * 5
+    assert "@media screen and (max-width: 600px)" in page
+
+
+def test_every_chart_says_what_it_counts() -> None:
+    page = render_page(FIGURES, Policy())
+    for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        assert re.search(r">(contacts|credits)</text>", svg), svg[:200]
 
 
 def test_what_the_source_calls_a_contact_is_escaped() -> None:

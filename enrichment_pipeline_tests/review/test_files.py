@@ -13,16 +13,19 @@ from openpyxl import load_workbook
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.review.cells import from_csv, from_xlsx, to_csv, to_xlsx
-from enrichment_pipeline.review.columns import COLUMNS, DECISIONS
+from enrichment_pipeline.review.columns import COLUMNS, DECISIONS, SHOWN
 from enrichment_pipeline.review.files import (
     CELL_CHARACTERS,
     Format,
+    fits,
     format_of,
+    legend_path,
     read_file,
     write_file,
 )
 from enrichment_pipeline_tests.properties import draws
 
+OURS = {"contact_id", "priority", "reason", "detail", *(n for n in COLUMNS if n.startswith("our_"))}
 KINDS: tuple[Format, ...] = ("csv", "xlsx")
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
@@ -237,17 +240,42 @@ def test_a_file_is_for_its_owner_and_never_overwritten_unasked(
     assert len(rows_of(path)) == 2
 
 
-@each_kind
-def test_a_text_that_fits_no_cell_is_refused_and_nothing_is_left(
-    tmp_path: Path, kind: Format
+def test_a_row_whose_text_fits_no_cell_is_known_before() -> None:
+    assert fits({"contact_id": "x" * CELL_CHARACTERS})
+    assert not fits({"contact_id": "x" * (CELL_CHARACTERS + 1)})
+    # a control character takes seven in XLSX, a formula an apostrophe in CSV
+    assert not fits({"contact_id": "\x01" * (CELL_CHARACTERS // 7 + 1)})
+    assert not fits({"contact_id": "=" + "x" * (CELL_CHARACTERS - 1)})
+
+
+def test_the_legend_explains_every_column_and_decision_and_is_in_nobodys_way(
+    tmp_path: Path,
 ) -> None:
-    path = tmp_path / f"review.{kind}"
-    write_file(path, kind, [{"contact_id": "C1"}], overwrites=False)
-    rows = [{"contact_id": "x" * (CELL_CHARACTERS + 1)}]
-    with pytest.raises(ConfigurationError, match="contact_id"):
-        write_file(path, kind, rows, overwrites=True)
-    assert rows_of(path) == [complete(contact_id="C1")]
-    assert list(tmp_path.iterdir()) == [path]
+    for kind in KINDS:
+        write_file(tmp_path / f"a.{kind}", kind, [{"contact_id": "C1"}], overwrites=False)
+        assert rows_of(tmp_path / f"a.{kind}") == [complete(contact_id="C1")]
+    legend = tmp_path / "a-legend.txt"
+    assert legend_path(tmp_path / "a.csv") == legend
+    lines = legend.read_text(encoding="utf-8").splitlines()
+    sheet = load_workbook(tmp_path / "a.xlsx")["legend"]
+    cells = [f"{name or ''} {meaning or ''}".split() for name, meaning in sheet.values]
+    assert cells == [line.split() for line in lines]
+    explained = {line.split()[0] for line in lines if line.split()[1:]}
+    assert explained >= {*COLUMNS, *DECISIONS}
+    assert stat.S_IMODE(legend.stat().st_mode) == 0o600
+
+
+def test_what_was_found_stands_in_columns_that_say_so() -> None:
+    assert [name for name in COLUMNS if name.startswith("found_")] == [
+        name for name in COLUMNS if name in SHOWN and name not in OURS
+    ]
+
+
+def test_lines_in_a_cell_are_shown_as_lines(tmp_path: Path) -> None:
+    write_file(tmp_path / "a.xlsx", "xlsx", [{"found_name": "a\nb"}], overwrites=False)
+    sheet = load_workbook(tmp_path / "a.xlsx")["review"]
+    cell = sheet.cell(2, COLUMNS.index("found_name") + 1)
+    assert (cell.value, cell.alignment.wrap_text, cell.alignment.vertical) == ("a\nb", True, "top")
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

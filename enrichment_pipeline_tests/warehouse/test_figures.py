@@ -74,7 +74,10 @@ def test_all_figures_are_read_from_what_is_published(two: World, tmp_path: Path)
     assert found.reasons == {"no_match": 1}
     assert [one.contact_id for one in found.waiting_reviews] == ["C2"]
     assert (found.credits_of_the_month, found.spend[-1].credits) == (1, 1)
-    assert [one.credits_per_verified_contact for one in found.scorecards] == [1.0]
+    assert [one.credits_per_verified_email for one in found.scorecards] == [1.0]
+    assert found.meanings["enriched"].startswith("Contacts with the status enriched")
+    assert "whatever their status" in found.meanings["with_verified_email"]  # the coverage's
+    assert "e-mail" in found.meanings["credits_per_verified_email"]
 
 
 def test_nothing_published_is_one_clear_error(tmp_path: Path) -> None:

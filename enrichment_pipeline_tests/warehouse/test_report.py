@@ -36,7 +36,13 @@ def test_statuses_reasons_and_lanes_are_counted(world: World) -> None:
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", outcome="no_match")
     world.derive()
-    assert report.status_counts(world.connection) == {"enriched": 1, "needs_review": 3}
+    counts = report.status_counts(world.connection)
+    assert {status: count.contacts for status, count in counts.items()} == {
+        "enriched": 1,
+        "needs_review": 3,
+    }
+    shown = world.rows("enrichment.enriched_contacts")
+    assert sum(count.with_answer for count in counts.values()) == len(shown)
     reasons = list(report.review_counts(world.connection).items())
     assert reasons == [("insufficient_identity", 2), ("no_match", 1)]
     assert report.lane_counts(world.connection) == [("fresh", "bulk", 2), ("unusable", "bulk", 2)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.decisions import read_rows
+from enrichment_pipeline.review.files import fits
 from enrichment_pipeline.warehouse import review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.review import Recorded
@@ -120,6 +122,10 @@ def test_a_row_of_the_queue_says_what_there_is_to_decide_on(ada: World) -> None:
             "found_name": "Zoe Other",
             "found_title": "CTO",
             "found_company": "Brio",
+            "found_location": "",
+            "found_link": "https://www.linkedin.com/search/results/people/?keywords=Zoe%20Other%20Brio",
+            "found_score": "",
+            "found_evidence": "name differs",
             "found_emails": "zoe@brio.com (verified); z@mail.com (likely)",
             "found_phones": "+4930901820 (unverified)",
         }
@@ -144,25 +150,83 @@ def test_the_queue_begins_with_the_highest_priority_and_can_be_cut(world: World)
     ]
 
 
-def test_several_profiles_stand_in_lines_side_by_side_and_one_is_picked(ada: World) -> None:
+FOUND = [
+    # as SignalHire's Search API shows people: no contacts, and jobs without saying which is held
+    {
+        "uid": "u1",
+        "fullName": "Ada\nExample",
+        "location": "Basel",
+        "experience": [{"company": "Acme AG", "title": "Head of Data"}],
+        "score": 0.91,
+        "name_score": 1.0,
+        "company_score": 0.98,
+        "title_score": None,
+    },
+    {
+        "uid": "u2",
+        "fullName": "A. Example",
+        "experience": [
+            {"company": "Old", "title": "Clerk", "current": False},
+            {"company": "Brio", "title": "CTO", "current": True},
+        ],
+        "social": [{"type": "li", "link": "https://www.linkedin.com/in/a-example"}],
+        "score": 0.8,
+        "name_score": 0.8,
+        "company_score": 1.0,
+        "title_score": 0.5,
+    },
+]
+
+
+@pytest.fixture
+def ambiguous(ada: World) -> World:
     """As a search by name leaves them: ranked profiles, none of them looked up."""
     ada.look_up("C1")
     ada.derive()
     ada.connection.execute(
         "update enrichment.needs_review set reason = 'ambiguous_match', candidate = $found",
-        {
-            "found": '[{"uid": "u1", "fullName": "Ada Example", "score": 0.9},'
-            ' {"uid": "u2", "fullName": "A. Example", "score": 0.8}]'
-        },
+        {"found": json.dumps(FOUND)},
     )
-    (row,) = queue(ada)
-    assert (row["found_uid"], row["found_name"]) == ("u1\nu2", "Ada Example\nA. Example")
-    unsaid = import_rows(ada, {**row, "decision": "accept"})
+    return ada
+
+
+def test_several_profiles_stand_in_lines_side_by_side_and_one_is_picked(ambiguous: World) -> None:
+    (row,) = queue(ambiguous)
+    assert {name: text.split("\n") for name, text in row.items() if name.startswith("found_")} == {
+        "found_uid": ["u1", "u2"],
+        "found_name": ["Ada Example", "A. Example"],
+        "found_title": ["Head of Data", "CTO"],
+        "found_company": ["Acme AG", "Brio"],
+        "found_location": ["Basel", ""],
+        "found_link": [
+            "https://www.linkedin.com/search/results/people/?keywords=Ada%20Example%20Acme%20AG",
+            "https://www.linkedin.com/in/a-example",
+        ],
+        "found_score": ["0.91", "0.80"],
+        "found_evidence": ["name 1.00, company 0.98", "name 0.80, company 1.00, title 0.50"],
+        "found_emails": ["", ""],
+        "found_phones": ["", ""],
+    }
+    unsaid = import_rows(ambiguous, {**row, "decision": "accept"})
     assert messages(unsaid) == [
         (2, "provider_uid", "accept is about a profile: say which of the profiles found")
     ]
-    assert import_rows(ada, {**row, "decision": "accept", "provider_uid": "u2"}).new == 1
-    assert ada.only("raw.review_decisions")["provider_uid"] == "u2"
+    assert import_rows(ambiguous, {**row, "decision": "accept", "provider_uid": "u2"}).new == 1
+    assert ambiguous.only("raw.review_decisions")["provider_uid"] == "u2"
+
+
+def test_of_a_long_text_the_beginning_is_shown_and_every_profile_keeps_its_line(
+    ambiguous: World,
+) -> None:
+    found = [{**each, "fullName": "Ada " * 50_000} for each in FOUND]
+    ambiguous.connection.execute(
+        "update enrichment.needs_review set candidate = $found, detail = repeat('x', 1000000)",
+        {"found": json.dumps(found)},
+    )
+    (row,) = queue(ambiguous)
+    assert fits(row)
+    assert row["detail"].endswith("x…")
+    assert [len(line) for line in row["found_name"].split("\n")] == [380, 380]
 
 
 # --- what each decision leads to -------------------------------------------------------

@@ -122,6 +122,15 @@ def test_priorities_add_up_their_accounts(covered: World) -> None:
     assert total == len(covered.rows("enrichment.contact_status"))
 
 
+def test_the_coverage_counts_the_rows_of_enriched_contacts_beside_the_enriched(
+    covered: World,
+) -> None:
+    rows = view(covered, "coverage_by_priority")
+    shown = covered.rows("enrichment.enriched_contacts")
+    assert sum(row["with_answer"] for row in rows) == len(shown) == 2
+    assert sum(row["enriched"] for row in rows) == 1
+
+
 # --- spend ------------------------------------------------------------------------------------
 
 
@@ -242,6 +251,9 @@ def test_a_scorecard_says_what_a_verified_contact_costs(covered: World) -> None:
         "credits_per_match": 1.0,
         "credits_per_verified_contact": 1.5,
         "last_answer_at": START + DAY,
+        # one of the two has a verified phone only
+        "with_verified_email": 1,
+        "credits_per_verified_email": 3.0,
     }
 
 

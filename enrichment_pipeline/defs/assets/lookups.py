@@ -10,14 +10,23 @@ from dataclasses import asdict
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.charts import spend_chart
 from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
-from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
+from enrichment_pipeline.defs.metadata import (
+    add_lane_metadata,
+    lane_previews,
+    markdown_table,
+    observe_run,
+    preview,
+    table_metadata,
+)
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
 from enrichment_pipeline.defs.runs import begin
+from enrichment_pipeline.dispatch.report import DispatchReport, SearchReport
 from enrichment_pipeline.ledger.ledger import RunTotals
+from enrichment_pipeline.ledger.search_ledger import SearchTotals
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.report.pictures import spend_picture
 from enrichment_pipeline.warehouse.figures import read_spend
 from enrichment_pipeline.warehouse.report import row_count, verdict_counts
 
@@ -39,34 +48,34 @@ def worklist(
 ) -> dg.MaterializeResult:
     """What is due in this run's lanes, one row per person; other lanes' rows stay."""
     lanes = lanes_of(context)
-    work = pipeline.select_worklist(begin(context, pipeline), lanes)
+    run = begin(context, pipeline)
+    work = pipeline.select_worklist(run, lanes)
     with warehouse.get_connection() as connection:
-        first_rows = preview(
-            connection,
-            "enrichment.worklist",
-            ("contact_id", "freshness", "priority", "identity_kind", "contact_count"),
-            run_id=context.run.run_id,
-        )
+        previews = lane_previews(connection, run.run_id)
         is_unique = unique_key(connection, "worklist")
     for lane in work.lanes:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": lane.lookups, "contacts": lane.contacts},
-            partition_key=lane.lane.key,
+        add_lane_metadata(
+            context,
+            lane.lane,
+            {
+                "dagster/partition_row_count": lane.lookups,
+                "contacts": lane.contacts,
+                "person_cache_hits": lane.contacts - lane.lookups,
+                "searches": lane.searches,
+                "preview": previews(lane.lane),
+            },
         )
-    return dg.MaterializeResult(
-        metadata={
-            "run_lookups": work.lookups,
-            "run_contacts": work.contacts,
+    observe_run(
+        context,
+        {
+            "lookups": work.lookups,
+            "contacts": work.contacts,
+            "searches": work.searches,
             "person_cache_hits": work.cache_hits.person,
             "miss_cache_hits": work.cache_hits.miss,
-            "lanes": markdown_table(
-                ("lane", "contacts", "look-ups"),
-                [(lane.lane.key, lane.contacts, lane.lookups) for lane in work.lanes],
-            ),
-            "preview": first_rows,
         },
-        check_results=[is_unique],
     )
+    return dg.MaterializeResult(check_results=[is_unique])
 
 
 @dg.asset(
@@ -91,7 +100,8 @@ def search_results(
     profile's UID; several who are too close to call are for a person to choose from.
     """
     lanes = lanes_of(context)
-    report = pipeline.search_profiles(begin(context, pipeline), lanes, progress(context.log))
+    run = begin(context, pipeline)
+    report = pipeline.search_profiles(run, lanes, progress(context.log))
     with warehouse.get_connection() as connection:
         verdicts = verdict_counts(connection)
         is_unique = unique_key(connection, "search_results")
@@ -100,22 +110,29 @@ def search_results(
             metadata={"searching": "switched off ([signalhire] search)"},
             check_results=[is_unique],
         )
-    metadata: dict[str, dg.RawMetadataValue] = {
-        "dagster/row_count": sum(verdicts.values()),
-        "searches_offered": report.offered,
-        "answered": report.answered,
-        "found": report.found,
-        "nothing": report.nothing,
-        "refused": report.refused,
-        "released": report.released,
-        "not_due": report.not_due,
-        "verdicts": markdown_table(("verdict", "searches"), list(verdicts.items())),
-    }
-    if report.exhausted:
-        metadata["quota_used_up"] = report.exhausted
-    if report.halted is not None:
-        metadata["halted"] = report.halted.message
-    return dg.MaterializeResult(metadata=metadata, check_results=[is_unique])
+    totals = pipeline.search_ledger(run).lane_totals(run.run_id)
+    for lane in lanes:
+        of_lane = totals.get((lane.freshness, lane.priority), SearchTotals())
+        metadata: dict[str, dg.RawMetadataValue] = dict(asdict(of_lane))
+        if lane.priority in report.exhausted:
+            metadata["quota_used_up"] = report.exhausted[lane.priority]
+        add_lane_metadata(context, lane, metadata)
+    observe_run(
+        context,
+        {
+            "searches_offered": report.offered,
+            "answered": report.answered,
+            "found": report.found,
+            "nothing": report.nothing,
+            "refused": report.refused,
+            "released": report.released,
+            "not_due": report.not_due,
+            "rows_in_table": sum(verdicts.values()),
+            "verdicts": markdown_table(("verdict", "searches"), list(verdicts.items())),
+            **_halted(report),
+        },
+    )
+    return dg.MaterializeResult(check_results=[is_unique])
 
 
 @dg.asset(
@@ -140,16 +157,16 @@ def provider_lookups(
     lanes = lanes_of(context)
     run = begin(context, pipeline)
     purchase = pipeline.buy(run, lanes, progress(context.log))
+    report = purchase.report
     totals = pipeline.ledger(run).lane_totals(run.run_id)
     for lane in lanes:
-        came_to = totals.get((lane.freshness, lane.priority), RunTotals())
-        context.add_asset_metadata(
-            {f"lane_{name}": count for name, count in asdict(came_to).items()},
-            partition_key=lane.key,
-        )
-    report = purchase.report
+        of_lane = totals.get((lane.freshness, lane.priority), RunTotals())
+        metadata: dict[str, dg.RawMetadataValue] = dict(asdict(of_lane))
+        if lane.priority in report.exhausted:
+            metadata["budget_used_up"] = report.exhausted[lane.priority]
+        add_lane_metadata(context, lane, metadata)
     answered = report.matched + report.no_match + report.refused
-    metadata: dict[str, dg.RawMetadataValue] = {
+    of_run: dict[str, dg.RawMetadataValue] = {
         "lookups_offered": report.offered,
         "lookups_sent": report.sent,
         "matched": report.matched,
@@ -160,17 +177,14 @@ def provider_lookups(
         "not_due": report.not_due,
         "answers_nobody_asked_for": report.unasked,
         "credits_charged": report.credits,
+        **_halted(report),
     }
     if answered:
-        metadata["match_rate"] = round(report.matched / answered, 4)
+        of_run["match_rate"] = round(report.matched / answered, 4)
     if purchase.credits_left is not None:
-        metadata["credits_left"] = purchase.credits_left
-    if report.exhausted:
-        metadata["budget_used_up"] = report.exhausted
-    if report.halted is not None:
-        metadata["halted"] = report.halted.message
-        metadata["halted_by"] = report.halted.reason
-    return dg.MaterializeResult(metadata=metadata)
+        of_run["credits_left"] = purchase.credits_left
+    observe_run(context, of_run)
+    return dg.MaterializeResult()
 
 
 @dg.asset(
@@ -189,18 +203,21 @@ def provider_responses(
     """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
     run = begin(context, pipeline)
     new = pipeline.store_responses(run)
-    per_day = pipeline.settings.policy.budget.per_day
     with warehouse.get_connection() as connection:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": row_count(connection, "raw.provider_responses"),
                 "new_rows": new,
-                "spend": picture(
-                    spend_picture(read_spend(connection, run.clock.business_now()), per_day)
-                ),
+                "spend": spend_chart(read_spend(connection, run.clock.business_now())),
                 "preview": preview(
                     connection, "raw.provider_responses", ("lookup_id", "outcome", "answered_at")
                 ),
             },
             check_results=[unique_key(connection, "provider_responses")],
         )
+
+
+def _halted(report: DispatchReport | SearchReport) -> "dict[str, dg.RawMetadataValue]":
+    if report.halted is None:
+        return {}
+    return {"halted": report.halted.message, "halted_by": report.halted.reason}

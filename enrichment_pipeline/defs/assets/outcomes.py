@@ -9,17 +9,17 @@ from collections.abc import Iterator
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.charts import (
+    ages_chart,
+    count_chart,
+    coverage_chart,
+    debt_chart,
+)
 from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
-from enrichment_pipeline.defs.metadata import markdown_table, picture, preview, table_metadata
+from enrichment_pipeline.defs.metadata import preview, table_metadata
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.report.pictures import (
-    ages_picture,
-    coverage_picture,
-    debt_picture,
-    reasons_picture,
-)
 from enrichment_pipeline.warehouse.figures import read_ages, read_coverage, read_debt
 from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
 from enrichment_pipeline.warehouse.report import review_counts, row_count, status_counts
@@ -109,7 +109,7 @@ def outcomes(
             asset_key="enriched_contacts",
             metadata={
                 "dagster/row_count": row_count(connection, "enrichment.enriched_contacts"),
-                "ages": picture(ages_picture(read_ages(connection, run.as_of, max_age_days))),
+                "ages": ages_chart(read_ages(connection, run.as_of, max_age_days)),
                 "preview": preview(
                     connection,
                     "enrichment.enriched_contacts",
@@ -123,23 +123,22 @@ def outcomes(
             asset_key="needs_review",
             metadata={
                 "dagster/row_count": sum(reasons.values()),
-                "reasons": markdown_table(("reason", "contacts"), list(reasons.items())),
-                "reasons_picture": picture(reasons_picture(reasons)),
+                "reasons": count_chart("reason", reasons),
                 "preview": preview(
                     connection, "enrichment.needs_review", ("contact_id", "reason", "priority")
                 ),
             },
             check_results=[unique_key(connection, "needs_review")],
         )
-        statuses = status_counts(connection)
+        statuses = {status: count.contacts for status, count in status_counts(connection).items()}
         yield dg.MaterializeResult(
             asset_key="contact_status",
             metadata={
                 "dagster/row_count": sum(statuses.values()),
                 "company_cache_hits": company_cache_hits,
-                "statuses": markdown_table(("status", "contacts"), list(statuses.items())),
-                "coverage": picture(coverage_picture(read_coverage(connection))),
-                "refresh_debt": picture(debt_picture(read_debt(connection, run.as_of))),
+                "statuses": count_chart("status", statuses),
+                "coverage": coverage_chart(read_coverage(connection)),
+                "refresh_debt": debt_chart(read_debt(connection, run.as_of)),
                 "preview": preview(
                     connection,
                     "enrichment.contact_status",

@@ -38,31 +38,21 @@ from enrichment_pipeline.providers.signalhire.answers import (
 )
 from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
 from enrichment_pipeline.providers.signalhire.profiles import read_page
+from enrichment_pipeline.providers.signalhire.time_limits import (
+    ANSWER_SECONDS,
+    CONNECT_ATTEMPTS,
+    CONNECT_PAUSE_SECONDS,
+    CONNECT_SECONDS,
+    SEARCH_SECONDS,
+)
 
 LOOKUP = "candidate/search"
 MAX_BATCH = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_CREDITS = 2**31 - 1
 """What the ledger's columns hold; a larger number is no balance."""
-CONNECT_SECONDS = 10.0
-ANSWER_SECONDS = 60.0
-"""How long a synchronous answer may take in all; SignalHire documents no limit."""
-SEARCH_SECONDS = 15.0
-"""How long a page of a search may take in all: as long as a scroll id lives."""
 IDLE_CONNECTION_SECONDS = 2.0
 """Shorter than any server's, so that no request goes out on a connection that is being closed."""
-CONNECT_ATTEMPTS = 3
-CONNECT_PAUSE_SECONDS = 3.0
-"""The longest pause between two attempts to connect."""
-
-
-def longest_seconds(answer_seconds: float) -> float:
-    """How long a call can take that is answered in the end: all attempts but one connect in vain.
-
-    One that connects may use up the time limit twice, for TCP and then for TLS.
-    """
-    in_vain = min(2 * CONNECT_SECONDS, answer_seconds) + CONNECT_PAUSE_SECONDS
-    return (CONNECT_ATTEMPTS - 1) * in_vain + answer_seconds
 
 
 class SignalHireClient:

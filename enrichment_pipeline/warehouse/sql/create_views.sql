@@ -21,7 +21,8 @@ select
         best.direct_phone_status = 'verified' or best.mobile_phone_status = 'verified'
     ) as with_verified_phone,
     round(count(*) filter (state.status = 'enriched') / count(*), 4) as enriched_share,
-    min(best.enriched_at) as oldest_answer_at
+    min(best.enriched_at) as oldest_answer_at,
+    count(best.contact_id) as with_answer
 from enrichment.contact_status as state
 left join enrichment.enriched_contacts as best on best.contact_id = state.contact_id
 left join enrichment.accounts as account on account.account_id = state.account_id
@@ -36,20 +37,23 @@ comment on column enrichment.coverage_by_account.account_domain is 'As the sourc
 comment on column enrichment.coverage_by_account.priority
 is 'strategic, target, standard or bulk: from the tier or the score';
 comment on column enrichment.coverage_by_account.contacts is 'Contacts of the source';
-comment on column enrichment.coverage_by_account.enriched is 'Contacts with the status enriched';
+comment on column enrichment.coverage_by_account.enriched
+is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
 comment on column enrichment.coverage_by_account.needs_review
-is 'Contacts that a person must look at';
+is 'Contacts with the status needs_review: a person must look at them, whether or not an answer is shown';
 comment on column enrichment.coverage_by_account.waiting
 is 'Contacts that are queued or in flight';
 comment on column enrichment.coverage_by_account.suppressed
 is 'Contacts that are not to be looked up';
 comment on column enrichment.coverage_by_account.with_verified_email
-is 'Contacts with a verified e-mail, at work or personal';
+is 'Contacts with a verified e-mail, at work or personal, whatever their status';
 comment on column enrichment.coverage_by_account.with_verified_phone
-is 'Contacts with a verified phone, direct or mobile';
+is 'Contacts with a verified phone, direct or mobile, whatever their status';
 comment on column enrichment.coverage_by_account.enriched_share is 'enriched ÷ contacts, 0 to 1';
 comment on column enrichment.coverage_by_account.oldest_answer_at
 is 'When the oldest answer came that is still shown';
+comment on column enrichment.coverage_by_account.with_answer
+is 'Rows of enriched_contacts: contacts that show an answer, whatever their status';
 
 create or replace view enrichment.coverage_by_priority as
 select
@@ -63,7 +67,8 @@ select
     cast(coalesce(sum(coverage.with_verified_email), 0) as bigint) as with_verified_email,
     cast(coalesce(sum(coverage.with_verified_phone), 0) as bigint) as with_verified_phone,
     round(sum(coverage.enriched) / sum(coverage.contacts), 4) as enriched_share,
-    min(coverage.oldest_answer_at) as oldest_answer_at
+    min(coverage.oldest_answer_at) as oldest_answer_at,
+    cast(coalesce(sum(coverage.with_answer), 0) as bigint) as with_answer
 from (
     values ('strategic', 1), ('target', 2), ('standard', 3), ('bulk', 4)
 ) as band (priority, place)
@@ -77,21 +82,24 @@ is 'strategic, target, standard or bulk';
 comment on column enrichment.coverage_by_priority.accounts
 is 'Accounts that have contacts';
 comment on column enrichment.coverage_by_priority.contacts is 'Contacts of the source';
-comment on column enrichment.coverage_by_priority.enriched is 'Contacts with the status enriched';
+comment on column enrichment.coverage_by_priority.enriched
+is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
 comment on column enrichment.coverage_by_priority.needs_review
-is 'Contacts that a person must look at';
+is 'Contacts with the status needs_review: a person must look at them, whether or not an answer is shown';
 comment on column enrichment.coverage_by_priority.waiting
 is 'Contacts that are queued or in flight';
 comment on column enrichment.coverage_by_priority.suppressed
 is 'Contacts that are not to be looked up';
 comment on column enrichment.coverage_by_priority.with_verified_email
-is 'Contacts with a verified e-mail, at work or personal';
+is 'Contacts with a verified e-mail, at work or personal, whatever their status';
 comment on column enrichment.coverage_by_priority.with_verified_phone
-is 'Contacts with a verified phone, direct or mobile';
+is 'Contacts with a verified phone, direct or mobile, whatever their status';
 comment on column enrichment.coverage_by_priority.enriched_share
 is 'enriched ÷ contacts, 0 to 1; null where there are none';
 comment on column enrichment.coverage_by_priority.oldest_answer_at
 is 'When the oldest answer came that is still shown';
+comment on column enrichment.coverage_by_priority.with_answer
+is 'Rows of enriched_contacts: contacts that show an answer, whatever their status';
 
 create or replace view enrichment.spend_by_day as
 with daily as (
@@ -238,7 +246,10 @@ shown as (
             'verified' in (
                 work_email_status, personal_email_status, direct_phone_status, mobile_phone_status
             )
-        ) as verified_contacts
+        ) as verified_contacts,
+        count(*) filter (
+            'verified' in (work_email_status, personal_email_status)
+        ) as with_verified_email
     from enrichment.enriched_contacts
     group by provider
 )
@@ -257,7 +268,10 @@ select
     round(bought.credits_charged / nullif(bought.matched, 0), 4) as credits_per_match,
     round(bought.credits_charged / nullif(shown.verified_contacts, 0), 4)
         as credits_per_verified_contact,
-    bought.last_answer_at
+    bought.last_answer_at,
+    coalesce(shown.with_verified_email, 0) as with_verified_email,
+    round(bought.credits_charged / nullif(shown.with_verified_email, 0), 4)
+        as credits_per_verified_email
 from bought
 left join shown on shown.provider = bought.provider
 order by bought.provider;
@@ -277,8 +291,12 @@ is 'What all of them cost, refreshes included';
 comment on column enrichment.provider_scorecard.enriched_contacts
 is 'Contacts that show an answer of this provider';
 comment on column enrichment.provider_scorecard.verified_contacts
-is 'Of these, contacts with at least one verified e-mail or phone';
+is 'Of these, contacts with a verified e-mail or a verified phone';
 comment on column enrichment.provider_scorecard.credits_per_match is 'credits_charged ÷ matched';
 comment on column enrichment.provider_scorecard.credits_per_verified_contact
-is 'credits_charged ÷ verified_contacts: what a usable contact has cost so far';
+is 'credits_charged ÷ verified_contacts, a verified e-mail or phone each; credits_per_verified_email counts e-mails alone';
 comment on column enrichment.provider_scorecard.last_answer_at is 'When it last answered';
+comment on column enrichment.provider_scorecard.with_verified_email
+is 'Of these, contacts with a verified e-mail, at work or personal';
+comment on column enrichment.provider_scorecard.credits_per_verified_email
+is 'credits_charged ÷ with_verified_email: all that was paid so far, refreshes included, for each contact that shows a verified e-mail';

@@ -2,5 +2,5 @@
 
 select
     priority, contacts, enriched, needs_review, waiting, suppressed, with_verified_email,
-    with_verified_phone
+    with_verified_phone, with_answer
 from enrichment.coverage_by_priority;

@@ -21,10 +21,18 @@ profiles as (
                 "uid": "VARCHAR",
                 "fullName": "VARCHAR",
                 "headLine": "VARCHAR",
+                "location": "VARCHAR",
+                "locations": [{"name": "VARCHAR"}],
+                "social": [{"type": "VARCHAR", "link": "VARCHAR"}],
                 "contacts": [{"type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR"}],
                 "experience": [{
-                    "position": "VARCHAR", "company": "VARCHAR", "current": "BOOLEAN"
-                }]
+                    "position": "VARCHAR", "title": "VARCHAR", "company": "VARCHAR",
+                    "current": "BOOLEAN"
+                }],
+                "score": "DOUBLE",
+                "name_score": "DOUBLE",
+                "company_score": "DOUBLE",
+                "title_score": "DOUBLE"
             }]'
         )) as profile
     from queue
@@ -37,8 +45,28 @@ shown_profiles as (
         list({
             'uid': profile.uid,
             'name': clean_text(profile.fullName),
-            'title': clean_text(coalesce(jobs[1].position, profile.headLine)),
+            'title': clean_text(coalesce(jobs[1].position, jobs[1].title, profile.headLine)),
             'companies': list_transform(jobs, lambda job: clean_text(job.company)),
+            'location': clean_text(coalesce(profile.location, profile.locations[1].name)),
+            -- what a search finds has no address of its own: then where to look for one
+            'link': coalesce(
+                clean_text(list_filter(
+                    profile.social, lambda place: linkedin_slug(place.link) is not null
+                )[1].link),
+                concat(
+                    'https://www.linkedin.com/search/results/people/?keywords=',
+                    url_encode(regexp_replace(
+                        concat_ws(' ', clean_text(profile.fullName), jobs[1].company),
+                        '\s+', ' ', 'g'
+                    ))
+                )
+            ),
+            'score': profile.score,
+            'scores': {
+                'name': profile.name_score,
+                'company': profile.company_score,
+                'title': profile.title_score
+            },
             'emails': list_transform(
                 list_filter(profile.contacts, lambda point: lower(point.type) = 'email'),
                 lambda point: rated_text(point.value, point.rating)
@@ -52,7 +80,12 @@ shown_profiles as (
         select
             contact_id,
             profile,
-            list_filter(profile.experience, lambda job: job.current) as jobs
+            -- a search does not say which jobs are held: then all that it shows
+            case
+                when len(list_filter(profile.experience, lambda job: job.current)) > 0
+                    then list_filter(profile.experience, lambda job: job.current)
+                else list_filter(profile.experience, lambda job: job.current is null)
+            end as jobs
         from profiles
     )
     group by contact_id
@@ -78,6 +111,7 @@ select
     contact.phone as our_phone,
     contact.linkedin_url as our_linkedin_url,
     looked_up.lookup_id,
+    queue.evidence ->> '$.differs' as differs,
     found.profiles
 from queue
 join staging.contacts as contact on contact.contact_id = queue.contact_id
