@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
-COMMON = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
-settings.register_profile("short", derandomize=True, **COMMON)
-settings.register_profile("long", print_blob=True, **COMMON)
+_common = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
+settings.register_profile("short", _common, derandomize=True)
+settings.register_profile("long", _common, print_blob=True)
 settings.load_profile("short")  # `--hypothesis-profile long` takes its place
 
 

@@ -46,7 +46,7 @@ def empty_warehouse() -> Path:
 def prepared(build: Callable[[World], object]) -> Any:
     """Make a fixture of a function that fills a world: each test gets a copy of what it left."""
 
-    @pytest.fixture(name=build.__name__)
+    @pytest.fixture
     def fixture(tmp_path: Path) -> Iterator[World]:
         template, database = _filled(build)
         folder = tmp_path / "source"
