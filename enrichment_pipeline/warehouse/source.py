@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from string import Template
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +21,7 @@ import pyarrow as pa
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
-from enrichment_pipeline.warehouse.statements import execute, registered
+from enrichment_pipeline.warehouse.statements import execute, registered, text_of
 
 ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
@@ -116,17 +117,12 @@ def read_eligible(
     key, query = "[eligibility] contacts", eligibility.contacts
     if query is None:
         key = "[eligibility] where"
-        contacts = _as_one_select(reading, "[source] contacts", source.contacts)
-        accounts = _as_one_select(reading, "[source] accounts", _accounts_query(reading, source))
-        # contacts may lack the column; where an id repeats, each of its rows has to pass
-        query = (
-            "select contact.contact_id from (select null::varchar as account_id where false "
-            f"union all by name select * from ({contacts}\n)) as contact "
-            f"left join (select * from ({accounts}\n)) as account "
-            "on trim(account.account_id::varchar) = trim(contact.account_id::varchar) "
-            "group by contact.contact_id "
-            f"having bool_and(coalesce(({eligibility.where}\n), false))"
+        _name_query(reading, "[source] contacts", source.contacts, "given_contacts")
+        _name_query(
+            reading, "[source] accounts", _accounts_query(reading, source), "given_accounts"
         )
+        condition = f"({eligibility.where}\n)"
+        query = Template(text_of("select_eligible_contacts")).substitute(condition=condition)
     select_rows(reading, key, query, required="contact_id")
     with streamed(reading, connection, "source_rows", key):
         execute(connection, "read_eligible_contacts")
@@ -189,10 +185,8 @@ def select_rows(
     Raises ConfigurationError, naming the policy's `key`, for anything but one select
     statement, and where it has no column `required`.
     """
-    text = _as_one_select(reading, key, query)
+    _name_query(reading, key, query, "source_rows")
     try:
-        _refuse_unconfined_functions(reading, key, text)
-        reading.execute(f"create or replace temp view source_rows as {text}")
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
         raise _mistake(key, error) from None
@@ -213,6 +207,16 @@ def _as_one_select(reading: duckdb.DuckDBPyConnection, key: str, query: str) -> 
             f"{key}: must be one select statement; the source is only ever read"
         )
     return statements[0].query.strip().rstrip(";")
+
+
+def _name_query(reading: duckdb.DuckDBPyConnection, key: str, query: str, name: str) -> None:
+    """Make a query of the policy's a temporary view of this name."""
+    text = _as_one_select(reading, key, query)
+    try:
+        _refuse_unconfined_functions(reading, key, text)
+        reading.execute(f"create or replace temp view {name} as {text}")
+    except duckdb.Error as error:
+        raise _mistake(key, error) from None
 
 
 def _accounts_query(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:

@@ -24,7 +24,7 @@ def execute(
     has them. Raises duckdb.Error as it comes.
     """
     result = connection
-    for statement in connection.extract_statements(_text(name)):
+    for statement in connection.extract_statements(text_of(name)):
         bound = {key: values[key] for key in statement.named_parameters}
         result = connection.execute(statement, bound)
     return result
@@ -45,11 +45,12 @@ def registered(
 @cache
 def digest(*names: str) -> str:
     """A digest of these files `sql/<name>.sql`: whether any has changed since it was last run."""
-    return hashlib.sha256("".join(map(_text, names)).encode()).hexdigest()
+    return hashlib.sha256("".join(map(text_of, names)).encode()).hexdigest()
 
 
 @cache
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """What stands in `sql/<name>.sql`."""
     return (
         files("enrichment_pipeline.warehouse")
         .joinpath("sql", f"{name}.sql")

@@ -124,7 +124,7 @@ def test_sql_that_does_not_work_is_refused_by_a_run_in_the_same_words(
 def test_sql_that_trips_over_a_value_is_refused_without_telling_the_value(
     enrichment: Command, used: Used, tmp_path: Path
 ) -> None:
-    query = "select *, cast(email as integer) as number from contacts where email is not null"
+    query = "select * replace (cast(email as integer) as phone) from contacts where email <> ''"
     policy = policy_file(tmp_path, used.source, contacts=query)
     said = enrichment("run", **used.variables(policy))
     assert_refused(said, "[source] contacts", "Conversion Error")

@@ -1,6 +1,18 @@
 -- Normalising text: the same rules wherever two values are compared.
 -- Temporary macros, made anew on each connection, so that the file holds no logic.
 
+-- DuckDB's own nullif and array_to_string are macros in which the value stands twice: nested a few
+-- times, that is an expression of a hundred times the size, which takes longer to plan than to
+-- run. In a lambda it stands once.
+create or replace temp macro filled(value) as list_filter([value], lambda text: text <> '')[1];
+
+create or replace temp macro joined(words, separator := ' ') as list_transform(
+    [words],
+    lambda each: case
+        when each is not null then coalesce(list_aggregate(each, 'string_agg', separator), '')
+    end
+)[1];
+
 -- Blanks of every kind and invisible characters are not content. Most text is plain ASCII
 -- without any at its ends, which is seen faster than two expressions are matched. (The lambda
 -- is there for the value to stand in the macro once: macros in macros multiply what they hold.)
@@ -13,12 +25,11 @@ create or replace temp macro clean_text(value) as list_transform(
             and text[-1] between '!' and '~'
             then text
         else
-            nullif(
+            filled(
                 regexp_replace(
                     regexp_replace(text, '\p{Cf}', '', 'g'),
                     '^[\s\p{Z}\p{Cc}]+|[\s\p{Z}\p{Cc}]+$', '', 'g'
-                ),
-                ''
+                )
             )
     end
 )[1];
@@ -29,13 +40,12 @@ create or replace temp macro real_text(value) as list_transform(
     lambda text: case
         when length(text) > 13 or text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
         else
-            nullif(
+            filled(
                 regexp_replace(
                     text,
                     '(?i)^(n/?a|n\.a\.|none|null|nil|nan|undefined|unknown|not available|[-.?]+)$',
                     ''
-                ),
-                ''
+                )
             )
     end
 )[1];
@@ -173,7 +183,7 @@ create or replace temp macro real_name(value) as list_transform(
     lambda text: case
         when text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
         else
-            nullif(
+            filled(
                 regexp_replace(
                     text,
                     concat(
@@ -181,8 +191,7 @@ create or replace temp macro real_name(value) as list_transform(
                         '|nan|NaN|NAN|null|NULL|nil|NIL|none|None|NONE|NA)$'
                     ),
                     ''
-                ),
-                ''
+                )
             )
     end
 )[1];
@@ -221,7 +230,7 @@ create or replace temp macro name_words(value) as list_filter(
 );
 
 -- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
-create or replace temp macro name_key(value) as array_to_string(list_sort(name_words(value)), ' ');
+create or replace temp macro name_key(value) as joined(list_sort(name_words(value)));
 
 -- The given name in `Ada Example`, `Example, Ada` and `Ada Example, Jr.`; null for an initial.
 create or replace temp macro given_name(value) as list_filter(
@@ -236,7 +245,7 @@ create or replace temp macro given_name(value) as list_filter(
 -- What is known to be the family name: the source's column, else what stands before the comma
 -- in `Example, Ada`.
 create or replace temp macro family_name(full_name, last_name) as coalesce(
-    real_name(last_name), nullif(regexp_extract(full_name, '^([^,]+),[^,]*\p{L}', 1), '')
+    real_name(last_name), filled(regexp_extract(full_name, '^([^,]+),[^,]*\p{L}', 1))
 );
 
 -- Whether a name is written in another script than Latin.
@@ -256,41 +265,44 @@ create or replace temp macro spell_name(letters, key) as
     )) = 0;
 
 -- How high a position stands, as far as its title tells; null where it does not.
-create or replace temp macro seniority_of(job_title) as case
-    when job_title is null then null
-    when regexp_matches(lower(job_title), '\b(assistant|secretary|associate) (to|of)\b')
-        then 'entry'
-    when regexp_matches(
-        lower(job_title),
-        '\b(owner|founder|co-?founder|inhaber(in)?|g[eé]rant(e)?|propietari[oa])\b'
-    ) then 'owner'
-    when regexp_matches(
-        lower(job_title),
-        concat(
-            '\b(c[eftmoi]o|cpo|cro|ciso|chief|managing director|gesch[aä]ftsf[uü]hrer(in)?|',
-            'vorstand|pdg)\b'
-        )
-    ) or (
-        regexp_matches(lower(job_title), '\bpresident\b')
-        and not regexp_matches(lower(job_title), '\bvice[- ]president\b')
-    ) then 'c_suite'
-    when regexp_matches(lower(job_title), '\b([se]?vp|vice[- ]president)\b') then 'vp'
-    when regexp_matches(
-        lower(job_title),
-        '\b(director|directora|directeur|directrice|direktor(in)?|head of|head|partner)\b'
-    ) then 'director'
-    when regexp_matches(
-        lower(job_title),
-        concat(
-            '\b(manager(in)?|team ?lead|lead|leiter(in)?|jef[ea]|responsable|gerente|',
-            '[a-zäöü]+leiter(in)?|supervisor)\b'
-        )
-    ) then 'manager'
-    when regexp_matches(lower(job_title), '\b(senior|sr|principal|staff)\b') then 'senior'
-    when regexp_matches(
-        lower(job_title), '\b(junior|jr|intern|trainee|assistant|assistent(in)?|apprentice)\b'
-    ) then 'entry'
-end;
+create or replace temp macro seniority_of(job_title) as list_transform(
+    [job_title],
+    lambda title: case
+        when title is null then null
+        when regexp_matches(lower(title), '\b(assistant|secretary|associate) (to|of)\b')
+            then 'entry'
+        when regexp_matches(
+            lower(title),
+            '\b(owner|founder|co-?founder|inhaber(in)?|g[eé]rant(e)?|propietari[oa])\b'
+        ) then 'owner'
+        when regexp_matches(
+            lower(title),
+            concat(
+                '\b(c[eftmoi]o|cpo|cro|ciso|chief|managing director|gesch[aä]ftsf[uü]hrer(in)?|',
+                'vorstand|pdg)\b'
+            )
+        ) or (
+            regexp_matches(lower(title), '\bpresident\b')
+            and not regexp_matches(lower(title), '\bvice[- ]president\b')
+        ) then 'c_suite'
+        when regexp_matches(lower(title), '\b([se]?vp|vice[- ]president)\b') then 'vp'
+        when regexp_matches(
+            lower(title),
+            '\b(director|directora|directeur|directrice|direktor(in)?|head of|head|partner)\b'
+        ) then 'director'
+        when regexp_matches(
+            lower(title),
+            concat(
+                '\b(manager(in)?|team ?lead|lead|leiter(in)?|jef[ea]|responsable|gerente|',
+                '[a-zäöü]+leiter(in)?|supervisor)\b'
+            )
+        ) then 'manager'
+        when regexp_matches(lower(title), '\b(senior|sr|principal|staff)\b') then 'senior'
+        when regexp_matches(
+            lower(title), '\b(junior|jr|intern|trainee|assistant|assistent(in)?|apprentice)\b'
+        ) then 'entry'
+    end
+)[1];
 
 -- The distinct words of a name that stand in it and not in another.
 create or replace temp macro words_besides(one, other) as list_filter(
@@ -313,7 +325,7 @@ end;
 
 -- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
 -- and signs.
-create or replace temp macro spoken_name(value) as array_to_string(
+create or replace temp macro spoken_name(value) as joined(
     list_filter(
         string_split_regex(
             regexp_replace(clean_text(value), '^([^,]+),\s*([^,]+)$', '\2 \1'),
@@ -326,8 +338,7 @@ create or replace temp macro spoken_name(value) as array_to_string(
             ],
             lower(word)
         )
-    ),
-    ' '
+    )
 );
 
 -- Whether a write rule (overwrite, fill or never) lets what a provider gives for a field be
@@ -351,8 +362,8 @@ create or replace temp macro status_rank(status) as
 
 -- Of the e-mails and phones that are known those of a kind that requirements such as
 -- `verified_email` name, for people to read; null for none.
-create or replace temp macro points_that_count(known_points, requirements) as nullif(
-    array_to_string(
+create or replace temp macro points_that_count(known_points, requirements) as filled(
+    joined(
         list_transform(
             list_filter(
                 known_points,
@@ -364,9 +375,8 @@ create or replace temp macro points_that_count(known_points, requirements) as nu
             ),
             lambda point: concat(point.field, ' ', point.value, ' is ', point.status)
         ),
-        ', '
-    ),
-    ''
+        separator := ', '
+    )
 );
 
 -- Whether the e-mails and phones that are known have what a requirement such as
