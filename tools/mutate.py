@@ -44,11 +44,12 @@ TIMEOUT_SECONDS = 600
 
 
 def tests_for(module: Path) -> str:
-    """The command that a fault in this module must fail: its own tests, then its package's."""
-    package = TESTS / module.relative_to(CODE).parts[0]
-    own = package / f"test_{module.stem}.py"
-    steps = [f"{PYTEST} {path}" for path in (own, package) if path.exists()]
-    return f"sh -c {shlex.quote(' && '.join(steps))}"
+    """The command that a fault must fail: the module's tests, its package's, then the others'."""
+    package = module.relative_to(CODE).parts[0]
+    own = TESTS / package / f"test_{module.stem}.py"
+    others = " ".join(str(TESTS / each) for each in PACKAGES if each != package)
+    paths = [*([str(own)] if own.exists() else []), str(TESTS / package), others]
+    return f"sh -c {shlex.quote(' && '.join(f'{PYTEST} {each}' for each in paths))}"
 
 
 def mutants() -> list[MutationSpec]:

@@ -11,6 +11,7 @@ from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Admitted, NotDue
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
+    APPLIED,
     RELEASED,
     REPLIED,
     SENT,
@@ -185,6 +186,18 @@ def test_a_later_success_supersedes_an_earlier_failure(
     assert booked_budgets(store) == recomputed_budgets(store)
     # and nobody is bought again
     assert isinstance(ledger.admit([candidate("ada")], "again"), NotDue)
+
+
+def test_a_success_after_a_failure_that_stands_in_the_tables_already_takes_the_next_place(
+    ledger: Ledger, store: LedgerStore
+):
+    batch = submit(ledger, "ada")
+    post(ledger, batch, ada="failed")
+    assert ledger.mark_applied(ids(batch)) == 1
+    post(ledger, batch, ada="success")
+    failed, succeeded = rows_of(store, "ada")
+    assert (failed.state, succeeded.state, succeeded.outcome) == (APPLIED, REPLIED, "matched")
+    assert succeeded.supersedes == failed.lookup_id
 
 
 def test_nothing_that_comes_later_takes_a_success_back(ledger: Ledger, store: LedgerStore):

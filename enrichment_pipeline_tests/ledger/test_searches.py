@@ -150,7 +150,7 @@ def test_what_is_settled_stays_so(ledger: SearchLedger) -> None:
 
 
 def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that_day(
-    ledger: SearchLedger, clock: MovingClock
+    ledger: SearchLedger, store: LedgerStore, clock: MovingClock
 ) -> None:
     call = admitted(ledger.admit(candidate("ada"), "run"))
     ledger.keep_answer(call.call_id, http_status=402, body=b"{}")
@@ -158,6 +158,7 @@ def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that
     assert ledger.used_today() == 0
     ledger.settle(call.search_id, SearchSettlement(RELEASED, "retriable", QUOTA_USED_UP))
     assert ledger.admit(candidate("bob"), "other") == Exhausted("day")
+    admitted(SearchLedger(store, "another", limits_of(), clock).admit(candidate("bob"), "other"))
     clock.advance(days=1)
     admitted(ledger.admit(candidate("ada"), "other"))
 

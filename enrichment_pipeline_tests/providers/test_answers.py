@@ -173,6 +173,14 @@ def test_what_nobody_asked_for_is_counted_and_never_applied(stray: object):
     assert reading.unasked == 2
 
 
+def test_of_two_answers_a_success_without_a_profile_counts_more_than_a_failure():
+    """It may have been billed, which the failure denies."""
+    told = {"item": ADA, "status": "success"}
+    for answers in ([answer(ADA, "failed"), told], [told, answer(ADA, "failed")]):
+        [item] = read_reply(200, json.dumps(answers).encode(), [ADA]).items
+        assert item.outcome == Unconfirmed("success_without_candidate"), answers
+
+
 @pytest.mark.parametrize(
     ("statuses", "index"),
     [
