@@ -80,12 +80,12 @@ def test_a_plan_starts_without_what_it_does_not_need(tmp_path: Path) -> None:
     policy.write_text(f'[source]\nattach = "{source}"\ncontacts = "select * from contacts"\n')
     code = (
         "import sys\n"
-        "from enrichment_pipeline.cli.__main__ import start\n"
+        "from enrichment_pipeline.cli.main import main\n"
         "for _ in range(2):\n"
         "    sys.argv = ['enrichment', 'plan']\n"
-        "    try: start()\n"
+        "    try: main()\n"
         "    except SystemExit as ended: assert not ended.code\n"
-        "    print([name for name in ('pandas', 'httpx', 'dagster') if sys.modules.get(name)])\n"
+        "    print([name for name in ('httpx', 'dagster') if sys.modules.get(name)])\n"
     )
     environment = {"ENRICHMENT_HOME": str(tmp_path / "home"), "ENRICHMENT_CONFIG": str(policy)}
     ended = subprocess.run(

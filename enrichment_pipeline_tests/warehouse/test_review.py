@@ -568,7 +568,8 @@ def test_a_decision_holds_across_refreshes(
                 outcome = "refused" if refresh == "refused" else "no_match"
                 world.look_up("C1", outcome=outcome, at=at)
             world.derive(at=at)
-            assert world.rows("enrichment.needs_review") == []
+            waiting = [row["reason"] for row in world.rows("enrichment.needs_review")]
+            assert waiting == (["rejected_by_reviewer"] if word == "reject" else [])
             row = enriched(world)
             if word == "reject":
                 assert row is None
