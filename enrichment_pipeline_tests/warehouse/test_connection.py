@@ -308,7 +308,7 @@ def test_each_statement_gets_the_values_that_it_names(
     insert into t (a, b) values (';', $b);
     select a, b from t where a = $a or b = $b order by b;
     """
-    monkeypatch.setattr("enrichment_pipeline.warehouse.statements._text", {"x": text}.__getitem__)
+    monkeypatch.setattr("enrichment_pipeline.warehouse.statements.text_of", {"x": text}.__getitem__)
     rows = execute(warehouse, "x", a="it's; $b", b=2, unused=3).fetchall()
     assert rows == [("it's; $b", 1), (";", 2)]
 
@@ -316,6 +316,6 @@ def test_each_statement_gets_the_values_that_it_names(
 def test_a_value_that_is_missing_is_named(
     warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("enrichment_pipeline.warehouse.statements._text", lambda _: "select $a")
+    monkeypatch.setattr("enrichment_pipeline.warehouse.statements.text_of", lambda _: "select $a")
     with pytest.raises(KeyError, match="a"):
         execute(warehouse, "x")
