@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from enrichment_pipeline.ledger.schema import head, metadata
 from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline_tests.support import lasting_folder
 
 FORGETFUL = ("fsync", "full_page_writes", "synchronous_commit")
 """What makes Postgres survive a power cut. Killed clients lose nothing without it."""
@@ -39,7 +39,7 @@ def migrated_sqlite(path: Path) -> str:
 
 @cache
 def _migrated_file() -> Path:
-    path = Path(mkdtemp()) / "ledger.sqlite"
+    path = lasting_folder() / "ledger.sqlite"
     open_store(sqlite_url(path)).close()
     return path
 

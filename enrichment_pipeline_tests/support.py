@@ -5,17 +5,18 @@ Here: helpers, without assertions. Not here: fixtures (`conftest.py`).
 
 from __future__ import annotations
 
+import atexit
 import csv
 import os
 import pickle
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, TypeVar
 
 import pytest
@@ -132,6 +133,15 @@ def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: An
         **changes,
     }
     return Settings(**values)
+
+
+def lasting_folder() -> Path:
+    """A new folder in memory that stays until this test process ends."""
+    return Path(_lasting.enter_context(TemporaryDirectory(dir=MEMORY)))
+
+
+_lasting = ExitStack()
+atexit.register(_lasting.close)
 
 
 def folder_of_all_workers(factory: pytest.TempPathFactory) -> Path:

@@ -1,7 +1,7 @@
 """Tests of the warehouse, and the few helpers that they share.
 
-A `World` is a warehouse in memory, a source of CSV files and a ledger written by hand. Its time is
-what each call is given.
+A `World` is a warehouse of a test's own, a source of CSV files and a ledger written by hand. Its
+time is what each call is given.
 """
 
 from __future__ import annotations

@@ -6,12 +6,11 @@ than most of what is tested after it. Not here: what a world is (`__init__.py`).
 
 from __future__ import annotations
 
-import atexit
 import copy
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,8 @@ import duckdb
 import pytest
 
 from enrichment_pipeline.warehouse.connection import open_warehouse
-from enrichment_pipeline_tests.support import MEMORY
+from enrichment_pipeline_tests.support import MEMORY, lasting_folder
 from enrichment_pipeline_tests.warehouse import World
-
-_kept = ExitStack()
-atexit.register(_kept.close)
 
 
 @contextmanager
@@ -37,7 +33,7 @@ def opened() -> Iterator[duckdb.DuckDBPyConnection]:
 @cache
 def empty_warehouse() -> Path:
     """A warehouse with its tables and nothing in them; to be copied, never opened."""
-    path = _folder() / "warehouse.duckdb"
+    path = lasting_folder() / "warehouse.duckdb"
     with open_warehouse(str(path)):
         pass
     return path
@@ -60,7 +56,7 @@ def prepared(build: Callable[[World], object]) -> Any:
 @cache
 def _filled(build: Callable[[World], object]) -> tuple[World, Path]:
     """The world that `build` fills, and the file in which its warehouse was closed."""
-    folder = _folder()
+    folder = lasting_folder()
     database = folder / "warehouse.duckdb"
     shutil.copy(empty_warehouse(), database)
     (folder / "source").mkdir()
@@ -95,8 +91,3 @@ def _open(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_warehouse(str(path)) as connection:
         connection.execute("set threads = 1")  # a few rows each; the tests run side by side
         yield connection
-
-
-def _folder() -> Path:
-    """A folder that stays until the test process ends."""
-    return Path(_kept.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))
