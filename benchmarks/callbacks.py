@@ -26,8 +26,8 @@ import duckdb
 import httpx
 import sqlalchemy as sa
 
-from enrichment_pipeline.ledger.budget import periods
-from enrichment_pipeline.ledger.schema import budgets, lookups
+from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
+from enrichment_pipeline.ledger.schema import budgets, calls
 from enrichment_pipeline.serving.child import child_server
 
 SHARE = 0.05
@@ -93,7 +93,7 @@ class Scene:
         self.start_receiver()
 
     def lookups(self) -> list[sa.Row]:
-        return self._ask(sa.select(lookups))
+        return self._ask(sa.select(calls))
 
     def _ask(self, query: sa.Select) -> list[sa.Row]:
         engine = sa.create_engine(f"sqlite:///{self.home / 'ledger.sqlite'}")
@@ -104,7 +104,7 @@ class Scene:
 
     def budgets(self) -> dict[str, tuple[int, int]]:
         return {
-            row.period: (row.credits_reserved, row.credits_charged)
+            row.period: (row.reserved // MILLIONTHS, row.charged // MILLIONTHS)
             for row in self._ask(sa.select(budgets))
         }
 
@@ -253,7 +253,7 @@ def wrong_budgets(here: Scene, rows: list[sa.Row]) -> int:
     for row in rows:
         for period in periods(row.run_id, row.budget_day):
             expected[period][0] += row.state in {"reserved", "sent", "unconfirmed"}
-            expected[period][1] += row.credits_charged
+            expected[period][1] += row.units_charged
     booked = here.budgets()
     return sum(booked.get(period) != tuple(credits) for period, credits in expected.items())
 

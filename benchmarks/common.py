@@ -15,10 +15,19 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from enrichment_pipeline.dispatch.asking import AskLookups
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.identifiers import hashed
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.serving.child import child_server
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.terms import calls_of, share_of
+from enrichment_pipeline.vocabulary import LOOKUP
 
 UNLIMITED = 100_000
 
@@ -152,6 +161,7 @@ def candidates(numbers: range, priority: str = "standard") -> list[Candidate]:
             item_kind="email",
             freshness="new",
             priority=priority,
+            known_by=frozenset({hashed("email", email(n))}),
         )
         for n in numbers
     ]
@@ -160,16 +170,36 @@ def candidates(numbers: range, priority: str = "standard") -> list[Candidate]:
 class QuietProgress:
     """Nobody watches a benchmark's progress."""
 
-    def add_total(self, lookups: int) -> None: ...
+    def add_total(self, calls: int) -> None: ...
 
-    def advance(self, lookups: int, credits: int) -> None: ...
+    def advance(self, calls: int, credits: int) -> None: ...
 
-    def outstanding(self, lookups: int) -> None: ...
+    def outstanding(self, calls: int) -> None: ...
 
     def searched(self, done: int, total: int) -> None: ...
 
     def say(self, message: str) -> None:
         print(f"    provider: {message}")
+
+
+async def look_up(
+    settings: Settings, store: LedgerStore, run: Run, people: Sequence[Candidate], batch_size: int
+) -> DispatchReport:
+    """Buy these as a run does, without a warehouse."""
+    client = SignalHireClient(settings.base_url or "", "sandbox")
+    calls = calls_of(settings, "signalhire", LOOKUP, run.clock)
+    dispatcher = Dispatcher(
+        store,
+        calls,
+        AskLookups(client),
+        QuietProgress(),
+        run=share_of(run),
+        batch_size=batch_size,
+    )
+    try:
+        return await dispatcher.run([people])
+    finally:
+        await client.close()
 
 
 def verdict(what: str, value: float, relation: str, bound: float) -> bool:

@@ -40,7 +40,7 @@ from dagster._core.scheduler.instigation import (
 
 from benchmarks.common import email, write_people
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES
-from enrichment_pipeline.ledger.schema import lookups
+from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.serving.child import child_server
 from enrichment_pipeline.settings import PROJECT_ROOT
 
@@ -223,7 +223,7 @@ class Scene:
     def lookups(self) -> list[sa.Row]:
         engine = sa.create_engine(f"sqlite:///{self.home / 'ledger.sqlite'}")
         with engine.connect() as connection:
-            rows = list(connection.execute(sa.select(lookups)))
+            rows = list(connection.execute(sa.select(calls).where(calls.c.kind == "lookup")))
         engine.dispose()
         return rows
 

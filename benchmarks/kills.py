@@ -23,14 +23,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from benchmarks.common import QuietProgress, Stage, candidates, now, settings_for, stage
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.ledger.budget import periods
-from enrichment_pipeline.ledger.schema import budgets, lookups
-from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, Pipeline
-from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from benchmarks.common import Stage, candidates, look_up, now, settings_for, stage
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
+from enrichment_pipeline.ledger.questions import Questions
+from enrichment_pipeline.ledger.schema import budgets, calls
+from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run
+from enrichment_pipeline.terms import calls_of
+from enrichment_pipeline.vocabulary import LOOKUP
 
 BATCH = 5
 SHARE_KILLED_EARLY = 0.15
@@ -66,12 +69,16 @@ def measure(name: str, ledger_url: str, kills: int, seed: int = 1) -> bool:
         on_the_wire = sum(kill_one(here, people, f"run-{n}", rng) for n in range(kills))
         last = start(here, people, "run-last")
         last.communicate()
-        deadline = time.monotonic() + RESPONSE_DEADLINE.total_seconds() + 5
-        pipeline = Pipeline(here.settings)
-        ledger = pipeline.ledger(Run("run-check", now()))
-        while ledger.count_by_state().get("sent") and time.monotonic() < deadline:
+        lookups = calls_of(here.settings, "signalhire", LOOKUP, Clock())
+        deadline = time.monotonic() + lookups.limits.response_deadline.total_seconds() + 5
+        store = open_store(here.settings.ledger_url.get_secret_value())
+        while Questions(store, lookups).count_by_state().get("sent") and (
+            time.monotonic() < deadline
+        ):
             time.sleep(1)
-            ledger.clear_abandoned()
+            with store.write() as transaction:
+                lookups.clear_abandoned(transaction)
+        store.close()
         return report(name, here, kills, on_the_wire, last.returncode)
 
 
@@ -88,9 +95,7 @@ def kill_one(here: Stage, people: int, run_id: str, rng: random.Random) -> bool:
     worker.communicate()
     engine = sa.create_engine(here.settings.ledger_url.get_secret_value())
     with engine.connect() as connection:
-        sent = sa.select(sa.func.count()).where(
-            lookups.c.run_id == run_id, lookups.c.state == "sent"
-        )
+        sent = sa.select(sa.func.count()).where(calls.c.run_id == run_id, calls.c.state == "sent")
         on_the_wire = connection.execute(sent).scalar_one()
     engine.dispose()
     return bool(on_the_wire)
@@ -112,9 +117,9 @@ def start(here: Stage, people: int, run_id: str) -> subprocess.Popen[str]:
 def report(name: str, here: Stage, kills: int, on_the_wire: int, last_status: int) -> bool:
     engine = sa.create_engine(here.settings.ledger_url.get_secret_value())
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(lookups)).all()
+        rows = connection.execute(sa.select(calls)).all()
         booked = {
-            row.period: (row.credits_reserved, row.credits_charged)
+            row.period: (row.reserved // MILLIONTHS, row.charged // MILLIONTHS)
             for row in connection.execute(sa.select(budgets))
         }
     engine.dispose()
@@ -127,7 +132,7 @@ def report(name: str, here: Stage, kills: int, on_the_wire: int, last_status: in
         for period in periods(row.run_id, row.budget_day):
             if row.state == "unconfirmed":
                 expected[period, "reserved"] += 1
-            expected[period, "charged"] += row.credits_charged
+            expected[period, "charged"] += row.units_charged
     wrong = [
         period
         for period, (reserved, charged) in booked.items()
@@ -153,22 +158,9 @@ def worker(home: str, base_url: str, ledger_url: str, people: str, run_id: str) 
     everybody = candidates(range(int(people)))
     random.Random(run_id).shuffle(everybody)
 
-    async def go() -> None:
-        client = SignalHireClient(base_url, "sandbox")
-        try:
-            dispatcher = Dispatcher(
-                pipeline.ledger(run),
-                client,
-                run.clock,
-                QuietProgress(),
-                run_id=run.run_id,
-                batch_size=BATCH if run_id != "run-last" else 100,
-            )
-            await dispatcher.run([everybody])
-        finally:
-            await client.close()
-
-    asyncio.run(go())
+    store = open_store(ledger_url)
+    batch_size = BATCH if run_id != "run-last" else 100
+    asyncio.run(look_up(settings, store, run, everybody, batch_size))
 
 
 if __name__ == "__main__":

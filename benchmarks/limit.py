@@ -13,11 +13,10 @@ from multiprocessing.synchronize import Barrier
 
 import sqlalchemy as sa
 
-from benchmarks.common import QuietProgress, candidates, now, stage, verdict
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.ledger.schema import batches
+from benchmarks.common import candidates, look_up, now, stage, verdict
+from enrichment_pipeline.ledger.schema import requests
+from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 
@@ -57,7 +56,7 @@ def measure(kind: str, windows: int, window_seconds: float, latency_ms: int) -> 
             worker.join()
         engine = sa.create_engine(here.settings.ledger_url.get_secret_value())
         with engine.connect() as connection:
-            rows = connection.execute(sa.select(batches).order_by(batches.c.sent_at)).all()
+            rows = connection.execute(sa.select(requests).order_by(requests.c.sent_at)).all()
         engine.dispose()
         charged = len(here.charges())
     refused = sum(1 for row in rows if row.error == "rate_limited")
@@ -76,23 +75,7 @@ def measure(kind: str, windows: int, window_seconds: float, latency_ms: int) -> 
 
 def buy(settings: Settings, numbers: range, barrier: Barrier) -> None:
     """One process: everything that it has, through the ledger that all share."""
-    pipeline = Pipeline(settings)
     run = Run(run_id=f"worker-{numbers.start}", as_of=now())
-
-    async def go() -> None:
-        client = SignalHireClient(settings.base_url or "", "sandbox")
-        try:
-            dispatcher = Dispatcher(
-                pipeline.ledger(run),
-                client,
-                run.clock,
-                QuietProgress(),
-                run_id=run.run_id,
-                batch_size=100,
-            )
-            await dispatcher.run([candidates(numbers)])
-        finally:
-            await client.close()
-
+    store = open_store(settings.ledger_url.get_secret_value())
     barrier.wait()
-    asyncio.run(go())
+    asyncio.run(look_up(settings, store, run, candidates(numbers), batch_size=100))

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -30,12 +31,14 @@ from benchmarks.common import candidates, verdict
 from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.admission import Admitted
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.policy import BudgetPolicy
+from enrichment_pipeline.policy import Floors
 from enrichment_pipeline.serving.child import child_server
+from enrichment_pipeline.vocabulary import LOOKUP
 
 PROVIDER = "signalhire"
 SECRET = "of the benchmark"  # noqa: S105 - nobody else's
@@ -145,7 +148,7 @@ def stage(number: int) -> Iterator[Stage]:
         ledger_url = f"sqlite:///{home / 'ledger.sqlite'}"
         store = open_store(ledger_url)
         stack.callback(store.close)
-        batches = _submit(Ledger(store, PROVIDER, _limits(), Clock()), number)
+        batches = _submit(store, Calls(PROVIDER, LOOKUP, _limits(), Clock()), number)
         port = _free_port()
         environment = os.environ | {
             "ENRICHMENT_HOME": str(home),
@@ -156,31 +159,36 @@ def stage(number: int) -> Iterator[Stage]:
         url = stack.enter_context(child_server("receiver", options, environment))
         urls = Callbacks(url, CallbackKeys((SecretStr(SECRET),)))
         callbacks = [
-            Callback(batch.batch_id, urls.url(PROVIDER, batch.batch_id), _body(batch))
+            Callback(batch.request_id, urls.url(PROVIDER, batch.request_id), _body(batch))
             for batch in batches
         ]
         yield Stage(store, url, callbacks, f"http://127.0.0.1:{port}/metrics")
 
 
 def _limits() -> Limits:
+    window = timedelta(seconds=60)
     return Limits(
-        items_per_window=10**6,
-        window=timedelta(seconds=60),
+        rates=(Rate(10**6, window),),
+        pause=window,
         send_lease=timedelta(seconds=30),
         response_deadline=timedelta(seconds=75),
         answer_deadline=timedelta(minutes=60),
         unconfirmed_hold=timedelta(days=30),
-        budget=BudgetPolicy(per_run=10**8, per_day=10**8, per_month=10**8),
+        budget=Budget(CREDITS, per_day=Decimal(10**8), floors=Floors()),
     )
 
 
-def _submit(ledger: Ledger, number: int) -> list[Admitted]:
+def _submit(store: LedgerStore, calls: Calls, number: int) -> list[Admitted]:
     batches = []
     for n in range(number):
-        batch = ledger.admit(candidates(range(n * ITEMS, (n + 1) * ITEMS)), "bench")
-        assert isinstance(batch, Admitted)
-        ledger.mark_sent(batch.batch_id, awaits_callback=True)
-        ledger.note_accepted(batch.batch_id, request_ref=str(n), credits_left=None)
+        people = candidates(range(n * ITEMS, (n + 1) * ITEMS))
+        with store.write() as transaction:
+            batch = calls.admit(transaction, people, RunShare("bench"))
+            assert isinstance(batch, Admitted)
+            calls.mark_sent(transaction, batch.request_id, awaits_callback=True)
+            calls.note_accepted(
+                transaction, batch.request_id, request_ref=str(n), credits_left=None
+            )
         batches.append(batch)
     return batches
 
@@ -194,7 +202,7 @@ def _body(batch: Admitted) -> bytes:
                 "status": "success",
                 "candidate": _profile(lookup.candidate.item),
             }
-            for lookup in batch.lookups
+            for lookup in batch.calls
         ]
     ).encode()
 

@@ -25,10 +25,11 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks.common import QuietProgress, Stage, candidates, email, now, stage, verdict
-from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS, Dispatcher
+from benchmarks.common import Stage, candidates, email, look_up, now, stage, verdict
+from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS
+from enrichment_pipeline.identifiers import hashed
+from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.run import Run
 
 BATCH = 100
@@ -162,24 +163,18 @@ def ours(here: Stage, items: int) -> float:
     run = Run(run_id=uuid4().hex, as_of=now())
     # a person is not bought twice: each round asks for people of its own by the same e-mails
     people = [
-        replace(candidate, person_key=f"{run.run_id[:8]}-{candidate.person_key[8:]}")
+        replace(
+            candidate,
+            person_key=f"{run.run_id[:8]}-{candidate.person_key[8:]}",
+            known_by=frozenset({hashed("email", f"{run.run_id}-{candidate.item}")}),
+        )
         for candidate in candidates(range(items))
     ]
 
+    store = open_store(here.settings.ledger_url.get_secret_value())
+
     async def buy() -> int:
-        client = SignalHireClient(here.settings.base_url or "", "sandbox")
-        try:
-            dispatcher = Dispatcher(
-                pipeline.ledger(run),
-                client,
-                run.clock,
-                QuietProgress(),
-                run_id=run.run_id,
-                batch_size=BATCH,
-            )
-            return (await dispatcher.run([people])).matched
-        finally:
-            await client.close()
+        return (await look_up(here.settings, store, run, people, BATCH)).matched
 
     matched = 0
 

@@ -74,8 +74,7 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        ledger = self._pipeline.ledger(Run.none())
-        return ledger.release_unconfirmed(set(persons.values()))
+        return self._pipeline.release_unconfirmed(Run.none(), set(persons.values()))
 
     @discreet
     def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
@@ -86,8 +85,8 @@ class Corrections:
         """
         check_stamp(self._settings, is_first_use=False)
         hashed = self._hashed(identifiers)
-        ledger = self._pipeline.ledger(Run.none())
-        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+        suppressions = self._pipeline.suppressions(Run.none())
+        return suppressions.lift(hashed) if is_lifted else suppressions.add(hashed)
 
     @discreet
     def mail_providers_among(self, identifiers: Sequence[str]) -> MailProviders | None:
@@ -159,7 +158,7 @@ class Corrections:
     def _take_over_answers(self, run: Run) -> None:
         self._pipeline.check_run(run)
         check_used(self._settings)
-        self._pipeline.store_responses(run)
+        self._pipeline.store_responses()
 
     @contextmanager
     def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -235,9 +234,9 @@ class Corrections:
                 connection, policy, proposals, problems + found, recorded_at=now
             )
             if recorded.new:
-                ledger = self._pipeline.ledger(Run.none())
-                ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
-                replace_suppressions(connection, ledger.suppressed_identifiers())
+                suppressions = self._pipeline.suppressions(Run.none())
+                suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
+                replace_suppressions(connection, suppressions.everything())
                 outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
         return recorded

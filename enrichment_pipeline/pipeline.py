@@ -7,41 +7,40 @@ done (each has its own package), and what people change between runs
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cached_property, partial
 from itertools import product
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import duckdb
 
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress, SearchReport
-from enrichment_pipeline.dispatch.searching import (
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.asking import (
     CURRENT,
     CURRENT_OR_PAST,
-    Searcher,
-    settle_abandoned_searches,
+    Asking,
+    AskLookups,
+    AskSearches,
 )
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress, SearchProgress
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.lanes import PRIORITIES, Lane
+from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.limits import Limits
-from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchLimits
-from enrichment_pipeline.ledger.search_ledger import SearchLedger
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
-from enrichment_pipeline.providers.signalhire.time_limits import (
-    ANSWER_SECONDS,
-    SEARCH_SECONDS,
-    longest_seconds,
-)
+from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE, Suppressions
+from enrichment_pipeline.providers.base import ProfileSearch, Provider
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.spill import lack_of_space, spill, take_back
@@ -55,6 +54,8 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     stamp_of,
 )
+from enrichment_pipeline.terms import calls_of, share_of
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline.warehouse import answers, outcomes, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, rolled_back, transaction
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
@@ -82,17 +83,7 @@ from enrichment_pipeline.warehouse.worklist import (
     worklist_pages,
 )
 
-if TYPE_CHECKING:
-    from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-
-PROVIDER = "signalhire"
-SEND_LEASE = timedelta(seconds=30)
-"""From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
-RESPONSE_DEADLINE = timedelta(seconds=longest_seconds(ANSWER_SECONDS) + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
-SEARCH_DEADLINE = timedelta(seconds=longest_seconds(SEARCH_SECONDS) + 5)
-SEARCH_PAUSE = timedelta(seconds=5)
-"""After a 429 that does not say for how long: it was about searches at once, which are short."""
 SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)
 LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""
@@ -116,8 +107,8 @@ class Plan:
     work: DueWork
     worst_case_credits: int
     seconds_at_limit: float
-    budget_left_today: int
-    budget_left_this_month: int
+    budget_left_today: Decimal
+    budget_left_this_month: Decimal
     searches_left_today: int
     unread_columns: tuple[str, ...]
     """The source's columns that nothing reads, as `contacts.name` and `accounts.name`."""
@@ -149,17 +140,14 @@ class Pipeline:
         credits_left = self._ask_balance()
         self.open_state()
         hold_run_lock(self.settings.home, run.run_id)
-        ledger = self.ledger(run)
         dead = dead_runs(self.settings.home)
-        provider = self._provider()
-        take_back(self.settings.spilled_dir, ledger)
-        read_kept_replies(ledger, provider, dead)
-        ledger.clear_abandoned(dead)
-        settle_abandoned_searches(self.search_ledger(run), provider, dead)
-        if ledger.last_balance() is None:
+        self._take_back(run)
+        self._settle_what_was_left(run, dead)
+        questions = self.questions(run)
+        if questions.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
             # two runs too, in which somebody else may have spent.
-            ledger.observe_balance(run.run_id, credits_left)
+            questions.observe_balance(run.run_id, credits_left)
         self._prepared.add(run.run_id)
         return dead
 
@@ -212,7 +200,7 @@ class Pipeline:
                 eligibility=self.settings.policy.eligibility,
             )
             suppressed = self._suppressed_by_source(connection)
-        self.ledger(run).take_over_suppressions(suppressed, BY_SOURCE)
+        self.suppressions(run).take_over(suppressed, BY_SOURCE)
         return counts
 
     @discreet
@@ -243,16 +231,16 @@ class Pipeline:
         Whom a reviewer wants asked again is freed first, as `ask_again` does, and whom one
         wants never asked again is suppressed.
         """
-        ledger = self.ledger(run)
+        suppressions = self.suppressions(run)
         with self.open_warehouse() as connection:
-            self._copy_lookups(connection, ledger)
-            if ledger.release_unconfirmed(review.persons_to_free(connection)):
-                self._copy_lookups(connection, ledger)
-            ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
-            self._copy_searches(connection, self.search_ledger(run))
+            self._copy_lookups(connection)
+            if self.release_unconfirmed(run, review.persons_to_free(connection)):
+                self._copy_lookups(connection)
+            suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
+            self._copy_searches(connection)
             with transaction(connection):
                 score_searches(connection, self.settings.policy.search)
-                replace_suppressions(connection, ledger.suppressed_identifiers())
+                replace_suppressions(connection, suppressions.everything())
                 return select_worklist(
                     connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
@@ -260,7 +248,7 @@ class Pipeline:
     @discreet
     def search_profiles(
         self, run: Run, lanes: Sequence[Lane], progress: Progress
-    ) -> SearchReport | None:
+    ) -> DispatchReport | None:
         """Find the profiles of those who are known by name and company; None where that is off.
 
         Highest priority first, each with its second try before the next priority. DuckDB
@@ -269,29 +257,28 @@ class Pipeline:
         if self.settings.policy.signalhire.search == "off":
             return None
         provider = self._provider()
-        search = self.settings.policy.search
-        searcher = Searcher(
-            self.search_ledger(run),
-            provider,
-            run.clock,
-            progress,
-            run_id=run.run_id,
-            pages=search.pages,
-            page_size=search.page_size,
+        dispatcher = Dispatcher(
+            self._store,
+            self.calls(run.clock, SEARCH),
+            self._asking(SEARCH, provider),
+            SearchProgress(progress),
+            run=share_of(run),
+            batch_size=1,
+            set_aside=partial(spill, self.settings.spilled_dir),
         )
 
         async def ask() -> None:
             try:
                 for priority, _attempt in product(PRIORITIES, SEARCH_ATTEMPTS):
                     candidates = self._search_candidates(lanes, priority)
-                    if candidates and not searcher.is_over:
-                        await searcher.run(candidates)
+                    if candidates and not dispatcher.is_over:
+                        await dispatcher.run([candidates])
                         self._take_over_searches(run, lanes)
             finally:
                 await provider.close()
 
-        _in_a_thread(ask, searcher.stop)
-        return searcher.report
+        _in_a_thread(ask, dispatcher.stop)
+        return dispatcher.report
 
     @discreet
     def buy(self, run: Run, lanes: Sequence[Lane], progress: Progress) -> Purchase:
@@ -301,17 +288,13 @@ class Pipeline:
         what is on the wire be answered and kept before it takes effect.
         """
         provider = self._provider()
-        callbacks = self.settings.callbacks
-        ledger = self.ledger(run)
         dispatcher = Dispatcher(
-            ledger,
-            provider,
-            run.clock,
+            self._store,
+            self.calls(run.clock),
+            self._asking(LOOKUP, provider),
             progress,
-            run_id=run.run_id,
+            run=share_of(run),
             batch_size=self._batch_size,
-            max_credits=self._credits_left(run, ledger),
-            callback_url=None if callbacks is None else partial(callbacks.url, PROVIDER),
             set_aside=partial(spill, self.settings.spilled_dir),
             hindrance=partial(lack_of_space, self.settings.home),
         )
@@ -326,12 +309,11 @@ class Pipeline:
         return Purchase(report, self._observe_balance_after(run))
 
     @discreet
-    def store_responses(self, run: Run) -> int:
+    def store_responses(self) -> int:
         """Copy look-ups and raw answers from the ledger into `raw`; how many answers were new."""
-        ledger = self.ledger(run)
         with self.open_warehouse() as connection:
-            self._copy_lookups(connection, ledger)
-            return answers.insert_responses(connection, ledger.reply_bodies)
+            self._copy_lookups(connection)
+            return answers.insert_responses(connection, partial(kept.reply_bodies, self._store))
 
     @discreet
     def derive_facts(self, run: Run) -> None:
@@ -346,7 +328,6 @@ class Pipeline:
 
         How many contacts have company fields from an answer on a colleague.
         """
-        ledger = self.ledger(run)
         with self.open_warehouse() as connection:
             with transaction(connection):
                 company_cache_hits = outcomes.derive_outcomes(
@@ -356,7 +337,7 @@ class Pipeline:
                     flagged_at=run.clock.business_now(),
                 )
             copied_up_to = answers.last_revision(connection)
-        ledger.mark_applied(ledger.unapplied_lookup_ids(copied_up_to))
+        kept.mark_applied(self._store, copied_up_to)
         return company_cache_hits
 
     @discreet
@@ -377,12 +358,10 @@ class Pipeline:
         """What a run over these lanes would look up. Selects it, then takes it all back."""
         self.check_run(run)
         self.open_state()
-        ledger = self.ledger(run)
-        search_ledger = self.search_ledger(run)
         policy = self.settings.policy
         with self.open_warehouse() as connection:
-            self._copy_lookups(connection, ledger)
-            self._copy_searches(connection, search_ledger)
+            self._copy_lookups(connection)
+            self._copy_searches(connection)
             with rolled_back(connection):
                 loading = {"loaded_at": run.clock.business_now()}
                 path = self.settings.source_path
@@ -401,7 +380,7 @@ class Pipeline:
                     self.settings.review_path,
                     recorded_at=run.clock.business_now(),
                 )
-                suppressed = ledger.suppressed_identifiers() | self._suppressed_by_source(
+                suppressed = self.suppressions(run).everything() | self._suppressed_by_source(
                     connection
                 )
                 replace_suppressions(connection, suppressed)
@@ -410,16 +389,15 @@ class Pipeline:
                     connection, policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
         today = run.clock.business_now().date().isoformat()
-        limits = self.settings.signalhire
-        full_windows = max(0, -(-work.lookups // limits.items_per_window) - 1)
+        questions, searches = self.questions(run), self.questions(run, SEARCH)
+        per_day, per_month = policy.budget.per_day, policy.budget.per_month
         return Plan(
             work=work,
             worst_case_credits=work.lookups,
-            seconds_at_limit=full_windows * limits.window_seconds,
-            budget_left_today=policy.budget.per_day - sum(ledger.budget_used(f"day:{today}")),
-            budget_left_this_month=policy.budget.per_month
-            - sum(ledger.budget_used(f"month:{today[:7]}")),
-            searches_left_today=search_ledger.limits.per_day - search_ledger.used_today(),
+            seconds_at_limit=_seconds_at_limit(self.calls(run.clock), work.lookups),
+            budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
+            budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
+            searches_left_today=int(policy.signalhire.searches_per_day - searches.used_today()),
             unread_columns=(
                 *(f"contacts.{name}" for name in contacts.unread),
                 *(f"accounts.{name}" for name in accounts.unread),
@@ -433,8 +411,7 @@ class Pipeline:
         if not is_used(self.settings):
             return 0
         now = datetime.now(UTC)
-        ledger = self.ledger(Run.none())
-        return ledger.count_unread(received_before=now - LATE_AFTER)
+        return kept.count_unread(self._store, now, received_before=now - LATE_AFTER)
 
     @discreet
     def source_fingerprint(self) -> str:
@@ -450,30 +427,22 @@ class Pipeline:
         with open_warehouse(self.settings.warehouse_url) as connection:
             yield connection
 
-    def ledger(self, run: Run) -> Ledger:
-        """The ledger, with the clock of this run."""
-        policy = self.settings.policy
-        limits = Limits(
-            items_per_window=self.settings.signalhire.items_per_window,
-            window=timedelta(seconds=self.settings.signalhire.window_seconds),
-            send_lease=SEND_LEASE,
-            response_deadline=RESPONSE_DEADLINE,
-            answer_deadline=self._answer_deadline,
-            unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
-            budget=policy.budget,
-        )
-        return Ledger(self._store, PROVIDER, limits, run.clock)
+    def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
+        """One kind of call to the provider."""
+        return calls_of(self.settings, FIRST, kind, clock)
 
-    def search_ledger(self, run: Run) -> SearchLedger:
-        """The ledger's searches, with the clock of this run."""
-        limits = SearchLimits(
-            per_day=self.settings.signalhire.searches_per_day,
-            at_once=self.settings.policy.search.at_once,
-            answer_deadline=SEARCH_DEADLINE,
-            pause=SEARCH_PAUSE,
-            floors=self.settings.policy.budget.floors,
-        )
-        return SearchLedger(self._store, PROVIDER, limits, run.clock)
+    def questions(self, run: Run, kind: str = LOOKUP) -> Questions:
+        """What the ledger tells of a kind of call, by the clock of this run."""
+        return Questions(self._store, self.calls(run.clock, kind))
+
+    def suppressions(self, run: Run) -> Suppressions:
+        """The ledger's list of whom nobody may be asked for."""
+        return Suppressions(self._store, run.clock)
+
+    def release_unconfirmed(self, run: Run, person_keys: Iterable[str]) -> int:
+        """Free these persons to be asked for again, at a person's word; how many look-ups."""
+        with self._store.write() as transaction:
+            return self.calls(run.clock).release_unconfirmed(transaction, person_keys)
 
     # --- parts -------------------------------------------------------------------------
 
@@ -487,37 +456,45 @@ class Pipeline:
         return open_store(self.settings.ledger_url.get_secret_value())
 
     @property
-    def _answer_deadline(self) -> timedelta:
-        if self.settings.callbacks is None:
-            return RESPONSE_DEADLINE
-        return timedelta(minutes=self.settings.signalhire.callback_deadline_minutes)
-
-    @property
     def _phone_region(self) -> str:
         return self.settings.policy.identity.phone_region
 
     @property
     def _batch_size(self) -> int:
-        limits = self.settings.signalhire
-        return min(limits.items_per_request, limits.items_per_window)
+        limits = self.settings.limits(FIRST)
+        return min(limits.items_per_request, *(rate.units for rate in limits.every_rate))
 
-    def _provider(self) -> "SignalHireClient":
-        # Only here: most commands ask nobody, and importing an HTTP client takes its time.
-        from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-
+    def _provider(self) -> Provider:
         if self.settings.base_url is None:
             raise ConfigurationError(
                 "no sandbox is running; start the pipeline with `enrichment run` or "
                 "`enrichment ui`, which bring one, or set SIGNALHIRE_BASE_URL"
             )
-        return SignalHireClient(self.settings.base_url, self.settings.api_key.get_secret_value())
+        key = self.settings.api_key.get_secret_value()
+        return PROVIDERS[FIRST].connect(self.settings.base_url, key)
 
-    def _credits_left(self, run: Run, ledger: Ledger) -> int:
-        """What the run may spend: what its earlier tries have left of its cap and its budget."""
-        per_run = self.settings.policy.budget.per_run
-        cap = per_run if run.max_credits is None else min(per_run, run.max_credits)
-        drawn = sum(sum(ledger.budget_used(f"run:{run_id}")) for run_id in run.earlier_run_ids)
-        return max(0, cap - drawn)
+    def _asking(self, kind: str, provider: Provider) -> Asking:
+        if isinstance(provider, ProfileSearch) and kind == SEARCH:
+            search = self.settings.policy.search
+            return AskSearches(provider, pages=search.pages, page_size=search.page_size)
+        callbacks = self.settings.callbacks
+        return AskLookups(
+            provider, None if callbacks is None else partial(callbacks.url, provider.name)
+        )
+
+    def _take_back(self, run: Run) -> None:
+        """Move what was set aside into the ledger."""
+        lookups = self.calls(run.clock)
+        take_back(self.settings.spilled_dir, self._store, lookups)
+
+    def _settle_what_was_left(self, run: Run, dead: Sequence[str]) -> None:
+        """Bring to an end what killed runs have left of each kind of call."""
+        provider = self._provider()
+        for kind in PROVIDERS[FIRST].calls:
+            calls = self.calls(run.clock, kind)
+            read_kept_replies(self._store, calls, self._asking(kind, provider), dead)
+            with self._store.write() as transaction:
+                calls.clear_abandoned(transaction, dead)
 
     def _ask_balance(self) -> int:
         provider = self._provider()
@@ -536,7 +513,7 @@ class Pipeline:
             credits_left = self._ask_balance()
         except PipelineError:
             return None
-        self.ledger(run).observe_balance(run.run_id, credits_left)
+        self.questions(run).observe_balance(run.run_id, credits_left)
         return credits_left
 
     def _suppressed_by_source(self, connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
@@ -547,35 +524,34 @@ class Pipeline:
             connection, texts, "[source] suppressions: rows", phone_region=self._phone_region
         )
 
-    def _copy_lookups(self, connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    def _copy_lookups(self, connection: duckdb.DuckDBPyConnection) -> None:
         since = answers.last_revision(connection)
-        answers.merge_lookups(connection, ledger.changed_lookups(since))
+        answers.merge_lookups(connection, kept.changed_lookups(self._store, since))
 
-    def _copy_searches(
-        self, connection: duckdb.DuckDBPyConnection, search_ledger: SearchLedger
-    ) -> None:
+    def _copy_searches(self, connection: duckdb.DuckDBPyConnection) -> None:
         since = last_search_revision(connection)
-        merge_searches(connection, search_ledger.changed_searches(since))
+        merge_searches(connection, kept.changed_searches(self._store, since))
         for search_ids in missing_profiles(connection):
-            insert_profiles(connection, search_ledger.answer_bodies(search_ids))
+            insert_profiles(connection, kept.page_bodies(self._store, search_ids))
 
     def _take_over_searches(self, run: Run, lanes: Sequence[Lane]) -> None:
         """Copy what was answered, and put those who were found on the work list by their UID."""
         with self.open_warehouse() as connection:
-            self._copy_searches(connection, self.search_ledger(run))
+            self._copy_searches(connection)
             with transaction(connection):
                 resolve_worklist(connection, self.settings.policy, lanes, run.as_of)
 
-    def _search_candidates(self, lanes: Sequence[Lane], priority: str) -> list[SearchCandidate]:
-        limit = self.settings.signalhire.searches_per_day
+    def _search_candidates(self, lanes: Sequence[Lane], priority: str) -> list[Candidate]:
+        limit = self.settings.policy.signalhire.searches_per_day
         with self.open_warehouse() as connection:
             due = due_searches(connection, lanes, priority, limit)
         return [
-            SearchCandidate(
+            Candidate(
                 person_key=each.person_key,
                 contact_id=each.contact_id,
-                query_kind=each.search_kind,
-                full_name=each.full_name,
+                question=each.search_kind,
+                item=each.full_name,
+                item_kind="name",
                 company=each.company,
                 freshness=each.freshness,
                 priority=each.priority,
@@ -597,9 +573,19 @@ class Pipeline:
                     priority=item.priority,
                     supersedes=item.supersedes,
                     identifiers=item.identifiers,
+                    known_by=item.known_by,
+                    seen_revision=item.ledger_revision,
                 )
                 for item in page
             ]
+
+
+def _seconds_at_limit(calls: Calls, items: int) -> float:
+    """How long so many items take, each in a request of its own where requests are counted."""
+    return max(
+        max(0, -(-items // rate.units) - 1) * rate.window.total_seconds()
+        for rate in calls.limits.rates
+    )
 
 
 def _in_a_thread(

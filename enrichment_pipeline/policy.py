@@ -8,24 +8,36 @@ here: environment variables and paths (`settings.py`), and what the rules do
 import math
 import re
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from enrichment_pipeline.errors import ConfigurationError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=3650)]
-Credits = Annotated[int, Field(ge=0)]
+
+
+def _as_written(value: object) -> object:
+    """A number as the file writes it: 0.1, and not what comes nearest to it in binary."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Decimal(str(value)) if is_number else value
+
+
+Amount = Annotated[Decimal, BeforeValidator(_as_written), Field(ge=0, decimal_places=6)]
+Price = Annotated[Decimal, BeforeValidator(_as_written), Field(gt=0, decimal_places=6)]
 Weight = Annotated[float, Field(ge=0)]
 Score = Annotated[float, Field(ge=0)]
 
@@ -46,13 +58,44 @@ class SourcePolicy(_Section):
     suppressions: str | None = None
 
 
-class SignalHirePolicy(_Section):
-    """How fast, in what portions and in which way SignalHire is asked."""
+class RatePolicy(_Section):
+    """So many units (items or requests, whatever the provider counts) in any such window."""
 
+    units: int = Field(ge=1, le=10_000_000)
+    seconds: float = Field(gt=0, le=86_400)
+
+
+class ProviderPolicy(_Section):
+    """What a credit of a provider costs, and how fast and in what portions it is asked.
+
+    `rates` hold all at once; `items_per_window` with `window_seconds` is the short form of one.
+    """
+
+    price: Price = Decimal(1)
     items_per_window: int = Field(600, ge=1, le=100_000)
     window_seconds: float = Field(60.0, gt=0, le=86_400)
+    rates: tuple[RatePolicy, ...] = Field((), strict=False)
     callback_deadline_minutes: float = Field(30.0, gt=0, le=10_080)
     items_per_request: int = Field(100, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "ProviderPolicy":
+        if self.rates and not self.model_fields_set.isdisjoint(
+            {"items_per_window", "window_seconds"}
+        ):
+            raise ValueError("give rates, or items_per_window and window_seconds, not both")
+        return self
+
+    @property
+    def every_rate(self) -> tuple[RatePolicy, ...]:
+        """The rates, whichever way they are given."""
+        short = RatePolicy(units=self.items_per_window, seconds=self.window_seconds)
+        return self.rates or (short,)
+
+
+class SignalHirePolicy(ProviderPolicy):
+    """How SignalHire is asked, and whether it is searched."""
+
     search: Literal["off", "on"] = "off"
     searches_per_day: int = Field(300, ge=0)
 
@@ -170,11 +213,14 @@ class Floors(_Section):
 
 
 class BudgetPolicy(_Section):
-    """How many credits may be spent, reserved ones included. Days and months are UTC's."""
+    """What may be spent, reserved credits included: credits times their prices, over all providers.
 
-    per_run: Credits = 5000
-    per_day: Credits = 20_000
-    per_month: Credits = 300_000
+    Days and months are UTC's.
+    """
+
+    per_run: Amount = Decimal(5000)
+    per_day: Amount = Decimal(20_000)
+    per_month: Amount = Decimal(300_000)
     floors: Floors = Floors()
 
 
@@ -304,6 +350,7 @@ class Policy(_Section):
 
     source: SourcePolicy = SourcePolicy()
     signalhire: SignalHirePolicy = SignalHirePolicy()
+    providers: dict[str, ProviderPolicy] = Field(default_factory=dict)
     search: SearchPolicy = SearchPolicy()
     freshness: FreshnessPolicy = FreshnessPolicy()
     retry: RetryPolicy = RetryPolicy()
@@ -317,6 +364,12 @@ class Policy(_Section):
     publish: PublishPolicy = PublishPolicy()
     ui: UiPolicy = UiPolicy()
     eligibility: EligibilityPolicy = EligibilityPolicy()
+
+    def provider(self, name: str) -> ProviderPolicy:
+        """How a provider is asked."""
+        if name == "signalhire":
+            return self.signalhire
+        return self.providers.get(name, ProviderPolicy())
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -348,6 +401,8 @@ _IN_TERMS_OF_TOML = {
     "too_short": "should name one at least",
     "int_type": "should be a whole number, without quotes",
     "float_type": "should be a number, without quotes",
+    "is_instance_of": "should be a number, without quotes",
+    "decimal_type": "should be a number, without quotes",
     "string_type": "should be text, in quotes",
     "string_pattern_mismatch": "should be a class and a field, such as verified_email; the README "
     "lists them",

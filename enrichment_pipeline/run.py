@@ -14,6 +14,7 @@ from enrichment_pipeline.errors import ConfigurationError
 AS_OF_TAG = "enrichment/as_of"
 SIMULATE_TAG = "enrichment/simulate"
 MAX_CREDITS_TAG = "enrichment/max_credits"
+SHARES_CAP_TAG = "enrichment/shares_cap_with"
 """Tags of a Dagster run that carry what is fixed for it."""
 
 
@@ -21,7 +22,8 @@ MAX_CREDITS_TAG = "enrichment/max_credits"
 class Run:
     """What is fixed for a whole run: its id, the instant that ages are counted to, its caps.
 
-    `earlier_run_ids` are the runs that it is one more try of: they share its caps.
+    `earlier_run_ids` are the runs that it is one more try of, or the next part of: they share
+    its caps.
     """
 
     run_id: str
@@ -47,6 +49,8 @@ class Run:
             tags[SIMULATE_TAG] = "true"
         if self.max_credits is not None:
             tags[MAX_CREDITS_TAG] = str(self.max_credits)
+        if self.earlier_run_ids:
+            tags[SHARES_CAP_TAG] = ",".join(self.earlier_run_ids)
         return tags
 
     @classmethod
@@ -70,7 +74,10 @@ class Run:
             as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
             is_simulated=tags.get(SIMULATE_TAG) == "true",
             max_credits=None if max_credits is None else int(max_credits),
-            earlier_run_ids=earlier_run_ids,
+            earlier_run_ids=(
+                *earlier_run_ids,
+                *filter(None, tags.get(SHARES_CAP_TAG, "").split(",")),
+            ),
         )
 
 

@@ -17,7 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.policy import Policy, SignalHirePolicy, load_policy
+from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
@@ -121,14 +122,14 @@ class Settings:
         attach = self.policy.review.attach
         return self.source_path if attach is None else self._attached(attach)
 
-    @property
-    def signalhire(self) -> SignalHirePolicy:
-        """SignalHire's limits: the policy's, with the sandbox's shorter minute where it has one.
+    def limits(self, provider: str) -> ProviderPolicy:
+        """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.
 
-        A policy that names `window_seconds` itself is always obeyed.
+        A policy that names its rates itself is always obeyed.
         """
-        limits = self.policy.signalhire
-        if self.sandbox_window_seconds is None or "window_seconds" in limits.model_fields_set:
+        limits = self.policy.provider(provider)
+        is_named = not limits.model_fields_set.isdisjoint({"window_seconds", "rates"})
+        if self.sandbox_window_seconds is None or is_named:
             return limits
         return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
 
@@ -184,6 +185,7 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         callback_keys=_callback_keys(env),
     )
     _refuse_sources_as_warehouse(settings)
+    _refuse_unknown_providers(settings)
     return settings
 
 
@@ -210,6 +212,16 @@ def _refuse_sources_as_warehouse(settings: Settings) -> None:
             raise ConfigurationError(
                 f"ENRICHMENT_WAREHOUSE_URL: is the file of {key}, which is only ever read; "
                 "name another file for the pipeline's own tables"
+            )
+
+
+def _refuse_unknown_providers(settings: Settings) -> None:
+    tables = {f"providers.{name}" if name != FIRST else name: name for name in PROVIDERS}
+    for name in settings.policy.providers:
+        if name not in PROVIDERS or name == FIRST:
+            raise ConfigurationError(
+                f"policy file {settings.policy_path}: unknown key providers.{name}; the tables "
+                f"of providers are {', '.join(f'[{table}]' for table in tables)}"
             )
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.disk import flush
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Halt, Reply
 
 LEAST_FREE_BYTES = 256 * 2**20
@@ -36,19 +37,19 @@ def lack_of_space(folder: Path) -> Halt | None:
     )
 
 
-def spill(folder: Path, batch_id: str, reply: Reply, received_at: datetime) -> None:
-    """Write the reply to a batch into a file of its own: whole and on the disk, or not at all.
+def spill(folder: Path, request_id: str, reply: Reply, received_at: datetime) -> None:
+    """Write the reply to a request into a file of its own: whole and on the disk, or not at all.
 
     One line says what it is; after it comes the body, as it came. For its owner's eyes only.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     head = {
-        "batch_id": batch_id,
+        "request_id": request_id,
         "http_status": reply.http_status,
         "credits_left": reply.credits_left,
         "received_at": received_at.isoformat(),
     }
-    path = folder / f"{batch_id}.reply"
+    path = folder / f"{request_id}.reply"
     draft = path.with_suffix(".draft")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
@@ -58,25 +59,27 @@ def spill(folder: Path, batch_id: str, reply: Reply, received_at: datetime) -> N
     flush(folder)
 
 
-def take_back(folder: Path, ledger: Ledger) -> int:
+def take_back(folder: Path, store: LedgerStore, calls: Calls) -> int:
     """Move what was spilled into the ledger, as replies that nobody has read; how many."""
     taken = 0
     for path in sorted(folder.glob("*.reply")):
         try:
             head, _, body = path.read_bytes().partition(b"\n")
             of = json.loads(head)
-            ledger.record_reply(
-                of["batch_id"],
-                http_status=of["http_status"],
-                body=body,
-                credits_left=of["credits_left"],
-                received_at=datetime.fromisoformat(of["received_at"]),
-            )
+            with store.write() as transaction:
+                calls.record_reply(
+                    transaction,
+                    of["request_id"] if "request_id" in of else of["batch_id"],
+                    http_status=of["http_status"],
+                    body=body,
+                    credits_left=of["credits_left"],
+                    received_at=datetime.fromisoformat(of["received_at"]),
+                )
         except FileNotFoundError:
             continue  # another run was faster
         except IntegrityError:
             # a ledger that was restored from an older copy; the answer was paid for all the same
-            _log.warning("%s: the ledger knows of no such batch; left where it is", path.name)
+            _log.warning("%s: the ledger knows of no such request; left where it is", path.name)
             continue
         path.unlink(missing_ok=True)
         taken += 1

@@ -1,11 +1,17 @@
-"""The words for which a contact needs review, each with its sentences.
+"""The words that more than one part of the product goes by, each with its sentences.
 
-Here: the list that SQL (as a value of `judge_contacts.sql`), the report, the review commands,
-the README and the tests read. Not here: when a reason applies, and what is told of one contact
-beyond these sentences (`warehouse/sql/judge_contacts.sql`).
+Here: the kinds of call, and the reasons for which a contact needs review, which SQL (as a value
+of `judge_contacts.sql`), the report, the review commands, the README and the tests read. Not
+here: when a reason applies, and what is told of one contact beyond these sentences
+(`warehouse/sql/judge_contacts.sql`).
 """
 
 from typing import NamedTuple
+
+LOOKUP = "lookup"
+"""A kind of call: an identity is given, and the person's profile asked for."""
+SEARCH = "search"
+"""A kind of call: a name and a company are given, and profiles asked for."""
 
 
 class Reason(NamedTuple):

@@ -21,6 +21,7 @@ from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline_tests.ledger import (
     MATCHED,
+    Ledger,
     answer_body,
     candidate,
     reply,
@@ -53,11 +54,11 @@ def test_answers_stay_replied_until_their_outcomes_stand_in_the_tables(
     pipeline = Pipeline(settings_for(tmp_path / "state", policy_for(source), None))
     pipeline.open_state()
     run = Run("run", datetime.now(UTC))
-    ledger = pipeline.ledger(run)
+    ledger = Ledger.of(pipeline, run)
     batch = send(ledger, candidate("ada"))
     reply_id = reply(ledger, batch, answer_body(("ada@crowd.example", "success")))
     settle_all(ledger, batch, MATCHED, reply_id)
-    pipeline.store_responses(run)
+    pipeline.store_responses()
     with monkeypatch.context() as failed:
         failed.setattr(f"{pipeline_module.__name__}.{name}", failing)
         with pytest.raises(PipelineError):

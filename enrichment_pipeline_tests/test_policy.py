@@ -139,7 +139,7 @@ OUT_OF_RANGE = {
     "schedule.hour": ["-1", "24", "5.5"],
     "priority.bands.target": ["-1", '"high"'],
     "priority.weights.tier": ["-0.1", "nan", "inf"],
-    "budget.per_run": ["-1", "0.5"],
+    "budget.per_run": ["-1", "0.0000001", "true", '"5"'],
     "budget.per_day": ["-1"],
     "budget.per_month": ["-1"],
     "budget.floors.bulk": ["-0.1", "1.1", "nan"],

@@ -329,21 +329,25 @@ def test_nothing_but_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_rate_limits_are_the_policys(home: Path) -> None:
     policy_file(home / "enrichment.toml", "signalhire.items_per_window = 5")
-    assert load_settings().signalhire == load_settings().policy.signalhire
+    settings = load_settings()
+    assert settings.limits("signalhire") == settings.policy.signalhire
 
 
 def test_a_sandbox_of_our_own_has_a_short_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = load_settings().with_own_sandbox_limits().with_base_url("http://127.0.0.1:1/x")
-    assert (ours.signalhire.window_seconds, ours.base_url) == (1.0, "http://127.0.0.1:1/x")
-    assert ours.signalhire.items_per_window == 600
+    assert (ours.limits("signalhire").window_seconds, ours.base_url) == (
+        1.0,
+        "http://127.0.0.1:1/x",
+    )
+    assert ours.limits("signalhire").items_per_window == 600
     named = set_up(monkeypatch, ENRICHMENT_SANDBOX_WINDOW_SECONDS="2.5")
-    assert named.signalhire.window_seconds == 2.5
-    assert named.with_own_sandbox_limits().signalhire.window_seconds == 2.5
+    assert named.limits("signalhire").window_seconds == 2.5
+    assert named.with_own_sandbox_limits().limits("signalhire").window_seconds == 2.5
 
 
 def test_a_window_that_the_policy_names_is_obeyed(home: Path) -> None:
     policy_file(home / "enrichment.toml", "signalhire.window_seconds = 60")
-    assert load_settings().with_own_sandbox_limits().signalhire.window_seconds == 60
+    assert load_settings().with_own_sandbox_limits().limits("signalhire").window_seconds == 60
 
 
 def test_the_sandboxs_minute_is_not_the_real_providers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,19 +357,19 @@ def test_the_sandboxs_minute_is_not_the_real_providers(monkeypatch: pytest.Monke
         SIGNALHIRE_API_KEY=KEY,
         ENRICHMENT_SANDBOX_WINDOW_SECONDS="1",
     )
-    assert found.signalhire.window_seconds == 60
+    assert found.limits("signalhire").window_seconds == 60
 
 
 def test_a_sandbox_of_our_own_has_the_search_api_unless_the_policy_says_otherwise(
     home: Path,
 ) -> None:
-    assert load_settings().signalhire.search == "off"
+    assert load_settings().policy.signalhire.search == "off"
     ours = load_settings().with_own_sandbox_limits()
     assert ours.policy.signalhire.search == "on"
-    assert ours.signalhire.searches_per_day == module.OWN_SANDBOX_SEARCHES_PER_DAY
+    assert ours.policy.signalhire.searches_per_day == module.OWN_SANDBOX_SEARCHES_PER_DAY
     policy_file(home / "enrichment.toml", 'signalhire = { search = "off", searches_per_day = 7 }')
     named = load_settings().with_own_sandbox_limits()
-    assert (named.policy.signalhire.search, named.signalhire.searches_per_day) == ("off", 7)
+    assert (named.policy.signalhire.search, named.policy.signalhire.searches_per_day) == ("off", 7)
 
 
 def test_a_process_of_ours_beside_the_sandbox_has_the_search_api_too(

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.errors import PipelineError
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import REPLIED, replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.pipeline import Pipeline
@@ -29,6 +28,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     steps_here,
 )
 from enrichment_pipeline_tests.ledger import (
+    Ledger,
     answer_body,
     candidate,
     count_rows,
@@ -65,14 +65,14 @@ def test_what_was_spilled_is_read_back_as_it_came_and_when_it_came(
     ledger = Ledger(store, "signalhire", limits_of(), clock)
     batch = send(ledger, candidate("ada"))
     came_at = clock.now()
-    spill(tmp_path, batch.batch_id, REPLY, came_at)
+    spill(tmp_path, batch.request_id, REPLY, came_at)
     clock.advance(hours=9)
-    assert take_back(tmp_path, ledger) == 1
+    assert take_back(tmp_path, store, ledger.calls) == 1
     [kept] = ledger.unread_replies()
-    assert (kept.batch_id, kept.http_status, kept.body) == (batch.batch_id, 200, BODY)
+    assert (kept.request_id, kept.bodies) == (batch.request_id, ((200, BODY),))
     assert kept.answered_at == came_at
     assert not list(tmp_path.glob("*.reply"))
-    assert take_back(tmp_path, ledger) == 0
+    assert take_back(tmp_path, store, ledger.calls) == 0
     assert ledger.rate_window()[0] == 0
 
 
@@ -80,9 +80,9 @@ def test_what_was_kept_after_all_is_not_kept_twice(store: LedgerStore, tmp_path:
     """Nobody knows of a commit that failed whether it was made."""
     ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
     batch = send(ledger, candidate("ada"))
-    ledger.record_reply(batch.batch_id, http_status=200, body=BODY, credits_left=7)
-    spill(tmp_path, batch.batch_id, REPLY, START)
-    take_back(tmp_path, ledger)
+    ledger.record_reply(batch.request_id, http_status=200, body=BODY, credits_left=7)
+    spill(tmp_path, batch.request_id, REPLY, START)
+    take_back(tmp_path, store, ledger.calls)
     assert count_rows(store, replies) == 1
 
 
@@ -91,9 +91,12 @@ def test_a_reply_to_a_batch_that_the_ledger_does_not_know_stays_where_it_is(
 ):
     caplog.set_level(logging.WARNING)
     spill(tmp_path, "of-a-newer-ledger", REPLY, START)
-    assert take_back(tmp_path, Ledger(store, "signalhire", limits_of(), MovingClock())) == 0
+    assert (
+        take_back(tmp_path, store, Ledger(store, "signalhire", limits_of(), MovingClock()).calls)
+        == 0
+    )
     assert [path.name for path in tmp_path.glob("*.reply")] == ["of-a-newer-ledger.reply"]
-    assert "no such batch" in caplog.text
+    assert "no such request" in caplog.text
     assert "crowd.example" not in caplog.text
 
 
@@ -107,7 +110,7 @@ def test_the_next_run_settles_what_was_spilled_instead_of_giving_it_up(tmp_path:
         batch = send(
             Ledger(store, "signalhire", limits_of(), MovingClock(long_ago)), candidate("ada")
         )
-        spill(settings.spilled_dir, batch.batch_id, REPLY, long_ago)
+        spill(settings.spilled_dir, batch.request_id, REPLY, long_ago)
         run = Run("next", datetime.now(UTC))
         pipeline.prepare(run)
         release_run_lock(settings.home, run.run_id)

@@ -25,7 +25,7 @@ from benchmarks.year.crm import Crm
 from benchmarks.year.reference import Ended, Known, Lookup, Reference
 from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.ledger.schema import lookups
+from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
@@ -59,6 +59,9 @@ select
 from enrichment.enriched_contacts
 where not needs_manual_enrichment
 """
+
+_COLUMNS = {"lookup_id": "call_id", "credits_charged": "units_charged"}
+"""What the ledger calls them."""
 
 
 @dataclass(frozen=True)
@@ -211,10 +214,11 @@ class _Play:
     # --- what was written down ----------------------------------------------------------
 
     def _lookups(self) -> list[Lookup]:
-        columns = [lookups.c[one.name] for one in fields(Lookup)]
+        columns = [calls.c[_COLUMNS.get(one.name, one.name)] for one in fields(Lookup)]
         engine = sa.create_engine(self._settings.ledger_url.get_secret_value())
         with engine.connect() as connection:
-            rows = [Lookup(*row) for row in connection.execute(sa.select(*columns))]
+            query = sa.select(*columns).where(calls.c.kind == "lookup")
+            rows = [Lookup(*row) for row in connection.execute(query)]
         engine.dispose()
         return rows
 
@@ -240,7 +244,7 @@ def _carry_out(pipeline: Pipeline, run: Run, lanes: Sequence[Lane]) -> DispatchR
         pipeline.load_contacts(run)
         pipeline.select_worklist(run, lanes)
         report = pipeline.buy(run, lanes, Silence()).report
-        pipeline.store_responses(run)
+        pipeline.store_responses()
         pipeline.derive_facts(run)
         pipeline.derive_outcomes(run)
         pipeline.publish(run)

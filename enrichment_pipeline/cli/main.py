@@ -36,6 +36,7 @@ from enrichment_pipeline.cli.suppress import suppress_command
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
@@ -147,7 +148,6 @@ def plan(
     _out.print(
         table("What a run would look up", ("lane", "contacts", "look-ups", "cache hits"), rows)
     )
-    limits = settings.signalhire
     _out.print(
         f"known already: {work.cache_hits.person:,} contacts share a person with another, "
         f"{work.cache_hits.miss:,} persons were not found lately"
@@ -161,7 +161,7 @@ def plan(
         f"credits, at worst: {result.worst_case_credits:,} "
         f"(left in the budget: {result.budget_left_today:,} today, "
         f"{result.budget_left_this_month:,} this month)\n"
-        f"time at the limit of {limits.items_per_window} items per {limits.window_seconds:g} s: "
+        f"time at the limit of {_rates(settings)}: "
         f"{duration(result.seconds_at_limit)}"
     )
     if result.unread_columns:
@@ -317,19 +317,23 @@ def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
 
 def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
     settings = settings.with_own_sandbox_limits()
-    limits = settings.signalhire
+    rate = settings.limits(FIRST).every_rate[0]
     options = [
-        *("--items-per-window", str(limits.items_per_window)),
-        *("--window-seconds", str(limits.window_seconds)),
-        *("--searches-per-day", str(limits.searches_per_day)),
+        *("--items-per-window", str(rate.units)),
+        *("--window-seconds", str(rate.seconds)),
+        *("--searches-per-day", str(settings.policy.signalhire.searches_per_day)),
         *("--journal", str(settings.home / "sandbox_journal.jsonl")),
     ]
     base_url = _start_child("sandbox", options, servers)
     _out.print(
-        f"sandbox provider at {base_url}, {limits.items_per_window} items per "
-        f"{limits.window_seconds:g} s (SignalHire allows 600 per 60 s)"
+        f"sandbox provider at {base_url}, {_rates(settings)} (SignalHire allows 600 per 60 s)"
     )
     return settings.with_base_url(base_url)
+
+
+def _rates(settings: Settings) -> str:
+    rates = settings.limits(FIRST).every_rate
+    return " and ".join(f"{rate.units} items per {rate.seconds:g} s" for rate in rates)
 
 
 def _start_receiver(settings: Settings, servers: ExitStack) -> Settings:

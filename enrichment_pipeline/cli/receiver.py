@@ -25,12 +25,14 @@ def receiver(
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Take the provider's callbacks, and keep each in the ledger before it is acknowledged."""
-    from enrichment_pipeline.pipeline import Pipeline
-    from enrichment_pipeline.providers.signalhire.answers import count_answers
+    from enrichment_pipeline.clock import Clock
+    from enrichment_pipeline.ledger.store import open_store
+    from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
     from enrichment_pipeline.receiver.inbox import LedgerInbox
     from enrichment_pipeline.receiver.server import serve
-    from enrichment_pipeline.run import Run
     from enrichment_pipeline.state import check_stamp, ensure_state_folder
+    from enrichment_pipeline.terms import calls_of
+    from enrichment_pipeline.vocabulary import LOOKUP
 
     settings = load_settings(needs_key=False)
     if settings.callback_keys is None:
@@ -39,7 +41,7 @@ def receiver(
         )
     ensure_state_folder(settings)
     check_stamp(settings, is_first_use=False)
-    ledger = Pipeline(settings).ledger(Run.none())
+    store = open_store(settings.ledger_url.get_secret_value())
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.WARNING if until_stdin_closes else logging.INFO,
@@ -58,9 +60,9 @@ def receiver(
 
     try:
         serve(
-            LedgerInbox(ledger),
+            LedgerInbox(store, calls_of(settings, FIRST, LOOKUP, Clock())),
             settings.callback_keys,
-            count_answers,
+            PROVIDERS[FIRST].count_answers,
             host,
             port,
             metrics_port=metrics_port or None,

@@ -47,9 +47,8 @@ def refresh(
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
-    per_run = settings.policy.budget.per_run
-    cap = per_run if max_credits is None else min(max_credits, per_run)
-    spent = perhaps_billed = 0
+    spent = 0
+    run_ids: list[str] = []
     bought_by: list[str] = []
     stopped_by: str | None = None
     warnings: dict[str, str] = {}
@@ -57,19 +56,18 @@ def refresh(
     definitions = build_definitions(settings, progress=lambda _log: bar)
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
-            left = max(0, cap - spent - perhaps_billed)
-            run = Run(str(uuid4()), as_of, is_simulated, left)
+            run = Run(str(uuid4()), as_of, is_simulated, max_credits, tuple(run_ids))
+            run_ids.append(run.run_id)
             try:
                 result = _execute(definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            totals = pipeline.ledger(run).run_totals(run.run_id)
-            spent += totals.credits_charged
-            if totals.credits_charged:
+            charged = pipeline.questions(run).run_totals(run.run_id).units_charged
+            spent += charged
+            if charged:
                 bought_by.append(run.run_id)
-            perhaps_billed += totals.credits_reserved
     _print_summary(settings, pipeline, run, spent, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
@@ -157,7 +155,7 @@ def _print_summary(
         statuses = status_counts(connection)
         reasons = review_counts(connection)
         meanings = read_meanings(connection)
-    balance = pipeline.ledger(run).last_balance()
+    balance = pipeline.questions(run).last_balance()
     contacts = {status: count.contacts for status, count in statuses.items()}
     rows: list[tuple[str, object]] = [
         ("contacts in", sum(contacts.values())),

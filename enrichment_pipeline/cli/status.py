@@ -1,7 +1,7 @@
 """`enrichment status`: what is in the tables, in the lanes and in the ledger.
 
 Here: asking and showing. Not here: the questions themselves (`warehouse/report.py`,
-`ledger/ledger.py`).
+`ledger/questions.py`).
 """
 
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, is_used
+from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.report import lane_counts, row_counts, status_counts
 
@@ -38,7 +39,7 @@ def print_status(settings: Settings, console: Console) -> None:
         console.print(table("Contacts by status", columns, by_status))
         console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
     pipeline, run = Pipeline(settings), Run.none()
-    ledger = pipeline.ledger(run)
+    ledger = pipeline.questions(run)
     states = sorted(ledger.count_by_state().items())
     console.print(table("Ledger", ("look-ups", "number"), states))
     today = datetime.now(UTC).date().isoformat()
@@ -49,9 +50,10 @@ def print_status(settings: Settings, console: Console) -> None:
     balance = ledger.last_balance()
     if balance is not None:
         console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")
-    used, limit = ledger.rate_window()
-    console.print(f"rate window: {used} of {limit} items")
-    searches = pipeline.search_ledger(run)
+    for used, limit, seconds in ledger.rate_windows():
+        console.print(f"rate window of {seconds:g} s: {used} of {limit} items")
+    searches = pipeline.questions(run, SEARCH)
     if counts := sorted(searches.count_by_state().items()):
         console.print(table("Searches", ("state", "number"), counts))
-        console.print(f"searches today: {searches.used_today()} of {searches.limits.per_day}")
+        per_day = settings.policy.signalhire.searches_per_day
+        console.print(f"searches today: {searches.used_today()} of {per_day}")

@@ -5,6 +5,7 @@ Here: rich, and nothing but showing. Not here: where the numbers come from.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from threading import Lock
 
 from rich.console import Console
@@ -53,19 +54,19 @@ class ProgressBar:
             if not self._total:
                 self._progress.remove_task(self._task)
 
-    def add_total(self, lookups: int) -> None:
+    def add_total(self, calls: int) -> None:
         with self._lock:
-            self._total += lookups
+            self._total += calls
             self._progress.update(self._task, total=self._total)
 
-    def advance(self, lookups: int, credits: int) -> None:
+    def advance(self, calls: int, credits: int) -> None:
         with self._lock:
             self._credits += credits
-            self._progress.update(self._task, advance=lookups, counted=self._counted)
+            self._progress.update(self._task, advance=calls, counted=self._counted)
 
-    def outstanding(self, lookups: int) -> None:
+    def outstanding(self, calls: int) -> None:
         with self._lock:
-            self._outstanding = lookups
+            self._outstanding = calls
             self._progress.update(self._task, counted=self._counted)
 
     def searched(self, done: int, total: int) -> None:
@@ -92,7 +93,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         shown.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
         shown.add_row(
-            *(f"{cell:,}" if isinstance(cell, int) else Text(printable(str(cell))) for cell in row)
+            *(
+                f"{cell:,}" if isinstance(cell, int | Decimal) else Text(printable(str(cell)))
+                for cell in row
+            )
         )
     return shown
 

@@ -133,8 +133,7 @@ def source_ids_are_unique(warehouse: WarehouseResource) -> dg.AssetCheckResult:
 def ledger_matches_balance(
     context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.AssetCheckResult:
-    ledger = pipeline.ledger(run_of(context.instance, context.run))
-    gap = ledger.balance_gap()
+    gap = pipeline.questions(run_of(context.instance, context.run)).balance_gap()
     if gap is None:
         return dg.AssetCheckResult(
             passed=True, metadata={"note": "the balance was not seen twice yet"}

@@ -41,17 +41,17 @@ class LoggedProgress:
         self._next_at = time.monotonic() + seconds_between
         self._total = self._done = self._credits = self._outstanding = 0
 
-    def add_total(self, lookups: int) -> None:
-        self._total += lookups
+    def add_total(self, calls: int) -> None:
+        self._total += calls
 
-    def advance(self, lookups: int, credits: int) -> None:
-        self._done += lookups
+    def advance(self, calls: int, credits: int) -> None:
+        self._done += calls
         self._credits += credits
         self._log_now_and_then()
 
-    def outstanding(self, lookups: int) -> None:
-        self._outstanding = lookups
-        if lookups:
+    def outstanding(self, calls: int) -> None:
+        self._outstanding = calls
+        if calls:
             self._log_now_and_then()
 
     def searched(self, done: int, total: int) -> None:

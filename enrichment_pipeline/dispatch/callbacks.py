@@ -1,4 +1,4 @@
-"""Answers that come by callback: which batches a run waits for, and what came for them.
+"""Answers that come by callback: which requests a run waits for, and what came for them.
 
 Here: reading what the receiver has kept, and the deadline. Not here: keeping it
 (`receiver/`), and sending requests (`dispatcher.py`). Another process may read a
@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.asking import Asking
 from enrichment_pipeline.dispatch.settling import ReadReplies, read_kept_replies
+from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.kept import finished_requests
 from enrichment_pipeline.ledger.limits import furthest
-from enrichment_pipeline.providers.base import Provider, Signal
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.providers.base import Signal
 
 POLL_SECONDS = 0.25
 """How often a run asks the ledger whether callbacks have come."""
@@ -23,7 +25,7 @@ POLL_SECONDS = 0.25
 
 @dataclass
 class Collected:
-    """What came since the last time: of batches that are finished, and of the provider."""
+    """What came since the last time: of requests that are finished, and of the provider."""
 
     settlements: list[Settlement] = field(default_factory=list)
     signals: Sequence[Signal] = ()
@@ -32,27 +34,27 @@ class Collected:
 
 @dataclass(frozen=True)
 class _Awaited:
-    lookups: int
+    calls: int
     deadline: datetime
 
 
 class AwaitedAnswers:
-    """The batches of one run that were submitted and whose answers are still to come."""
+    """The requests of one run that were submitted and whose answers are still to come."""
 
-    def __init__(self, ledger: Ledger, provider: Provider, clock: Clock) -> None:
-        self._ledger = ledger
-        self._provider = provider
-        self._clock = clock
+    def __init__(self, store: LedgerStore, calls: Calls, asking: Asking) -> None:
+        self._store = store
+        self._calls = calls
+        self._asking = asking
         self._awaited: dict[str, _Awaited] = {}
 
-    def expect(self, batch_id: str, lookups: int) -> None:
-        deadline = self._clock.now() + self._ledger.limits.answer_deadline
-        self._awaited[batch_id] = _Awaited(lookups, deadline)
+    def expect(self, request_id: str, calls: int) -> None:
+        deadline = self._calls.clock.now() + self._calls.limits.answer_deadline
+        self._awaited[request_id] = _Awaited(calls, deadline)
 
     @property
     def outstanding(self) -> int:
-        """Look-ups of batches that are not answered whole."""
-        return sum(awaited.lookups for awaited in self._awaited.values())
+        """Calls of requests that are not answered whole."""
+        return sum(awaited.calls for awaited in self._awaited.values())
 
     @property
     def last_deadline(self) -> datetime | None:
@@ -63,17 +65,18 @@ class AwaitedAnswers:
         awaited = dict(self._awaited)
         read, finished = await asyncio.to_thread(self._read, awaited)
         collected = Collected(signals=read.signals, unasked=read.unasked)
-        for batch_id, settlements in finished.items():
+        for request_id, settlements in finished.items():
             collected.settlements += settlements
-            del self._awaited[batch_id]
+            del self._awaited[request_id]
         return collected
 
     def _read(
         self, awaited: Mapping[str, _Awaited]
     ) -> tuple[ReadReplies, dict[str, list[Settlement]]]:
-        read = read_kept_replies(self._ledger, self._provider)
-        now = self._clock.now()
-        latest = furthest(now, self._ledger.limits.answer_deadline)
-        if not all(now < batch.deadline <= latest for batch in awaited.values()):
-            self._ledger.clear_abandoned()
-        return read, self._ledger.finished_batches(awaited)
+        read = read_kept_replies(self._store, self._calls, self._asking)
+        now = self._calls.clock.now()
+        latest = furthest(now, self._calls.limits.answer_deadline)
+        if not all(now < request.deadline <= latest for request in awaited.values()):
+            with self._store.write() as transaction:
+                self._calls.clear_abandoned(transaction)
+        return read, finished_requests(self._store, awaited)

@@ -1,128 +1,158 @@
 """Requests on the wire: admitted, committed as sent, answered, settled.
 
-Here: when the next batch is offered, and what a run does about each kind of
-failure. Not here: the order of those who wait (`backlog.py`), and what an outcome
-becomes (`settling.py`).
+Here: when the next request is offered, and what a run does about each kind of
+failure. Not here: the order of those who wait (`backlog.py`), what a kind of call asks and
+reads (`asking.py`), and what an outcome becomes (`settling.py`).
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.asking import Asking, Kept
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.blame import Blame
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
 from enrichment_pipeline.dispatch.keeping import SetAside, Sleep, keep_reply
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
-from enrichment_pipeline.dispatch.settling import settlement_for
+from enrichment_pipeline.dispatch.settling import identifiers_of, settlement_for
 from enrichment_pipeline.ledger.admission import (
     Admitted,
     Candidate,
     Decision,
     Exhausted,
     NotDue,
+    Page,
     Wait,
 )
+from enrichment_pipeline.ledger.budget import RunShare
+from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import RELEASED
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.providers.base import (
-    NO_REPLY,
     NOT_SENT,
     Failing,
+    Further,
     Halt,
     ItemReading,
     NoReplyError,
     NotSentError,
-    Outcome,
-    Provider,
     Reading,
     Rejected,
     Reply,
+    Retriable,
     Signal,
     SlowDown,
+    UsedUp,
 )
 
 CONCURRENT_REQUESTS = 8
+LONGEST_NAP = timedelta(seconds=0.1)
+"""Another process' request may be answered at any moment, and its place be free."""
 LONGEST_WAIT = timedelta(minutes=10)
 """A gate that stays closed for longer ends the run; what is left stays queued."""
 MAX_ATTEMPTS = 3
-"""How often a run offers a look-up again that was refused unbilled for a passing reason."""
+"""How often a run offers a call again that was refused unbilled for a passing reason."""
 
 _log = logging.getLogger(__name__)
 
 
-class Dispatcher:
-    """Buys a work list. One per run; `stop()` may be called from another thread.
+class _Flight:
+    """An admitted request on its way, and the further ones that its call takes."""
 
-    With `callback_url`, which gives the URL for a batch's answer, requests are only
-    submitted: the run ends when all answers have come or their deadline has passed.
+    def __init__(self, admitted: Admitted) -> None:
+        self.admitted = admitted
+        self.request_id = admitted.request_id
+        self.asked = [call.candidate for call in admitted.calls]
+        self.further: Further | None = None
+        self.series = 0
+        self.kept: list[Kept] = []
+        self.is_under_way = True
+
+    def turn_to(self, page: Page, further: Further) -> None:
+        """Ask for a further page; where it is of a new series, those before it do not count."""
+        if page.series != self.series:
+            self.kept.clear()
+        self.request_id, self.series, self.further = page.request_id, page.series, further
+        self.is_under_way = True
+
+
+class Dispatcher:
+    """Makes the calls of a work list, all of one kind. One per run.
+
+    Where answers come by callback, requests are only submitted: the run ends when all answers
+    have come or their deadline has passed.
     `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
     `hindrance`, asked before each offer, tells why nothing more may be bought for now.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        provider: Provider,
-        clock: Clock,
+        store: LedgerStore,
+        calls: Calls,
+        asking: Asking,
         progress: Progress,
         *,
-        run_id: str,
+        run: RunShare,
         batch_size: int,
-        max_credits: int | None = None,
         concurrency: int = CONCURRENT_REQUESTS,
-        callback_url: Callable[[str], str] | None = None,
         set_aside: SetAside | None = None,
         sleep: Sleep = asyncio.sleep,
         hindrance: Callable[[], Halt | None] = lambda: None,
     ) -> None:
-        self._writer = GroupCommit(ledger)
-        self._provider = provider
-        self._clock = clock
+        self._writer = GroupCommit(store)
+        self._calls = calls
+        self._asking = asking
+        self._clock = calls.clock
         self._progress = progress
-        self._run_id = run_id
-        self._batch_size = min(batch_size, provider.max_batch)
-        self._max_credits = max_credits
-        self._concurrency = concurrency
+        self._run = run
+        self._batch_size = min(batch_size, asking.max_batch)
+        self._concurrency = min(concurrency, calls.limits.at_once or concurrency)
         self._backlog = Backlog()
         self._blame = Blame()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
-        self._callback_url = callback_url
         self._hindrance = hindrance
-        self._keep = partial(keep_reply, self._writer, set_aside=set_aside, sleep=sleep)
-        self._awaited = AwaitedAnswers(ledger, provider, clock)
+        self._keep = partial(keep_reply, self._writer, calls, set_aside=set_aside, sleep=sleep)
+        self._awaited = AwaitedAnswers(store, calls, asking)
         self._collect_at = 0.0
         self._stopping = False
         self.report = DispatchReport()
 
     def stop(self) -> None:
-        """Admit nothing more; what is on the wire is still answered and kept."""
+        """Admit nothing more; what is on the wire is still answered and kept.
+
+        May be called from another thread.
+        """
         self._stopping = True
 
     async def run(self, pages: Iterable[Sequence[Candidate]]) -> DispatchReport:
-        """Look up page after page. The next page is only drawn when nothing is on the wire."""
+        """Work off page after page. The next page is only drawn when nothing is on the wire.
+
+        May be called again, with more.
+        """
         for page in pages:
-            if self._is_done:
+            if self.is_over:
                 break
             self.report.offered += len(page)
             self._progress.add_total(len(page))
             self._backlog.add(page)
             await self._work_off()
-        if not self._is_done:
+        if not self.is_over:
             self._obey(self._blame.verdict)
         await self._wait_for_answers()
         return self.report
 
     @property
-    def _is_done(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether nothing more will be asked in this run."""
         return self._stopping or self.report.halted is not None
 
     @property
@@ -133,7 +163,7 @@ class Dispatcher:
     async def _work_off(self) -> None:
         try:
             # a request under way may bring some back: refused for now, or never sent
-            while (self._backlog or self._under_way) and not self._is_done:
+            while (self._backlog or self._under_way) and not self.is_over:
                 if not self._backlog or len(self._flights) >= self._concurrency:
                     await self._wait(None)
                     continue
@@ -167,7 +197,7 @@ class Dispatcher:
             self.report.count(settlement)
         self._progress.advance(
             len(collected.settlements),
-            sum(settlement.credits_charged for settlement in collected.settlements),
+            sum(settlement.units_charged for settlement in collected.settlements),
         )
         self._progress.outstanding(self._awaited.outstanding)
         for signal in collected.signals:
@@ -179,20 +209,13 @@ class Dispatcher:
         What is admitted goes out at once, so the same transaction marks it as sent.
         """
         self._obey(self._hindrance())
-        if self._is_done:
+        if self.is_over:
             return
         offers: list[list[Candidate]] = []
         while self._backlog and len(self._flights) + len(offers) < self._concurrency:
             offers.append(self._backlog.take(self._batch_size))
-        admit = partial(
-            _admit_in_turn,
-            offers=offers,
-            run_id=self._run_id,
-            max_credits=self._max_credits,
-            awaits_callback=self._is_called,
-        )
         try:
-            decisions = await self._writer.run(admit)
+            decisions = await self._writer.run(partial(self._admit_in_turn, offers=offers))
         except FenceError:
             # a machine that was suspended in the middle of it: nothing was written
             decisions = []
@@ -215,22 +238,28 @@ class Dispatcher:
                 self._backlog.add(candidates)
                 await self._wait(None)
             case Exhausted(period):
-                if priority not in self.report.exhausted:
-                    self.report.exhausted[priority] = period
-                    self._progress.say(f"the {period}'s budget for {priority} is used up")
+                self._note_exhausted(priority, period)
                 self._backlog.drop(priority)
             case Wait(until, why):
                 self._backlog.add(candidates)
-                await self._wait_for_room(until, why)
+                pause = self._pause(until, why)
+                if not self.is_over:
+                    await self._wait(pause)
 
-    async def _wait_for_room(self, until: datetime, why: str) -> None:
-        pause = until - self._clock.now()
+    def _note_exhausted(self, priority: str, period: str) -> None:
+        if priority not in self.report.exhausted:
+            self.report.exhausted[priority] = period
+            self._progress.say(self._asking.used_up(period, priority))
+
+    def _pause(self, until: datetime, why: str) -> timedelta:
+        """How long to wait for room; a gate that stays closed for too long ends the run."""
+        pause = max(until - self._clock.now(), timedelta(0))
+        if why == "at_once":
+            return min(pause, LONGEST_NAP)
         if why != "rate" and pause > LONGEST_WAIT:
-            self.report.halted = Halt(
-                "paused", f"the provider asks for a pause until {until:%H:%M}"
-            )
-            return
-        await self._wait(pause)
+            self._obey(Halt("paused", f"{self._asking.who} asks for a pause until {until:%H:%M}"))
+            return timedelta(0)
+        return pause
 
     async def _wait(self, pause: timedelta | None) -> None:
         """Until a request is answered, or the pause is over; a while, where neither can be."""
@@ -254,116 +283,158 @@ class Dispatcher:
             task.result()
 
     async def _fly(self, admitted: Admitted) -> None:
-        """One request, which is committed as sent; its reply is kept before it is read."""
-        batch_id = admitted.batch_id
-        items = [lookup.candidate.item for lookup in admitted.lookups]
+        """A request that is committed as sent, and those that its call takes after it."""
+        flight = _Flight(admitted)
+        while flight.is_under_way:
+            await self._ask(flight)
+
+    async def _ask(self, flight: _Flight) -> None:
+        """One request; its reply is kept before it is read."""
+        flight.is_under_way = False
+        request_id = flight.request_id
         try:
-            reply = await self._send(batch_id, items)
+            reply = await self._asking.send(request_id, flight.asked, flight.further)
         except NotSentError as error:
             code = str(error)
             await self._settle(
-                admitted,
-                _nothing_read(admitted, NOT_SENT, code),
-                note=lambda ledger: ledger.note_unsent(batch_id, code),
+                flight,
+                _nothing_read(flight, ItemReading(NOT_SENT), code),
+                note=lambda transaction: self._calls.note_unsent(transaction, request_id, code),
             )
-            return
         except NoReplyError as error:
-            if self._is_called:
-                await self._await_answer(admitted, Failing(str(error)))
+            code = str(error)
+            if self._asking.is_called:
+                await self._await_answer(flight, Failing(code))
             else:
-                await self._settle(admitted, _nothing_read(admitted, NO_REPLY, str(error)))
-            return
-        await self._take(admitted, items, reply)
+                await self._settle(flight, _nothing_read(flight, self._asking.no_reply, code))
+        else:
+            await self._take(flight, reply)
 
-    @property
-    def _is_called(self) -> bool:
-        """Whether answers come by callback."""
-        return self._callback_url is not None
-
-    async def _send(self, batch_id: str, items: Sequence[str]) -> Reply:
-        if self._callback_url is None:
-            return await self._provider.lookup(items)
-        return await self._provider.submit(items, self._callback_url(batch_id))
-
-    async def _take(self, admitted: Admitted, items: Sequence[str], reply: Reply) -> None:
+    async def _take(self, flight: _Flight, reply: Reply) -> None:
         """The response came: with the answer, with a refusal, or with the promise of a callback."""
         received_at = self._clock.now()
-        if self._is_called:
-            accepted = self._provider.read_submission(reply.http_status, reply.body)
+        if self._asking.is_called:
+            accepted = self._asking.read_submission(reply)
             if accepted is not None:
                 if accepted.signal is None:
                     self._blame.note_answer()
                 request_ref = accepted.request_ref
                 await self._await_answer(
-                    admitted,
+                    flight,
                     accepted.signal,
-                    note=lambda ledger: ledger.note_accepted(
-                        admitted.batch_id,
+                    note=lambda transaction: self._calls.note_accepted(
+                        transaction,
+                        flight.request_id,
                         request_ref=request_ref,
                         credits_left=reply.credits_left,
                     ),
                 )
                 return
-        reply_id = await self._keep(admitted.batch_id, reply, received_at=received_at)
-        reading = self._provider.read(reply.http_status, reply.body, items)
-        if any(item.answer_index is not None for item in reading.items):
+        reply_id = await self._keep(flight.request_id, reply, received_at=received_at)
+        flight.kept.append((reply.http_status, reply.body))
+        items = [each.item for each in flight.asked]
+        reading = self._asking.read(flight.kept, items, flight.series)
+        if reading.further is not None:
+            hindrance = await self._turn_page(flight, reading.further, reply_id)
+            if hindrance is None:
+                return
+            reading = _interrupted(reading, hindrance)
+        elif any(item.answer_index is not None for item in reading.items):
             self._blame.note_answer()
         elif isinstance(reading.signal, Rejected) and len(items) == 1:
             reading = self._blame.judge(reading, reading.signal)
         # its place on the wire is free: the next request is admitted in the same transaction
-        settle = self._settle(admitted, reading, reply_id, reply.retry_after)
+        settle = self._settle(flight, reading, reply_id, reply.retry_after)
         self._settling.add(asyncio.create_task(settle))
+
+    async def _turn_page(self, flight: _Flight, further: Further, reply_id: str) -> str | None:
+        """Go on with the next page of a call, once there is room for it; else why there is none."""
+        [call] = flight.admitted.calls
+
+        def admit(transaction: Transaction) -> Page | Wait | Exhausted:
+            page = self._calls.admit_page(
+                transaction,
+                call.call_id,
+                self._run,
+                series=further.series,
+                number=further.number,
+                units_charged=further.units,
+                reply_id=reply_id,
+            )
+            if isinstance(page, Page):
+                self._calls.gate.count_success(transaction)
+            return page
+
+        while not self.is_over:
+            try:
+                decision = await self._writer.run(admit)
+            except FenceError:
+                break  # settled meanwhile; settling it again finds that out
+            match decision:
+                case Page():
+                    flight.turn_to(decision, further)
+                    return None
+                case Exhausted(period):
+                    self._note_exhausted(call.candidate.priority, period)
+                    return "no_room_for_its_pages"
+                case Wait(until, why):
+                    pause = self._pause(until, why)
+                    await asyncio.sleep(min(pause, LONGEST_NAP).total_seconds())
+        return "interrupted"
 
     async def _await_answer(
         self,
-        admitted: Admitted,
+        flight: _Flight,
         signal: Signal | None,
-        note: Callable[[Ledger], None] = lambda _ledger: None,
+        note: Callable[[Transaction], None] = lambda _transaction: None,
     ) -> None:
         """The request was taken, or may have been: its callback will tell, or its deadline."""
 
-        def note_all(ledger: Ledger) -> None:
-            note(ledger)
-            note_signal(ledger, admitted.batch_id, signal, None)
+        def note_all(transaction: Transaction) -> None:
+            note(transaction)
+            self._note_signal(transaction, flight.request_id, signal, None)
 
         await self._writer.run(note_all)
-        self.report.sent += len(admitted.lookups)
-        self._awaited.expect(admitted.batch_id, len(admitted.lookups))
+        calls = len(flight.admitted.calls)
+        self.report.sent += calls
+        self._awaited.expect(flight.request_id, calls)
         self._backlog.add(self._blame.let_go(), at_most=1)
         self._obey(signal)
 
     async def _settle(
         self,
-        admitted: Admitted,
+        flight: _Flight,
         reading: Reading,
         reply_id: str | None = None,
         retry_after: timedelta | None = None,
-        note: Callable[[Ledger], None] = lambda _ledger: None,
+        note: Callable[[Transaction], None] = lambda _transaction: None,
     ) -> None:
         """What was read goes into the ledger, with what it says of the provider as a whole."""
         self._obey(reading.signal)  # nothing more is admitted where it is to halt
-        settlements = {
-            lookup.lookup_id: settlement_for(item)
-            for lookup, item in zip(admitted.lookups, reading.items, strict=True)
+        readings = {
+            call.call_id: item
+            for call, item in zip(flight.admitted.calls, reading.items, strict=True)
         }
+        settlements = {call_id: settlement_for(item) for call_id, item in readings.items()}
+        known_by = identifiers_of(readings)
 
-        def note_all(ledger: Ledger) -> None:
-            note(ledger)
-            note_signal(ledger, admitted.batch_id, reading.signal, retry_after)
+        def note_all(transaction: Transaction) -> None:
+            note(transaction)
+            self._note_signal(transaction, flight.request_id, reading.signal, retry_after)
 
-        def settle_and_note(ledger: Ledger) -> None:
-            ledger.settle(settlements, reply_id=reply_id)
-            note_all(ledger)
+        def settle_and_note(transaction: Transaction) -> None:
+            self._calls.settle(transaction, settlements, reply_id=reply_id, known_by=known_by)
+            note_all(transaction)
 
         try:
             await self._writer.run(settle_and_note)
         except FenceError:
             # Settled meanwhile, past its deadline, by another process; a kept reply is read
             # again at the start of the next run.
-            _log.warning("batch %s had been settled by another process", admitted.batch_id)
+            _log.warning("request %s had been settled by another process", flight.request_id)
             await self._writer.run(note_all)
         else:
-            self._count(admitted, reading, settlements)
+            self._count(flight.admitted, reading, settlements)
 
     def _count(
         self, admitted: Admitted, reading: Reading, settlements: dict[str, Settlement]
@@ -373,9 +444,9 @@ class Dispatcher:
         for settlement in settlements.values():
             self.report.count(settlement)
         released = [
-            (lookup.candidate, settlements[lookup.lookup_id])
-            for lookup in admitted.lookups
-            if settlements[lookup.lookup_id].state == RELEASED
+            (call.candidate, settlements[call.call_id])
+            for call in admitted.calls
+            if settlements[call.call_id].state == RELEASED
         ]
         if isinstance(reading.signal, Rejected):
             retried = self._narrow_down([candidate for candidate, _ in released], reading.signal)
@@ -386,11 +457,11 @@ class Dispatcher:
             self._backlog.add(again)
             retried = len(again)
         self._backlog.add(self._blame.let_go(), at_most=1)
-        charged = sum(settlement.credits_charged for settlement in settlements.values())
+        charged = sum(settlement.units_charged for settlement in settlements.values())
         self._progress.advance(len(settlements) - retried, charged)
 
     def _narrow_down(self, refused: Sequence[Candidate], rejected: Rejected) -> int:
-        """Ask again for those of a refused batch, in halves; how many."""
+        """Ask again for those of a refused request, in halves; how many."""
         if len(refused) == 1:
             self._blame.hold(refused[0], rejected)
         else:
@@ -404,55 +475,62 @@ class Dispatcher:
         return self._attempts[candidate.person_key] < MAX_ATTEMPTS
 
     def _obey(self, signal: Signal | None) -> None:
-        obey(signal, self.report, self._progress, who="the provider", what="a request")
+        obey(signal, self.report, self._progress, who=self._asking.who, what=self._asking.what)
 
-    def _skip(self, lookups: int) -> None:
-        if lookups:
-            self.report.not_due += lookups
-            self._progress.advance(lookups, 0)
+    def _skip(self, calls: int) -> None:
+        if calls:
+            self.report.not_due += calls
+            self._progress.advance(calls, 0)
+
+    def _admit_in_turn(
+        self, transaction: Transaction, offers: Sequence[Sequence[Candidate]]
+    ) -> list[Decision]:
+        """A decision for each offer, up to the first for which there is no room.
+
+        What is admitted is marked as sent. FenceError if it took longer than its lease.
+        """
+        decisions: list[Decision] = []
+        for candidates in offers:
+            decision = self._calls.admit(transaction, candidates, self._run)
+            decisions.append(decision)
+            if isinstance(decision, Admitted):
+                self._calls.mark_sent(
+                    transaction, decision.request_id, awaits_callback=self._asking.is_called
+                )
+            if isinstance(decision, Wait | Exhausted):
+                break
+        return decisions
+
+    def _note_signal(
+        self,
+        transaction: Transaction,
+        request_id: str,
+        signal: Signal | None,
+        retry_after: timedelta | None,
+    ) -> None:
+        """What a reply, or none, says of the provider as a whole: to the breaker and the gate."""
+        match signal:
+            case Failing(reason):
+                self._calls.note_error(transaction, request_id, reason)
+                self._calls.gate.count_failure(transaction)
+                return
+            case Halt(reason):
+                self._calls.note_error(transaction, request_id, reason)
+                if isinstance(signal, UsedUp):
+                    self._calls.note_used_up(transaction)
+            case SlowDown():
+                self._calls.note_error(transaction, request_id, "rate_limited")
+                self._calls.gate.pause(transaction, retry_after)
+            case None:
+                pass
+        self._calls.gate.count_success(transaction)
 
 
-def _admit_in_turn(
-    ledger: Ledger,
-    offers: Sequence[Sequence[Candidate]],
-    run_id: str,
-    max_credits: int | None,
-    *,
-    awaits_callback: bool,
-) -> list[Decision]:
-    """A decision for each offer, up to the first for which there is no room.
-
-    What is admitted is marked as sent. FenceError if it took longer than its lease.
-    """
-    decisions: list[Decision] = []
-    for candidates in offers:
-        decision = ledger.admit(candidates, run_id, max_credits)
-        decisions.append(decision)
-        if isinstance(decision, Admitted):
-            ledger.mark_sent(decision.batch_id, awaits_callback=awaits_callback)
-        if isinstance(decision, Wait | Exhausted):
-            break
-    return decisions
+def _interrupted(reading: Reading, why: str) -> Reading:
+    """What a call comes to whose further pages cannot be asked for."""
+    [item] = reading.items
+    return replace(reading, items=(item._replace(outcome=Retriable(why)),))
 
 
-def note_signal(
-    ledger: Ledger, batch_id: str, signal: Signal | None, retry_after: timedelta | None
-) -> None:
-    """What a reply, or none, says of the provider as a whole: to the breaker and the gate."""
-    match signal:
-        case Failing(reason):
-            ledger.note_error(batch_id, reason)
-            ledger.count_failure()
-            return
-        case Halt(reason):
-            ledger.note_error(batch_id, reason)
-        case SlowDown():
-            ledger.note_error(batch_id, "rate_limited")
-            ledger.pause(retry_after)
-        case None:
-            pass
-    ledger.count_success()
-
-
-def _nothing_read(admitted: Admitted, outcome: Outcome, code: str) -> Reading:
-    return Reading((ItemReading(outcome),) * len(admitted.lookups), Failing(code))
+def _nothing_read(flight: _Flight, reading: ItemReading, code: str) -> Reading:
+    return Reading((reading,) * len(flight.asked), Failing(code))

@@ -19,8 +19,9 @@ from tenacity import (
 )
 
 from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.providers.base import Reply
 
 ATTEMPTS = 12
@@ -29,7 +30,7 @@ LONGEST_PAUSE_SECONDS = 30
 has been started again by then, and whoever holds a lock is done."""
 
 SetAside = Callable[[str, Reply, datetime], None]
-"""Keeps the reply to a batch, which came at that time, elsewhere than in the ledger."""
+"""Keeps the reply to a request, which came at that time, elsewhere than in the ledger."""
 Sleep = Callable[[float], Awaitable[None]]
 
 _OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError)
@@ -39,7 +40,8 @@ _log = logging.getLogger(__name__)
 
 async def keep_reply(
     writer: GroupCommit,
-    batch_id: str,
+    calls: Calls,
+    request_id: str,
     reply: Reply,
     *,
     received_at: datetime,
@@ -53,9 +55,10 @@ async def keep_reply(
     set aside, and what the ledger raised where it cannot be.
     """
 
-    def record(ledger: Ledger) -> str:
-        return ledger.record_reply(
-            batch_id,
+    def record(transaction: Transaction) -> str:
+        return calls.record_reply(
+            transaction,
+            request_id,
             http_status=reply.http_status,
             body=reply.body,
             credits_left=reply.credits_left,
@@ -63,7 +66,7 @@ async def keep_reply(
 
     def say_so(state: RetryCallState) -> None:
         if state.attempt_number == 1:
-            _log.warning("batch %s: the ledger cannot take its answer; trying again", batch_id)
+            _log.warning("request %s: the ledger cannot take its answer; trying again", request_id)
 
     # a fresh one per call: it keeps state, and is not safe across tasks
     retrying = AsyncRetrying(
@@ -79,7 +82,7 @@ async def keep_reply(
     except Exception as error:
         if set_aside is None:
             raise
-        await asyncio.to_thread(set_aside, batch_id, reply, received_at)
+        await asyncio.to_thread(set_aside, request_id, reply, received_at)
         # from None: a database's message may quote what was written
         raise PipelineError(
             f"the ledger could not be written ({type(error).__name__}); what was answered "

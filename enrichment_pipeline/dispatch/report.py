@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, NO_MATCH, REPLIED
+from enrichment_pipeline.ledger.schema import APPLIED, FOUND, MATCHED, NO_MATCH, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
 
 
 class Progress(Protocol):
     """Told how far a run is; used by the progress bar and by Dagster's log."""
 
-    def add_total(self, lookups: int) -> None: ...
+    def add_total(self, calls: int) -> None: ...
 
-    def advance(self, lookups: int, credits: int) -> None: ...
+    def advance(self, calls: int, credits: int) -> None: ...
 
-    def outstanding(self, lookups: int) -> None:
+    def outstanding(self, calls: int) -> None:
         """So many were submitted, and their answers are still to come by callback."""
         ...
 
@@ -30,58 +30,67 @@ class Progress(Protocol):
     def say(self, message: str) -> None: ...
 
 
+class SearchProgress:
+    """The progress of searches, told to what shows that of look-ups as well."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._total = self._done = 0
+
+    def add_total(self, calls: int) -> None:
+        self._total += calls
+
+    def advance(self, calls: int, credits: int) -> None:
+        self._done += calls
+        self._progress.searched(min(self._done, self._total), self._total)
+
+    def outstanding(self, calls: int) -> None:
+        """None of them is ever answered by callback."""
+
+    def searched(self, done: int, total: int) -> None:
+        self._progress.searched(done, total)
+
+    def say(self, message: str) -> None:
+        self._progress.say(message)
+
+
 @dataclass
 class DispatchReport:
-    """What a dispatch came to. Counts are look-ups; `credits` were charged."""
+    """What a dispatch came to. Counts are calls; `units` (credits, or of a quota) were charged."""
 
     offered: int = 0
     sent: int = 0
     matched: int = 0
+    found: int = 0
     no_match: int = 0
     refused: int = 0
     released: int = 0
     unconfirmed: int = 0
     not_due: int = 0
-    credits: int = 0
+    units: int = 0
     unasked: int = 0
     exhausted: dict[str, str] = field(default_factory=dict)
     """The budget period that ran out, by priority."""
     halted: Halt | None = None
 
+    @property
+    def answered(self) -> int:
+        return self.matched + self.found + self.no_match + self.refused
+
     def count(self, settlement: Settlement) -> None:
         # another process may have read an answer, and put it into the tables, before we count it
         if settlement.state in {REPLIED, APPLIED}:
-            name = settlement.outcome if settlement.outcome in {MATCHED, NO_MATCH} else "refused"
+            named = {MATCHED, FOUND, NO_MATCH}
+            name = settlement.outcome if settlement.outcome in named else "refused"
         else:
             name = settlement.state
         setattr(self, name, getattr(self, name) + 1)
-        self.credits += settlement.credits_charged
-
-
-@dataclass
-class SearchReport:
-    """What a run of searches came to. Counts are searches."""
-
-    offered: int = 0
-    answered: int = 0
-    found: int = 0
-    nothing: int = 0
-    refused: int = 0
-    released: int = 0
-    not_due: int = 0
-    exhausted: dict[str, str] = field(default_factory=dict)
-    """The quota period that ran out, by priority."""
-    halted: Halt | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no further search makes sense in this run."""
-        return self.halted is not None
+        self.units += settlement.units_charged
 
 
 def obey(
     signal: Signal | None,
-    report: DispatchReport | SearchReport,
+    report: DispatchReport,
     progress: Progress,
     *,
     who: str,

@@ -4,19 +4,32 @@ Here: the table of states, outcome by outcome. Not here: which answer means whic
 outcome (`providers/`), and the states themselves (`ledger/`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from enrichment_pipeline.dispatch.asking import Asking
+from enrichment_pipeline.identifiers import hashed_all
+from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
-from enrichment_pipeline.ledger.ledger import Asked, Ledger
-from enrichment_pipeline.ledger.schema import MATCHED, RELEASED, REPLIED, SENT, UNCONFIRMED
+from enrichment_pipeline.ledger.kept import Asked
+from enrichment_pipeline.ledger.schema import (
+    FOUND,
+    MATCHED,
+    NO_MATCH,
+    RELEASED,
+    REPLIED,
+    SENT,
+    UNCONFIRMED,
+)
+from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import (
+    Found,
     ItemReading,
     LegalStop,
     Matched,
     NoMatch,
     OutOfCredits,
-    Provider,
     Refused,
     Retriable,
     Signal,
@@ -26,81 +39,101 @@ from enrichment_pipeline.providers.base import (
 
 @dataclass
 class ReadReplies:
-    """What reading kept replies came to: look-ups settled, and what they say of the provider."""
+    """What reading kept replies came to: calls settled, and what they say of the provider."""
 
-    lookups: int = 0
+    calls: int = 0
     unasked: int = 0
     signals: list[Signal] = field(default_factory=list)
 
 
 def settlement_for(reading: ItemReading) -> Settlement:
     """What an outcome becomes in the ledger: the table of states, outcome by outcome."""
-    index = reading.answer_index
     match reading.outcome:
-        case Matched(credits):
-            return Settlement(REPLIED, MATCHED, None, credits, index)
+        case Matched():
+            state, outcome, reason = REPLIED, MATCHED, None
+        case Found(why):
+            state, outcome, reason = REPLIED, FOUND, why
         case NoMatch():
-            return Settlement(REPLIED, "no_match", None, 0, index)
-        case Refused(reason):
-            return Settlement(REPLIED, "refused", reason, 0, index)
+            state, outcome, reason = REPLIED, NO_MATCH, None
+        case Refused(why):
+            state, outcome, reason = REPLIED, "refused", why
         case LegalStop():
-            return Settlement(REPLIED, "legal_stop", None, 0, index)
+            state, outcome, reason = REPLIED, "legal_stop", None
         case OutOfCredits():
-            return Settlement(RELEASED, "out_of_credits", "out_of_credits", 0, index)
-        case Retriable(reason):
-            return Settlement(RELEASED, "retriable", reason, 0, index)
-        case Unconfirmed(reason):
-            return Settlement(UNCONFIRMED, "unconfirmed", reason, 0, index)
+            state, outcome, reason = RELEASED, "out_of_credits", "out_of_credits"
+        case Retriable(why):
+            state, outcome, reason = RELEASED, "retriable", why
+        case Unconfirmed(why):
+            state, outcome, reason = UNCONFIRMED, "unconfirmed", why
+    return Settlement(
+        state, outcome, reason, reading.units, reading.answer_index, reading.is_complete
+    )
+
+
+def identifiers_of(readings: Mapping[str, ItemReading]) -> list[tuple[str, str]]:
+    """Hashed identifiers that answers gave, each with the call that was answered."""
+    return [
+        (identifier, call_id)
+        for call_id, reading in readings.items()
+        for identifier in hashed_all(reading.identifiers)
+    ]
 
 
 def read_kept_replies(
-    ledger: Ledger, provider: Provider, dead_run_ids: Sequence[str] = ()
+    store: LedgerStore, calls: Calls, asking: Asking, dead_run_ids: Sequence[str] = ()
 ) -> ReadReplies:
     """Read what was kept and not yet read: callbacks, and what a killed run had received."""
     came_to = ReadReplies()
-    for kept in ledger.unread_replies():
-        if ledger.is_left_to_its_run(kept, dead_run_ids):
+    for each in kept.unread(store, calls.provider, calls.kind):
+        if kept.is_left_to_its_run(calls, each, dead_run_ids):
             continue
-        items = [asked.item for asked in kept.asked]
-        if kept.is_callback:
-            reading = provider.read_callback(kept.body, items)
+        items = [asked.item for asked in each.asked]
+        if each.is_callback:
+            reading = asking.read_callback(each.bodies[-1][1], items)
         else:
-            reading = provider.read(kept.http_status, kept.body, items)
-        settlements, later_successes = _what_is_new(kept.asked, reading.items)
+            reading = asking.read(each.bodies, items, each.series)
+        new, later_successes = _what_is_new(each.asked, reading.items)
         try:
-            ledger.settle(
-                settlements,
-                reply_id=kept.reply_id,
-                answered_at=ledger.answered_at(kept),
-                later_successes=later_successes,
-            )
+            with store.write() as transaction:
+                calls.settle(
+                    transaction,
+                    _settlements(new),
+                    reply_id=each.reply_id,
+                    answered_at=kept.answered_at(calls, each),
+                    later_successes=_settlements(later_successes),
+                    known_by=identifiers_of(new),
+                )
         except FenceError:
             continue  # its own run is alive, and has settled it meanwhile
-        came_to.lookups += len(settlements) + len(later_successes)
+        came_to.calls += len(new) + len(later_successes)
         came_to.unasked += reading.unasked
         if reading.signal is not None:
             came_to.signals.append(reading.signal)
     return came_to
 
 
+def _settlements(readings: Mapping[str, ItemReading]) -> dict[str, Settlement]:
+    return {call_id: settlement_for(reading) for call_id, reading in readings.items()}
+
+
 def _what_is_new(
-    asked: Sequence[Asked], readings: Sequence[ItemReading | None]
-) -> tuple[dict[str, Settlement], dict[str, Settlement]]:
-    """Settlements for look-ups that are open, and successes for some that had failed.
+    asked: Iterable[Asked], readings: Sequence[ItemReading | None]
+) -> tuple[dict[str, ItemReading], dict[str, ItemReading]]:
+    """Readings for calls that are open, and successes for some that had failed.
 
     Whoever has been found already stays so, whatever else comes for the same item.
     """
-    settlements: dict[str, Settlement] = {}
-    later_successes: dict[str, Settlement] = {}
-    found = {lookup.item for lookup in asked if lookup.outcome == MATCHED}
-    for lookup, reading in zip(asked, readings, strict=True):
-        if reading is None or lookup.item in found:
+    new: dict[str, ItemReading] = {}
+    later_successes: dict[str, ItemReading] = {}
+    asked = list(asked)
+    found = {call.item for call in asked if call.outcome == MATCHED}
+    for call, reading in zip(asked, readings, strict=True):
+        if reading is None or call.item in found:
             continue
-        settlement = settlement_for(reading)
-        is_open = lookup.state in (SENT, UNCONFIRMED)
-        # an unconfirmed look-up that stays so is no transition
-        if is_open and settlement.state != lookup.state:
-            settlements[lookup.lookup_id] = settlement
-        elif not is_open and settlement.outcome == MATCHED:
-            later_successes[lookup.lookup_id] = settlement
-    return settlements, later_successes
+        is_open = call.state in (SENT, UNCONFIRMED)
+        # an unconfirmed call that stays so is no transition
+        if is_open and settlement_for(reading).state != call.state:
+            new[call.call_id] = reading
+        elif not is_open and isinstance(reading.outcome, Matched):
+            later_successes[call.call_id] = reading
+    return new, later_successes

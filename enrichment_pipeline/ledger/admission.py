@@ -1,19 +1,21 @@
 """Admission: one transaction that decides what may be sent now, and reserves it.
 
-Here: single flight, suppression, the rate window, the budget and the gate, checked
-and written together. Not here: what happens after a reservation (`journal.py`).
+Here: single flight, suppression, the rates, the budget and the gate, checked and written
+together, for every kind of call. Not here: what happens after a reservation (`journal.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, Connection, bindparam, false, func, insert, select
+from sqlalchemy import BigInteger, Connection, bindparam, false, insert, select, update
 
-from enrichment_pipeline.ledger import budget, gate, suppressions
-from enrichment_pipeline.ledger.limits import Limits, furthest
+from enrichment_pipeline.ledger import budget, gate, identifiers, rates, suppressions
+from enrichment_pipeline.ledger.budget import RunShare
+from enrichment_pipeline.ledger.journal import FenceError
+from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -21,79 +23,86 @@ from enrichment_pipeline.ledger.schema import (
     SENT,
     UNCONFIRMED,
     UtcDateTime,
-    batches,
-    lookups,
+    calls,
+    requests,
 )
 from enrichment_pipeline.ledger.store import Transaction
 
-PROBE_ITEMS = 1
-_BATCH_DIGITS = 28
-"""Of a batch's id; its look-ups add four for their position, and so stand together on disk."""
+PROBE_CALLS = 1
+_REQUEST_DIGITS = 28
+"""Of a request's id; its calls add four for their position, and so stand together on disk."""
 
 _IN_HAND = (
     select(
-        lookups.c.person_key,
-        lookups.c.lookup_id,
-        lookups.c.supersedes,
-        lookups.c.state,
-        lookups.c.requested_at,
+        calls.c.person_key,
+        calls.c.call_id,
+        calls.c.supersedes,
+        calls.c.state,
+        calls.c.requested_at,
     )
     .where(
-        lookups.c.provider == bindparam("of_provider"),
-        lookups.c.request == bindparam("of_request"),
-        lookups.c.person_key.in_(select(text_field(0))),
-        lookups.c.is_released.is_not(True),
+        calls.c.provider == bindparam("of_provider"),
+        calls.c.kind == bindparam("of_kind"),
+        calls.c.person_key.in_(select(text_field(0))),
+        calls.c.is_released.is_not(True),
     )
-    .order_by(lookups.c.reserved_at)
+    .order_by(calls.c.reserved_at)
 )
-_IN_WINDOW = select(
-    func.coalesce(func.sum(batches.c.item_count), 0), func.min(batches.c.slot_free_at)
-).where(
-    batches.c.provider == bindparam("of_provider"),
-    batches.c.slot_free_at > bindparam("at_now"),
-    batches.c.slot_free_at <= bindparam("horizon"),
-)
-_RESERVE_BATCH = Prepared(insert(batches))
+_RESERVE_REQUEST = Prepared(insert(requests))
 _OF_CANDIDATE = (
-    "lookup_id",
+    "call_id",
     "person_key",
     "supersedes",
     "contact_id",
+    "question",
     "item",
     "item_kind",
+    "company",
     "freshness",
 )
-"""The columns that differ within a batch, in the order of the bound rows."""
-_OF_BATCH = (
+"""The columns that differ within a request, in the order of the bound rows."""
+_OF_REQUEST = (
     bindparam("provider"),
-    bindparam("request"),
+    bindparam("kind"),
     bindparam("priority"),
     bindparam("run_id"),
-    bindparam("batch_id"),
+    bindparam("request_id"),
     bindparam("state"),
-    bindparam("credits_reserved"),
+    bindparam("unit_cost", type_=BigInteger),
+    bindparam("cost_reserved", type_=BigInteger),
     bindparam("budget_day"),
     bindparam("reserved_at", type_=UtcDateTime),
     bindparam("requested_at", type_=UtcDateTime),
     bindparam("revision", type_=BigInteger),
 )
-_RESERVE_LOOKUPS = Prepared(
-    insert(lookups).from_select(
-        [*_OF_CANDIDATE, *(value.key for value in _OF_BATCH), "is_released"],
+_RESERVE_CALLS = Prepared(
+    insert(calls).from_select(
+        [*_OF_CANDIDATE, *(value.key for value in _OF_REQUEST), "is_released"],
         select(
-            *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_BATCH, false()
+            *(text_field(position) for position in range(len(_OF_CANDIDATE))), *_OF_REQUEST, false()
         ).select_from(bound_rows),
     )
 )
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A look-up that is due: whom, by which identifier, and the look-up that it supersedes.
+class Terms:
+    """Which kind of call to whom, and what it is held to."""
 
-    `supersedes` is the id of the person's last look-up that was not released,
-    or "" where there is none. `identifiers` are all that the person is known by, hashed
-    as the suppressed ones are.
+    provider: str
+    kind: str
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A call that is due: about whom, what is asked, and the call that it supersedes.
+
+    `item` is the identifier, or the name, that is asked by, with `company` where it takes one;
+    `question` which of the kind's questions it is. `supersedes` is the id of the person's last
+    call of the kind that was not released, or "" where there is none. `identifiers` are all that
+    the person is known by, hashed as the suppressed ones are; `known_by` those of them that are
+    nobody else's. Of calls up to `seen_revision` the asker knows whose they are.
     """
 
     person_key: str
@@ -104,30 +113,53 @@ class Candidate:
     priority: str
     supersedes: str = ""
     identifiers: frozenset[str] = frozenset()
+    company: str | None = None
+    question: str = "person"
+    known_by: frozenset[str] = frozenset()
+    seen_revision: int = 0
 
 
-class ReservedLookup(NamedTuple):
-    lookup_id: str
+class ReservedCall(NamedTuple):
+    call_id: str
     candidate: Candidate
 
 
 @dataclass(frozen=True)
-class Admitted:
-    """A batch that may be sent, once it is marked as sent.
+class Known:
+    """A candidate about whom another call is under way, or was answered a moment ago."""
 
-    `left_over` found no room this time; `skipped` are not due any more, since
-    somebody has looked them up or suppressed them meanwhile.
+    candidate: Candidate
+    call_id: str
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A request that may be sent, once it is marked as sent.
+
+    `left_over` found no room this time; `skipped` are not due any more, since somebody has
+    asked about them or suppressed them meanwhile. `known` are those of the skipped about whom
+    a call under another key tells.
     """
 
-    batch_id: str
-    lookups: tuple[ReservedLookup, ...]
+    request_id: str
+    calls: tuple[ReservedCall, ...]
     left_over: tuple[Candidate, ...]
     skipped: int
+    known: tuple[Known, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A further request of a call, committed as sent: the next page, or the first one anew."""
+
+    request_id: str
+    series: int
+    number: int
 
 
 @dataclass(frozen=True)
 class Wait:
-    """No room before `until`: `why` is "rate", "pause" or "probe"."""
+    """No room before `until`: `why` is "rate", "at_once", "pause" or "probe"."""
 
     until: datetime
     why: str
@@ -142,85 +174,79 @@ class Exhausted:
 
 @dataclass(frozen=True)
 class NotDue:
-    """None of the candidates is due any more; `skipped` counts them."""
+    """None of the candidates is due any more; `skipped` counts them, `known` as in Admitted."""
 
     skipped: int
+    known: tuple[Known, ...] = ()
 
 
 Decision = Admitted | Wait | Exhausted | NotDue
+
+
+@dataclass(frozen=True)
+class _Room:
+    calls: int
+    is_probe: bool
 
 
 def admit(
     transaction: Transaction,
     candidates: Sequence[Candidate],
     *,
-    provider: str,
-    request: str,
-    run_id: str,
-    limits: Limits,
-    max_credits: int | None,
+    terms: Terms,
+    run: RunShare,
     now: datetime,
     business_now: datetime,
 ) -> Decision:
     """Reserve as many of the candidates (all of one priority) as every limit allows.
 
-    `max_credits` caps the run below its budget. Writes nothing unless it
-    returns Admitted.
+    Writes nothing unless it returns Admitted.
     """
     connection = transaction.connection
-    priority = candidates[0].priority
-    due = _still_due(transaction, candidates, provider, request, limits, business_now)
+    limits = terms.limits
+    due, known = _still_due(connection, candidates, terms, business_now)
     skipped = len(candidates) - len(due)
     if not due:
-        return NotDue(skipped)
-
-    state = gate.read(connection, provider, now, limits.window)
-    if state.closed_until is not None:
-        return Wait(state.closed_until, "probe" if state.is_probe else "pause")
-
-    policy = limits.budget
-    if max_credits is not None:
-        policy = policy.model_copy(update={"per_run": min(policy.per_run, max_credits)})
+        return NotDue(skipped, known)
     day = business_now.date().isoformat()
-    credits = budget.room(connection, provider, run_id, day, priority, policy)
-    if credits.credits == 0:
-        return Exhausted(credits.period)
+    room = _room(connection, terms, run, candidates[0].priority, day, now)
+    if not isinstance(room, _Room):
+        return room
 
-    slots, free_at = _slots(transaction, provider, limits, state.rate_share, now)
-    if slots <= 0:
-        return Wait(free_at, "rate")
-
-    room = min(slots, credits.credits, PROBE_ITEMS if state.is_probe else len(due))
-    chosen, left_over = due[:room], due[room:]
-    batch_id = uuid4().hex[:_BATCH_DIGITS]
-    if state.is_probe:
-        # the response decides it, also where the answer comes much later
-        gate.lease_probe(connection, provider, now + limits.response_deadline)
-    _RESERVE_BATCH.execute(
-        connection,
-        {
-            "batch_id": batch_id,
-            "provider": provider,
-            "run_id": run_id,
-            "item_count": len(chosen),
-            "reserved_at": now,
-            "slot_free_at": now + limits.send_lease + limits.window,
-        },
-    )
+    chosen, left_over = due[: room.calls], due[room.calls :]
+    request_id = uuid4().hex[:_REQUEST_DIGITS]
     reserved = tuple(
-        ReservedLookup(f"{batch_id}{position:04x}", candidate)
+        ReservedCall(f"{request_id}{position:04x}", candidate)
         for position, candidate in enumerate(chosen)
     )
-    _RESERVE_LOOKUPS.execute(
+    _RESERVE_REQUEST.execute(
         connection,
         {
-            "provider": provider,
-            "request": request,
-            "priority": priority,
-            "run_id": run_id,
-            "batch_id": batch_id,
+            "request_id": request_id,
+            "provider": terms.provider,
+            "kind": terms.kind,
+            "run_id": run.run_id,
+            "item_count": len(chosen),
+            "rate_units": 1 if limits.counts_requests else len(chosen),
+            "call_id": reserved[0].call_id if limits.is_paged else None,
+            "series": 0,
+            "page": 1,
+            "reserved_at": now,
+            "counts_from": now + limits.send_lease,
+        },
+    )
+    cost = limits.budget.worst_cost
+    _RESERVE_CALLS.execute(
+        connection,
+        {
+            "provider": terms.provider,
+            "kind": terms.kind,
+            "priority": candidates[0].priority,
+            "run_id": run.run_id,
+            "request_id": request_id,
             "state": RESERVED,
-            "credits_reserved": 1,
+            "unit_cost": limits.budget.millionths_per_unit,
+            "cost_reserved": cost,
             "budget_day": day,
             "reserved_at": now,
             "requested_at": business_now,
@@ -228,90 +254,203 @@ def admit(
             ROWS: as_json(map(_row, reserved)),
         },
     )
-    booked = {(run_id, day): budget.Move(reserved=len(reserved))}
-    budget.book(connection, provider, booked)
-    return Admitted(batch_id, reserved, tuple(left_over), skipped)
+    identifiers.note(
+        connection,
+        ((identifier, call_id) for call_id, of in reserved for identifier in of.known_by),
+    )
+    booked = {(run.run_id, day): budget.Move(reserved=cost * len(reserved))}
+    budget.book(connection, limits.budget.pool, booked)
+    return Admitted(request_id, reserved, tuple(left_over), skipped, known)
 
 
-def _row(lookup: ReservedLookup) -> tuple[str, ...]:
+def admit_page(
+    transaction: Transaction,
+    call_id: str,
+    *,
+    series: int,
+    number: int,
+    terms: Terms,
+    run: RunShare,
+    units_charged: int,
+    now: datetime,
+    business_now: datetime,
+) -> Page | Wait | Exhausted:
+    """Commit a further request of a call as sent; the one before it is read, and charged.
+
+    Raises FenceError where the call is not under way any more. Writes nothing unless it
+    returns a Page.
+    """
+    connection = transaction.connection
+    limits = terms.limits
+    of = connection.execute(
+        select(calls.c.priority, calls.c.state, calls.c.budget_day, calls.c.run_id).where(
+            calls.c.call_id == call_id
+        )
+    ).one()
+    if of.state != SENT:
+        raise FenceError(f"call {call_id} was settled already")
+    day = business_now.date().isoformat()
+    room = _room(connection, terms, run, of.priority, day, now)
+    if not isinstance(room, _Room):
+        return room
+    request_id = uuid4().hex
+    connection.execute(
+        insert(requests).values(
+            request_id=request_id,
+            provider=terms.provider,
+            kind=terms.kind,
+            run_id=of.run_id,
+            item_count=1,
+            rate_units=1,
+            call_id=call_id,
+            series=series,
+            page=number,
+            reserved_at=now,
+            sent_at=now,
+            deadline_at=now + limits.answer_deadline,
+            counts_from=now + limits.response_deadline,
+        )
+    )
+    charged = units_charged * limits.budget.millionths_per_unit
+    cost = limits.budget.worst_cost
+    connection.execute(
+        update(calls)
+        .where(calls.c.call_id == call_id)
+        .values(
+            request_id=request_id,
+            units_charged=calls.c.units_charged + units_charged,
+            cost_reserved=cost,
+            budget_day=day,
+        )
+    )
+    pool = limits.budget.pool
+    budget.book(connection, pool, {(of.run_id, of.budget_day): budget.Move(-cost, charged)})
+    budget.book(connection, pool, {(of.run_id, day): budget.Move(reserved=cost)})
+    return Page(request_id, series, number)
+
+
+def _room(
+    connection: Connection,
+    terms: Terms,
+    run: RunShare,
+    priority: str,
+    day: str,
+    now: datetime,
+) -> _Room | Wait | Exhausted:
+    """How many calls may be made now in one request; else until when none may, or why none will."""
+    limits = terms.limits
+    gate_name = gate.gate_name(terms.provider, terms.kind)
+    state = gate.read(connection, gate_name, now, limits.pause)
+    if state.closed_until is not None:
+        return Wait(state.closed_until, "probe" if state.is_probe else "pause")
+    affordable = budget.room(connection, limits.budget, run, day, priority)
+    if affordable.calls == 0:
+        return Exhausted(affordable.period)
+    if limits.at_once is not None:
+        count, deadline = rates.on_the_wire(connection, terms.provider, terms.kind, now)
+        if count >= limits.at_once:
+            return Wait(deadline or now, "at_once")
+    room = affordable.calls
+    slots = rates.slots(connection, terms.provider, terms.kind, limits, state.rate_share, now)
+    if slots is not None:
+        if slots.units <= 0:
+            return Wait(slots.free_at, "rate")
+        if not limits.counts_requests:
+            room = min(room, slots.units)
+    if state.is_probe:
+        # the response decides it, also where the answer comes much later
+        gate.lease_probe(connection, gate_name, now + limits.response_deadline)
+        room = PROBE_CALLS
+    return _Room(room, state.is_probe)
+
+
+def _row(call: ReservedCall) -> tuple[str | None, ...]:
     """What `_OF_CANDIDATE` names."""
-    of = lookup.candidate
+    of = call.candidate
     return (
-        lookup.lookup_id,
+        call.call_id,
         of.person_key,
         of.supersedes,
         of.contact_id,
+        of.question,
         of.item,
         of.item_kind,
+        of.company,
         of.freshness,
     )
 
 
 def _still_due(
-    transaction: Transaction,
+    connection: Connection,
     candidates: Sequence[Candidate],
-    provider: str,
-    request: str,
-    limits: Limits,
+    terms: Terms,
     business_now: datetime,
-) -> list[Candidate]:
-    """Those whose last look-up is still the one that they would supersede, and may be asked for.
+) -> tuple[list[Candidate], tuple[Known, ...]]:
+    """Those whose last call is still the one that they would supersede, and may be asked for.
 
-    The work list was read a while ago; this is what makes a look-up that
-    another process has made meanwhile not due any more. The unique index
-    guards the same promise. Likewise whom somebody has suppressed meanwhile.
+    The work list was read a while ago; this is what makes a call that another process has
+    made meanwhile, about the same person under whichever key, not due any more. The unique
+    index guards the first half of the same promise. Likewise whom somebody has suppressed
+    meanwhile.
     """
     keys = {candidate.person_key for candidate in candidates}
-    rows = transaction.connection.execute(
+    rows = connection.execute(
         _IN_HAND,
         {
-            "of_provider": provider,
-            "of_request": request,
+            "of_provider": terms.provider,
+            "of_kind": terms.kind,
             ROWS: as_json((key,) for key in keys),
         },
     ).all()
     superseded = {row.supersedes for row in rows}
-    last = {row.person_key: row for row in rows if row.lookup_id not in superseded}
+    last = {row.person_key: row for row in rows if row.call_id not in superseded}
     due: dict[str, Candidate] = {}
     for candidate in candidates:
         row = last.get(candidate.person_key)
-        if candidate.supersedes != (row.lookup_id if row else ""):
+        if candidate.supersedes != (row.call_id if row else ""):
             continue
         if row is not None and row.state in (RESERVED, SENT):
             continue
         is_held = row is not None and row.state == UNCONFIRMED
-        if is_held and row.requested_at + limits.unconfirmed_hold > business_now:
+        if is_held and row.requested_at + terms.limits.unconfirmed_hold > business_now:
             continue
         due.setdefault(candidate.person_key, candidate)
     suppressed = suppressions.suppressed_persons(
-        transaction.connection,
+        connection,
         ((person, identifier) for person in due for identifier in due[person].identifiers),
     )
-    return [candidate for person, candidate in due.items() if person not in suppressed]
+    return _without_known(
+        connection,
+        [candidate for person, candidate in due.items() if person not in suppressed],
+        terms,
+        business_now,
+    )
 
 
-def _slots(
-    transaction: Transaction, provider: str, limits: Limits, rate_share: float, now: datetime
-) -> tuple[int, datetime]:
-    """Items that the rate window still takes, and the earliest instant at which it takes more.
+def _without_known(
+    connection: Connection, due: Collection[Candidate], terms: Terms, business_now: datetime
+) -> tuple[list[Candidate], tuple[Known, ...]]:
+    """Those about whom no call under another key tells, and the others with that call.
 
-    What is on the wire leaves one window after its response, so not before
-    one window from now: an answered request, or that instant, comes first.
+    Two candidates of one request that share an identifier are one person as well: the first
+    of them is asked about.
     """
-    used, free_at = in_window(transaction.connection, provider, limits, now)
-    limit = max(1, int(limits.items_per_window * rate_share))
-    in_one_window = now + limits.window
-    return limit - used, in_one_window if free_at is None else min(free_at, in_one_window)
-
-
-def in_window(
-    connection: Connection, provider: str, limits: Limits, now: datetime
-) -> tuple[int, datetime | None]:
-    """Items that are in the rate window, and when the first of them leave it."""
-    values = {
-        "of_provider": provider,
-        "at_now": now,
-        "horizon": furthest(now, limits.slot_lease),
-    }
-    used, free_at = connection.execute(_IN_WINDOW, values).one()
-    return int(used), free_at
+    told = identifiers.telling_calls(
+        connection,
+        terms.provider,
+        terms.kind,
+        {candidate.person_key: candidate.known_by for candidate in due},
+        {candidate.person_key: candidate.seen_revision for candidate in due},
+        held_since=business_now - terms.limits.unconfirmed_hold,
+    )
+    chosen: list[Candidate] = []
+    known: list[Known] = []
+    taken: set[str] = set()
+    for candidate in due:
+        call_id = told.get(candidate.person_key)
+        if call_id is not None:
+            known.append(Known(candidate, call_id))
+        elif taken.isdisjoint(candidate.known_by):
+            taken |= candidate.known_by
+            chosen.append(candidate)
+    return chosen, tuple(known)

@@ -1,8 +1,11 @@
-"""Budgets: credits reserved and charged by run, day and month.
+"""Budgets: what is reserved and charged by run, day and month, of each pool.
 
-Here: how much of each is left for a priority, and moving credits from
-reserved to charged. Not here: the decision to admit (`admission.py`). Always
-called inside a writing transaction, which serialises all processes.
+Here: how much of a pool is left for a priority, and moving amounts from reserved to
+charged. Not here: the decision to admit (`admission.py`). Always called inside a writing
+transaction, which serialises all processes.
+
+A pool is whatever calls draw on: the money that all providers' credits cost together, or one
+API's quota of requests a day. Amounts are whole millionths, so that sums of decimals are exact.
 """
 
 from collections.abc import Mapping
@@ -12,32 +15,36 @@ from decimal import Decimal
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, integer_field, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, number_field, text_field
 from enrichment_pipeline.ledger.schema import budgets
-from enrichment_pipeline.policy import BudgetPolicy
+from enrichment_pipeline.policy import Floors
 
-_PROVIDER = bindparam("of_provider")
+CREDITS = "credits"
+"""The pool of what credits cost, over all providers: what `[budget]` in the policy is about."""
+MILLIONTHS = 1_000_000
+
+_POOL = bindparam("of_pool")
 _FIND = Prepared(
-    select(budgets.c.period, budgets.c.credits_reserved + budgets.c.credits_charged).where(
-        budgets.c.provider == _PROVIDER, budgets.c.period.in_(select(text_field(0)))
+    select(budgets.c.period, budgets.c.reserved + budgets.c.charged).where(
+        budgets.c.pool == _POOL, budgets.c.period.in_(select(text_field(0)))
     )
 )
 _ADD = Prepared(
     update(budgets)
-    .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
+    .where(budgets.c.pool == _POOL, budgets.c.period == text_field(0))
     .values(
-        credits_reserved=budgets.c.credits_reserved + integer_field(1),
-        credits_charged=budgets.c.credits_charged + integer_field(2),
+        reserved=budgets.c.reserved + number_field(1),
+        charged=budgets.c.charged + number_field(2),
     )
 )
 _OPEN = Prepared(
     insert(budgets).from_select(
-        ["provider", "period", "credits_reserved", "credits_charged"],
-        select(_PROVIDER, text_field(0), integer_field(1), integer_field(2))
+        ["pool", "period", "reserved", "charged"],
+        select(_POOL, text_field(0), number_field(1), number_field(2))
         .select_from(bound_rows)
         .where(
             ~exists()
-            .where(budgets.c.provider == _PROVIDER, budgets.c.period == text_field(0))
+            .where(budgets.c.pool == _POOL, budgets.c.period == text_field(0))
             .correlate(bound_rows)
         ),
     )
@@ -45,51 +52,93 @@ _OPEN = Prepared(
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many credits may still be reserved, and which budget is the tightest."""
+class Budget:
+    """What one kind of call may draw on a pool.
 
-    credits: int
+    `unit_cost`: what a unit (a credit, a request of a quota) costs, in the pool's own unit.
+    `worst_units`: how many units a call may cost at worst; so many are reserved for it. A
+    limit of None is none. `floors`: the share of the day's and the month's limit that each
+    priority leaves untouched.
+    """
+
+    pool: str
+    per_day: Decimal
+    floors: Floors
+    per_month: Decimal | None = None
+    per_run: Decimal | None = None
+    unit_cost: Decimal = Decimal(1)
+    worst_units: int = 1
+
+    @property
+    def millionths_per_unit(self) -> int:
+        return in_millionths(self.unit_cost)
+
+    @property
+    def worst_cost(self) -> int:
+        """What is reserved for a call, in millionths."""
+        return self.worst_units * self.millionths_per_unit
+
+
+@dataclass(frozen=True)
+class RunShare:
+    """A run as budgets know it: its id, the runs that it is one more try of, and its cap.
+
+    The earlier tries share its cap. None: nothing but the policy's `per_run` caps it.
+    """
+
+    run_id: str
+    earlier_run_ids: tuple[str, ...] = ()
+    at_most: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many more calls may be reserved, and which budget is the tightest."""
+
+    calls: int
     period: str
 
 
+def in_millionths(amount: Decimal) -> int:
+    return int(amount * MILLIONTHS)
+
+
 def periods(run_id: str, day: str) -> tuple[str, str, str]:
-    """The three budgets that a look-up of this run on this day (YYYY-MM-DD) draws on."""
+    """The three budgets that a call of this run on this day (YYYY-MM-DD) draws on."""
     return f"run:{run_id}", f"day:{day}", f"month:{day[:7]}"
 
 
-def room(
-    connection: Connection,
-    provider: str,
-    run_id: str,
-    day: str,
-    priority: str,
-    policy: BudgetPolicy,
-) -> Room:
-    """What this priority may still reserve: the least over run, day and month.
+def room(connection: Connection, budget: Budget, run: RunShare, day: str, priority: str) -> Room:
+    """How many calls this priority may still reserve: the least over run, day and month.
 
     A priority may draw the day's and the month's budget down to its floor, the
     run's to nothing.
     """
     # decimal, as the policy says it: 1 - 0.8 is a little less than 0.2 in floating point
-    usable_share = 1 - Decimal(str(getattr(policy.floors, priority)))
-    run, day_period, month = periods(run_id, day)
-    usable = {
-        run: policy.per_run,
-        day_period: int(policy.per_day * usable_share),
-        month: int(policy.per_month * usable_share),
-    }
-    found = _FIND.execute(
-        connection, {"of_provider": provider, ROWS: as_json((period,) for period in usable)}
-    )
+    usable_share = 1 - Decimal(str(getattr(budget.floors, priority)))
+    of_run, of_day, of_month = periods(run.run_id, day)
+    tries = (of_run, *(periods(run_id, day)[0] for run_id in run.earlier_run_ids))
+    used_up = f"used_up:{day}"
+    rows = [(period,) for period in (*tries, of_day, of_month, used_up)]
+    found = _FIND.execute(connection, {"of_pool": budget.pool, ROWS: as_json(rows)})
     used: dict[str, int] = {row[0]: row[1] for row in found}
-    left = {period: limit - used.get(period, 0) for period, limit in usable.items()}
+    left = {"day": in_millionths(budget.per_day * usable_share) - used.get(of_day, 0)}
+    if budget.per_month is not None:
+        left["month"] = in_millionths(budget.per_month * usable_share) - used.get(of_month, 0)
+    caps = [cap for cap in (budget.per_run, run.at_most) if cap is not None]
+    if caps:
+        drawn = sum(used.get(period, 0) for period in tries)
+        # first, so that of two that are as tight the run's is named
+        left = {"run": in_millionths(min(caps)) - drawn, **left}
+    if used_up in used:
+        left = {"day": 0}
     tightest = min(left, key=lambda period: left[period])
-    return Room(max(0, left[tightest]), tightest.partition(":")[0])
+    return Room(max(0, left[tightest] // budget.worst_cost), tightest)
 
 
 @dataclass(frozen=True)
 class Move:
-    """Credits that come to (or, below zero, leave) what is reserved and what is charged."""
+    """Millionths that come to (or, below zero, leave) what is reserved and what is charged."""
 
     reserved: int = 0
     charged: int = 0
@@ -98,19 +147,24 @@ class Move:
         return Move(self.reserved + other.reserved, self.charged + other.charged)
 
 
-def book(connection: Connection, provider: str, moves: Mapping[tuple[str, str], Move]) -> None:
-    """Book credits, given by (run_id, day), in each of the budgets that they draw on."""
+def book(connection: Connection, pool: str, moves: Mapping[tuple[str, str], Move]) -> None:
+    """Book amounts, given by (run_id, day), in each of the budgets that they draw on."""
     by_period: dict[str, Move] = {}
     for (run_id, day), move in moves.items():
         for period in periods(run_id, day):
             by_period[period] = by_period.get(period, Move()) + move
-    rows = [
-        (period, move.reserved, move.charged)
-        for period, move in by_period.items()
-        if move != Move()
-    ]
+    _add(connection, pool, {period: move for period, move in by_period.items() if move != Move()})
+
+
+def close_day(connection: Connection, pool: str, day: str) -> None:
+    """The provider says that the pool is used up for that day, whatever was counted."""
+    _add(connection, pool, {f"used_up:{day}": Move(charged=0)})
+
+
+def _add(connection: Connection, pool: str, by_period: Mapping[str, Move]) -> None:
+    rows = [(period, move.reserved, move.charged) for period, move in by_period.items()]
     if not rows:
         return
-    values = {"of_provider": provider, ROWS: as_json(rows)}
+    values = {"of_pool": pool, ROWS: as_json(rows)}
     if _ADD.execute(connection, values).rowcount < len(rows):
-        _OPEN.execute(connection, values)  # the first credits of a run, a day or a month
+        _OPEN.execute(connection, values)  # the first of a run, a day or a month

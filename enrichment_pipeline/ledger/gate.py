@@ -1,7 +1,7 @@
-"""The gate in front of a provider, shared by all processes.
+"""The gate in front of one kind of call to a provider, shared by all processes.
 
 Here: the pause after a 429, the reduced rate and its recovery, and the breaker
-with its single probe. Not here: the rate window itself (`admission.py`).
+with its single probe. Not here: the rate windows themselves (`rates.py`).
 Always called inside a writing transaction.
 """
 
@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, insert, select, update
 
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.limits import furthest
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import UtcDateTime, gates
+from enrichment_pipeline.ledger.store import Transaction
+from enrichment_pipeline.vocabulary import LOOKUP
 
 FAILURES_THAT_OPEN = 3
 FIRST_COOL_DOWN = timedelta(seconds=15)
@@ -42,8 +45,8 @@ _CLOSE_BREAKER = Prepared(
 
 
 @dataclass(frozen=True)
-class Gate:
-    """How the gate stands at an instant.
+class GateState:
+    """How a gate stands at an instant.
 
     `closed_until`: nobody may send before (None: open). `rate_share`: share of
     the items per window that may be used. `is_probe`: the next request is the
@@ -55,28 +58,55 @@ class Gate:
     is_probe: bool
 
 
-def read(connection: Connection, provider: str, now: datetime, window: timedelta) -> Gate:
-    row = _find(connection, provider, now)
+class Gate:
+    """The gate of one kind of call, as those who make the calls move it.
+
+    `pause`: how long a 429 that does not say for how long holds everybody back.
+    """
+
+    def __init__(self, provider: str, kind: str, pause: timedelta, clock: Clock) -> None:
+        self._name = gate_name(provider, kind)
+        self._pause = pause
+        self._clock = clock
+
+    def pause(self, transaction: Transaction, retry_after: timedelta | None) -> None:
+        """The provider asked everybody to slow down (429)."""
+        close_for(transaction.connection, self._name, self._clock.now(), self._pause, retry_after)
+
+    def count_failure(self, transaction: Transaction) -> None:
+        count_failure(transaction.connection, self._name, self._clock.now())
+
+    def count_success(self, transaction: Transaction) -> None:
+        count_success(transaction.connection, self._name)
+
+
+def gate_name(provider: str, kind: str) -> str:
+    """What `gates.provider` holds: each kind of call has a gate of its own."""
+    return provider if kind == LOOKUP else f"{provider}.{kind}"
+
+
+def read(connection: Connection, gate: str, now: datetime, window: timedelta) -> GateState:
+    row = _find(connection, gate, now)
     if row is None:
-        return Gate(closed_until=None, rate_share=1.0, is_probe=False)
+        return GateState(closed_until=None, rate_share=1.0, is_probe=False)
     is_half_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
     holds = [row.pause_until] + ([row.probe_until] if is_half_open else [])
     waits = [instant for instant in holds if instant is not None and instant > now]
-    return Gate(
+    return GateState(
         closed_until=max(waits, default=None),
         rate_share=_recovered(row.rate_share, row.rate_share_at, now, window),
         is_probe=is_half_open,
     )
 
 
-def lease_probe(connection: Connection, provider: str, until: datetime) -> None:
+def lease_probe(connection: Connection, gate: str, until: datetime) -> None:
     """Take the one probe that a half-open breaker allows; a killed prober loses it at `until`."""
-    connection.execute(update(gates).where(gates.c.provider == provider).values(probe_until=until))
+    connection.execute(update(gates).where(gates.c.provider == gate).values(probe_until=until))
 
 
 def close_for(
     connection: Connection,
-    provider: str,
+    gate: str,
     now: datetime,
     window: timedelta,
     retry_after: timedelta | None,
@@ -86,14 +116,14 @@ def close_for(
     A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
     while it lasts answers a request from before it: the rate is halved once.
     """
-    row = _find_or_insert(connection, provider, now)
+    row = _find_or_insert(connection, gate, now)
     pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
     pause_until = _later(row.pause_until, now + pause)
     is_halved = row.rate_share_at is not None and row.rate_share_at > now
     share = _recovered(row.rate_share, row.rate_share_at, now, window)
     connection.execute(
         update(gates)
-        .where(gates.c.provider == provider)
+        .where(gates.c.provider == gate)
         .values(
             pause_until=pause_until,
             rate_share=share if is_halved else share / 2,
@@ -102,13 +132,13 @@ def close_for(
     )
 
 
-def count_failure(connection: Connection, provider: str, now: datetime) -> None:
+def count_failure(connection: Connection, gate: str, now: datetime) -> None:
     """The provider failed (no connection, no answer, a 5xx, an answer that is none).
 
     Requests that were on the wire when the breaker opened fail with it: during
     the cool-down nothing counts, and only a failed probe lengthens it.
     """
-    row = _find_or_insert(connection, provider, now)
+    row = _find_or_insert(connection, gate, now)
     is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
     if is_open and row.pause_until is not None and row.pause_until > now:
         return
@@ -118,25 +148,25 @@ def count_failure(connection: Connection, provider: str, now: datetime) -> None:
         doublings = min(failures - FAILURES_THAT_OPEN, 10)
         cool_down = min(FIRST_COOL_DOWN * 2**doublings, LONGEST_PAUSE)
         values["pause_until"] = _later(row.pause_until, now + cool_down)
-    connection.execute(update(gates).where(gates.c.provider == provider).values(values))
+    connection.execute(update(gates).where(gates.c.provider == gate).values(values))
 
 
-def count_success(connection: Connection, provider: str) -> None:
+def count_success(connection: Connection, gate: str) -> None:
     """The provider answered; the breaker closes."""
-    _CLOSE_BREAKER.execute(connection, {"of_provider": provider})
+    _CLOSE_BREAKER.execute(connection, {"of_provider": gate})
 
 
-def _find(connection: Connection, provider: str, now: datetime) -> Row | None:
-    values = {"of_provider": provider, "horizon": furthest(now, LONGEST_PAUSE)}
+def _find(connection: Connection, gate: str, now: datetime) -> Row | None:
+    values = {"of_provider": gate, "horizon": furthest(now, LONGEST_PAUSE)}
     return connection.execute(_FIND, values).one_or_none()
 
 
-def _find_or_insert(connection: Connection, provider: str, now: datetime) -> Row:
-    row = _find(connection, provider, now)
+def _find_or_insert(connection: Connection, gate: str, now: datetime) -> Row:
+    row = _find(connection, gate, now)
     if row is not None:
         return row
-    connection.execute(insert(gates).values(provider=provider))
-    return _find_or_insert(connection, provider, now)
+    connection.execute(insert(gates).values(provider=gate))
+    return _find_or_insert(connection, gate, now)
 
 
 def _recovered(share: float, since: datetime | None, now: datetime, window: timedelta) -> float:

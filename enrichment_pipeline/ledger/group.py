@@ -1,7 +1,7 @@
 """Group commit: what several tasks of one process write at about the same time, as one transaction.
 
 Here: gathering what is to be written, and telling each task what came of it. Not
-here: what is written (`ledger.py`). A commit waits for the disk; eight tasks that
+here: what is written (`calls.py`). A commit waits for the disk; eight tasks that
 wait for one commit are served as fast as one that waits for its own.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 GATHER_SECONDS = 0.001
 """How long a group waits for more. Whoever is a moment too late waits for a whole commit."""
 R = TypeVar("R")
-Work = Callable[[Ledger], Any]
+Work = Callable[[Transaction], Any]
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class _Failed:
 class GroupCommit:
     """Runs pieces of work on a ledger, each of them whole or not at all.
 
-    A piece of work is a function of the ledger that it is given. It may be run
+    A piece of work is a function of the transaction that it is given. It may be run
     again where another one of its group failed, so it must have no other effect
     than its writes. One per event loop, which goes on while a thread writes.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, store: LedgerStore) -> None:
+        self._store = store
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def run(self, work: Callable[[Ledger], R]) -> R:
+    async def run(self, work: Callable[[Transaction], R]) -> R:
         """What the work returns, once it is committed; raises what it, or the commit, raised."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
@@ -53,7 +53,7 @@ class GroupCommit:
             self._waiting = []
             if not group:
                 continue
-            results = await asyncio.to_thread(_commit, self._ledger, [work for work, _ in group])
+            results = await asyncio.to_thread(_commit, self._store, [work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 if future.cancelled():
                     continue
@@ -64,17 +64,17 @@ class GroupCommit:
         self._writer = None
 
 
-def _commit(ledger: Ledger, group: Sequence[Work]) -> list[Any]:
+def _commit(store: LedgerStore, group: Sequence[Work]) -> list[Any]:
     """What each piece of work returned, or how it failed."""
     results: list[Any] = []
     try:
-        with ledger.transaction() as enclosed:
+        with store.write() as transaction:
             for work in group:
-                results.append(work(enclosed))  # noqa: PERF401 - counts how far it came
+                results.append(work(transaction))  # noqa: PERF401 - counts how far it came
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for it is told
         is_one_of_them = len(results) < len(group)
         if is_one_of_them and len(group) > 1:
             # nothing was committed: each alone, so that only one of them fails
-            return [result for work in group for result in _commit(ledger, [work])]
+            return [result for work in group for result in _commit(store, [work])]
         return [_Failed(error)] * len(group)
     return results

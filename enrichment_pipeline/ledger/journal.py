@@ -1,12 +1,12 @@
-"""The journal of a batch after its reservation: sent, answered, settled or given back.
+"""The journal of a call after its reservation: sent, answered, settled or given back.
 
-Here: every change of a look-up's state, each with its fence. Not here: the
-decision to admit (`admission.py`), and the meaning of an answer (`providers/`).
+Here: every change of a call's state, each with its fence, whatever kind of call it is. Not
+here: the decision to admit (`admission.py`), and the meaning of an answer (`providers/`).
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -43,66 +43,67 @@ from enrichment_pipeline.ledger.schema import (
     SENT,
     UNCONFIRMED,
     UtcDateTime,
-    batches,
-    lookups,
+    calls,
     replies,
+    requests,
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import Transaction
 
 
 def _may_become(state: str) -> ColumnElement[bool]:
-    return or_(*(lookups.c.state == allowed for allowed in ALLOWED_FROM[state]))
+    return or_(*(calls.c.state == allowed for allowed in ALLOWED_FROM[state]))
 
 
-_OF_BATCH = bindparam("of_batch")
-_SEND_BATCH = Prepared(
-    update(batches)
-    .where(batches.c.batch_id == _OF_BATCH, batches.c.reserved_at > bindparam("leased_after"))
+_OF_REQUEST = bindparam("of_request")
+_SEND_REQUEST = Prepared(
+    update(requests)
+    .where(requests.c.request_id == _OF_REQUEST, requests.c.reserved_at > bindparam("leased_after"))
     .values(
         sent_at=bindparam("sent_at"),
         deadline_at=bindparam("deadline_at"),
-        slot_free_at=bindparam("slot_free_at"),
+        counts_from=bindparam("counts_from"),
         awaits_callback=bindparam("awaits_callback"),
     )
-    .returning(batches.c.item_count)
+    .returning(requests.c.item_count)
 )
-_SEND_LOOKUPS = Prepared(
-    update(lookups).where(lookups.c.batch_id == _OF_BATCH, _may_become(SENT)).values(state=SENT)
+_SEND_CALLS = Prepared(
+    update(calls).where(calls.c.request_id == _OF_REQUEST, _may_become(SENT)).values(state=SENT)
 )
 _FIND_REPLY = Prepared(
     select(replies.c.reply_id).where(
-        replies.c.batch_id == _OF_BATCH, replies.c.body_sha256 == bindparam("digest")
+        replies.c.request_id == _OF_REQUEST, replies.c.body_sha256 == bindparam("digest")
     )
 )
 _KEEP_REPLY = Prepared(insert(replies))
 _QUEUE_REPLY = Prepared(insert(unread_replies))
 _RESPONDED = Prepared(
-    update(batches)
-    .where(batches.c.batch_id == _OF_BATCH)
+    update(requests)
+    .where(requests.c.request_id == _OF_REQUEST)
     .values(
         responded_at=bindparam("responded_at"),
-        slot_free_at=bindparam("slot_free_at"),
+        counts_from=bindparam("counts_from"),
         credits_left=bindparam("credits_left"),
         request_ref=bindparam("request_ref"),
     )
 )
 _NOTE_ERROR = (
-    update(batches).where(batches.c.batch_id == _OF_BATCH).values(error=bindparam("error"))
+    update(requests).where(requests.c.request_id == _OF_REQUEST).values(error=bindparam("error"))
 )
 _READ_REPLY = Prepared(
     delete(unread_replies).where(unread_replies.c.reply_id == bindparam("of_reply"))
 )
 _SETTLE = {
     state: Prepared(
-        update(lookups)
-        .where(lookups.c.lookup_id == text_field(0), _may_become(state))
+        update(calls)
+        .where(calls.c.call_id == text_field(0), _may_become(state))
         .values(
             state=state,
             outcome=bindparam("new_outcome"),
             reason=bindparam("new_reason"),
             answer_index=integer_field(1),
-            credits_charged=bindparam("charged"),
+            is_complete=bindparam("complete"),
+            units_charged=calls.c.units_charged + bindparam("charged", type_=Integer),
             reply_id=bindparam("of_reply"),
             answered_at=bindparam("at", type_=UtcDateTime),
             revision=bindparam("new_revision", type_=BigInteger),
@@ -111,40 +112,43 @@ _SETTLE = {
     )
     for state in ALLOWED_FROM
 }
-"""For those of a batch that came to the same, which most of it does."""
+"""For those of a request that came to the same, which most of it does."""
 _BY_BUDGET = Prepared(
     # not by `returning`: between two rows the driver lets another thread have the interpreter
-    select(lookups.c.run_id, lookups.c.budget_day, func.count())
-    .where(lookups.c.lookup_id.in_(select(text_field(0))))
-    .group_by(lookups.c.run_id, lookups.c.budget_day)
+    select(
+        calls.c.run_id,
+        calls.c.budget_day,
+        func.sum(calls.c.cost_reserved),
+        func.sum(calls.c.unit_cost),
+    )
+    .where(calls.c.call_id.in_(select(text_field(0))))
+    .group_by(calls.c.run_id, calls.c.budget_day)
 )
 
 
 def _superseding() -> Insert:
-    """A look-up that was answered with success after `failed_id` had failed."""
-    failed = lookups.alias("failed")
-    other = lookups.alias("other")
-    supersedes = case((failed.c.state == RELEASED, failed.c.supersedes), else_=failed.c.lookup_id)
+    """A call that was answered with success after `failed_id` had failed."""
+    failed = calls.alias("failed")
+    other = calls.alias("other")
+    supersedes = case((failed.c.state == RELEASED, failed.c.supersedes), else_=failed.c.call_id)
     is_taken = exists().where(
         other.c.provider == failed.c.provider,
-        other.c.request == failed.c.request,
+        other.c.kind == failed.c.kind,
         other.c.person_key == failed.c.person_key,
         other.c.supersedes == supersedes,
         other.c.is_released.is_not(True),
     )
     values: dict[str, ColumnElement[object]] = {
-        column.name: failed.c[column.name]
-        for column in lookups.c
-        if column.name not in {"reason", "credits_reserved"}
+        column.name: failed.c[column.name] for column in calls.c if column.name != "reason"
     } | {
-        "lookup_id": bindparam("lookup_id"),
+        "call_id": bindparam("call_id"),
         "supersedes": supersedes,
         "state": literal(REPLIED),
         "outcome": bindparam("outcome"),
         "reply_id": bindparam("of_reply"),
         "answer_index": bindparam("answer_index", type_=Integer),
-        "credits_reserved": literal(0),
-        "credits_charged": bindparam("credits_charged", type_=Integer),
+        "units_charged": bindparam("units_charged", type_=Integer),
+        "cost_reserved": literal(0, type_=BigInteger),
         "answered_at": bindparam("at", type_=UtcDateTime),
         "revision": bindparam("new_revision", type_=BigInteger),
         "is_released": literal(False),
@@ -154,14 +158,14 @@ def _superseding() -> Insert:
         failed.c.state.in_((REPLIED, APPLIED)) & (failed.c.outcome != MATCHED),
     )
     return (
-        insert(lookups)
+        insert(calls)
         .from_select(
             list(values),
             select(*values.values()).where(
-                failed.c.lookup_id == bindparam("failed_id"), failure, ~is_taken
+                failed.c.call_id == bindparam("failed_id"), failure, ~is_taken
             ),
         )
-        .returning(lookups.c.run_id, lookups.c.budget_day)
+        .returning(calls.c.run_id, calls.c.budget_day, calls.c.unit_cost)
     )
 
 
@@ -169,27 +173,29 @@ _SUPERSEDE = _superseding()
 
 
 class FenceError(Exception):
-    """The look-ups are not in a state from which this step is allowed; nothing was changed."""
+    """The calls are not in a state from which this step is allowed; nothing was changed."""
 
 
 class Settlement(NamedTuple):
-    """What one look-up came to.
+    """What one call came to.
 
     `state` is `replied`, `released` or `unconfirmed`; `outcome` the provider
-    layer's name for it; `reason` a code, never text from outside;
-    `answer_index` the position of its answer in the reply.
+    layer's name for it; `reason` a code, never text from outside; `units_charged` what it
+    has cost, beside what was charged for its earlier pages; `answer_index` the position of
+    its answer in the reply. `is_complete`: whether a search gave all that there is.
     """
 
     state: str
     outcome: str
     reason: str | None = None
-    credits_charged: int = 0
+    units_charged: int = 0
     answer_index: int | None = None
+    is_complete: bool | None = None
 
 
 def mark_sent(
     transaction: Transaction,
-    batch_id: str,
+    request_id: str,
     limits: Limits,
     now: datetime,
     *,
@@ -197,36 +203,38 @@ def mark_sent(
 ) -> None:
     """Commit that the request is about to go out. Raises FenceError if it must not.
 
-    After this commit the batch may have been billed. A reservation whose lease
+    After this commit the calls may have been billed. A reservation whose lease
     ran out may have been released by somebody else, and its place in the rate
     window be taken: it is refused here.
     """
     connection = transaction.connection
-    item_count = _SEND_BATCH.execute(
+    item_count = _SEND_REQUEST.execute(
         connection,
         {
-            "of_batch": batch_id,
+            "of_request": request_id,
             "leased_after": now - limits.send_lease,
             "sent_at": now,
             "deadline_at": now + limits.answer_deadline,
-            "slot_free_at": now + limits.response_deadline + limits.window,
+            "counts_from": now + limits.response_deadline,
             "awaits_callback": awaits_callback,
         },
     ).scalar_one_or_none()
     if item_count is None:
-        raise FenceError(f"batch {batch_id}: its lease ran out before it was sent")
-    moved = _SEND_LOOKUPS.execute(connection, {"of_batch": batch_id}).rowcount
+        raise FenceError(f"request {request_id}: its lease ran out before it was sent")
+    moved = _SEND_CALLS.execute(connection, {"of_request": request_id}).rowcount
     if moved != item_count:
-        raise FenceError(f"batch {batch_id}: {moved} of {item_count} look-ups were still reserved")
+        raise FenceError(f"request {request_id}: {moved} of {item_count} calls were still reserved")
 
 
 def keep_reply(
     transaction: Transaction,
     provider: str,
-    batch_id: str,
+    kind: str,
+    request_id: str,
     *,
     http_status: int,
     body: bytes,
+    is_callback: bool,
     now: datetime,
     business_now: datetime,
 ) -> str:
@@ -234,7 +242,7 @@ def keep_reply(
     connection = transaction.connection
     digest = hashlib.sha256(body).hexdigest()
     known = _FIND_REPLY.execute(
-        connection, {"of_batch": batch_id, "digest": digest}
+        connection, {"of_request": request_id, "digest": digest}
     ).scalar_one_or_none()
     if known is not None:
         return known
@@ -243,39 +251,40 @@ def keep_reply(
         connection,
         {
             "reply_id": reply_id,
-            "batch_id": batch_id,
+            "request_id": request_id,
             "received_at": now,
             "answered_at": business_now,
+            "is_callback": is_callback,
             "http_status": http_status,
             "body": body,
             "body_sha256": digest,
         },
     )
     _QUEUE_REPLY.execute(
-        connection, {"reply_id": reply_id, "provider": provider, "received_at": now}
+        connection,
+        {"reply_id": reply_id, "provider": provider, "kind": kind, "received_at": now},
     )
     return reply_id
 
 
 def note_response(
     transaction: Transaction,
-    batch_id: str,
+    request_id: str,
     *,
     credits_left: int | None,
-    window: timedelta,
     now: datetime,
     request_ref: str | None = None,
 ) -> None:
-    """The request was responded to: its items leave the rate window one window from now.
+    """The request was responded to: it leaves each rate window one window from now.
 
     `request_ref` is the provider's own name for a request whose answer is still to come.
     """
     _RESPONDED.execute(
         transaction.connection,
         {
-            "of_batch": batch_id,
+            "of_request": request_id,
             "responded_at": now,
-            "slot_free_at": now + window,
+            "counts_from": now,
             "credits_left": credits_left,
             "request_ref": request_ref,
         },
@@ -284,38 +293,40 @@ def note_response(
 
 def settle(
     transaction: Transaction,
-    provider: str,
+    pool: str,
     settlements: Mapping[str, Settlement],
     *,
     reply_id: str | None,
     answered_at: datetime,
 ) -> None:
-    """Write what each look-up (by id) came to, and move its credits. All or FenceError."""
+    """Write what each call (by id) came to, and move what it cost. All or FenceError."""
     connection = transaction.connection
-    came_to: dict[tuple[str, str, str | None, int], list[tuple[str, int | None]]] = {}
-    for lookup_id, of in settlements.items():
-        what = (of.state, of.outcome, of.reason, of.credits_charged)
-        came_to.setdefault(what, []).append((lookup_id, of.answer_index))
+    came_to: dict[Settlement, list[tuple[str, int | None]]] = {}
+    for call_id, of in settlements.items():
+        came_to.setdefault(of._replace(answer_index=None), []).append((call_id, of.answer_index))
     moves: dict[tuple[str, str], budget.Move] = {}
-    for (state, outcome, reason, charged), rows in came_to.items():
+    for of, rows in came_to.items():
         values = {
-            "new_outcome": outcome,
-            "new_reason": reason,
-            "charged": charged,
+            "new_outcome": of.outcome,
+            "new_reason": of.reason,
+            "charged": of.units_charged,
+            "complete": of.is_complete,
             "of_reply": reply_id,
             "at": answered_at,
             "new_revision": transaction.revision,
             ROWS: as_json(rows),
         }
-        moved = _SETTLE[state].execute(connection, values).rowcount
+        moved = _SETTLE[of.state].execute(connection, values).rowcount
         if moved != len(rows):
-            raise FenceError(f"{len(rows) - moved} look-ups were settled already")
-        if state == UNCONFIRMED:
-            continue  # may have been billed: its credit stays reserved
-        for run_id, day, count in _BY_BUDGET.execute(connection, {ROWS: values[ROWS]}):
-            move = budget.Move(-count, count * charged)
+            raise FenceError(f"{len(rows) - moved} calls were settled already")
+        if of.state == UNCONFIRMED:
+            continue  # may have been billed: what it may have cost stays reserved
+        for run_id, day, reserved, unit_costs in _BY_BUDGET.execute(
+            connection, {ROWS: values[ROWS]}
+        ):
+            move = budget.Move(-int(reserved), int(unit_costs) * of.units_charged)
             moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
-    budget.book(connection, provider, moves)
+    budget.book(connection, pool, moves)
 
 
 def mark_read(transaction: Transaction, reply_id: str) -> None:
@@ -325,54 +336,56 @@ def mark_read(transaction: Transaction, reply_id: str) -> None:
 
 def supersede_failure(
     transaction: Transaction,
-    provider: str,
-    lookup_id: str,
+    pool: str,
+    call_id: str,
     success: Settlement,
     *,
     reply_id: str,
     answered_at: datetime,
 ) -> None:
-    """Write a success that came after the same look-up had failed.
+    """Write a success that came after the same call had failed.
 
-    It becomes a look-up of its own in the place after the failed one, or in the place
+    It becomes a call of its own in the place after the failed one, or in the place
     of one that was released. Where somebody else has been there since, it stays raw.
     """
     connection = transaction.connection
     booked = connection.execute(
         _SUPERSEDE,
         {
-            "failed_id": lookup_id,
-            "lookup_id": uuid4().hex,
+            "failed_id": call_id,
+            "call_id": uuid4().hex,
             "outcome": success.outcome,
             "of_reply": reply_id,
             "answer_index": success.answer_index,
-            "credits_charged": success.credits_charged,
+            "units_charged": success.units_charged,
             "at": answered_at,
             "new_revision": transaction.revision,
         },
     ).one_or_none()
     if booked is not None:
-        move = budget.Move(charged=success.credits_charged)
-        budget.book(connection, provider, {(booked.run_id, booked.budget_day): move})
+        move = budget.Move(charged=success.units_charged * booked.unit_cost)
+        budget.book(connection, pool, {(booked.run_id, booked.budget_day): move})
 
 
-def note_unsent(transaction: Transaction, batch_id: str, error: str, now: datetime) -> None:
-    """The request never left: its items leave the rate window at once."""
+def note_unsent(transaction: Transaction, request_id: str, error: str, now: datetime) -> None:
+    """The request never left: it takes no place on the wire nor in any rate window."""
     transaction.connection.execute(
-        update(batches).where(batches.c.batch_id == batch_id).values(error=error, slot_free_at=now)
+        update(requests)
+        .where(requests.c.request_id == request_id)
+        .values(error=error, responded_at=now, counts_from=None)
     )
 
 
-def note_error(transaction: Transaction, batch_id: str, error: str) -> None:
-    """Keep the code of what went wrong with a batch (never text from outside)."""
-    transaction.connection.execute(_NOTE_ERROR, {"of_batch": batch_id, "error": error})
+def note_error(transaction: Transaction, request_id: str, error: str) -> None:
+    """Keep the code of what went wrong with a request (never text from outside)."""
+    transaction.connection.execute(_NOTE_ERROR, {"of_request": request_id, "error": error})
 
 
-def mark_applied(transaction: Transaction, lookup_ids: Sequence[str]) -> int:
+def mark_applied(transaction: Transaction, call_ids: Sequence[str]) -> int:
     """The answers stand in the warehouse's tables. No new revision: nothing new is to be read."""
     return transaction.connection.execute(
-        update(lookups)
-        .where(lookups.c.lookup_id.in_(lookup_ids), _may_become(APPLIED))
+        update(calls)
+        .where(calls.c.call_id.in_(call_ids), _may_become(APPLIED))
         .values(state=APPLIED)
     ).rowcount
 
@@ -380,65 +393,73 @@ def mark_applied(transaction: Transaction, lookup_ids: Sequence[str]) -> int:
 def abandoned(
     transaction: Transaction,
     provider: str,
+    kind: str,
     dead_run_ids: Sequence[str],
     limits: Limits,
     now: datetime,
 ) -> dict[str, Settlement]:
-    """What nobody will bring to an end: settlements for it, by look-up id.
+    """What nobody will bring to an end: settlements for it, by call id.
 
     A reservation that was not sent is released once its run is dead or its
     lease is over; the dispatcher leaves none, since it commits both steps as one.
     What was sent, has no reply that is still to be read and is
     past its deadline may have been billed: unconfirmed. So is what was sent in the
-    future, by a clock that was ahead: when its deadline passes, nobody can tell.
+    future, by a clock that was ahead: when its deadline passes, nobody can tell. Where a
+    repeat is free it is released, and counts as charged; a dead run's at once.
     """
     connection = transaction.connection
+    of_kind = and_(calls.c.provider == provider, calls.c.kind == kind)
     unsent = connection.execute(
-        select(lookups.c.lookup_id).where(
-            lookups.c.provider == provider,
-            lookups.c.answered_at.is_(None),
-            lookups.c.state == RESERVED,
+        select(calls.c.call_id).where(
+            of_kind,
+            calls.c.answered_at.is_(None),
+            calls.c.state == RESERVED,
             or_(
-                lookups.c.run_id.in_(dead_run_ids),
-                lookups.c.reserved_at <= now - limits.send_lease,
-                lookups.c.reserved_at > furthest(now),
+                calls.c.run_id.in_(dead_run_ids),
+                calls.c.reserved_at <= now - limits.send_lease,
+                calls.c.reserved_at > furthest(now),
             ),
         )
     ).scalars()
-    settlements = {
-        lookup_id: Settlement(RELEASED, "retriable", "never_sent") for lookup_id in unsent
-    }
+    settlements = {call_id: Settlement(RELEASED, "retriable", "never_sent") for call_id in unsent}
     has_unread_reply = exists().where(
-        replies.c.batch_id == lookups.c.batch_id, replies.c.reply_id == unread_replies.c.reply_id
+        replies.c.request_id == calls.c.request_id, replies.c.reply_id == unread_replies.c.reply_id
     )
+    is_over = [requests.c.deadline_at <= now, requests.c.sent_at > furthest(now)]
+    if limits.is_repeat_free:
+        is_over.append(calls.c.run_id.in_(dead_run_ids))
     unanswered = connection.execute(
-        select(lookups.c.lookup_id)
-        .join(batches, batches.c.batch_id == lookups.c.batch_id)
+        select(calls.c.call_id)
+        .join(requests, requests.c.request_id == calls.c.request_id)
         .where(
-            lookups.c.provider == provider,
-            lookups.c.answered_at.is_(None),
-            lookups.c.state == SENT,
-            or_(batches.c.deadline_at <= now, batches.c.sent_at > furthest(now)),
+            of_kind,
+            calls.c.answered_at.is_(None),
+            calls.c.state == SENT,
+            or_(*is_over),
             ~has_unread_reply,
         )
     ).scalars()
-    for lookup_id in unanswered:
-        settlements[lookup_id] = Settlement(UNCONFIRMED, "unconfirmed", "no_answer_by_deadline")
-    return settlements
+    came_to = (
+        Settlement(RELEASED, "retriable", "interrupted", units_charged=1)
+        if limits.is_repeat_free
+        else Settlement(UNCONFIRMED, "unconfirmed", "no_answer_by_deadline")
+    )
+    return settlements | dict.fromkeys(unanswered, came_to)
 
 
-def free_unsent_slots(transaction: Transaction, provider: str, now: datetime) -> None:
-    """Batches none of whose look-ups were sent leave the rate window."""
+def free_unsent_slots(transaction: Transaction, provider: str, kind: str) -> None:
+    """Requests none of whose calls were sent leave the rate windows."""
     still_open = exists().where(
-        and_(lookups.c.batch_id == batches.c.batch_id, lookups.c.state != RELEASED)
+        and_(calls.c.request_id == requests.c.request_id, calls.c.state != RELEASED)
     )
     transaction.connection.execute(
-        update(batches)
+        update(requests)
         .where(
-            batches.c.provider == provider,
-            batches.c.sent_at.is_(None),
-            batches.c.slot_free_at > now,
+            requests.c.provider == provider,
+            requests.c.kind == kind,
+            requests.c.sent_at.is_(None),
+            requests.c.counts_from.is_not(None),
             ~still_open,
         )
-        .values(slot_free_at=now)
+        .values(counts_from=None)
     )

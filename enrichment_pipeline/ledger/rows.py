@@ -1,7 +1,7 @@
 """Many rows as one bound value: a JSON array of arrays, unnested by the database itself.
 
 Here: the one construct in which SQLite and Postgres differ. Not here: statements
-that use it (`admission.py`, `journal.py`, `budget.py`). A hundred look-ups are one
+that use it (`admission.py`, `journal.py`, `budget.py`). A hundred calls are one
 statement this way, and the interpreter is free while the database works.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, cast, literal_column
+from sqlalchemy import BigInteger, ColumnElement, Integer, Text, bindparam, cast, literal_column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -45,6 +45,11 @@ def text_field(position: int) -> ColumnElement[str]:
 
 def integer_field(position: int) -> ColumnElement[int]:
     return cast(text_field(position), Integer)
+
+
+def number_field(position: int) -> ColumnElement[int]:
+    """Like `integer_field`, for what may be greater than 2**31."""
+    return cast(text_field(position), BigInteger)
 
 
 def as_json(rows: Iterable[Sequence[object]]) -> str:

@@ -1,4 +1,4 @@
-"""The ledger's tables and the states of a look-up.
+"""The ledger's tables and the states of a call.
 
 Here: columns, keys and the table of allowed transitions. Not here: statements
 that change rows (`admission.py`, `journal.py`) and the migrations that create
@@ -36,9 +36,11 @@ RELEASED = "released"
 UNCONFIRMED = "unconfirmed"
 
 MATCHED = "matched"
-"""The outcome of an answer that was charged."""
+"""The outcome of a look-up that found the person."""
+FOUND = "found"
+"""The outcome of a search that gave profiles."""
 NO_MATCH = "no_match"
-"""The outcome of an answer that nobody was found; the others are the dispatcher's to name."""
+"""The outcome of an answer that there is nothing; the others are the dispatcher's to name."""
 
 ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     SENT: (RESERVED,),
@@ -49,9 +51,9 @@ ALLOWED_FROM: dict[str, tuple[str, ...]] = {
 }
 """For each state, the states from which it may be reached.
 
-`released` from `sent` is a call that the provider refused unbilled. What leaves
-`unconfirmed` is an answer that came after its deadline. A success that comes after a
-failure changes no state: it is a look-up of its own, which supersedes the failed one.
+`released` from `sent` is a call that the provider refused unbilled, or one whose repeat is free.
+What leaves `unconfirmed` is an answer that came after its deadline. A success that comes after a
+failure changes no state: it is a call of its own, which supersedes the failed one.
 """
 
 
@@ -93,38 +95,62 @@ stamp = Table(
     comment="What this ledger belongs to: the source of the contacts, and who answers",
 )
 
-batches = Table(
-    "batches",
+requests = Table(
+    "requests",
     metadata,
-    Column("batch_id", String(32), primary_key=True),
+    Column("request_id", String(32), primary_key=True),
     Column("provider", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
     Column("run_id", String(64), nullable=False),
     Column("item_count", Integer, nullable=False),
+    Column("rate_units", Integer, nullable=False),
+    Column("call_id", String(32)),
+    Column("series", Integer, nullable=False, server_default="0"),
+    Column("page", Integer, nullable=False, server_default="1"),
     Column("reserved_at", UtcDateTime, nullable=False),
     Column("sent_at", UtcDateTime),
     Column("deadline_at", UtcDateTime),
     Column("responded_at", UtcDateTime),
-    Column("slot_free_at", UtcDateTime, nullable=False),
+    Column("counts_from", UtcDateTime),
     Column("credits_left", Integer),
     Column("error", String(64)),
     Column("request_ref", String(64)),
     Column("awaits_callback", Boolean, nullable=False, server_default=false()),
-    Index("batches_by_slot", "provider", "slot_free_at"),
-    Index("batches_by_run", "run_id"),
-    comment="One HTTP request each; slot_free_at is when its items leave the rate window",
+    Index("requests_by_rate", "provider", "kind", "counts_from"),
+    Index("requests_by_run", "run_id"),
+    comment="One HTTP request each: of many calls, or one page of a single call (call_id). From "
+    "counts_from on it lies in the rate windows; null: it takes no place in any",
+)
+
+unanswered_requests = Index(
+    "requests_unanswered",
+    requests.c.provider,
+    requests.c.kind,
+    requests.c.deadline_at,
+    sqlite_where=requests.c.responded_at.is_(None),
+    postgresql_where=requests.c.responded_at.is_(None),
+)
+"""Those on the wire, where the number of them at once is limited."""
+
+pages = Index(
+    "requests_by_call",
+    requests.c.call_id,
+    sqlite_where=requests.c.call_id.is_not(None),
+    postgresql_where=requests.c.call_id.is_not(None),
 )
 
 replies = Table(
     "replies",
     metadata,
     Column("reply_id", String(32), primary_key=True),
-    Column("batch_id", String(32), ForeignKey("batches.batch_id"), nullable=False),
+    Column("request_id", String(32), ForeignKey("requests.request_id"), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime, nullable=False),
+    Column("is_callback", Boolean, nullable=False, server_default=false()),
     Column("http_status", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("body_sha256", String(64), nullable=False),
-    UniqueConstraint("batch_id", "body_sha256", name="replies_once"),
+    UniqueConstraint("request_id", "body_sha256", name="replies_once"),
     comment="Raw bytes as they came, committed before anything parses them",
 )
 
@@ -133,76 +159,93 @@ unread_replies = Table(
     metadata,
     Column("reply_id", String(32), ForeignKey("replies.reply_id"), primary_key=True),
     Column("provider", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Index("unread_replies_by_time", "provider", "received_at"),
-    comment="Replies that were kept, but not yet read into their look-ups",
+    comment="Replies that were kept, but not yet read into their calls",
 )
 
-lookups = Table(
-    "lookups",
+calls = Table(
+    "calls",
     metadata,
-    Column("lookup_id", String(32), primary_key=True),
+    Column("call_id", String(32), primary_key=True),
     Column("provider", String(32), nullable=False),
-    Column("request", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("question", String(32), nullable=False),
     Column("person_key", String(64), nullable=False),
     Column("supersedes", String(32), nullable=False, server_default=""),
     Column("contact_id", Text, nullable=False),
     Column("item", Text, nullable=False),
     Column("item_kind", String(16), nullable=False),
+    Column("company", Text),
     Column("freshness", String(16), nullable=False),
     Column("priority", String(16), nullable=False),
     Column("run_id", String(64), nullable=False),
-    Column("batch_id", String(32), ForeignKey("batches.batch_id"), nullable=False),
+    Column("request_id", String(32), ForeignKey("requests.request_id"), nullable=False),
     Column("state", String(16), nullable=False),
     Column("outcome", String(16)),
     Column("reason", String(64)),
     Column("reply_id", String(32), ForeignKey("replies.reply_id")),
     Column("answer_index", Integer),
-    Column("credits_reserved", Integer, nullable=False),
-    Column("credits_charged", Integer, nullable=False, server_default="0"),
+    Column("is_complete", Boolean),
+    Column("units_charged", Integer, nullable=False, server_default="0"),
+    Column("unit_cost", BigInteger, nullable=False),
+    Column("cost_reserved", BigInteger, nullable=False),
     Column("budget_day", String(10), nullable=False),
     Column("reserved_at", UtcDateTime, nullable=False),
     Column("requested_at", UtcDateTime, nullable=False),
     Column("answered_at", UtcDateTime),
     Column("revision", BigInteger, nullable=False),
     Column("is_released", Boolean, CheckConstraint("is_released = (state = 'released')")),
-    Index("lookups_by_batch", "batch_id"),
-    Index("lookups_by_revision", "revision", "lookup_id"),
-    comment="One item of one request each; see ARCHITECTURE for the promises",
+    Index("calls_by_request", "request_id"),
+    Index("calls_by_revision", "kind", "revision", "call_id"),
+    comment="One question about one person to one provider each; see ARCHITECTURE for the promises."
+    " request_id is the last request of several; costs are in millionths",
 )
 
 single_flight = Index(
-    "lookups_single_flight",
-    lookups.c.provider,
-    lookups.c.request,
-    lookups.c.person_key,
-    lookups.c.supersedes,
+    "calls_single_flight",
+    calls.c.provider,
+    calls.c.kind,
+    calls.c.person_key,
+    calls.c.supersedes,
     unique=True,
-    sqlite_where=lookups.c.is_released.is_not(True),
-    postgresql_where=lookups.c.is_released.is_not(True),
+    sqlite_where=calls.c.is_released.is_not(True),
+    postgresql_where=calls.c.is_released.is_not(True),
 )
-"""At most one open look-up for what is asked of whom, superseding the same one.
+"""At most one open call of a kind about a person, superseding the same one.
 
 Not by `state`, which says the same: each step would write the entry anew, and every person's
 is on another page.
 """
 
-open_lookups = Index(
-    "lookups_open",
-    lookups.c.provider,
-    sqlite_where=lookups.c.answered_at.is_(None),
-    postgresql_where=lookups.c.answered_at.is_(None),
+open_calls = Index(
+    "calls_open",
+    calls.c.provider,
+    calls.c.kind,
+    sqlite_where=calls.c.answered_at.is_(None),
+    postgresql_where=calls.c.answered_at.is_(None),
 )
 """Those that are reserved or sent. Not by `state`, or marking them as sent would write it anew."""
+
+call_identifiers = Table(
+    "call_identifiers",
+    metadata,
+    Column("identifier", String(80), primary_key=True),
+    Column("call_id", String(32), ForeignKey("calls.call_id"), primary_key=True),
+    comment="Who is who, as far as money needs it: the hashed identifiers that a call was reserved"
+    " for, and those that its answer gave",
+)
 
 budgets = Table(
     "budgets",
     metadata,
-    Column("provider", String(32), primary_key=True),
+    Column("pool", String(64), primary_key=True),
     Column("period", String(80), primary_key=True),
-    Column("credits_reserved", Integer, nullable=False),
-    Column("credits_charged", Integer, nullable=False),
-    comment="Credits by period: run:<id>, day:YYYY-MM-DD, month:YYYY-MM",
+    Column("reserved", BigInteger, nullable=False),
+    Column("charged", BigInteger, nullable=False),
+    comment="What is drawn on each pool, in millionths, by period: run:<id>, day:YYYY-MM-DD, "
+    "month:YYYY-MM; used_up:<day> where the provider said so",
 )
 
 suppressions = Table(
@@ -224,86 +267,6 @@ gates = Table(
     Column("failures_in_a_row", Integer, nullable=False, server_default="0"),
     Column("probe_until", UtcDateTime),
     comment="What holds all processes back at once: pauses, the reduced rate, the breaker",
-)
-
-OPEN = "open"
-ANSWERED = "answered"
-"""States of a search, beside `released`: still under way, and answered whole."""
-
-searches = Table(
-    "searches",
-    metadata,
-    Column("search_id", String(32), primary_key=True),
-    Column("provider", String(32), nullable=False),
-    Column("query_kind", String(16), nullable=False),
-    Column("person_key", String(64), nullable=False),
-    Column("supersedes", String(32), nullable=False, server_default=""),
-    Column("contact_id", Text, nullable=False),
-    Column("full_name", Text, nullable=False),
-    Column("company", Text, nullable=False),
-    Column("freshness", String(16), nullable=False),
-    Column("priority", String(16), nullable=False),
-    Column("run_id", String(64), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("outcome", String(16)),
-    Column("reason", String(64)),
-    Column("series", Integer, nullable=False, server_default="0"),
-    Column("is_complete", Boolean),
-    Column("reserved_at", UtcDateTime, nullable=False),
-    Column("requested_at", UtcDateTime, nullable=False),
-    Column("answered_at", UtcDateTime),
-    Column("revision", BigInteger, nullable=False),
-    Index("searches_by_revision", "revision", "search_id"),
-    comment="One search for profiles by name and company each; series is which start of it counts",
-)
-
-one_search = Index(
-    "searches_single_flight",
-    searches.c.provider,
-    searches.c.person_key,
-    searches.c.query_kind,
-    searches.c.supersedes,
-    unique=True,
-    sqlite_where=searches.c.state != RELEASED,
-    postgresql_where=searches.c.state != RELEASED,
-)
-"""At most one search of a kind for whom, superseding the same one."""
-
-open_searches = Index(
-    "searches_open",
-    searches.c.provider,
-    searches.c.state,
-    sqlite_where=searches.c.state == OPEN,
-    postgresql_where=searches.c.state == OPEN,
-)
-
-search_calls = Table(
-    "search_calls",
-    metadata,
-    Column("call_id", String(32), primary_key=True),
-    Column("search_id", String(32), ForeignKey("searches.search_id"), nullable=False),
-    Column("provider", String(32), nullable=False),
-    Column("series", Integer, nullable=False),
-    Column("page", Integer, nullable=False),
-    Column("quota_day", String(10), nullable=False),
-    Column("is_counted", Boolean, nullable=False),
-    Column("sent_at", UtcDateTime, nullable=False),
-    Column("deadline_at", UtcDateTime, nullable=False),
-    Column("responded_at", UtcDateTime),
-    Column("http_status", Integer),
-    Column("body", LargeBinary),
-    Column("error", String(64)),
-    UniqueConstraint("search_id", "series", "page", name="search_calls_once"),
-    Index("search_calls_by_day", "provider", "quota_day"),
-    comment="One HTTP call of a search each, with its raw answer; counted ones draw on the quota",
-)
-
-unanswered_calls = Index(
-    "search_calls_unanswered",
-    search_calls.c.provider,
-    search_calls.c.deadline_at,
-    sqlite_where=search_calls.c.responded_at.is_(None),
-    postgresql_where=search_calls.c.responded_at.is_(None),
 )
 
 balances = Table(

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
-    Table,
     and_,
     create_engine,
     event,
@@ -32,7 +31,7 @@ from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.schema import head, stamp
+from enrichment_pipeline.ledger.schema import calls, head, stamp
 from enrichment_pipeline.privacy import owner_only
 
 BUSY_TIMEOUT_SECONDS = 60
@@ -91,17 +90,12 @@ class LedgerStore:
             yield connection
 
     def changed_rows(
-        self,
-        table: Table,
-        columns: Sequence[ColumnElement[Any]],
-        key: str,
-        *,
-        provider: str,
-        since_revision: int,
+        self, columns: Sequence[ColumnElement[Any]], kind: str, since_revision: int
     ) -> Iterator[Sequence[Row]]:
-        """Rows of a table changed at or after a revision, in pages, oldest change first.
+        """Calls of a kind changed at or after a revision, in pages, oldest change first.
 
-        `columns` must hold the revision and `key`, the table's key column.
+        Those of all providers, since a revision is the whole ledger's. `columns` must hold the
+        calls' ids, as the first, and their revisions, as the last.
         """
         newest = self.revision()
         after: tuple[int, str] = (since_revision, "")
@@ -109,14 +103,14 @@ class LedgerStore:
             query = (
                 select(*columns)
                 .where(
-                    table.c.provider == provider,
-                    table.c.revision <= newest,
+                    calls.c.kind == kind,
+                    calls.c.revision <= newest,
                     or_(
-                        table.c.revision > after[0],
-                        and_(table.c.revision == after[0], table.c[key] > after[1]),
+                        calls.c.revision > after[0],
+                        and_(calls.c.revision == after[0], calls.c.call_id > after[1]),
                     ),
                 )
-                .order_by(table.c.revision, table.c[key])
+                .order_by(calls.c.revision, calls.c.call_id)
                 .limit(PAGE_ROWS)
             )
             with self.read() as connection:
@@ -124,7 +118,7 @@ class LedgerStore:
             if not page:
                 return
             yield page
-            after = (page[-1].revision, getattr(page[-1], key))
+            after = (page[-1][-1], page[-1][0])
 
     def revision(self) -> int:
         """The newest revision: that of the last writing transaction."""

@@ -10,8 +10,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import UtcDateTime, suppressions
+from enrichment_pipeline.ledger.store import LedgerStore
 
 BY_COMMAND = "command"
 """Suppressed by `enrichment suppress`, until it is lifted."""
@@ -34,6 +36,40 @@ _REMOVE = delete(suppressions).where(
     suppressions.c.origin == bindparam("of_origin"),
     suppressions.c.identifier.in_(select(text_field(0))),
 )
+
+
+class Suppressions:
+    """The list of one ledger; each change is a transaction of its own."""
+
+    def __init__(self, store: LedgerStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def add(self, identifiers: Collection[str]) -> int:
+        """Have nobody with one of these asked for, until it is lifted; how many are new."""
+        with self._store.write() as transaction:
+            return add(transaction.connection, identifiers, BY_COMMAND, self._clock.now())
+
+    def lift(self, identifiers: Collection[str]) -> int:
+        """Take back `add`; how many there were. Other origins' lists go on to hold."""
+        with self._store.write() as transaction:
+            return remove(transaction.connection, identifiers, BY_COMMAND)
+
+    def take_over(self, identifiers: Collection[str], origin: str) -> None:
+        """Make this origin's list what it is now. Whom it has dropped may be asked for."""
+        wanted = set(identifiers)
+        with self._store.read() as connection:
+            known = of_origin(connection, origin)
+        if wanted == known:
+            return
+        with self._store.write() as transaction:
+            remove(transaction.connection, known - wanted, origin)
+            add(transaction.connection, wanted - known, origin, self._clock.now())
+
+    def everything(self) -> set[str]:
+        """Every suppressed identifier, whoever said so."""
+        with self._store.read() as connection:
+            return everything(connection)
 
 
 def of_origin(connection: Connection, origin: str) -> set[str]:

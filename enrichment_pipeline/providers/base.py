@@ -1,13 +1,14 @@
 """The protocol that every provider fulfils, and the types of what comes back.
 
-Here: outcomes of a single look-up or search, signals about the provider as a whole,
-and the two ways in which a request can fail. Not here: any provider's codes.
+Here: what a provider tells of itself, outcomes of a single call, signals about the provider as
+a whole, and the two ways in which a request can fail. Not here: any provider's codes, and which
+providers there are (`registry.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 
@@ -16,9 +17,7 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 
 @dataclass(frozen=True)
 class Matched:
-    """A profile was found, and charged."""
-
-    credits: int = 1
+    """A profile was found; `ItemReading.units` tells what it cost."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,17 @@ class Unconfirmed:
     reason: str
 
 
-Outcome = Matched | NoMatch | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
-
-
 @dataclass(frozen=True)
 class Found:
-    """A search gave profiles; whether one of them is the person is still to be told."""
+    """A search gave profiles; whether one of them is the person is still to be told.
 
+    `reason`: why not all of them could be had, if something hindered it.
+    """
+
+    reason: str | None = None
+
+
+Outcome = Matched | NoMatch | Found | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
 
 NOT_SENT = Retriable("not_sent")
 """The request never left."""
@@ -88,6 +91,11 @@ class Rejected(Halt):
 
     Which item that is, nobody can tell before it is asked for alone.
     """
+
+
+@dataclass(frozen=True)
+class UsedUp(Halt):
+    """The day's quota is used up, whatever we counted: nobody asks again on that day."""
 
 
 @dataclass(frozen=True)
@@ -119,22 +127,47 @@ class Reply:
 
 
 class ItemReading(NamedTuple):
-    """The outcome for one item, and the position of its answer in the reply, if it has one."""
+    """What a reply says of one item.
+
+    `answer_index`: the position of its answer in the reply, if it has one. `units`: what it
+    cost, in credits or in requests of a quota. `identifiers`: by which the answer says that
+    the person goes, as it writes them, each with its kind (email, linkedin, phone, uid); none
+    that several people may share. `is_complete`: whether a search gave all that there is.
+    """
 
     outcome: Outcome
     answer_index: int | None = None
+    units: int = 0
+    identifiers: tuple[tuple[str, str], ...] = ()
+    is_complete: bool | None = None
+
+
+@dataclass(frozen=True)
+class Further:
+    """The answer to a call goes on: which request of the same call comes next.
+
+    `last` is the page that it follows; None: the first page is asked for anew, in the next
+    `series`. `units`: what the answered request has cost.
+    """
+
+    series: int
+    number: int
+    units: int
+    last: "PageReading | None" = None
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a reply says: one reading per item, in the order in which they were asked.
 
-    `unasked` counts answers to what was not asked for: kept raw, never applied.
+    `unasked` counts answers to what was not asked for: kept raw, never applied. `further`: a
+    single item's answer goes on; the items' readings are then what it comes to where it may not.
     """
 
     items: tuple[ItemReading, ...]
     signal: Signal | None = None
     unasked: int = 0
+    further: Further | None = None
 
 
 @dataclass(frozen=True)
@@ -203,6 +236,45 @@ class ProviderUnavailableError(PipelineError):
     """The provider cannot be reached, or does not answer a question that costs nothing."""
 
 
+@dataclass(frozen=True)
+class CallFacts:
+    """What a provider tells of one kind of call.
+
+    `identities`: by which kinds of identity it can be asked. `unit`: what a call draws on,
+    "credits" or "requests" of a day's quota; `worst_units` so many at worst. `counts_requests`:
+    its rate limits count requests, not the items in them. `is_repeat_free`: the same call may
+    be made again at no charge. `is_paged`: an answer may go on over several requests.
+    `longest_seconds`: how long a call can take that is answered in the end. `pause_seconds`: how
+    long to wait after a 429 that does not say; None: a window of its rate.
+    """
+
+    identities: frozenset[str]
+    max_batch: int
+    longest_seconds: float
+    unit: str = "credits"
+    worst_units: int = 1
+    counts_requests: bool = False
+    is_repeat_free: bool = False
+    is_paged: bool = False
+    pause_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ProviderFacts:
+    """What a provider tells of itself: its kinds of call, by name, and how to reach it.
+
+    `connect` makes its client of a base URL and a key; it imports what that takes, and nothing
+    else here does. `count_answers` counts the answers in a callback; None for what holds none.
+    """
+
+    name: str
+    title: str
+    api: str
+    calls: Mapping[str, CallFacts]
+    connect: Callable[[str, str], "Provider"]
+    count_answers: Callable[[bytes], int | None] = lambda _body: None
+
+
 class Provider(Protocol):
     """A provider of contact data, asked synchronously or with answers by callback."""
 
@@ -236,6 +308,7 @@ class Provider(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
 class ProfileSearch(Protocol):
     """A provider that finds profiles by name and company, page by page, for no credits."""
 

@@ -1,23 +1,27 @@
 """Where callbacks are kept: the ledger, many at a time.
 
 Here: nothing but the way there. Not here: what the ledger does with them
-(`ledger/ledger.py`).
+(`ledger/calls.py`).
 """
 
+from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.store import LedgerStore
 
 
 class LedgerInbox:
-    """One provider's ledger as the app's `Inbox`. Callbacks that come at once share a commit."""
+    """One provider's calls as the app's `Inbox`. Callbacks that come at once share a commit."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.provider = ledger.provider
-        self._group = GroupCommit(ledger)
+    def __init__(self, store: LedgerStore, calls: Calls) -> None:
+        self.provider = calls.provider
+        self._calls = calls
+        self._group = GroupCommit(store)
 
     async def keep(self, batch_id: str, body: bytes) -> bool:
-        return await self._group.run(lambda ledger: ledger.keep_callback(batch_id, body))
+        return await self._group.run(
+            lambda transaction: self._calls.keep_callback(transaction, batch_id, body)
+        )
 
     async def ping(self) -> None:
         """Commit nothing, which takes the same lock as keeping does."""
-        await self._group.run(lambda _ledger: None)
+        await self._group.run(lambda _transaction: None)

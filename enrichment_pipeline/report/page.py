@@ -5,6 +5,7 @@ pictures, and where the page is written (`cli/report.py`).
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 
 from markupsafe import Markup
@@ -29,8 +30,16 @@ def render_page(figures: Figures, policy: Policy) -> str:
         contacts=contacts,
         totals={name: sum(getattr(one, name) for one in figures.coverage) for name in COUNTED},
         budgets=[
-            (f"{figures.published_at:%d %b}", figures.spend[-1].credits, policy.budget.per_day),
-            (f"{figures.published_at:%B}", figures.credits_of_the_month, policy.budget.per_month),
+            (
+                f"{figures.published_at:%d %b}",
+                figures.spend[-1].credits,
+                _plain(policy.budget.per_day),
+            ),
+            (
+                f"{figures.published_at:%B}",
+                figures.credits_of_the_month,
+                _plain(policy.budget.per_month),
+            ),
         ],
         overdue=figures.debt[0],
         max_age_days=policy.freshness.max_age_days,
@@ -41,11 +50,16 @@ def render_page(figures: Figures, policy: Policy) -> str:
     )
 
 
+def _plain(amount: Decimal) -> float:
+    """An amount to reckon and draw with; whole ones without decimals."""
+    return int(amount) if amount == int(amount) else float(amount)
+
+
 def _pictures(figures: Figures, policy: Policy) -> dict[str, Callable[[Layout], Markup]]:
     return {
         "coverage": partial(pictures.coverage_picture, figures.coverage),
         "ages": partial(pictures.ages_picture, figures.ages),
-        "spend": partial(pictures.spend_picture, figures.spend, policy.budget.per_day),
+        "spend": partial(pictures.spend_picture, figures.spend, _plain(policy.budget.per_day)),
         "reasons": partial(pictures.reasons_picture, figures.reasons),
         "debt": partial(pictures.debt_picture, figures.debt),
     }

@@ -5,7 +5,6 @@ ledger's list. Not here: the list itself (`ledger/suppressions.py`), and who of 
 contacts is on it (`sql/refresh_suppressed_contacts.sql`).
 """
 
-import hashlib
 import re
 from collections.abc import Collection, Sequence
 
@@ -13,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.identifiers import hashed
 from enrichment_pipeline.identity import mail_provider_domains, read_domain, to_e164
 from enrichment_pipeline.warehouse.statements import execute, registered
 
@@ -47,24 +47,24 @@ def hash_identifiers(
     )
     with registered(connection, "given_identifiers", given):
         rows = execute(connection, "read_identifiers").fetchall()
-    hashed = {position: _hashed(*parts, phone_region) for position, *parts in rows if parts[0]}
-    unreadable = [position for position, identifier in hashed.items() if identifier is None]
+    found = {position: _hashed(*parts, phone_region) for position, *parts in rows if parts[0]}
+    unreadable = [position for position, identifier in found.items() if identifier is None]
     if unreadable:
         places = ", ".join(map(str, unreadable[:10]))
         more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
         raise ConfigurationError(
             f"{what} {places}{more}: cannot be read, so nobody was suppressed; each must be {FORMS}"
         )
-    return frozenset(identifier for identifier in hashed.values() if identifier is not None)
+    return frozenset(identifier for identifier in found.values() if identifier is not None)
 
 
-def mail_providers(hashed: Collection[str]) -> dict[str, str]:
+def mail_providers(among: Collection[str]) -> dict[str, str]:
     """The domains of mail providers among hashed identifiers, each with its hash.
 
     One of them stands for everybody who has an address there, which is seldom meant.
     """
-    hashes = {name: _identifier("domain", name) for name in mail_provider_domains()}
-    return {name: hash_ for name, hash_ in hashes.items() if hash_ in hashed}
+    hashes = {name: hashed("domain", name) for name in mail_provider_domains()}
+    return {name: hash_ for name, hash_ in hashes.items() if hash_ in among}
 
 
 def count_suppressed_by(connection: duckdb.DuckDBPyConnection, identifiers: Collection[str]) -> int:
@@ -102,22 +102,17 @@ def _hashed(
 ) -> str | None:
     kind, _, rest = text.partition(":")
     if kind == "contact" and rest:
-        return _identifier("contact", rest.strip())
+        return hashed("contact", rest.strip())
     if _SHA256.fullmatch(text):
         return f"email:{text.lower()}"
     if linkedin_slug:
-        return _identifier("linkedin", linkedin_slug)
+        return hashed("linkedin", linkedin_slug)
     if email:
-        return _identifier("email", email)
+        return hashed("email", email)
     if "@" in text or "linkedin.com" in text.lower():
         return None  # meant as an address or a profile, and no good as one
     domain = read_domain(text.lower()).registrable
     if domain:
-        return _identifier("domain", domain)
+        return hashed("domain", domain)
     phone = to_e164(text, phone_region or None)
-    return None if phone is None else _identifier("phone", phone)
-
-
-def _identifier(kind: str, value: str) -> str:
-    """As `sql/create_hashed_identifiers.sql` writes it."""
-    return f"{kind}:{hashlib.sha256(value.encode()).hexdigest()}"
+    return None if phone is None else hashed("phone", phone)

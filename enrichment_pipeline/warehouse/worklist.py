@@ -24,7 +24,11 @@ PAGE_MEMORY = "72MB"
 
 @dataclass(frozen=True)
 class WorkItem:
-    """One person to look up; `identifiers` are all that it is known by, hashed."""
+    """One person to look up; `identifiers` are all that it is known by, hashed.
+
+    `known_by` are those of them that are nobody else's; look-ups up to `ledger_revision` had
+    been taken into account when it was listed.
+    """
 
     contact_id: str
     person_key: str
@@ -34,6 +38,8 @@ class WorkItem:
     identity_kind: str
     supersedes: str
     identifiers: frozenset[str]
+    known_by: frozenset[str]
+    ledger_revision: int
 
 
 @dataclass(frozen=True)
@@ -139,8 +145,11 @@ def worklist_pages(
             ).fetchall()
         if not rows:
             return
-        yield [WorkItem(*row[:7], frozenset(row[7] or ())) for row in rows]
-        rank, has_no_account, waiting, score = rows[-1][8:]
+        yield [
+            WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9])
+            for row in rows
+        ]
+        rank, has_no_account, waiting, score = rows[-1][10:]
         after = {
             "after_rank": rank,
             "after_account": has_no_account,

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline_tests.cli.conftest import OURS, Command
+from enrichment_pipeline_tests.ledger import Ledger
 from enrichment_pipeline_tests.receiver import (
     KEYS,
     PATIENCE_SECONDS,

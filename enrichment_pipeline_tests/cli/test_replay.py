@@ -24,7 +24,7 @@ def bought_by(state: Path) -> tuple[str, set[str]]:
 
 
 def spent(state: Path) -> list[tuple]:
-    return world.ledger_rows(state, "select count(*), sum(credits_charged) from lookups")
+    return world.ledger_rows(state, "select count(*), sum(units_charged) from lookups")
 
 
 def test_under_the_same_policy_a_replay_changes_nothing(ours: Command, state: Path) -> None:

@@ -347,8 +347,8 @@ def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
 
 def test_what_somebody_else_spends_from_the_account_is_a_warning(copied: Settings) -> None:
     def after_buying(credits_left: int) -> dg.AssetCheckEvaluation:
-        ledger = Pipeline(copied).ledger(Run("another", datetime.now(UTC)))
-        ledger.observe_balance("another", credits_left)
+        questions = Pipeline(copied).questions(Run("another", datetime.now(UTC)))
+        questions.observe_balance("another", credits_left)
         return ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance")
 
     assert ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance").passed

@@ -98,7 +98,7 @@ def test_the_numbers_of_a_lane_are_its_own_and_add_up_to_the_runs(
         repeated = {12 * total for total in of_run.values() if total}
         assert not repeated & set(sums.values())
 
-    in_ledger = "select freshness || '|' || priority, count(*), sum(credits_charged) from lookups"
+    in_ledger = "select freshness || '|' || priority, count(*), sum(units_charged) from lookups"
     for lane, count, credits in ledger_rows(settings, f"{in_ledger} group by 1"):
         of_lane = lane_numbers(result, "provider_lookups")[lane]
         assert (of_lane["lookups"], of_lane["credits_charged"]) == (count, credits)

@@ -32,6 +32,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_settings,
     wait_until,
 )
+from enrichment_pipeline_tests.ledger import Ledger
 from enrichment_pipeline_tests.receiver import KEYS, running_receiver
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import START, policy_for, settings_for, write_csv
@@ -87,7 +88,7 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
         )
         pipeline = Pipeline(settings)
         pipeline.open_state()
-        ledger = pipeline.ledger(Run("receiver", START))
+        ledger = Ledger.of(pipeline, Run("receiver", START))
         with running_receiver(ledger) as receiver:
             settings = settings.with_callbacks(receiver.url, KEYS)
             result = execute(settings)
@@ -98,7 +99,8 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
 
             monkeypatch.setattr(pipeline_module, "LATE_AFTER", timedelta(0))
             unanswered = (
-                "select count(*) from batches where batch_id not in (select batch_id from replies)"
+                "select count(*) from requests "
+                "where request_id not in (select request_id from replies)"
             )
             wait_until(lambda: ledger_rows(settings, unanswered) == [(0,)], "the late callbacks")
             assert pipeline.late_answers() > 0
@@ -112,7 +114,7 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
     after = {reason for _, reason in outcomes(settings).values()}
     assert "lookup_unconfirmed" not in after
     assert len(journal_lines(sandbox.journal)) == before
-    assert ledger_rows(settings, "select count(*) from lookups") == [(LOOKUPS,)]
+    assert ledger_rows(settings, "select count(*) from calls") == [(LOOKUPS,)]
 
 
 # --- new contacts -----------------------------------------------------------------------------
@@ -238,7 +240,7 @@ def test_the_run_for_new_contacts_buys_them_and_nobody_else(tmp_path: Path) -> N
         again = execute(settings, tags=first.tags)
         assert again.success, failure(again)
         assert len(journal_lines(sandbox.journal)) == CREDITS
-    assert ledger_rows(settings, "select distinct freshness from lookups") == [("new",)]
+    assert ledger_rows(settings, "select distinct freshness from calls") == [("new",)]
 
 
 def test_the_warehouse_may_be_in_use_meanwhile(tmp_path: Path) -> None:

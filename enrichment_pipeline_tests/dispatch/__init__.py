@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.settling import ReadReplies, read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.schema import lookups
+from enrichment_pipeline.ledger.budget import RunShare
+from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.sandbox.people import People
-from enrichment_pipeline_tests.ledger import limits_of
+from enrichment_pipeline_tests.ledger import Ledger, limits_of
 from enrichment_pipeline_tests.sandbox import crowd, journal_lines
 
 KEY = "sandbox"
@@ -103,21 +106,51 @@ class Told:
         self.searches = (0, 0)
         self.said: list[str] = []
 
-    def add_total(self, lookups: int) -> None:
-        self.total += lookups
+    def add_total(self, calls: int) -> None:
+        self.total += calls
 
-    def advance(self, lookups: int, credits: int) -> None:
-        self.done += lookups
+    def advance(self, calls: int, credits: int) -> None:
+        self.done += calls
         self.credits += credits
 
-    def outstanding(self, lookups: int) -> None:
-        self.most_outstanding = max(self.most_outstanding, lookups)
+    def outstanding(self, calls: int) -> None:
+        self.most_outstanding = max(self.most_outstanding, calls)
 
     def searched(self, done: int, total: int) -> None:
         self.searches = (done, total)
 
     def say(self, message: str) -> None:
         self.said.append(message)
+
+
+def dispatcher_of(
+    ledger: Ledger,
+    wire: SignalHireClient,
+    told: Progress | None = None,
+    *,
+    run_id: str = "run",
+    max_credits: int | None = None,
+    callback_url: Callable[[str], str] | None = None,
+    **options: Any,
+) -> Dispatcher:
+    """One that makes look-ups."""
+    at_most = None if max_credits is None else Decimal(max_credits)
+    return Dispatcher(
+        ledger.store,
+        ledger.calls,
+        AskLookups(wire, callback_url),
+        told or Told(),
+        run=RunShare(run_id, at_most=at_most),
+        **options,
+    )
+
+
+def read_kept(
+    ledger: Ledger, wire: SignalHireClient | None = None, dead: Sequence[str] = ()
+) -> ReadReplies:
+    """Read what was kept and not yet read."""
+    reader = wire or SignalHireClient("http://unused.invalid", "key")
+    return read_kept_replies(ledger.store, ledger.calls, AskLookups(reader), dead)
 
 
 def buy(
@@ -128,12 +161,11 @@ def buy(
     **options: Any,
 ) -> DispatchReport:
     """Dispatch these pages, and close the client."""
-    settings: dict[str, Any] = {"run_id": "run", "batch_size": 5, "concurrency": 4, **options}
+    settings: dict[str, Any] = {"batch_size": 5, "concurrency": 4, **options}
 
     async def run() -> DispatchReport:
         try:
-            dispatcher = Dispatcher(ledger, wire, Clock(), told or Told(), **settings)
-            return await dispatcher.run(pages)
+            return await dispatcher_of(ledger, wire, told, **settings).run(pages)
         finally:
             await wire.close()
 
@@ -151,7 +183,7 @@ def states_of(store: LedgerStore) -> dict[str, list[str]]:
     """The states of each person's look-ups, in the order of their reservation."""
     found: dict[str, list[str]] = {}
     with store.read() as connection:
-        query = sa.select(lookups.c.person_key, lookups.c.state).order_by(lookups.c.reserved_at)
+        query = sa.select(calls.c.person_key, calls.c.state).order_by(calls.c.reserved_at)
         for person_key, state in connection.execute(query):
             found.setdefault(person_key, []).append(state)
     return found

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from enrichment_pipeline.dispatch.blame import REFUSED_IN_A_ROW
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, lookups, replies
+from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, calls, replies
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline_tests.dispatch import (
@@ -43,7 +43,7 @@ def with_bad_items(*numbers: int) -> list[Candidate]:
 
 def refused(store: LedgerStore) -> dict[str, str]:
     """Person and reason of those whom the provider will not be asked for again."""
-    query = sa.select(lookups.c.person_key, lookups.c.reason).where(lookups.c.outcome == "refused")
+    query = sa.select(calls.c.person_key, calls.c.reason).where(calls.c.outcome == "refused")
     with store.read() as connection:
         return {row.person_key: row.reason for row in connection.execute(query)}
 

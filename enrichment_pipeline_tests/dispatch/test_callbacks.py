@@ -20,21 +20,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport
-from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
     REPLIED,
     SENT,
     UNCONFIRMED,
-    batches,
-    lookups,
+    calls,
     replies,
+    requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Halt, Reply
@@ -47,12 +43,15 @@ from enrichment_pipeline_tests.dispatch import (
     buy,
     charges,
     directory,
+    dispatcher_of,
     ledger_on,
     persons,
+    read_kept,
     states_of,
     uid,
 )
 from enrichment_pipeline_tests.ledger import (
+    Ledger,
     admitted,
     answer_body,
     booked_budgets,
@@ -105,7 +104,7 @@ def world(
 
 def states(store: LedgerStore) -> Counter[str]:
     with store.read() as connection:
-        return Counter(connection.execute(sa.select(lookups.c.state)).scalars())
+        return Counter(connection.execute(sa.select(calls.c.state)).scalars())
 
 
 def count(store: LedgerStore, column: sa.Column) -> int:
@@ -120,7 +119,7 @@ def test_everybody_is_submitted_once_and_the_report_says_what_came(
     with world(store, tmp_path, callback_delay_min_ms=5, callback_delay_max_ms=300) as here:
         report = here.buy(persons(range(12)), persons(range(UNKNOWN, UNKNOWN + 3)), told=told)
     assert (report.offered, report.sent, report.matched, report.no_match) == (15, 15, 12, 3)
-    assert (report.credits, report.released, report.unconfirmed, report.halted) == (12, 0, 0, None)
+    assert (report.units, report.released, report.unconfirmed, report.halted) == (12, 0, 0, None)
     assert (told.total, told.done, told.credits) == (15, 15, 12)
     assert charges(here.sandbox.journal) == Counter(uid(number) for number in range(12))
     assert states(store) == {REPLIED: 15}
@@ -153,7 +152,7 @@ def test_a_slot_comes_back_after_the_response_and_not_after_the_answer(
         elapsed = time.monotonic() - began_at
     assert (report.matched, report.released) == (20, 0)
     with store.read() as connection:
-        sent_at = list(connection.execute(sa.select(batches.c.sent_at)).scalars())
+        sent_at = list(connection.execute(sa.select(requests.c.sent_at)).scalars())
     assert max(sent_at) - min(sent_at) < timedelta(seconds=1.5) < timedelta(seconds=elapsed)
 
 
@@ -174,7 +173,7 @@ def test_however_the_answers_come_each_is_applied_once(
 ):
     with world(store, tmp_path, **sandbox) as here:
         report = here.buy(persons([*range(12), UNKNOWN]))
-    assert (report.matched, report.no_match, report.credits) == (12, 1, 12)
+    assert (report.matched, report.no_match, report.units) == (12, 1, 12)
     assert states(store) == {REPLIED: 13}
     assert charges(here.sandbox.journal) == Counter(uid(number) for number in range(12))
     assert booked_budgets(store) == recomputed_budgets(store)
@@ -186,7 +185,7 @@ def test_what_never_comes_is_unconfirmed_at_its_deadline_and_not_asked_again(
     with world(store, tmp_path, deadline=NEAR, faults={"lost": 1.0}) as here:
         report = here.buy(persons(range(5)))
         again = here.buy(persons(range(5)), run_id="again")
-    assert (report.unconfirmed, report.credits) == (5, 0)
+    assert (report.unconfirmed, report.units) == (5, 0)
     assert (again.sent, again.not_due) == (0, 5)
     assert states(store) == {UNCONFIRMED: 5}
     assert charges(here.sandbox.journal) == Counter(uid(number) for number in range(5))
@@ -202,7 +201,7 @@ def test_an_answer_after_the_deadline_is_settled_without_a_second_purchase(
         report = here.buy(persons(range(5)))
         assert report.unconfirmed == 5
         reader = SignalHireClient("http://unused.invalid", "key")
-        wait_until(lambda: read_kept_replies(here.ledger, reader).lookups == 5)
+        wait_until(lambda: read_kept(here.ledger, reader).calls == 5)
     assert states(store) == {REPLIED: 5}
     assert charges(here.sandbox.journal) == Counter(uid(number) for number in range(5))
     assert booked_budgets(store) == recomputed_budgets(store)
@@ -242,7 +241,7 @@ def test_credits_that_run_out_in_the_middle_of_a_batch_stop_the_run(
 ):
     with world(store, tmp_path, credits=7, callback_delay_min_ms=50) as here:
         report = here.buy(persons(range(30)), batch_size=5, concurrency=1)
-    assert (report.matched, report.credits) == (7, 7)
+    assert (report.matched, report.units) == (7, 7)
     assert isinstance(report.halted, Halt)
     assert report.halted.reason == "out_of_credits"
     assert states(store) == {REPLIED: 7, RELEASED: states(store)[RELEASED]}
@@ -274,7 +273,7 @@ def test_a_cap_is_spent_to_the_last_credit_since_misses_come_back(
     people = persons([*range(UNKNOWN, UNKNOWN + 20), *range(10)])
     with world(store, tmp_path, callback_delay_min_ms=30) as here:
         report = here.buy(people, max_credits=6)
-    assert (report.matched, report.no_match, report.credits) == (6, 20, 6)
+    assert (report.matched, report.no_match, report.units) == (6, 20, 6)
     assert report.exhausted == {"standard": "run"}
 
 
@@ -286,7 +285,7 @@ def test_what_another_process_reads_first_is_reported_all_the_same(
     def read_all_the_time(ledger: Ledger) -> None:
         reader = SignalHireClient("http://unused.invalid", "key")
         while not over.is_set():
-            read_kept_replies(ledger, reader)
+            read_kept(ledger, reader)
 
     with world(store, tmp_path, callback_delay_min_ms=20) as here:
         other = threading.Thread(target=read_all_the_time, args=(here.ledger,))
@@ -296,7 +295,7 @@ def test_what_another_process_reads_first_is_reported_all_the_same(
         finally:
             over.set()
             other.join(10)
-    assert (report.matched, report.credits) == (20, 20)
+    assert (report.matched, report.units) == (20, 20)
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
@@ -308,14 +307,14 @@ def test_what_another_process_has_applied_already_is_reported_all_the_same(store
     class InParts(Wire):
         async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
             ledger.keep_callback(callback_url, first)
-            read_kept_replies(ledger, self)
-            assert ledger.mark_applied(ledger.unapplied_lookup_ids(1_000_000)) == 1
+            read_kept(ledger, self)
+            assert ledger.mark_applied() == 1
             ledger.keep_callback(callback_url, second)
             return Reply(201, b'{"requestId": 1}')
 
     wire = InParts("http://unused.invalid")
-    report = buy(ledger, wire, persons([1, 2]), callback_url=lambda batch_id: batch_id)
-    assert (report.sent, report.matched, report.credits) == (2, 2, 2)
+    report = buy(ledger, wire, persons([1, 2]), callback_url=lambda request_id: request_id)
+    assert (report.sent, report.matched, report.units) == (2, 2, 2)
     assert states(store) == {APPLIED: 1, REPLIED: 1}
 
 
@@ -324,10 +323,9 @@ def test_a_run_that_is_stopped_leaves_what_is_outstanding_to_others(
 ):
     with world(store, tmp_path, faults={"late": 1.0}, late_seconds=3.0) as here:
         wire = Wire(here.sandbox.base_url)
-        dispatcher = Dispatcher(
+        dispatcher = dispatcher_of(
             here.ledger,
             wire,
-            Clock(),
             Told(),
             run_id="run",
             batch_size=5,
@@ -346,7 +344,7 @@ def test_a_run_that_is_stopped_leaves_what_is_outstanding_to_others(
         report = asyncio.run(run())
         assert (report.sent, report.matched, states(store)) == (5, 0, {SENT: 5})
         reader = SignalHireClient("http://unused.invalid", "key")
-        wait_until(lambda: read_kept_replies(here.ledger, reader).lookups == 5)
+        wait_until(lambda: read_kept(here.ledger, reader).calls == 5)
     assert states(store) == {REPLIED: 5}
 
 
@@ -355,11 +353,11 @@ def test_a_callback_that_is_no_answer_is_kept_and_changes_nothing(
 ):
     with world(store, tmp_path, deadline=NEAR, faults={"lost": 1.0}) as here:
         batch = admitted(here.ledger.admit(persons([1]), "run"))
-        here.ledger.mark_sent(batch.batch_id, awaits_callback=True)
+        here.ledger.mark_sent(batch.request_id, awaits_callback=True)
         for body in (answer_body(("stranger@x.example", "success")), b"?"):
-            assert here.ledger.keep_callback(batch.batch_id, body)
-        read = read_kept_replies(here.ledger, SignalHireClient("http://unused.invalid", "key"))
-    assert (read.lookups, read.unasked) == (0, 1)
+            assert here.ledger.keep_callback(batch.request_id, body)
+        read = read_kept(here.ledger, SignalHireClient("http://unused.invalid", "key"))
+    assert (read.calls, read.unasked) == (0, 1)
     assert (states_of(store), count(store, replies.c.reply_id)) == ({"person:1": [SENT]}, 2)
     assert list(here.ledger.unread_replies()) == []
 

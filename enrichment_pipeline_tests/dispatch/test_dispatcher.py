@@ -18,20 +18,17 @@ import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch import dispatcher as dispatcher_module
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.ledger import gate
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
     RELEASED,
     REPLIED,
     SENT,
     UNCONFIRMED,
-    batches,
-    lookups,
+    calls,
     replies,
+    requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import Halt, Reading, Reply
@@ -42,14 +39,17 @@ from enrichment_pipeline_tests.dispatch import (
     buy,
     charges,
     directory,
+    dispatcher_of,
     ledger_on,
     person,
     persons,
+    read_kept,
     states_of,
     uid,
 )
 from enrichment_pipeline_tests.ledger import (
     GIVEN_BACK,
+    Ledger,
     answer_body,
     booked_budgets,
     limits_of,
@@ -87,17 +87,17 @@ def test_everybody_is_looked_up_once_and_the_report_says_what_it_came_to(
         told=told,
     )
     assert (report.offered, report.sent, report.matched, report.no_match) == (15, 15, 12, 3)
-    assert (report.credits, report.released, report.unconfirmed, report.halted) == (12, 0, 0, None)
+    assert (report.units, report.released, report.unconfirmed, report.halted) == (12, 0, 0, None)
     assert (told.total, told.done, told.credits, told.said) == (15, 15, 12, [])
     assert charges(sandbox.journal) == Counter(uid(number) for number in range(12))
-    assert set(column(store, lookups.c.state)) == {REPLIED}
+    assert set(column(store, calls.c.state)) == {REPLIED}
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
 def test_the_balance_that_comes_with_each_answer_is_kept(store: LedgerStore, tmp_path: Path):
     with running_sandbox(directory(), tmp_path / "journal", credits=50) as sandbox:
         buy(ledger_on(store), Wire(sandbox.base_url), persons(range(10)), concurrency=1)
-    assert sorted(column(store, batches.c.credits_left)) == [40, 45]
+    assert sorted(column(store, requests.c.credits_left)) == [40, 45]
 
 
 def test_an_answer_that_nobody_asked_for_is_kept_and_not_applied(store: LedgerStore):
@@ -168,8 +168,8 @@ def test_the_next_page_is_drawn_only_when_nothing_is_on_the_wire(
 ):
     wire = Wire(sandbox.base_url)
     under_way_at_draw = []
-    dispatcher = Dispatcher(
-        ledger_on(store), wire, Clock(), Told(), run_id="run", batch_size=3, concurrency=8
+    dispatcher = dispatcher_of(
+        ledger_on(store), wire, Told(), run_id="run", batch_size=3, concurrency=8
     )
 
     def pages() -> Iterator[Sequence[Candidate]]:
@@ -222,7 +222,7 @@ def test_a_cap_is_spent_to_the_last_credit_also_where_most_are_misses(
     report = buy(
         ledger_on(store), Wire(sandbox.base_url), unknown + persons(range(20)), max_credits=7
     )
-    assert (report.no_match, report.matched, report.credits) == (20, 7, 7)
+    assert (report.no_match, report.matched, report.units) == (20, 7, 7)
     assert report.exhausted == {"standard": "run"}
     assert charges(sandbox.journal).total() == 7
 
@@ -291,14 +291,14 @@ def test_a_429_pauses_everybody_also_where_another_process_has_settled_its_batch
 
     class Overtaken(Wire):
         async def lookup(self, items: Sequence[str]) -> Reply:
-            sent = column(store, lookups.c.lookup_id)
+            sent = column(store, calls.c.call_id)
             ledger.settle(dict.fromkeys(sent, GIVEN_BACK))
             return Reply(429, b"{}", retry_after=timedelta(minutes=14))
 
     report = buy(ledger, Overtaken("http://unused.invalid"), persons([1, 2]))
     assert (report.sent, states_of(store)) == (0, {"person:1": [RELEASED], "person:2": [RELEASED]})
     assert waiting(ledger.admit(persons([3]), "next")).why == "pause"
-    assert column(store, batches.c.error) == ["rate_limited"]
+    assert column(store, requests.c.error) == ["rate_limited"]
 
 
 # --- a provider that stops us ------------------------------------------------------------
@@ -312,7 +312,7 @@ def test_an_account_without_credits_stops_the_run_and_a_later_one_goes_on(
         report = buy(ledger_on(store), Wire(sandbox.base_url), people, concurrency=1)
     assert report.halted is not None
     assert (report.halted.reason, report.sent, report.released) == ("out_of_credits", 5, 5)
-    assert set(column(store, lookups.c.outcome)) == {"out_of_credits"}
+    assert set(column(store, calls.c.outcome)) == {"out_of_credits"}
     with running_sandbox(directory(), tmp_path / "journal", credits=100) as sandbox:
         report = buy(ledger_on(store), Wire(sandbox.base_url), people, run_id="later")
     assert (report.matched, report.not_due) == (20, 0)
@@ -324,7 +324,7 @@ def test_credits_that_end_in_the_middle_of_a_batch_keep_what_was_answered(
 ):
     with running_sandbox(directory(), tmp_path / "journal", credits=8) as sandbox:
         report = buy(ledger_on(store), Wire(sandbox.base_url), persons(range(20)), concurrency=1)
-    assert (report.matched, report.released, report.credits) == (8, 2, 8)
+    assert (report.matched, report.released, report.units) == (8, 2, 8)
     assert report.halted is not None
     assert report.halted.reason == "out_of_credits"
     final = states_of(store)
@@ -354,9 +354,9 @@ def test_a_refusal_of_the_whole_request_stops_at_once_and_releases_what_was_rese
     assert report.halted is not None
     assert report.halted.reason == reason
     assert told.said == [report.halted.message]
-    assert set(column(store, lookups.c.state)) == {RELEASED}
+    assert set(column(store, calls.c.state)) == {RELEASED}
     assert column(store, replies.c.body) == [b'{"error": "as it came"}']
-    assert column(store, batches.c.error) == [reason]
+    assert column(store, requests.c.error) == [reason]
     assert booked_budgets(store) == {}
 
 
@@ -375,7 +375,7 @@ def test_the_sandboxs_own_refusals_stop_the_run(store: LedgerStore, tmp_path: Pa
     }
     assert report.halted is not None
     assert report.halted.reason == expected[fault]
-    assert set(column(store, lookups.c.state)) == {RELEASED}
+    assert set(column(store, calls.c.state)) == {RELEASED}
     assert charges(tmp_path / "journal") == Counter()
 
 
@@ -399,7 +399,8 @@ def test_a_probe_that_is_answered_at_all_gives_its_lease_back(
     with server_that(answer) as server:
         buy(ledger, Wire(server.base_url), persons([1]))
     later = MovingClock(Clock().now() + timedelta(seconds=5))
-    decision = Ledger(store, "signalhire", limits_of(), later).admit(persons([2, 3, 4]), "next")
+    limits = limits_of(items_per_window=1000)
+    decision = Ledger(store, "signalhire", limits, later).admit(persons([2, 3, 4]), "next")
     assert isinstance(decision, Admitted), decision
 
 
@@ -416,7 +417,7 @@ def test_what_was_not_sent_is_tried_again_and_then_released(
     assert states_of(store) == {"person:1": [RELEASED] * 3, "person:2": [RELEASED] * 3}
     assert (report.released, report.unconfirmed, report.matched) == (6, 0, 0)
     assert ledger_on(store).rate_window()[0] == 0
-    assert set(column(store, batches.c.error)) == {"ConnectError"}
+    assert set(column(store, requests.c.error)) == {"ConnectError"}
     assert booked_budgets(store) == {}
     assert told.done == told.total == 2
 
@@ -446,7 +447,7 @@ def test_what_was_sent_and_not_answered_is_unconfirmed_and_not_asked_again(
         wire = Wire(server.base_url, answer_seconds=0.4)
         report = buy(ledger_on(store), wire, persons([1, 2]))
         assert server.connections == 1
-    assert (report.unconfirmed, report.credits) == (2, 0)
+    assert (report.unconfirmed, report.units) == (2, 0)
     assert states_of(store) == {"person:1": [UNCONFIRMED], "person:2": [UNCONFIRMED]}
     assert booked_budgets(store)["run:run"] == (2, 0)
     later = buy(ledger_on(store), Wire(sandbox.base_url), persons([1, 2]), run_id="later")
@@ -473,9 +474,9 @@ def test_an_answer_that_is_none_is_kept_and_may_have_been_charged(store: LedgerS
         report = buy(ledger_on(store), Wire(server.base_url), persons([1, 2]))
         assert server.connections == 1
     assert (report.unconfirmed, report.halted) == (2, None)
-    assert set(column(store, lookups.c.state)) == {UNCONFIRMED}
+    assert set(column(store, calls.c.state)) == {UNCONFIRMED}
     assert len(column(store, replies.c.body)) == 1
-    assert set(column(store, lookups.c.reply_id)) == set(column(store, replies.c.reply_id))
+    assert set(column(store, calls.c.reply_id)) == set(column(store, replies.c.reply_id))
 
 
 @pytest.mark.parametrize("is_called", [False, True], ids=["at once", "by callback"])
@@ -499,7 +500,8 @@ def test_a_reply_is_kept_before_anything_reads_it(store: LedgerStore, is_called:
             persons([1]),
             callback_url=str if is_called else None,
         )
-    assert [kept.body for kept in ledger_on(store).unread_replies()] == [b"as it came"]
+    [unread] = ledger_on(store).unread_replies()
+    assert unread.bodies == ((422 if is_called else 200, b"as it came"),)
     assert states_of(store) == {"person:1": [SENT]}
 
 
@@ -509,7 +511,7 @@ def test_a_passing_refusal_of_an_item_is_left_for_another_run(store: LedgerStore
     with server_that(answers(200, body)) as server:
         report = buy(ledger_on(store), Wire(server.base_url), persons([1, 2]))
         assert server.connections == 1
-    assert (report.released, report.matched, report.credits) == (1, 1, 1)
+    assert (report.released, report.matched, report.units) == (1, 1, 1)
     assert states_of(store) == {"person:1": [RELEASED], "person:2": [REPLIED]}
 
 
@@ -538,8 +540,8 @@ def test_stopping_lets_what_is_on_the_wire_finish(store: LedgerStore, tmp_path: 
                 return await super().lookup(items)
 
         wire = Stopping(sandbox.base_url)
-        dispatcher = Dispatcher(
-            ledger_on(store), wire, Clock(), Told(), run_id="run", batch_size=5, concurrency=2
+        dispatcher = dispatcher_of(
+            ledger_on(store), wire, Told(), run_id="run", batch_size=5, concurrency=2
         )
 
         async def run() -> None:
@@ -551,7 +553,7 @@ def test_stopping_lets_what_is_on_the_wire_finish(store: LedgerStore, tmp_path: 
     assert len(wire.batches) in (1, 2)
     bought = 5 * len(wire.batches)
     assert dispatcher.report.matched == charges(tmp_path / "journal").total() == bought
-    assert column(store, lookups.c.state) == [REPLIED] * bought
+    assert column(store, calls.c.state) == [REPLIED] * bought
 
 
 def test_a_run_that_waits_for_the_rate_window_can_be_stopped(
@@ -560,12 +562,12 @@ def test_a_run_that_waits_for_the_rate_window_can_be_stopped(
     ledger = ledger_on(store, items_per_window=5, window=timedelta(hours=1))
 
     class Stopping(Told):
-        def advance(self, lookups: int, credits: int) -> None:
-            super().advance(lookups, credits)
+        def advance(self, calls: int, credits: int) -> None:
+            super().advance(calls, credits)
             asyncio.get_running_loop().call_later(0.1, dispatcher.stop)
 
     wire = Wire(sandbox.base_url)
-    dispatcher = Dispatcher(ledger, wire, Clock(), Stopping(), run_id="run", batch_size=5)
+    dispatcher = dispatcher_of(ledger, wire, Stopping(), run_id="run", batch_size=5)
 
     async def run() -> None:
         await asyncio.wait_for(dispatcher.run([persons(range(20))]), 20)
@@ -634,7 +636,7 @@ def test_what_another_process_bought_meanwhile_is_not_bought_again(
 ):
     """Between the pages of this run, by another run, of the same work list."""
     ours = Wire(sandbox.base_url)
-    dispatcher = Dispatcher(ledger_on(store), ours, Clock(), Told(), run_id="run", batch_size=5)
+    dispatcher = dispatcher_of(ledger_on(store), ours, batch_size=5)
 
     def pages() -> Iterator[Sequence[Candidate]]:
         yield persons(range(5))
@@ -681,10 +683,10 @@ def test_a_reservation_that_was_slept_over_is_made_anew(
     naps = iter([timedelta(minutes=5)])
 
     class Sleepy(Ledger):
-        def mark_sent(self, batch_id: str, *, awaits_callback: bool = False) -> None:
+        def mark_sent(self, request_id: str, *, awaits_callback: bool = False) -> None:
             for nap in naps:
                 clock.advance(minutes=nap / timedelta(minutes=1))
-            super().mark_sent(batch_id, awaits_callback=awaits_callback)
+            super().mark_sent(request_id, awaits_callback=awaits_callback)
 
     ledger = Sleepy(store, "signalhire", limits_of(), clock)
     report = buy(ledger, Wire(sandbox.base_url), persons([1, 2]))
@@ -702,9 +704,9 @@ def keep_reply(store: LedgerStore, clock: MovingClock, body: bytes, http_status:
     ledger = ledger_on(store, clock)
     decision = ledger.admit(persons([1, 2]), "dead")
     assert isinstance(decision, Admitted)
-    ledger.mark_sent(decision.batch_id)
+    ledger.mark_sent(decision.request_id)
     return ledger.record_reply(
-        decision.batch_id, http_status=http_status, body=body, credits_left=None
+        decision.request_id, http_status=http_status, body=body, credits_left=None
     )
 
 
@@ -734,10 +736,10 @@ def test_a_kept_reply_is_settled_by_the_next_run_whatever_it_says(
     ledger = ledger_on(store, clock)
     clock.advance(hours=is_late)
     reader = Wire("http://unused.invalid")
-    read_kept_replies(ledger, reader, ["dead"])
+    read_kept(ledger, reader, ["dead"])
     ledger.clear_abandoned(["dead"])
     assert states_of(store) == {"person:1": expected[:1], "person:2": expected[1:]}
-    assert read_kept_replies(ledger, reader, ["dead"]).lookups == 0
+    assert read_kept(ledger, reader, ["dead"]).calls == 0
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
@@ -751,14 +753,14 @@ def test_a_kept_reply_that_its_living_run_settles_first_is_left_to_it(store: Led
         """While the one reads, the other settles."""
 
         def read(self, http_status: int, body: bytes, items: Sequence[str]):
-            if not column(store, lookups.c.reply_id)[0]:
+            if not column(store, calls.c.reply_id)[0]:
                 other = Wire("http://unused.invalid")
-                assert read_kept_replies(ledger, other, ["dead"]).lookups == 2
+                assert read_kept(ledger, other, ["dead"]).calls == 2
             return super().read(http_status, body, items)
 
-    assert read_kept_replies(ledger, Overtaken("http://unused.invalid"), ["dead"]).lookups == 0
+    assert read_kept(ledger, Overtaken("http://unused.invalid"), ["dead"]).calls == 0
     assert states_of(store) == {"person:1": [REPLIED], "person:2": [REPLIED]}
-    assert set(column(store, lookups.c.reply_id)) == {reply_id}
+    assert set(column(store, calls.c.reply_id)) == {reply_id}
 
 
 def test_a_reply_that_its_run_may_be_about_to_settle_is_left_to_it(store: LedgerStore):
@@ -767,10 +769,10 @@ def test_a_reply_that_its_run_may_be_about_to_settle_is_left_to_it(store: Ledger
     keep_reply(store, clock, b"{}", http_status=429)
     ledger, reader = ledger_on(store, clock), Wire("http://unused.invalid")
     clock.advance(seconds=59)
-    assert read_kept_replies(ledger, reader, ["another"]).lookups == 0
+    assert read_kept(ledger, reader, ["another"]).calls == 0
     assert ledger.clear_abandoned(["another"]) == 0
     clock.advance(seconds=1)
-    assert read_kept_replies(ledger, reader, ["another"]).lookups == 2
+    assert read_kept(ledger, reader, ["another"]).calls == 2
     assert states_of(store) == {"person:1": [RELEASED], "person:2": [RELEASED]}
 
 
@@ -800,7 +802,7 @@ def test_neither_key_nor_person_stands_in_what_a_faulty_run_says(
             told=told,
         )
     said = "\n".join(told.said) + caplog.text + repr(report)
-    codes = column(store, batches.c.error) + column(store, lookups.c.reason)
+    codes = column(store, requests.c.error) + column(store, calls.c.reason)
     said += " ".join(code for code in codes if code)
     assert "slow down" in said
     assert "wrong_parameters" in said

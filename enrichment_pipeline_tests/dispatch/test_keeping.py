@@ -79,7 +79,7 @@ def test_what_was_answered_while_the_ledger_was_away_is_kept_once_it_is_back(
     disk = Disk(store, monkeypatch, full_for_pauses=5)
     wire = Answering(sandbox.base_url, disk)
     report = buy(ledger_on(store), wire, persons(range(5)), sleep=disk.pause)
-    assert (report.matched, report.credits, report.unconfirmed) == (5, 5, 0)
+    assert (report.matched, report.units, report.unconfirmed) == (5, 5, 0)
     assert charges(sandbox.journal) == Counter(uid(number) for number in range(5))
     assert booked_budgets(store) == recomputed_budgets(store)
     assert disk.pauses == sorted(set(disk.pauses))
@@ -94,8 +94,8 @@ def test_what_the_ledger_never_takes_is_set_aside_and_the_run_says_what_to_do(
     disk = Disk(store, monkeypatch, full_for_pauses=None)
     aside: dict[str, Reply] = {}
 
-    def set_aside(batch_id: str, reply: Reply, _received_at: datetime) -> None:
-        aside[batch_id] = reply
+    def set_aside(request_id: str, reply: Reply, _received_at: datetime) -> None:
+        aside[request_id] = reply
 
     wire = Answering(sandbox.base_url, disk)
     with pytest.raises(PipelineError, match="the next run reads it") as raised:

@@ -15,8 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger.schema import REPLIED, RESERVED, SENT, UNCONFIRMED, lookups
+from enrichment_pipeline.ledger.schema import REPLIED, RESERVED, SENT, UNCONFIRMED, calls
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch import (
     KEY,
@@ -26,6 +25,7 @@ from enrichment_pipeline_tests.dispatch import (
     directory,
     ledger_on,
     persons,
+    read_kept,
     states_of,
     uid,
 )
@@ -49,11 +49,9 @@ there, but nowhere yet. While its first batch is settled, the second one is admi
 PROGRAM = """
 import asyncio, json, sys
 
-from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline_tests.dispatch import Told, Wire, ledger_on, persons
+from enrichment_pipeline_tests.dispatch import Told, Wire, dispatcher_of, ledger_on, persons
 from enrichment_pipeline_tests.dying import pass_instant, run_in_children
 
 given = json.loads(sys.argv[1])
@@ -79,8 +77,8 @@ def run(number):
 
     async def dispatch():
         wire = Wire(given["base_url"])
-        dispatcher = Dispatcher(
-            ledger_on(open_store(given["url"])), wire, Clock(), Told(),
+        dispatcher = dispatcher_of(
+            ledger_on(open_store(given["url"])), wire,
             run_id=f"run-{number}", batch_size=given["batch"], concurrency=1,
         )
         await dispatcher.run([people])
@@ -114,7 +112,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
 
         clock = MovingClock(Clock().now() + timedelta(hours=1))
         ledger = ledger_on(store, clock)
-        kept = read_kept_replies(ledger, Wire("http://unused.invalid")).lookups
+        kept = read_kept(ledger, Wire("http://unused.invalid")).calls
         cleared = ledger.clear_abandoned([f"run-{number}" for number in range(1, runs + 1)])
         report = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="resumed")
         again = buy(ledger, Wire(sandbox.base_url), persons(everybody), run_id="again")
@@ -140,7 +138,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
     assert (again.sent, again.not_due) == (0, len(everybody))
     assert booked_budgets(store) == recomputed_budgets(store)
     with store.read() as connection:
-        states = set(connection.execute(sa.select(lookups.c.state)).scalars())
+        states = set(connection.execute(sa.select(calls.c.state)).scalars())
     assert not states & {RESERVED, SENT}
     store.close()
 

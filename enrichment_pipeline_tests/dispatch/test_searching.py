@@ -15,18 +15,21 @@ import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.report import SearchReport
-from enrichment_pipeline.dispatch.searching import Searcher, settle_abandoned_searches
-from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, searches
-from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchSettlement
-from enrichment_pipeline.ledger.search_ledger import SearchLedger
+from enrichment_pipeline.dispatch.asking import AskSearches
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.report import DispatchReport, SearchProgress
+from enrichment_pipeline.dispatch.settling import read_kept_replies
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.budget import RunShare
+from enrichment_pipeline.ledger.journal import Settlement
+from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, calls, replies, requests
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import PageReading, ProfileQuery, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.sandbox.people import People, Person
 from enrichment_pipeline_tests.dispatch import KEY, Told
 from enrichment_pipeline_tests.dying import exit_codes
-from enrichment_pipeline_tests.ledger.test_searches import limits_of
+from enrichment_pipeline_tests.ledger.test_searches import ledger_of
 from enrichment_pipeline_tests.providers import hangs_up_after_reading, server_that
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import MovingClock, RunningSandbox, running_sandbox
@@ -53,11 +56,20 @@ def directory() -> People:
     )
 
 
-def candidate(name: str, priority: str = "standard", kind: str = "current") -> SearchCandidate:
-    return SearchCandidate(f"person:{name}", f"c:{name}", kind, name, "Acme", "new", priority)
+def candidate(name: str, priority: str = "standard", kind: str = "current") -> Candidate:
+    return Candidate(
+        person_key=f"person:{name}",
+        contact_id=f"c:{name}",
+        question=kind,
+        item=name,
+        item_kind="name",
+        company="Acme",
+        freshness="new",
+        priority=priority,
+    )
 
 
-def persons(numbers: Sequence[int], priority: str = "standard") -> list[SearchCandidate]:
+def persons(numbers: Sequence[int], priority: str = "standard") -> list[Candidate]:
     return [candidate(f"Person N{number}", priority) for number in numbers]
 
 
@@ -76,7 +88,7 @@ class Wire(SignalHireClient):
 def ask(
     store: LedgerStore,
     wire: Wire,
-    candidates: Sequence[SearchCandidate],
+    candidates: Sequence[Candidate],
     *,
     told: Told | None = None,
     clock: Clock | None = None,
@@ -84,21 +96,20 @@ def ask(
     pages: int = 3,
     page_size: int = 100,
     **limits: Any,
-) -> SearchReport:
-    ledger = SearchLedger(store, "signalhire", limits_of(**limits), clock or Clock())
+) -> DispatchReport:
+    ledger = ledger_of(store, clock or Clock(), **limits)
 
-    async def run() -> SearchReport:
-        searcher = Searcher(
-            ledger,
-            wire,
-            clock or Clock(),
-            told or Told(),
-            run_id=run_id,
-            pages=pages,
-            page_size=page_size,
+    async def run() -> DispatchReport:
+        dispatcher = Dispatcher(
+            store,
+            ledger.calls,
+            AskSearches(wire, pages=pages, page_size=page_size),
+            SearchProgress(told or Told()),
+            run=RunShare(run_id),
+            batch_size=1,
         )
         try:
-            return await searcher.run(candidates)
+            return await dispatcher.run([candidates])
         finally:
             await wire.close()
 
@@ -107,12 +118,23 @@ def ask(
 
 def rows(store: LedgerStore) -> list[Any]:
     with store.read() as connection:
-        return list(connection.execute(sa.select(searches).order_by(searches.c.reserved_at)))
+        return list(connection.execute(sa.select(calls).order_by(calls.c.reserved_at)))
 
 
-def calls(store: LedgerStore) -> list[Any]:
+def asked_pages(store: LedgerStore) -> list[Any]:
+    """Each request, with the reply that was kept, or none."""
+    query = (
+        sa.select(requests, replies.c.http_status, replies.c.body)
+        .outerjoin(replies, replies.c.request_id == requests.c.request_id)
+        .order_by(requests.c.sent_at)
+    )
     with store.read() as connection:
-        return list(connection.execute(sa.select(search_calls).order_by(search_calls.c.sent_at)))
+        return list(connection.execute(query))
+
+
+def used_today(store: LedgerStore) -> int:
+    """How many calls draw on the day's quota."""
+    return int(ledger_of(store, Clock()).questions.used_today())
 
 
 @pytest.fixture
@@ -129,12 +151,12 @@ def test_each_is_asked_once_and_found_or_not(
     told = Told()
     everybody = [*persons(range(10)), candidate("Nobody Atall")]
     report = ask(store, Wire(sandbox.base_url), everybody, told=told)
-    assert (report.answered, report.found, report.nothing) == (11, 10, 1)
+    assert (report.answered, report.found, report.no_match) == (11, 10, 1)
     assert told.searches == (11, 11)
     again = ask(store, Wire(sandbox.base_url), everybody, run_id="again")
     assert (again.answered, again.not_due) == (0, 11)
     assert len(journal_lines(tmp_path / "searches")) == 11
-    assert all(json.loads(call.body)["profiles"] is not None for call in calls(store))
+    assert all(json.loads(call.body)["profiles"] is not None for call in asked_pages(store))
 
 
 def test_three_are_under_way_at_once_and_the_provider_never_sees_a_fourth(
@@ -143,7 +165,7 @@ def test_three_are_under_way_at_once_and_the_provider_never_sees_a_fourth(
     with running_sandbox(directory(), tmp_path / "journal", latency_ms=20) as slow:
         report = ask(store, Wire(slow.base_url), persons(range(12)), at_once=3)
     assert report.answered == 12
-    assert {call.http_status for call in calls(store)} == {200}
+    assert {call.http_status for call in asked_pages(store)} == {200}
 
 
 def test_all_pages_are_read_up_to_the_policys_limit(
@@ -151,9 +173,9 @@ def test_all_pages_are_read_up_to_the_policys_limit(
 ) -> None:
     report = ask(store, Wire(sandbox.base_url), [candidate(CROWD)], page_size=10)
     assert report.found == 1
-    assert [call.page for call in calls(store)] == [1, 2, 3]
+    assert [call.page for call in asked_pages(store)] == [1, 2, 3]
     [row] = rows(store)
-    assert (row.state, row.outcome, row.is_complete) == ("answered", "found", True)
+    assert (row.state, row.outcome, row.is_complete) == (REPLIED, "found", True)
 
 
 def test_more_profiles_than_the_limit_are_an_incomplete_answer(
@@ -162,7 +184,7 @@ def test_more_profiles_than_the_limit_are_an_incomplete_answer(
     ask(store, Wire(sandbox.base_url), [candidate(CROWD)], page_size=10, pages=2)
     [row] = rows(store)
     assert (row.outcome, row.is_complete) == ("found", False)
-    assert len(calls(store)) == 2
+    assert len(asked_pages(store)) == 2
 
 
 def test_a_scroll_id_that_is_gone_has_the_search_start_over_once(
@@ -173,14 +195,14 @@ def test_a_scroll_id_that_is_gone_has_the_search_start_over_once(
     ) as forgetful:
         ask(store, Wire(forgetful.base_url), [candidate(CROWD)], page_size=10)
     [row] = rows(store)
-    assert [(call.series, call.page, call.http_status) for call in calls(store)] == [
+    assert [(call.series, call.page, call.http_status) for call in asked_pages(store)] == [
         (0, 1, 200),
         (0, 2, 404),
         (1, 1, 200),
         (1, 2, 404),
     ]
-    assert (row.state, row.reason, row.is_complete) == ("answered", "scroll_gone", False)
-    assert sum(call.is_counted for call in calls(store)) == 2
+    assert (row.state, row.reason, row.is_complete) == (REPLIED, "scroll_gone", False)
+    assert used_today(store) == 2
 
 
 def test_without_access_the_run_says_so_once_and_asks_nothing_more(
@@ -193,9 +215,9 @@ def test_without_access_the_run_says_so_once_and_asks_nothing_more(
     assert report.halted.reason == "not_allowed"
     assert len(told.said) == 1
     assert "403" in told.said[0]
-    assert len(calls(store)) <= 3
+    assert len(asked_pages(store)) <= 3
     assert {row.state for row in rows(store)} == {"released"}
-    assert not any(call.is_counted for call in calls(store))
+    assert used_today(store) == 0
 
 
 def test_a_quota_that_the_provider_counts_otherwise_stops_all_until_tomorrow(
@@ -236,36 +258,36 @@ def test_what_fails_for_a_passing_reason_is_asked_again_and_the_rest_given_back(
         report.answered
         + len(
             {row.person_key for row in rows(store)}
-            - {row.person_key for row in rows(store) if row.state == "answered"}
+            - {row.person_key for row in rows(store) if row.state == REPLIED}
         )
         == 12
     )
-    assert 429 in {call.http_status for call in calls(store)}
+    assert 429 in {call.http_status for call in asked_pages(store)}
 
 
 def test_a_search_that_another_run_has_released_between_two_pages_takes_no_other_along(
     store: LedgerStore, sandbox: RunningSandbox
 ) -> None:
-    ledger = SearchLedger(store, "signalhire", limits_of(), Clock())
+    ledger = ledger_of(store, Clock())
 
     class Overtaken(Wire):
         async def scroll(self, request_ref: str, scroll_id: str) -> Reply:
             reply = await super().scroll(request_ref, scroll_id)
-            [open_one] = [row for row in rows(store) if row.state == OPEN]
-            ledger.settle(open_one.search_id, SearchSettlement(RELEASED, "retriable"))
+            [open_one] = [row for row in rows(store) if row.state == SENT]
+            ledger.settle({open_one.call_id: Settlement(RELEASED, "retriable")})
             return reply
 
     wire = Overtaken(sandbox.base_url)
     report = ask(store, wire, [candidate(CROWD), *persons([1, 2])], page_size=10, at_once=1)
     assert (report.answered, report.found, report.halted) == (2, 2, None)
-    assert [row.state for row in rows(store)] == [RELEASED, "answered", "answered"]
+    assert [row.state for row in rows(store)] == [RELEASED, REPLIED, REPLIED]
 
 
 def test_nobody_there_is_tried_three_times_and_draws_on_no_quota(store: LedgerStore) -> None:
     report = ask(store, Wire("http://127.0.0.1:9/api/v1"), persons([1]))
     assert (report.answered, report.released) == (0, 3)
     assert {row.state for row in rows(store)} == {"released"}
-    assert not any(call.is_counted for call in calls(store))
+    assert used_today(store) == 0
 
 
 def test_what_was_sent_and_not_answered_draws_on_the_quota(store: LedgerStore) -> None:
@@ -273,7 +295,8 @@ def test_what_was_sent_and_not_answered_draws_on_the_quota(store: LedgerStore) -
         report = ask(store, Wire(silent.base_url), persons([1]))
         assert silent.connections == 1
     assert (report.answered, report.released) == (0, 1)
-    assert [(call.is_counted, call.body) for call in calls(store)] == [(True, None)]
+    assert [call.body for call in asked_pages(store)] == [None]
+    assert used_today(store) == 1
 
 
 def test_an_answer_is_kept_before_anything_reads_it(store: LedgerStore) -> None:
@@ -286,20 +309,20 @@ def test_an_answer_is_kept_before_anything_reads_it(store: LedgerStore) -> None:
 
     with pytest.raises(RuntimeError):
         ask(store, Unreadable("http://unused.invalid"), persons([1]))
-    assert [(call.http_status, call.body) for call in calls(store)] == [(200, b"as it came")]
-    assert [row.state for row in rows(store)] == [OPEN]
+    assert [(call.http_status, call.body) for call in asked_pages(store)] == [(200, b"as it came")]
+    assert [row.state for row in rows(store)] == [SENT]
 
 
 KILLS = 30
 PER_RUN = 4
-"""A search passes nine instants (before and after each of its four commits, and with its answer in
-hand): the n-th run, which is killed at its n-th, comes as far as its fourth search."""
+"""A search passes five instants of its own (before and after its commits, and with its answer in
+hand): the n-th run is killed at its n-th."""
 
 PROGRAM = """
 import json, sys
 from datetime import timedelta
 
-from enrichment_pipeline.dispatch.searching import Searcher
+from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch.test_searching import Wire, ask, persons
 from enrichment_pipeline_tests.dying import pass_instant, run_in_children
@@ -308,20 +331,20 @@ given = json.loads(sys.argv[1])
 
 
 def run(number):
-    write, search = Searcher._write, Wire.search
+    commit, search = group._commit, Wire.search
 
-    async def mortal_write(self, work):
+    def mortal_commit(*arguments):
         pass_instant(number)
-        result = await write(self, work)
+        results = commit(*arguments)
         pass_instant(number)
-        return result
+        return results
 
     async def mortal_search(*arguments):
         reply = await search(*arguments)
         pass_instant(number)
         return reply
 
-    Searcher._write, Wire.search = mortal_write, mortal_search
+    group._commit, Wire.search = mortal_commit, mortal_search
     first = (number - 1) * given["per_run"]
     ask(
         open_store(given["url"]), Wire(given["base_url"]),
@@ -357,13 +380,15 @@ def test_thirty_kills_lose_no_answer_and_repeat_none(
         assert exit_codes(PROGRAM, given, timeout=150) == [-signal.SIGKILL] * KILLS
         kept = Counter(
             json.loads(call.body)["profiles"][0]["fullName"]
-            for call in calls(store)
+            for call in asked_pages(store)
             if call.body is not None
         )
         dead = [f"run-{number}" for number in range(1, KILLS + 1)]
         clock = MovingClock(Clock().now() + timedelta(hours=1))
-        ledger = SearchLedger(store, "signalhire", limits_of(), clock)
-        settle_abandoned_searches(ledger, Wire("http://unused.invalid"), dead)
+        ledger = ledger_of(store, clock)
+        reader = AskSearches(Wire("http://unused.invalid"), pages=3, page_size=100)
+        read_kept_replies(store, ledger.calls, reader, dead)
+        ledger.clear_abandoned(dead)
         wire = Wire(sandbox.base_url)
         report = ask(store, wire, persons(range(PEOPLE)), clock=clock, per_day=100_000)
 
@@ -371,8 +396,8 @@ def test_thirty_kills_lose_no_answer_and_repeat_none(
     assert set(kept.values()) == {1}
     assert not set(wire.asked) & set(kept)
     assert report.answered + report.not_due == PEOPLE
-    assert Counter(row.person_key for row in rows(store) if row.state == "answered") == Counter(
+    assert Counter(row.person_key for row in rows(store) if row.state == REPLIED) == Counter(
         {f"person:Person N{number}": 1 for number in range(PEOPLE)}
     )
-    assert OPEN not in {row.state for row in rows(store)}
+    assert SENT not in {row.state for row in rows(store)}
     store.close()

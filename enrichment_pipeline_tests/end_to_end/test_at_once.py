@@ -46,7 +46,7 @@ def test_four_runs_at_once_all_succeed_and_buy_nobody_twice(tmp_path: Path) -> N
     assert [err for _, err in said if "Traceback" in err or "error:" in err] == []
 
     assert len({charge["uid"] for charge in charges}) == len(charges) == CREDITS
-    totals = "select count(*), sum(credits_charged) from lookups where state = 'applied'"
+    totals = "select count(*), sum(units_charged) from lookups where state = 'applied'"
     assert ledger_rows(home, totals) == [(LOOKUPS, CREDITS)]
     spent = [
         int(line.split("│")[2])

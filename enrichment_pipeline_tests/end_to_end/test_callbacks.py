@@ -94,7 +94,7 @@ def test_a_trial_brings_its_own_receiver(tmp_path: Path) -> None:
     assert "receiver of callbacks at http://127.0.0.1:" in ran.stdout
     assert len(charges) == CREDITS
     home = tmp_path / "state"
-    assert ledger_rows(home, "select awaits_callback, count(*) from batches group by 1")[0][0] == 1
+    assert ledger_rows(home, "select awaits_callback, count(*) from requests group by 1")[0][0] == 1
     assert ledger_rows(home, "select state, count(*) from lookups group by 1") == [
         ("applied", LOOKUPS)
     ]

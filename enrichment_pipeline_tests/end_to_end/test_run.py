@@ -40,7 +40,7 @@ from enrichment_pipeline_tests.support import once_for_all_workers, policy_for, 
 
 pytestmark = pytest.mark.timeout(300)
 
-LEDGER = "select * from lookups order by lookup_id"
+LEDGER = "select * from lookups order by call_id"
 
 
 @dataclass
@@ -137,7 +137,7 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: Two
     assert two_runs.began_at < enriched_at < datetime.now(UTC)
     assert expires_at - enriched_at == timedelta(days=90)
     [(ledger_run,)] = ledger_rows(
-        two_runs.home, f"select run_id from lookups where lookup_id = '{lookup_id}'"
+        two_runs.home, f"select run_id from lookups where call_id = '{lookup_id}'"
     )
     assert ledger_run == run_id == dagster_runs(two_runs.home)[0].run_id
 
@@ -223,7 +223,7 @@ def test_the_account_decides_the_priority(two_runs: TwoRuns) -> None:
 def test_nobody_is_bought_twice_and_ledger_and_provider_agree(two_runs: TwoRuns) -> None:
     charges = [json.loads(line) for line in two_runs.first.journal.splitlines()]
     assert len({charge["uid"] for charge in charges}) == len(charges) == CREDITS
-    totals = "select count(*), sum(credits_charged) from lookups where state = 'applied'"
+    totals = "select count(*), sum(units_charged) from lookups where state = 'applied'"
     assert ledger_rows(two_runs.home, totals) == [(LOOKUPS, CREDITS)]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.corrections import Corrections
-from enrichment_pipeline.dispatch.report import SearchReport
+from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
@@ -98,12 +98,12 @@ class World:
 
     def run(
         self, sandbox: RunningSandbox, as_of: datetime = DAY_ONE, **sections: Any
-    ) -> SearchReport:
+    ) -> DispatchReport:
         """One run of all steps, dated with that instant; what its searches came to."""
         self.runs += 1
         settings = self.settings(sandbox, **sections)
         report = run_steps(settings, f"run-{self.runs}", as_of)
-        return report or SearchReport()
+        return report or DispatchReport()
 
     def decide(self, sandbox: RunningSandbox, decision: str, uid: str) -> None:
         """A reviewer's decision on Ada and a profile, by an imported file."""
@@ -134,7 +134,7 @@ def search(settings: Settings, run_id: str, as_of: datetime) -> None:
     pipeline.search_profiles(run, LANES, Told())
 
 
-def run_steps(settings: Settings, run_id: str, as_of: datetime) -> SearchReport | None:
+def run_steps(settings: Settings, run_id: str, as_of: datetime) -> DispatchReport | None:
     pipeline = Pipeline(settings)
     run = Run(run_id, as_of, is_simulated=True)
     pipeline.prepare(run)
@@ -145,7 +145,7 @@ def run_steps(settings: Settings, run_id: str, as_of: datetime) -> SearchReport 
         pipeline.select_worklist(run, LANES)
         report = pipeline.search_profiles(run, LANES, Told())
         pipeline.buy(run, LANES, Told())
-        pipeline.store_responses(run)
+        pipeline.store_responses()
         pipeline.derive_facts(run)
         pipeline.derive_outcomes(run)
     finally:
@@ -254,7 +254,7 @@ def test_who_has_left_the_company_is_found_by_the_second_try(tmp_path: Path) -> 
     world = World(tmp_path, [{**ADA, "company_domain": "quillforge.com"}])
     with sandbox_of(world, [moved]) as sandbox:
         report = world.run(sandbox)
-    assert (report.nothing, report.found) == (1, 1)
+    assert (report.no_match, report.found) == (1, 1)
     row = record(world.home, "enrichment.enriched_contacts", "ada")
     assert (row["company_name"], row["job_changed"]) == ("Saltmarsh", True)
 
@@ -456,30 +456,40 @@ KILLS = 12
 
 PROGRAM = """
 import json, sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from enrichment_pipeline import pipeline as pipeline_module
-from enrichment_pipeline.dispatch.searching import Searcher
+from enrichment_pipeline import terms
+from enrichment_pipeline.ledger import group
 from enrichment_pipeline_tests.dying import pass_instant, run_in_children
 from enrichment_pipeline_tests.end_to_end.test_searches import DAY_ONE, World, search
 from enrichment_pipeline_tests.support import RunningSandbox
 
 given = json.loads(sys.argv[1])
 folder = Path(given["folder"])
-pipeline_module.SEARCH_DEADLINE = timedelta(milliseconds=1)
+limits_of = terms._limits
+
+
+def hasty(settings, provider, kind, facts):
+    return replace(
+        limits_of(settings, provider, kind, facts), answer_deadline=timedelta(milliseconds=1)
+    )
+
+
+terms._limits = hasty
 
 
 def run(number):
-    write = Searcher._write
+    commit = group._commit
 
-    async def mortal_write(self, work):
+    def mortal_commit(*arguments):
         pass_instant(number)
-        result = await write(self, work)
+        results = commit(*arguments)
         pass_instant(number)
-        return result
+        return results
 
-    Searcher._write = mortal_write
+    group._commit = mortal_commit
     world = World.__new__(World)
     world.folder, world.home, world.source = folder, folder / "state", folder / "source"
     settings = world.settings(RunningSandbox(given["base_url"], folder / "journal"))
@@ -519,7 +529,9 @@ def test_kills_while_searching_repeat_no_answer_and_charge_nobody_twice(
         kept = Counter(
             json.loads(body)["profiles"][0]["fullName"]
             for (body,) in ledger_rows(
-                world.home, "select body from search_calls where http_status = 200"
+                world.home,
+                "select body from replies join requests using (request_id) "
+                "where kind = 'search' and http_status = 200",
             )
         )
         asked_before = len(world.asked)

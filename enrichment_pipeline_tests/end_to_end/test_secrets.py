@@ -10,8 +10,8 @@ from typing import NoReturn
 import pytest
 
 from enrichment_pipeline import pipeline as pipeline_module
+from enrichment_pipeline import terms
 from enrichment_pipeline.errors import PipelineError
-from enrichment_pipeline.ledger import ledger as ledger_module
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -76,7 +76,7 @@ def test_an_unforeseen_error_between_a_reply_and_its_reading_loses_no_answer_and
     assert leaks(secrets(), *capfd.readouterr(), folder=settings.home) == []
     paid = sandbox.journal.read_text()
     # the reply had been kept, and is read by a run that starts a minute later
-    monkeypatch.setattr(ledger_module, "LEFT_TO_ITS_RUN_FOR", timedelta(0))
+    monkeypatch.setattr(terms, "SETTLED_WITHIN", timedelta(0))
     steps_here(settings)
     assert outcomes(settings.home) == EXPECTED
     items = [line.split('"item": ')[1] for line in sandbox.journal.read_text().splitlines()]

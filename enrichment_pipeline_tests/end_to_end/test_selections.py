@@ -52,7 +52,7 @@ def bought(home: Path) -> Counter[str]:
 
 def charged(home: Path) -> dict[str, int]:
     """Credits by priority, as the ledger has them."""
-    query = "select priority, sum(credits_charged) from lookups group by 1"
+    query = "select priority, sum(units_charged) from lookups group by 1"
     return dict(ledger_rows(home, query))
 
 
@@ -147,7 +147,7 @@ def test_a_run_that_is_tried_again_has_what_is_left_of_its_cap_and_its_budget(
         pipeline.load_contacts(run)
         pipeline.select_worklist(run, LANES)
         progress = LoggedProgress(logging.getLogger(__name__))
-        credits = pipeline.buy(run, LANES, progress).report.credits
+        credits = pipeline.buy(run, LANES, progress).report.units
         release_run_lock(settings.home, run.run_id)
         return credits
 

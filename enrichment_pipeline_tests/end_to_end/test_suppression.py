@@ -58,7 +58,7 @@ def test_who_is_not_eligible_costs_nothing(tmp_path: Path) -> None:
         assert pipeline.load_contacts(run).not_eligible == 2
         pipeline.select_worklist(run, LANES)
         report = pipeline.buy(run, LANES, LoggedProgress(logging.getLogger(__name__))).report
-    assert report.credits == CREDITS - 2
+    assert report.units == CREDITS - 2
     assert len(asked_for(settings)) == LOOKUPS - 2
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
 
@@ -81,5 +81,5 @@ def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_
         )
         progress = LoggedProgress(logging.getLogger(__name__))
         report = pipeline.buy(run, LANES, progress).report
-    assert (report.not_due, report.credits) == (2, CREDITS - 2)
+    assert (report.not_due, report.units) == (2, CREDITS - 2)
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})

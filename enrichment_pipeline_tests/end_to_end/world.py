@@ -421,7 +421,7 @@ def steps_here(
         pipeline.select_worklist(run, lanes)
         progress = LoggedProgress(logging.getLogger(__name__))
         report = pipeline.buy(run, lanes, progress).report
-        pipeline.store_responses(run)
+        pipeline.store_responses()
         pipeline.derive_facts(run)
         pipeline.derive_outcomes(run)
     finally:
@@ -542,13 +542,16 @@ def contents(home: Path) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
+OF_LOOKUPS = "with lookups as (select * from calls where kind = 'lookup') "
+
+
 def ledger_rows(settings: Settings | Path, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a query over the ledger of a state folder."""
+    """The rows of a query over a state folder's ledger; `lookups` are its calls of that kind."""
     home = settings if isinstance(settings, Path) else settings.home
     engine = sa.create_engine(f"sqlite:///{home / 'ledger.sqlite'}")
     try:
         with engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(query)]
+            return [tuple(row) for row in connection.exec_driver_sql(OF_LOOKUPS + query)]
     finally:
         engine.dispose()
 

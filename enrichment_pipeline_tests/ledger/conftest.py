@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline_tests.ledger import limits_of
+from enrichment_pipeline_tests.ledger import Ledger, limits_of
 from enrichment_pipeline_tests.support import MovingClock
 
 LedgerOf = Callable[..., Ledger]

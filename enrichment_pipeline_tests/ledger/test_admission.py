@@ -7,15 +7,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
     RELEASED,
     REPLIED,
     RESERVED,
     SENT,
     UNCONFIRMED,
-    batches,
-    lookups,
+    calls,
+    requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline_tests.ledger import (
@@ -25,6 +24,7 @@ from enrichment_pipeline_tests.ledger import (
     STATES,
     TICK,
     UNCONFIRMED_HOLD,
+    Ledger,
     admitted,
     bring_to,
     buy,
@@ -48,13 +48,13 @@ def test_what_is_admitted_is_reserved_with_all_that_is_known_of_it(
 ):
     batch = reserve(ledger, candidate("ada", "target"), run_id="run-7")
     with store.read() as connection:
-        row = connection.execute(sa.select(lookups)).one()
-    assert row.lookup_id == ids(batch)[0]
-    assert (row.state, row.batch_id, row.run_id) == (RESERVED, batch.batch_id, "run-7")
+        row = connection.execute(sa.select(calls)).one()
+    assert row.call_id == ids(batch)[0]
+    assert (row.state, row.request_id, row.run_id) == (RESERVED, batch.request_id, "run-7")
     assert (row.person_key, row.contact_id) == ("person:ada", "contact-ada")
     assert (row.item, row.item_kind) == ("ada@crowd.example", "email")
     assert (row.freshness, row.priority, row.supersedes) == ("new", "target", "")
-    assert (row.credits_reserved, row.credits_charged) == (1, 0)
+    assert (row.cost_reserved, row.unit_cost, row.units_charged) == (10**6, 10**6, 0)
     assert row.reserved_at == row.requested_at == clock.now()
     assert row.budget_day == "2026-03-02"
 
@@ -68,12 +68,12 @@ def test_a_person_whose_look_up_is_not_released_is_not_due_again(ledger: Ledger,
 def test_a_released_look_up_frees_its_person(ledger: Ledger):
     bring_to(ledger, RELEASED, "ada")
     again = reserve(ledger, candidate("ada"))
-    assert len(again.lookups) == 1
+    assert len(again.calls) == 1
 
 
 def test_a_person_who_is_offered_twice_is_reserved_once(ledger: Ledger):
     batch = reserve(ledger, candidate("ada"), candidate("bob"), candidate("ada"))
-    names = [lookup.candidate.person_key for lookup in batch.lookups]
+    names = [lookup.candidate.person_key for lookup in batch.calls]
     assert names == ["person:ada", "person:bob"]
     assert batch.skipped == 1
 
@@ -81,7 +81,7 @@ def test_a_person_who_is_offered_twice_is_reserved_once(ledger: Ledger):
 def test_those_still_due_are_admitted_beside_those_who_are_not(ledger: Ledger):
     buy(ledger, candidate("ada"))
     batch = reserve(ledger, candidate("ada"), candidate("bob"))
-    assert [lookup.candidate.person_key for lookup in batch.lookups] == ["person:bob"]
+    assert [lookup.candidate.person_key for lookup in batch.calls] == ["person:bob"]
     assert batch.skipped == 1
 
 
@@ -92,14 +92,14 @@ def test_only_who_supersedes_the_last_look_up_is_due(ledger: Ledger):
     second = ids(buy(ledger, candidate("ada", supersedes=first)))[0]
     assert ledger.admit([candidate("ada", supersedes=first)], "run") == NotDue(1)
     third = reserve(ledger, candidate("ada", supersedes=second))
-    assert len(third.lookups) == 1
+    assert len(third.calls) == 1
 
 
 def test_a_released_successor_leaves_the_one_before_it_the_last(ledger: Ledger):
     first = ids(buy(ledger, candidate("ada")))[0]
     buy(ledger, candidate("ada", supersedes=first), settlement=GIVEN_BACK)
     assert ledger.admit([candidate("ada")], "run") == NotDue(1)
-    assert len(reserve(ledger, candidate("ada", supersedes=first)).lookups) == 1
+    assert len(reserve(ledger, candidate("ada", supersedes=first)).calls) == 1
 
 
 @pytest.mark.parametrize("state", [RESERVED, SENT])
@@ -116,7 +116,7 @@ def test_an_unconfirmed_look_up_holds_its_person_for_the_hold_and_no_longer(
     clock.advance(seconds=(UNCONFIRMED_HOLD - TICK).total_seconds())
     assert ledger.admit([again], "run") == NotDue(1)
     clock.advance(seconds=TICK.total_seconds())
-    assert len(reserve(ledger, again).lookups) == 1
+    assert len(reserve(ledger, again).calls) == 1
 
 
 def test_a_late_refusal_of_a_superseded_look_up_makes_no_older_one_due_again(
@@ -131,12 +131,12 @@ def test_a_late_refusal_of_a_superseded_look_up_makes_no_older_one_due_again(
     latest = ids(buy(ledger, candidate("ada", supersedes=ids(torn)[0])))[0]
     settle_all(ledger, torn, GIVEN_BACK, reply(ledger, torn))
     assert ledger.admit([candidate("ada", supersedes=first)], "run") == NotDue(1)
-    assert len(reserve(ledger, candidate("ada", supersedes=latest)).lookups) == 1
+    assert len(reserve(ledger, candidate("ada", supersedes=latest)).calls) == 1
 
 
 def test_look_ups_of_one_provider_are_none_of_anothers(ledger_of: LedgerOf):
     buy(ledger_of("signalhire"), candidate("ada"))
-    assert len(reserve(ledger_of("another"), candidate("ada")).lookups) == 1
+    assert len(reserve(ledger_of("another"), candidate("ada")).calls) == 1
 
 
 def test_the_database_itself_refuses_a_second_open_look_up_of_a_person(
@@ -144,13 +144,13 @@ def test_the_database_itself_refuses_a_second_open_look_up_of_a_person(
 ):
     reserve(ledger, candidate("ada"))
     with store.read() as connection:
-        row = dict(connection.execute(sa.select(lookups)).one()._mapping)
+        row = dict(connection.execute(sa.select(calls)).one()._mapping)
     with store.write() as transaction:
-        copy = row | {"lookup_id": "released-copy", "state": RELEASED, "is_released": True}
-        transaction.connection.execute(sa.insert(lookups).values(copy))
+        copy = row | {"call_id": "released-copy", "state": RELEASED, "is_released": True}
+        transaction.connection.execute(sa.insert(calls).values(copy))
     with pytest.raises(IntegrityError), store.write() as transaction:
         transaction.connection.execute(
-            sa.insert(lookups).values(row | {"lookup_id": "copy", "state": REPLIED})
+            sa.insert(calls).values(row | {"call_id": "copy", "state": REPLIED})
         )
 
 
@@ -162,7 +162,7 @@ def test_the_database_itself_knows_who_is_released_by_the_state_alone(
     reserve(ledger, candidate("ada"))
     with pytest.raises(IntegrityError), store.write() as transaction:
         transaction.connection.execute(
-            sa.update(lookups).values(state=state, is_released=is_released)
+            sa.update(calls).values(state=state, is_released=is_released)
         )
 
 
@@ -176,7 +176,7 @@ def test_who_is_not_admitted_leaves_no_trace(
         clock.advance(minutes=5)
     if why == "pause":
         ledger.pause(None)
-    before = count_rows(store, lookups), count_rows(store, batches), states(store)
+    before = count_rows(store, calls), count_rows(store, requests), states(store)
     decision = ledger.admit(crowd(2) if why == "not due" else [candidate("bob")], "run")
     match why:
         case "not due":
@@ -185,7 +185,7 @@ def test_who_is_not_admitted_leaves_no_trace(
             assert decision == Exhausted("run")
         case _:
             assert waiting(decision).why == why
-    assert (count_rows(store, lookups), count_rows(store, batches), states(store)) == before
+    assert (count_rows(store, calls), count_rows(store, requests), states(store)) == before
 
 
 def test_a_run_counts_what_it_bought_and_holds(ledger: Ledger, clock: MovingClock):
@@ -196,9 +196,9 @@ def test_a_run_counts_what_it_bought_and_holds(ledger: Ledger, clock: MovingCloc
     reserve(ledger, candidate("waiting"))
     reserve(ledger, candidate("somebody"), run_id="another run")
     totals = ledger.run_totals("run")
-    assert (totals.lookups, totals.matched, totals.released, totals.unconfirmed) == (6, 2, 1, 1)
+    assert (totals.calls, totals.matched, totals.released, totals.unconfirmed) == (6, 2, 1, 1)
     assert (totals.no_match, totals.refused) == (1, 0)
-    assert (totals.credits_charged, totals.credits_reserved) == (2, 2)
+    assert (totals.units_charged, totals.units_reserved) == (2, 2)
     assert ledger.lane_totals("run") == {("new", "standard"): totals}
     assert ledger.count_by_state() == {"replied": 3, "released": 1, "unconfirmed": 1, "reserved": 2}
     assert admitted(ledger.admit([candidate("new")], "run")).skipped == 0

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 
 from enrichment_pipeline.ledger.admission import Exhausted
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline_tests.ledger import (
     GIVEN_BACK,
     MATCHED,
     MISSED,
     NOT_ANSWERED,
+    Ledger,
     admitted,
     booked_budgets,
     bring_to,
@@ -44,7 +44,7 @@ def test_each_budget_is_spent_to_the_last_credit_and_no_further(
 ):
     ledger = ledger_of(items_per_window=WIDE, **{budget: 7}, floors={"standard": 0})
     batch = reserve(ledger, *crowd(10))
-    assert len(batch.lookups) == 7
+    assert len(batch.calls) == 7
     assert ledger.admit(batch.left_over, "run") == Exhausted(period)
 
 
@@ -53,7 +53,7 @@ def test_the_tightest_budget_decides(ledger_of: LedgerOf):
         items_per_window=WIDE, per_run=9, per_day=5, per_month=7, floors={"standard": 0}
     )
     batch = reserve(ledger, *crowd(10))
-    assert len(batch.lookups) == 5
+    assert len(batch.calls) == 5
     assert ledger.admit(batch.left_over, "run") == Exhausted("day")
 
 
@@ -63,16 +63,16 @@ def test_bulk_leaves_the_floor_untouched(ledger_of: LedgerOf):
     spent = {}
     for priority in ("bulk", "standard", "target", "strategic"):
         batch = reserve(ledger, *crowd(30, priority, prefix=priority))
-        spent[priority] = len(batch.lookups)
+        spent[priority] = len(batch.calls)
         assert ledger.admit(batch.left_over, "run") == Exhausted("day")
     assert spent == {"bulk": 10, "standard": 4, "target": 4, "strategic": 2}
 
 
 def test_a_floor_holds_in_the_month_too_but_not_in_the_run(ledger_of: LedgerOf):
     ledger = ledger_of(items_per_window=WIDE, per_run=4, per_month=10, floors={"bulk": 0.5})
-    assert len(reserve(ledger, *crowd(9, "bulk"), run_id="one").lookups) == 4
+    assert len(reserve(ledger, *crowd(9, "bulk"), run_id="one").calls) == 4
     left = reserve(ledger, *crowd(9, "bulk", prefix="q"), run_id="two")
-    assert len(left.lookups) == 1
+    assert len(left.calls) == 1
     assert ledger.admit(left.left_over, "two") == Exhausted("month")
 
 
@@ -99,7 +99,7 @@ def test_a_cap_of_the_run_lowers_its_budget_and_never_raises_it(
         if isinstance(decision, Exhausted):
             assert decision == Exhausted("run")
             break
-        spent += len(admitted(decision).lookups)
+        spent += len(admitted(decision).calls)
         left = list(admitted(decision).left_over)
     assert spent == min(max_credits, 8)
 
@@ -156,10 +156,30 @@ def test_a_new_month_has_a_budget_of_its_own(ledger_of: LedgerOf, clock: MovingC
     assert room_for(ledger, crowd(9, prefix="q")) == 3
 
 
-def test_budgets_are_each_providers_own(ledger_of: LedgerOf):
+def test_one_budget_counts_what_all_providers_cost_together(ledger_of: LedgerOf):
     tight = {"items_per_window": WIDE, "per_day": 2, "floors": {"standard": 0}}
-    buy(ledger_of("signalhire", **tight), *crowd(2))
-    assert room_for(ledger_of("another", **tight), crowd(5)) == 2
+    cheap = ledger_of("another", **tight, unit_cost=0.28)
+    buy(ledger_of("signalhire", **tight), *crowd(1))
+    assert room_for(cheap, crowd(5)) == 3
+    buy(cheap, *crowd(2, prefix="q"))
+    assert cheap.budget_used("day:2026-03-02") == (0, Decimal("1.56"))
+    assert room_for(ledger_of("signalhire", **tight), crowd(5)) == 0
+    assert room_for(cheap, crowd(5)) == 1
+
+
+def test_pools_are_budgets_of_their_own(ledger_of: LedgerOf):
+    tight = {"items_per_window": WIDE, "per_day": 2, "floors": {"standard": 0}}
+    buy(ledger_of(**tight), *crowd(2))
+    assert room_for(ledger_of("another", **tight, pool="another.search"), crowd(5)) == 2
+
+
+def test_what_was_reserved_at_one_price_is_given_back_at_that_price(ledger_of: LedgerOf):
+    wide = {"items_per_window": WIDE}
+    batch = reserve(ledger_of(**wide, unit_cost=3), *crowd(2))
+    dearer = ledger_of(**wide, unit_cost=5)
+    dearer.mark_sent(batch.request_id)
+    settle_all(dearer, batch, MATCHED)
+    assert dearer.budget_used("day:2026-03-02") == (0, 6)
 
 
 def test_the_budget_table_says_what_the_look_ups_say(

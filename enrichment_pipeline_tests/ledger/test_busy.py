@@ -11,10 +11,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.ledger import store as store_module
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import SENT
 from enrichment_pipeline.ledger.store import MIGRATION_LOCK, LedgerStore, open_store
-from enrichment_pipeline_tests.ledger import candidate, limits_of, send
+from enrichment_pipeline_tests.ledger import Ledger, candidate, limits_of, send
 from enrichment_pipeline_tests.support import MovingClock
 
 

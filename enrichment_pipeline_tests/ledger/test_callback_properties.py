@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, lookups
+from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, calls
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import (
+    Ledger,
     answer_body,
     booked_budgets,
     candidate,
@@ -39,7 +40,7 @@ ANSWERS = st.lists(
 READ, DEADLINE, APPLY = "read", "deadline", "apply"
 EVENTS = st.lists(ANSWERS | st.sampled_from([READ, READ, DEADLINE, APPLY]), max_size=8)
 CALLBACK_DEADLINE = timedelta(minutes=30)
-READER = SignalHireClient("http://unused.invalid", "key")
+READER = AskLookups(SignalHireClient("http://unused.invalid", "key"))
 
 
 @given(events=EVENTS)
@@ -58,32 +59,32 @@ def check(store: LedgerStore, events: list) -> None:
     limits = limits_of(answer_deadline=CALLBACK_DEADLINE)
     ledger = Ledger(store, "signalhire", limits, clock)
     batch = reserve(ledger, *map(candidate, NAMES))
-    ledger.mark_sent(batch.batch_id, awaits_callback=True)
+    ledger.mark_sent(batch.request_id, awaits_callback=True)
     posted: defaultdict[str, set[str]] = defaultdict(set)
     for event in [*events, READ, DEADLINE]:
         match event:
             case "read":
-                read_kept_replies(ledger, READER)
+                read_kept_replies(store, ledger.calls, READER)
             case "deadline":
                 clock.advance(minutes=31)
                 ledger.clear_abandoned()
             case "apply":
-                ledger.mark_applied(ledger.unapplied_lookup_ids(2**31))
+                ledger.mark_applied()
             case answers:
                 given = [(candidate(name).item, status) for name, status in answers]
-                assert ledger.keep_callback(batch.batch_id, answer_body(*given))
+                assert ledger.keep_callback(batch.request_id, answer_body(*given))
                 for item, status in given:
                     posted[item].add(status)
         assert booked_budgets(store) == recomputed_budgets(store)
 
     assert list(ledger.unread_replies()) == []
     with store.read() as connection:
-        rows = list(connection.execute(sa.select(lookups)))
+        rows = list(connection.execute(sa.select(calls)))
     matched = Counter(row.item for row in rows if row.outcome == MATCHED)
     for name in NAMES:
         item = candidate(name).item
         assert matched[item] == ("success" in posted[item])
-        assert sum(row.credits_charged for row in rows if row.item == item) == matched[item]
+        assert sum(row.units_charged for row in rows if row.item == item) == matched[item]
         if not posted[item]:
             assert [row.state for row in rows if row.item == item] == [UNCONFIRMED]
     assert candidate("stranger").item not in {row.item for row in rows}

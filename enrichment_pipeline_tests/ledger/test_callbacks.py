@@ -7,24 +7,25 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Admitted, NotDue
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
     REPLIED,
     SENT,
     UNCONFIRMED,
-    batches,
-    lookups,
+    calls,
     replies,
+    requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     WINDOW,
+    Ledger,
     answer_body,
     booked_budgets,
     candidate,
@@ -38,7 +39,7 @@ from enrichment_pipeline_tests.ledger.conftest import LedgerOf
 from enrichment_pipeline_tests.support import MovingClock
 
 CALLBACK_DEADLINE = timedelta(minutes=30)
-READER = SignalHireClient("http://unused.invalid", "key")
+READER = AskLookups(SignalHireClient("http://unused.invalid", "key"))
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def ledger(ledger_of: LedgerOf) -> Ledger:
 
 def submit(ledger: Ledger, *names: str, run_id: str = "run") -> Admitted:
     batch = reserve(ledger, *map(candidate, names), run_id=run_id)
-    ledger.mark_sent(batch.batch_id, awaits_callback=True)
+    ledger.mark_sent(batch.request_id, awaits_callback=True)
     return batch
 
 
@@ -59,14 +60,14 @@ def item(name: str) -> str:
 def post(ledger: Ledger, batch: Admitted, **answers: str) -> None:
     """A callback with these statuses by name comes, and is read."""
     body = answer_body(*((item(name), status) for name, status in answers.items()))
-    assert ledger.keep_callback(batch.batch_id, body)
-    read_kept_replies(ledger, READER)
+    assert ledger.keep_callback(batch.request_id, body)
+    read_kept_replies(ledger.store, ledger.calls, READER)
 
 
 def rows_of(store: LedgerStore, name: str) -> list[sa.Row]:
     """A person's look-ups, in the order of their place."""
     with store.read() as connection:
-        query = sa.select(lookups).where(lookups.c.item == item(name)).order_by(lookups.c.revision)
+        query = sa.select(calls).where(calls.c.item == item(name)).order_by(calls.c.revision)
         return list(connection.execute(query))
 
 
@@ -81,14 +82,14 @@ def test_only_a_batch_that_was_submitted_has_callbacks(
     ledger: Ledger, ledger_of: LedgerOf, store: LedgerStore
 ):
     synchronous = reserve(ledger, candidate("ada"))
-    assert not ledger.keep_callback(synchronous.batch_id, b"[]")
-    ledger.mark_sent(synchronous.batch_id)
-    assert not ledger.keep_callback(synchronous.batch_id, b"[]")
+    assert not ledger.keep_callback(synchronous.request_id, b"[]")
+    ledger.mark_sent(synchronous.request_id)
+    assert not ledger.keep_callback(synchronous.request_id, b"[]")
     assert not ledger.keep_callback("no such batch", b"[]")
     submitted = submit(ledger, "bob")
-    assert not ledger_of("another").keep_callback(submitted.batch_id, b"[]")
+    assert not ledger_of("another").keep_callback(submitted.request_id, b"[]")
     assert count_rows(store, replies) == 0
-    assert ledger.keep_callback(submitted.batch_id, b"[]")
+    assert ledger.keep_callback(submitted.request_id, b"[]")
     assert count_rows(store, replies) == 1
 
 
@@ -104,9 +105,9 @@ def test_the_same_callback_twice_is_kept_and_applied_once(ledger: Ledger, store:
 def test_a_callback_may_come_before_the_response(ledger: Ledger, store: LedgerStore):
     batch = submit(ledger, "ada")
     post(ledger, batch, ada="success")
-    ledger.note_accepted(batch.batch_id, request_ref="17", credits_left=9)
+    ledger.note_accepted(batch.request_id, request_ref="17", credits_left=9)
     with store.read() as connection:
-        [row] = connection.execute(sa.select(batches)).all()
+        [row] = connection.execute(sa.select(requests)).all()
     assert (row.request_ref, row.credits_left) == ("17", 9)
     assert states_of(store, "ada") == [(REPLIED, "matched")]
 
@@ -118,7 +119,7 @@ def test_a_slot_comes_back_one_window_after_the_response(ledger_of: LedgerOf, cl
     ledger = ledger_of(answer_deadline=CALLBACK_DEADLINE, items_per_window=1)
     batch = submit(ledger, "ada")
     clock.advance(seconds=3)
-    ledger.note_accepted(batch.batch_id, request_ref=None, credits_left=None)
+    ledger.note_accepted(batch.request_id, request_ref=None, credits_left=None)
     assert waiting(ledger.admit([candidate("bob")], "run")).until == clock.now() + WINDOW
     clock.advance(seconds=WINDOW.total_seconds())
     reserve(ledger, candidate("bob"))
@@ -154,12 +155,12 @@ def test_a_callback_that_nobody_has_read_yet_is_not_past_its_deadline(
 ):
     batch = submit(ledger, "ada")
     clock.advance(days=1)
-    ledger.keep_callback(batch.batch_id, answer_body((item("ada"), "success")))
+    ledger.keep_callback(batch.request_id, answer_body((item("ada"), "success")))
     assert ledger.clear_abandoned() == 0
     assert ledger.count_unread(received_before=clock.now()) == 0
     clock.advance(seconds=1)
     assert ledger.count_unread(received_before=clock.now()) == 1
-    read_kept_replies(ledger, READER)
+    read_kept_replies(ledger.store, ledger.calls, READER)
     assert ledger.count_unread(received_before=clock.now()) == 0
     assert states_of(store, "ada") == [(REPLIED, "matched")]
 
@@ -175,13 +176,13 @@ def test_a_later_success_supersedes_an_earlier_failure(
     post(ledger, batch, ada=failure, bob="success")
     post(ledger, batch, ada="success")
     failed, succeeded = rows_of(store, "ada")
-    assert (succeeded.state, succeeded.outcome, succeeded.credits_charged) == (
+    assert (succeeded.state, succeeded.outcome, succeeded.units_charged) == (
         REPLIED,
         "matched",
         1,
     )
-    assert succeeded.supersedes == ("" if failed.state == RELEASED else failed.lookup_id)
-    assert (succeeded.batch_id, succeeded.run_id) == (failed.batch_id, failed.run_id)
+    assert succeeded.supersedes == ("" if failed.state == RELEASED else failed.call_id)
+    assert (succeeded.request_id, succeeded.run_id) == (failed.request_id, failed.run_id)
     assert succeeded.revision > failed.revision
     assert booked_budgets(store) == recomputed_budgets(store)
     # and nobody is bought again
@@ -193,11 +194,11 @@ def test_a_success_after_a_failure_that_stands_in_the_tables_already_takes_the_n
 ):
     batch = submit(ledger, "ada")
     post(ledger, batch, ada="failed")
-    assert ledger.mark_applied(ids(batch)) == 1
+    assert ledger.mark_applied() == 1
     post(ledger, batch, ada="success")
     failed, succeeded = rows_of(store, "ada")
     assert (failed.state, succeeded.state, succeeded.outcome) == (APPLIED, REPLIED, "matched")
-    assert succeeded.supersedes == failed.lookup_id
+    assert succeeded.supersedes == failed.call_id
 
 
 def test_nothing_that_comes_later_takes_a_success_back(ledger: Ledger, store: LedgerStore):
@@ -237,13 +238,13 @@ def test_a_success_that_comes_after_the_person_was_bought_again_stays_raw(
 
 def test_a_batch_is_finished_when_none_of_its_look_ups_is_open(ledger: Ledger):
     whole, part = submit(ledger, "ada"), submit(ledger, "bob", "eve")
-    both = [whole.batch_id, part.batch_id]
-    assert ledger.finished_batches(both) == {}
+    both = [whole.request_id, part.request_id]
+    assert ledger.finished_requests(both) == {}
     post(ledger, whole, ada="success")
     post(ledger, part, bob="failed")
-    finished = ledger.finished_batches(both)
+    finished = ledger.finished_requests(both)
     assert {batch: [s.outcome for s in came] for batch, came in finished.items()} == {
-        whole.batch_id: ["matched"]
+        whole.request_id: ["matched"]
     }
     post(ledger, part, eve="timeout_exceeded")
-    assert len(ledger.finished_batches(both)[part.batch_id]) == len(ids(part))
+    assert len(ledger.finished_requests(both)[part.request_id]) == len(ids(part))

@@ -7,19 +7,19 @@ from datetime import timedelta
 
 import pytest
 
+from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.callbacks import AwaitedAnswers
 from enrichment_pipeline.ledger.admission import Wait
 from enrichment_pipeline.ledger.gate import FAILURES_THAT_OPEN, FIRST_COOL_DOWN, LONGEST_PAUSE
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE
 from enrichment_pipeline.ledger.schema import RELEASED, RESERVED, SENT, UNCONFIRMED
-from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     NOT_ANSWERED,
     WINDOW,
+    Ledger,
     candidate,
     crowd,
     reply,
@@ -29,8 +29,9 @@ from enrichment_pipeline_tests.ledger import (
     waiting,
 )
 from enrichment_pipeline_tests.ledger.conftest import LedgerOf
+from enrichment_pipeline_tests.ledger.test_searches import admit as admit_search
 from enrichment_pipeline_tests.ledger.test_searches import candidate as search_for
-from enrichment_pipeline_tests.ledger.test_searches import limits_of as search_limits_of
+from enrichment_pipeline_tests.ledger.test_searches import ledger_of as search_ledger_of
 from enrichment_pipeline_tests.support import MovingClock
 
 FAR = [timedelta(hours=1), timedelta(days=365)]
@@ -73,7 +74,7 @@ def test_what_was_sent_then_ends_unconfirmed_and_its_answer_is_taken_all_the_sam
     assert ledger.clear_abandoned() == 2
     assert ledger.count_by_state() == {UNCONFIRMED: 2}
     ledger.settle(
-        {batch.lookups[0].lookup_id: NOT_ANSWERED._replace(state=RELEASED)},
+        {batch.calls[0].call_id: NOT_ANSWERED._replace(state=RELEASED)},
         reply_id=reply(ledger, batch),
     )
     assert ledger.count_by_state() == {UNCONFIRMED: 1, RELEASED: 1}
@@ -105,7 +106,7 @@ def test_a_breaker_that_opened_then_lets_a_probe_through_and_goes_on_counting(
 ):
     open_breaker(ledger)
     come_back(clock, ahead)
-    assert len(reserve(ledger, *crowd(5)).lookups) == 1
+    assert len(reserve(ledger, *crowd(5)).calls) == 1
     ledger.count_failure()
     assert waiting(ledger.admit(PEOPLE, "run")).until == clock.now() + 2 * FIRST_COOL_DOWN
 
@@ -115,18 +116,19 @@ def test_a_probe_of_then_holds_nobody_back(ledger: Ledger, clock: MovingClock, a
     clock.advance(seconds=FIRST_COOL_DOWN.total_seconds())
     reserve(ledger, candidate("killed"))
     come_back(clock, ahead)
-    assert len(reserve(ledger, *PEOPLE).lookups) == 1
+    assert len(reserve(ledger, *PEOPLE).calls) == 1
 
 
 def test_searches_of_then_hold_no_place_and_end(
     store: LedgerStore, clock: MovingClock, ahead: timedelta
 ):
-    ledger = SearchLedger(store, "signalhire", search_limits_of(at_once=1), clock)
-    ledger.admit(search_for("ada"), "run")
+    ledger = search_ledger_of(store, clock, at_once=1)
+    admit_search(ledger, search_for("ada"))
     come_back(clock, ahead)
-    assert [search.is_unanswered for search in ledger.abandoned()] == [True]
-    ledger.admit(search_for("bob"), "run")
-    assert isinstance(ledger.admit(search_for("eve"), "run"), Wait)
+    assert ledger.clear_abandoned() == 1
+    assert ledger.count_by_state() == {RELEASED: 1}
+    admit_search(ledger, search_for("bob"))
+    assert isinstance(ledger.admit([search_for("eve")], "run"), Wait)
 
 
 def test_a_reply_of_then_waits_for_a_reader_like_any_other(
@@ -145,9 +147,10 @@ def test_a_run_does_not_wait_for_callbacks_until_a_deadline_of_then(
 ):
     ledger = ledger_of(answer_deadline=timedelta(minutes=30))
     batch = reserve(ledger, *crowd(2))
-    ledger.mark_sent(batch.batch_id, awaits_callback=True)
-    awaited = AwaitedAnswers(ledger, SignalHireClient("http://unused.invalid", "key"), clock)
-    awaited.expect(batch.batch_id, 2)
+    ledger.mark_sent(batch.request_id, awaits_callback=True)
+    asking = AskLookups(SignalHireClient("http://unused.invalid", "key"))
+    awaited = AwaitedAnswers(ledger.store, ledger.calls, asking)
+    awaited.expect(batch.request_id, 2)
     come_back(clock, ahead)
     collected = asyncio.run(awaited.collect())
     assert [settlement.state for settlement in collected.settlements] == [UNCONFIRMED] * 2

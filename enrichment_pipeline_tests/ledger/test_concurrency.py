@@ -13,7 +13,7 @@ from collections import Counter
 
 import sqlalchemy as sa
 
-from enrichment_pipeline.ledger.schema import RELEASED, lookups
+from enrichment_pipeline.ledger.schema import RELEASED, calls
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
 
@@ -32,20 +32,15 @@ from datetime import timedelta
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.admission import Admitted, Candidate
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline_tests.ledger import Ledger, limits_of
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.policy import BudgetPolicy
 
 given = json.loads(sys.argv[1])
-limits = Limits(
+limits = limits_of(
     items_per_window=given["items_per_window"],
     window=timedelta(seconds=given["window_seconds"]),
-    send_lease=timedelta(seconds=30),
-    response_deadline=timedelta(seconds=75),
-    answer_deadline=timedelta(seconds=75),
-    unconfirmed_hold=timedelta(days=30),
-    budget=BudgetPolicy(per_day=given["budget"], floors={"bulk": 0.5, "strategic": 0.0}),
+    per_day=given["budget"],
+    floors={"bulk": 0.5, "strategic": 0.0},
 )
 store = open_store(given["url"])
 output = threading.Lock()
@@ -71,25 +66,25 @@ def work(thread):
         if not isinstance(decision, Admitted):
             time.sleep(0.01)
             continue
-        ledger.mark_sent(decision.batch_id)
+        ledger.mark_sent(decision.request_id)
         sent_at = time.time()
         time.sleep(chance.random() * 0.05)
         answered_at = time.time()
         reply_id = ledger.record_reply(
-            decision.batch_id, http_status=200, body=b"[]", credits_left=None
+            decision.request_id, http_status=200, body=b"[]", credits_left=None
         )
         settlements = {}
-        for lookup in decision.lookups:
+        for lookup in decision.calls:
             outcome = chance.choice(["matched", "no_match", "retriable"])
             if outcome == "retriable":
-                settlements[lookup.lookup_id] = Settlement("released", outcome)
+                settlements[lookup.call_id] = Settlement("released", outcome)
             else:
-                settlements[lookup.lookup_id] = Settlement(
-                    "replied", outcome, credits_charged=int(outcome == "matched")
+                settlements[lookup.call_id] = Settlement(
+                    "replied", outcome, units_charged=int(outcome == "matched")
                 )
         ledger.settle(settlements, reply_id=reply_id)
         with output:
-            print(json.dumps([sent_at, answered_at, len(decision.lookups)]), flush=True)
+            print(json.dumps([sent_at, answered_at, len(decision.calls)]), flush=True)
 
 
 def work_and_tell(thread):
@@ -173,7 +168,7 @@ def test_processes_and_threads_together_stay_inside_every_limit(ledger_url: str)
     assert len(batches) > 5
     assert most_in_any_window(batches) <= ITEMS_PER_WINDOW
     with store.read() as connection:
-        rows = connection.execute(sa.select(lookups)).all()
+        rows = connection.execute(sa.select(calls)).all()
     assert sum(batch[2] for batch in batches) == len(rows)
     open_ones = Counter(row.person_key for row in rows if row.state != RELEASED)
     assert max(open_ones.values()) == 1
@@ -181,7 +176,7 @@ def test_processes_and_threads_together_stay_inside_every_limit(ledger_url: str)
     assert booked == recomputed_budgets(store)
     spent = Counter[str]()
     for row in rows:
-        spent[row.priority] += row.credits_charged
+        spent[row.priority] += row.units_charged
     assert 0 < spent.total() <= BUDGET
     assert spent["bulk"] <= BUDGET / 2
     store.close()

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from enrichment_pipeline.ledger.gate import FAILURES_THAT_OPEN, FIRST_COOL_DOWN, LONGEST_PAUSE
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     TICK,
     WINDOW,
+    Ledger,
     candidate,
     crowd,
     limits_of,
@@ -124,7 +124,7 @@ def test_an_open_breaker_lets_one_probe_of_one_item_through(
     open_breaker(ledger)
     pass_time(clock, FIRST_COOL_DOWN)
     probe = reserve(ledger, *crowd(5))
-    assert len(probe.lookups) == 1
+    assert len(probe.calls) == 1
     assert list(probe.left_over) == crowd(5)[1:]
     decision = waiting(another_process.admit(SOMEBODY, "run"))
     assert (decision.why, decision.until) == ("probe", clock.now() + ANSWER_DEADLINE)
@@ -136,7 +136,7 @@ def test_a_probe_that_is_answered_closes_the_breaker(
     open_breaker(ledger)
     pass_time(clock, FIRST_COOL_DOWN)
     probe = reserve(ledger, *crowd(5))
-    ledger.mark_sent(probe.batch_id)
+    ledger.mark_sent(probe.request_id)
     reply(ledger, probe)
     ledger.count_success()
     assert room_for(another_process, crowd(5, prefix="q")) == 5
@@ -168,7 +168,7 @@ def test_the_lease_of_a_dead_prober_runs_out(
     pass_time(clock, ANSWER_DEADLINE - TICK)
     assert waiting(another_process.admit(SOMEBODY, "run")).why == "probe"
     pass_time(clock, TICK)
-    assert len(reserve(another_process, *crowd(5)).lookups) == 1
+    assert len(reserve(another_process, *crowd(5)).calls) == 1
     assert waiting(ledger.admit(SOMEBODY, "run")).why == "probe"
 
 
@@ -180,10 +180,10 @@ def test_a_dead_prober_holds_others_back_no_longer_where_answers_come_by_callbac
     open_breaker(ledger)
     pass_time(clock, FIRST_COOL_DOWN)
     killed = reserve(ledger, candidate("killed"))
-    ledger.mark_sent(killed.batch_id, awaits_callback=True)
+    ledger.mark_sent(killed.request_id, awaits_callback=True)
     assert closed_for(ledger, clock) == ANSWER_DEADLINE
     pass_time(clock, ANSWER_DEADLINE)
-    assert len(reserve(ledger, *crowd(5)).lookups) == 1
+    assert len(reserve(ledger, *crowd(5)).calls) == 1
 
 
 def test_a_failed_probe_frees_its_lease_after_the_cool_down(ledger: Ledger, clock: MovingClock):

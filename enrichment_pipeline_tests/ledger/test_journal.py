@@ -12,10 +12,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger import store as store_module
 from enrichment_pipeline.ledger.admission import NotDue
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
-from enrichment_pipeline.ledger.ledger import Asked, BalanceGap, Ledger
+from enrichment_pipeline.ledger.kept import Asked
+from enrichment_pipeline.ledger.questions import BalanceGap
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -23,9 +25,9 @@ from enrichment_pipeline.ledger.schema import (
     RESERVED,
     SENT,
     UNCONFIRMED,
-    batches,
-    lookups,
+    calls,
     replies,
+    requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline_tests.ledger import (
@@ -37,6 +39,7 @@ from enrichment_pipeline_tests.ledger import (
     SEND_LEASE,
     STATES,
     TICK,
+    Ledger,
     booked_budgets,
     bring_to,
     buy,
@@ -79,10 +82,10 @@ def another_process(ledger_url: str) -> Iterator[LedgerStore]:
     store.close()
 
 
-def take_step(ledger: Ledger, batch_id: str, lookup_ids: list[str], to: str) -> None:
+def take_step(ledger: Ledger, request_id: str, lookup_ids: list[str], to: str) -> None:
     """Attempt the step; FenceError where it is refused."""
     if to == SENT:
-        ledger.mark_sent(batch_id)
+        ledger.mark_sent(request_id)
     elif to == APPLIED:
         if ledger.mark_applied(lookup_ids) != len(lookup_ids):
             raise FenceError
@@ -100,11 +103,11 @@ def test_a_step_is_taken_exactly_where_it_is_allowed(
     batch = bring_to(ledger, source)
     before = booked_budgets(store)
     if (source, to) in ALLOWED:
-        take_step(ledger, batch.batch_id, ids(batch), to)
+        take_step(ledger, batch.request_id, ids(batch), to)
         assert states(store) == {ids(batch)[0]: to}
     else:
         with pytest.raises(FenceError):
-            take_step(ledger, batch.batch_id, ids(batch), to)
+            take_step(ledger, batch.request_id, ids(batch), to)
         assert states(store) == {ids(batch)[0]: source}
         assert booked_budgets(store) == before
     assert booked_budgets(store) == recomputed_budgets(store)
@@ -135,7 +138,7 @@ def test_a_batch_of_which_anything_was_released_is_not_sent(ledger: Ledger, stor
     ledger.settle({ids(batch)[1]: GIVEN_BACK})
     before = states(store)
     with pytest.raises(FenceError):
-        ledger.mark_sent(batch.batch_id)
+        ledger.mark_sent(batch.request_id)
     assert states(store) == before
 
 
@@ -161,7 +164,7 @@ def test_of_two_who_settle_at_once_one_wins_whole(
             tries = [pool.submit(attempt, ledger, MATCHED), pool.submit(attempt, other, GIVEN_BACK)]
             winners = [winner for one in tries if (winner := one.result(20))]
         assert len(winners) == 1
-        assert {states(store)[lookup_id] for lookup_id in ids(batch)} == {winners[0].state}
+        assert {states(store)[call_id] for call_id in ids(batch)} == {winners[0].state}
         clock.advance(minutes=5)
     assert booked_budgets(store) == recomputed_budgets(store)
 
@@ -180,7 +183,7 @@ BODIES = {
 def test_a_reply_is_kept_byte_for_byte(ledger: Ledger, body: bytes):
     reply_id = reply(ledger, send(ledger, candidate("ada")), body)
     assert ledger.reply_bodies([reply_id]) == [(reply_id, body)]
-    assert [kept.body for kept in ledger.unread_replies()] == [body]
+    assert [unread.bodies for unread in ledger.unread_replies()] == [((200, body),)]
 
 
 def test_the_same_reply_is_kept_once_and_another_one_beside_it(ledger: Ledger, store: LedgerStore):
@@ -197,12 +200,12 @@ def test_a_raw_reply_is_committed_before_anything_is_settled(
 ):
     batch = send(ledger, candidate("ada"))
     clock.advance(seconds=3)
-    reply_id = ledger.record_reply(batch.batch_id, http_status=200, body=b"[]", credits_left=41)
+    reply_id = ledger.record_reply(batch.request_id, http_status=200, body=b"[]", credits_left=41)
     with another_process.read() as connection:
-        kept = connection.execute(sa.select(replies)).one()
-        of_batch = connection.execute(sa.select(batches)).one()
-    assert (kept.reply_id, kept.http_status, kept.body) == (reply_id, 200, b"[]")
-    assert kept.received_at == of_batch.responded_at == clock.now()
+        reply_row = connection.execute(sa.select(replies)).one()
+        of_batch = connection.execute(sa.select(requests)).one()
+    assert (reply_row.reply_id, reply_row.http_status, reply_row.body) == (reply_id, 200, b"[]")
+    assert reply_row.received_at == of_batch.responded_at == clock.now()
     assert of_batch.credits_left == 41
     assert states(another_process) == {ids(batch)[0]: SENT}
 
@@ -212,10 +215,10 @@ def test_what_is_sent_was_committed_as_such_before(
 ):
     batch = reserve(ledger, *crowd(2))
     assert set(states(another_process).values()) == {RESERVED}
-    ledger.mark_sent(batch.batch_id)
+    ledger.mark_sent(batch.request_id)
     assert set(states(another_process).values()) == {SENT}
     with another_process.read() as connection:
-        row = connection.execute(sa.select(batches)).one()
+        row = connection.execute(sa.select(requests)).one()
     assert (row.sent_at, row.deadline_at) == (clock.now(), clock.now() + ANSWER_DEADLINE)
 
 
@@ -237,12 +240,12 @@ def test_a_settled_look_up_leads_to_its_answer(ledger: Ledger, store: LedgerStor
         reply_id=reply_id,
     )
     with store.read() as connection:
-        rows = {row.lookup_id: row for row in connection.execute(sa.select(lookups))}
+        rows = {row.call_id: row for row in connection.execute(sa.select(calls))}
     assert {row.reply_id for row in rows.values()} == {reply_id}
     assert (rows[first].answer_index, rows[first].outcome) == (1, "matched")
-    assert (rows[first].credits_charged, rows[first].reason) == (1, None)
+    assert (rows[first].units_charged, rows[first].reason) == (1, None)
     assert (rows[second].answer_index, rows[second].outcome) == (0, "refused")
-    assert (rows[second].credits_charged, rows[second].reason) == (0, "not_an_item")
+    assert (rows[second].units_charged, rows[second].reason) == (0, "not_an_item")
 
 
 # --- after a kill ------------------------------------------------------------------------
@@ -254,7 +257,7 @@ def test_reservations_of_dead_runs_are_released_and_those_of_living_ones_are_not
     dead = reserve(ledger, *crowd(2, prefix="dead"), run_id="dead")
     living = reserve(ledger, candidate("living"), run_id="living")
     assert ledger.clear_abandoned(["dead", "unheard-of"]) == 2
-    assert {states(store)[lookup_id] for lookup_id in ids(dead)} == {RELEASED}
+    assert {states(store)[call_id] for call_id in ids(dead)} == {RELEASED}
     assert states(store)[ids(living)[0]] == RESERVED
     assert ledger.budget_used("run:dead") == (0, 0)
     assert ledger.clear_abandoned(["dead"]) == 0
@@ -270,7 +273,7 @@ def test_a_reservation_is_released_once_its_lease_is_over(
     assert ledger.clear_abandoned() == 1
     assert states(store) == {ids(batch)[0]: RELEASED}
     with pytest.raises(FenceError):
-        ledger.mark_sent(batch.batch_id)
+        ledger.mark_sent(batch.request_id)
 
 
 def test_what_was_sent_and_not_answered_is_unconfirmed_from_its_deadline_on(
@@ -311,22 +314,22 @@ def test_a_kept_reply_that_nobody_settled_is_found_with_its_items(
     answered_at = clock.business_now()
     reply_id = reply(ledger, batch, b"answer")
     clock.advance(days=1)
-    (kept,) = ledger.unread_replies()
-    assert (kept.reply_id, kept.batch_id, kept.http_status) == (reply_id, batch.batch_id, 200)
-    assert (kept.body, kept.answered_at) == (b"answer", answered_at)
-    assert set(kept.asked) == {
+    (unread,) = ledger.unread_replies()
+    assert (unread.reply_id, unread.request_id) == (reply_id, batch.request_id)
+    assert (unread.bodies, unread.answered_at) == (((200, b"answer"),), answered_at)
+    assert set(unread.asked) == {
         Asked(ids(batch)[0], "ada@crowd.example", SENT, None),
         Asked(ids(batch)[1], "bob@crowd.example", SENT, None),
     }
-    assert not kept.is_callback
+    assert not unread.is_callback
 
 
 def test_a_reply_is_read_once_it_has_settled_what_it_could(ledger: Ledger):
     batch = send(ledger, candidate("ada"), candidate("bob"))
     reply_id = reply(ledger, batch)
     ledger.settle({ids(batch)[0]: MISSED})
-    (kept,) = ledger.unread_replies()
-    assert {asked.state for asked in kept.asked} == {SENT, REPLIED}
+    (unread,) = ledger.unread_replies()
+    assert {asked.state for asked in unread.asked} == {SENT, REPLIED}
     ledger.settle({ids(batch)[1]: NOT_ANSWERED}, reply_id=reply_id)
     assert list(ledger.unread_replies()) == []
 
@@ -336,10 +339,10 @@ def test_an_answer_past_its_deadline_is_found_too(ledger: Ledger, clock: MovingC
     clock.advance(hours=1)
     ledger.clear_abandoned()
     reply(ledger, batch, b"late")
-    (kept,) = ledger.unread_replies()
-    assert kept.body == b"late"
-    assert [asked.state for asked in kept.asked] == [UNCONFIRMED]
-    settle_all(ledger, batch, MATCHED, kept.reply_id)
+    (unread,) = ledger.unread_replies()
+    assert unread.bodies == ((200, b"late"),)
+    assert [asked.state for asked in unread.asked] == [UNCONFIRMED]
+    settle_all(ledger, batch, MATCHED, unread.reply_id)
     assert list(ledger.unread_replies()) == []
 
 
@@ -412,20 +415,21 @@ def test_a_reader_who_goes_on_from_the_last_revision_misses_nothing_that_others_
             writer.result()
     read()
     names = {REPLIED: "answered", UNCONFIRMED: UNCONFIRMED}
-    assert copied == {lookup_id: names[state] for lookup_id, state in states(store).items()}
+    assert copied == {call_id: names[state] for call_id, state in states(store).items()}
     assert len(copied) == 48
 
 
 def test_answers_are_marked_as_applied_once(ledger: Ledger, store: LedgerStore):
     answered = buy(ledger, *crowd(3))
     open_one = send(ledger, candidate("open"))
-    newest = max(row.revision for row in read_changes(ledger, 0))
-    assert set(ledger.unapplied_lookup_ids(newest)) == set(ids(answered))
-    assert ledger.unapplied_lookup_ids(0) == []
+    [*_, last] = read_changes(ledger, 0)
+    assert kept.mark_applied(store, last.revision - 2) == 0
     assert ledger.mark_applied(ids(answered) + ids(open_one)) == 3
     assert ledger.mark_applied(ids(answered)) == 0
     assert states(store)[ids(open_one)[0]] == SENT
-    assert ledger.unapplied_lookup_ids(newest) == []
+    buy(ledger, candidate("later"))
+    assert kept.mark_applied(store, last.revision) == 0
+    assert kept.mark_applied(store, store.revision()) == 1
 
 
 # --- the provider's balance --------------------------------------------------------------
@@ -433,20 +437,20 @@ def test_answers_are_marked_as_applied_once(ledger: Ledger, store: LedgerStore):
 
 def observe(ledger: Ledger, clock: MovingClock, credits_left: int) -> None:
     clock.advance(minutes=5)
-    ledger.observe_balance("run", credits_left)
+    ledger.questions.observe_balance("run", credits_left)
 
 
 def test_a_balance_that_fell_by_what_the_ledger_charged_leaves_nothing_unexplained(
     ledger: Ledger, clock: MovingClock
 ):
-    assert ledger.last_balance() is None
+    assert ledger.questions.last_balance() is None
     observe(ledger, clock, 100)
-    assert ledger.balance_gap() is None
+    assert ledger.questions.balance_gap() is None
     buy(ledger, *crowd(3))
     buy(ledger, candidate("missed"), settlement=MISSED)
     observe(ledger, clock, 97)
-    assert ledger.last_balance() == (clock.now(), 97)
-    gap = ledger.balance_gap()
+    assert ledger.questions.last_balance() == (clock.now(), 97)
+    gap = ledger.questions.balance_gap()
     assert gap == BalanceGap(provider_spent=3, ledger_charged=3, unconfirmed=0)
     assert gap.unexplained == 0
 
@@ -487,7 +491,7 @@ def test_what_the_ledger_cannot_explain_is_named(
     observe(ledger, clock, 100)
     act(ledger)
     observe(ledger, clock, balance_after)
-    gap = ledger.balance_gap()
+    gap = ledger.questions.balance_gap()
     assert gap is not None
     assert gap.unexplained == unexplained
 
@@ -500,7 +504,7 @@ def test_a_late_answer_to_what_was_unconfirmed_before_is_no_gap(
     observe(ledger, clock, 99 if was_charged_then else 100)
     settle_all(ledger, torn, MATCHED, reply(ledger, torn))
     observe(ledger, clock, 99)
-    gap = ledger.balance_gap()
+    gap = ledger.questions.balance_gap()
     assert gap is not None
     assert gap.unexplained == 0
 
@@ -508,7 +512,7 @@ def test_a_late_answer_to_what_was_unconfirmed_before_is_no_gap(
 def test_room_is_left_as_it_was_by_every_refused_step(ledger: Ledger):
     batch = bring_to(ledger, REPLIED)
     with pytest.raises(FenceError):
-        ledger.mark_sent(batch.batch_id)
+        ledger.mark_sent(batch.request_id)
     assert room_for(ledger, crowd(20)) == 9
 
 

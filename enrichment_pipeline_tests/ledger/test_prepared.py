@@ -9,28 +9,30 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.schema import batches, replies
+from enrichment_pipeline.ledger.schema import replies, requests
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline_tests.ledger import count_rows
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-INSERT = sa.insert(batches)
+INSERT = sa.insert(requests)
 MOVE = (
-    sa.update(batches)
-    .where(batches.c.batch_id == sa.bindparam("of_batch"), batches.c.item_count > 3)
-    .values(slot_free_at=sa.bindparam("at"), error="late", credits_left=None)
-    .returning(batches.c.item_count)
+    sa.update(requests)
+    .where(requests.c.request_id == sa.bindparam("of_batch"), requests.c.item_count > 3)
+    .values(counts_from=sa.bindparam("at"), error="late", credits_left=None)
+    .returning(requests.c.item_count)
 )
 
 
-def batch(batch_id: str, item_count: int = 5) -> dict[str, object]:
+def batch(request_id: str, item_count: int = 5) -> dict[str, object]:
     return {
-        "batch_id": batch_id,
+        "request_id": request_id,
         "provider": "signalhire",
+        "kind": "lookup",
         "run_id": "run",
         "item_count": item_count,
+        "rate_units": item_count,
         "reserved_at": NOON,
-        "slot_free_at": NOON,
+        "counts_from": NOON,
     }
 
 
@@ -46,10 +48,10 @@ def test_what_is_written_is_what_sqlalchemy_writes(store: LedgerStore):
             assert move.execute(connection, prepared).scalar_one() == 5
             connection.execute(MOVE, {"of_batch": f"plain-{name}", "at": elsewhere})
     with store.read() as connection:
-        rows = connection.execute(sa.select(batches).order_by(batches.c.batch_id)).all()
-    assert [row.batch_id for row in rows[:2]] == ["plain-first", "plain-second"]
+        rows = connection.execute(sa.select(requests).order_by(requests.c.request_id)).all()
+    assert [row.request_id for row in rows[:2]] == ["plain-first", "plain-second"]
     assert len({tuple(row)[1:] for row in rows}) == 1
-    assert (rows[0].slot_free_at, rows[0].error) == (elsewhere, "late")
+    assert (rows[0].counts_from, rows[0].error) == (elsewhere, "late")
 
 
 def test_a_condition_holds(store: LedgerStore):
@@ -67,7 +69,7 @@ def test_bytes_stay_as_they_are(store: LedgerStore):
         Prepared(INSERT).execute(transaction.connection, batch("batch"))
         kept = {
             "reply_id": "reply",
-            "batch_id": "batch",
+            "request_id": "batch",
             "received_at": NOON,
             "answered_at": NOON,
             "http_status": 200,
@@ -82,7 +84,7 @@ def test_an_instant_without_a_zone_is_refused_as_ever(store: LedgerStore):
     values = batch("batch") | {"reserved_at": NOON.replace(tzinfo=None)}
     with pytest.raises(ValueError, match="aware"), store.write() as transaction:
         Prepared(INSERT).execute(transaction.connection, values)
-    assert count_rows(store, batches) == 0
+    assert count_rows(store, requests) == 0
 
 
 def test_what_the_database_refuses_is_sqlalchemys_error(store: LedgerStore):

@@ -26,11 +26,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies, settlement_for
+from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
-from enrichment_pipeline.ledger.budget import periods
+from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
 from enrichment_pipeline.ledger.journal import FenceError
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -49,6 +50,7 @@ from enrichment_pipeline_tests.ledger import (
     NOT_ANSWERED,
     SEND_LEASE,
     WINDOW,
+    Ledger,
     answer_body,
     ids,
     limits_of,
@@ -97,7 +99,7 @@ class Flight:
 
     @property
     def items(self) -> list[str]:
-        return [lookup.candidate.item for lookup in self.batch.lookups]
+        return [lookup.candidate.item for lookup in self.batch.calls]
 
 
 class Provider:
@@ -124,7 +126,7 @@ def pick(flights: list[Flight], index: int) -> Flight:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    reader = SignalHireClient("http://unused.invalid", "key")
+    reader = AskLookups(SignalHireClient("http://unused.invalid", "key"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -177,11 +179,11 @@ class LedgerMachine(RuleBasedStateMachine):
         return self.another_process.execute(query, values).fetchall()
 
     def rows(self) -> list[sqlite3.Row]:
-        return self.read("select * from lookups")
+        return self.read("select * from calls")
 
     def states(self, batch: Admitted) -> dict[str, str]:
-        query = "select lookup_id, state from lookups where batch_id = ?"
-        return {row["lookup_id"]: row["state"] for row in self.read(query, batch.batch_id)}
+        query = "select call_id, state from calls where request_id = ?"
+        return {row["call_id"]: row["state"] for row in self.read(query, batch.request_id)}
 
     def at(self, *stages: str) -> list[Flight]:
         return [flight for flight in self.flights if flight.stage in stages]
@@ -216,9 +218,9 @@ class LedgerMachine(RuleBasedStateMachine):
         not_released = [row for row in rows if row["state"] != RELEASED]
         superseded = {row["supersedes"] for row in not_released}
         last = {
-            row["person_key"]: row["lookup_id"]
+            row["person_key"]: row["call_id"]
             for row in not_released
-            if row["lookup_id"] not in superseded
+            if row["call_id"] not in superseded
         }
         candidates = [
             Candidate(
@@ -236,7 +238,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not isinstance(decision, Admitted):
             assert len(self.rows()) == len(rows)
             return
-        self.check_budget(rows, self.run_id(worker), priority, len(decision.lookups))
+        self.check_budget(rows, self.run_id(worker), priority, len(decision.calls))
         assert set(self.states(decision).values()) == {RESERVED}
         self.reserved.update(ids(decision))
         self.flights.append(Flight(worker, decision, epoch=self.epoch))
@@ -258,7 +260,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         for period, limit in limits.items():
             used = sum(
-                row["credits_charged"] + (row["state"] in (RESERVED, SENT, UNCONFIRMED))
+                row["units_charged"] + (row["state"] in (RESERVED, SENT, UNCONFIRMED))
                 for row in before
                 if period in periods(row["run_id"], row["budget_day"])
             )
@@ -272,7 +274,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def send_one(self, flight: Flight) -> None:
         before = self.states(flight.batch)
         try:
-            self.ledger.mark_sent(flight.batch.batch_id)
+            self.ledger.mark_sent(flight.batch.request_id)
         except FenceError:
             assert self.states(flight.batch) == before
             self.flights.remove(flight)
@@ -292,13 +294,13 @@ class LedgerMachine(RuleBasedStateMachine):
         if flight in self.orphans:
             self.orphans.remove(flight)
         if flight.epoch == self.epoch:
-            self.provider.counted.append((self.true_now(), len(flight.batch.lookups)))
-        for lookup, status in zip(flight.batch.lookups, statuses, strict=False):
+            self.provider.counted.append((self.true_now(), len(flight.batch.calls)))
+        for lookup, status in zip(flight.batch.calls, statuses, strict=False):
             if status != "missing":
                 flight.statuses.append((lookup.candidate.item, status))
             if status == "success":
                 self.provider.bought[lookup.candidate.person_key, lookup.candidate.supersedes] += 1
-                self.billed.add(lookup.lookup_id)
+                self.billed.add(lookup.call_id)
 
     @precondition(lambda self: self.at(TAKEN))
     @rule(index=INDEX, is_malformed=st.integers(0, 4).map(lambda number: number == 0))
@@ -310,7 +312,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def record(self, flight: Flight, http_status: int, body: bytes) -> str:
         reply_id = self.ledger.record_reply(
-            flight.batch.batch_id, http_status=http_status, body=body, credits_left=None
+            flight.batch.request_id, http_status=http_status, body=body, credits_left=None
         )
         self.kept[reply_id] = hashlib.sha256(body).hexdigest()
         return reply_id
@@ -321,13 +323,13 @@ class LedgerMachine(RuleBasedStateMachine):
         """Unless another run has settled the kept reply in the meantime."""
         flight = pick(self.at(KEPT), index)
         self.flights.remove(flight)
-        reading = self.reader.read(200, flight.body, flight.items)
+        reading = self.reader.read([(200, flight.body)], flight.items)
         settlements = dict(zip(ids(flight.batch), map(settlement_for, reading.items), strict=True))
         before = self.states(flight.batch)
         is_allowed = all(
-            before[lookup_id] == SENT
-            or (before[lookup_id] == UNCONFIRMED and settlement.state != UNCONFIRMED)
-            for lookup_id, settlement in settlements.items()
+            before[call_id] == SENT
+            or (before[call_id] == UNCONFIRMED and settlement.state != UNCONFIRMED)
+            for call_id, settlement in settlements.items()
         )
         try:
             self.ledger.settle(settlements, reply_id=flight.reply_id)
@@ -353,7 +355,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def no_connection(self, index: int) -> None:
         flight = pick(self.at(SENT), index)
         self.flights.remove(flight)
-        self.ledger.note_unsent(flight.batch.batch_id, "ConnectError")
+        self.ledger.note_unsent(flight.batch.request_id, "ConnectError")
         self.ledger.settle(dict.fromkeys(ids(flight.batch), NEVER_SENT))
         self.ledger.count_failure()
 
@@ -383,13 +385,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def clear_up(self) -> None:
         """As at the start of a run."""
-        read_kept_replies(self.ledger, self.reader, self.dead)
+        read_kept_replies(self.ledger.store, self.ledger.calls, self.reader, self.dead)
         self.ledger.clear_abandoned(self.dead)
 
     @rule()
     def apply_answers(self) -> None:
         newest = max((row["revision"] for row in self.rows()), default=0)
-        self.ledger.mark_applied(self.ledger.unapplied_lookup_ids(newest))
+        kept.mark_applied(self.ledger.store, newest)
 
     @rule(
         seconds=st.one_of(
@@ -452,10 +454,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for row in self.rows():
             for period in periods(row["run_id"], row["budget_day"]):
                 reserved[period] += row["state"] in (RESERVED, SENT, UNCONFIRMED)
-                charged[period] += row["credits_charged"]
+                charged[period] += row["units_charged"]
         for row in self.read("select * from budgets"):
-            assert row["credits_reserved"] == reserved.pop(row["period"])
-            assert row["credits_charged"] == charged.pop(row["period"])
+            assert row["reserved"] == MILLIONTHS * reserved.pop(row["period"])
+            assert row["charged"] == MILLIONTHS * charged.pop(row["period"])
         assert not reserved
 
     @invariant()
@@ -472,14 +474,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_was_ever_sent_that_was_not_committed_first(self) -> None:
-        assert {row["lookup_id"] for row in self.rows()} == self.reserved
+        assert {row["call_id"] for row in self.rows()} == self.reserved
 
     @invariant()
     def what_was_charged_is_known_or_may_yet_be(self) -> None:
-        states = {row["lookup_id"]: row for row in self.rows()}
-        for lookup_id in self.billed:
-            row = states[lookup_id]
-            assert row["state"] in (SENT, UNCONFIRMED) or row["credits_charged"] == 1
+        states = {row["call_id"]: row for row in self.rows()}
+        for call_id in self.billed:
+            row = states[call_id]
+            assert row["state"] in (SENT, UNCONFIRMED) or row["units_charged"] == 1
 
     def end_all(self) -> None:
         """Everybody is dead, all deadlines are over: nothing stays open, no answer unread.
@@ -488,12 +490,12 @@ class LedgerMachine(RuleBasedStateMachine):
         """
         self.set_clock(timedelta(0))
         self.clock.advance(days=2)
-        read_kept_replies(self.ledger, self.reader)
+        read_kept_replies(self.ledger.store, self.ledger.calls, self.reader)
         self.ledger.clear_abandoned([self.run_id(worker) for worker in range(3)] + self.dead)
-        rows = {row["lookup_id"]: row for row in self.rows()}
+        rows = {row["call_id"]: row for row in self.rows()}
         assert {row["state"] for row in rows.values()} <= {REPLIED, APPLIED, RELEASED, UNCONFIRMED}
-        charged = {lookup_id for lookup_id, row in rows.items() if row["credits_charged"]}
-        unconfirmed = {lookup_id for lookup_id, row in rows.items() if row["state"] == UNCONFIRMED}
+        charged = {call_id for call_id, row in rows.items() if row["units_charged"]}
+        unconfirmed = {call_id for call_id, row in rows.items() if row["state"] == UNCONFIRMED}
         assert charged <= self.billed <= charged | unconfirmed
         assert self.ledger.rate_window() == (0, LIMIT)
         self.the_budget_table_says_what_the_look_ups_say()

@@ -7,17 +7,20 @@ from datetime import timedelta
 import pytest
 
 from enrichment_pipeline.ledger import gate
+from enrichment_pipeline.ledger.admission import Wait
 from enrichment_pipeline.ledger.journal import FenceError
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.limits import Rate
 from enrichment_pipeline.ledger.schema import RELEASED, RESERVED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     MATCHED,
+    MISSED,
     NOT_ANSWERED,
     SEND_LEASE,
     TICK,
     WINDOW,
+    Ledger,
     buy,
     candidate,
     crowd,
@@ -51,7 +54,7 @@ def assert_slots_come_back(ledger: Ledger, clock: MovingClock, after: float) -> 
 
 def test_no_more_items_than_the_limit_are_admitted_within_a_window(ledger: Ledger):
     batch = reserve(ledger, *crowd(25))
-    assert len(batch.lookups) == 10
+    assert len(batch.calls) == 10
     assert list(batch.left_over) == crowd(25)[10:]
     assert waiting(ledger.admit(batch.left_over, "run")).why == "rate"
     assert ledger.rate_window() == (10, 10)
@@ -60,7 +63,7 @@ def test_no_more_items_than_the_limit_are_admitted_within_a_window(ledger: Ledge
 def test_a_batch_is_admitted_in_part_where_only_part_of_it_fits(ledger: Ledger):
     buy(ledger, *crowd(7))
     batch = reserve(ledger, *crowd(5, prefix="q"))
-    assert len(batch.lookups) == 3
+    assert len(batch.calls) == 3
     assert list(batch.left_over) == crowd(5, prefix="q")[3:]
 
 
@@ -138,16 +141,16 @@ def test_a_reservation_whose_lease_ran_out_is_not_sent_any_more(
     clock.advance(seconds=(SEND_LEASE + WINDOW).total_seconds())
     send(ledger, *crowd(10, prefix="q"))
     with pytest.raises(FenceError):
-        ledger.mark_sent(slept_over.batch_id)
-    assert {states(store)[lookup_id] for lookup_id in ids(slept_over)} == {RESERVED}
+        ledger.mark_sent(slept_over.request_id)
+    assert {states(store)[call_id] for call_id in ids(slept_over)} == {RESERVED}
     ledger.clear_abandoned()
-    assert {states(store)[lookup_id] for lookup_id in ids(slept_over)} == {RELEASED}
+    assert {states(store)[call_id] for call_id in ids(slept_over)} == {RELEASED}
 
 
 def test_a_reservation_is_sent_up_to_the_end_of_its_lease(ledger: Ledger, clock: MovingClock):
     batch = reserve(ledger, candidate("ada"))
     clock.advance(seconds=(SEND_LEASE - TICK).total_seconds())
-    ledger.mark_sent(batch.batch_id)
+    ledger.mark_sent(batch.request_id)
 
 
 def test_the_window_is_shared_by_runs_and_priorities_but_not_by_providers(ledger_of: LedgerOf):
@@ -217,3 +220,35 @@ def test_what_is_in_the_window_counts_against_the_reduced_rate(
     clock.advance(seconds=WINDOW.total_seconds())
     reply(ledger, batch)
     assert room_for(ledger, crowd(8, prefix="q")) == int(8 * gate.RECOVERY_STEP * 4) - 3
+
+
+# --- several rates at once -------------------------------------------------------------------
+
+BURST, MINUTE = Rate(3, timedelta(seconds=1)), Rate(5, timedelta(seconds=60))
+
+
+def test_several_rates_hold_at_once(ledger_of: LedgerOf, clock: MovingClock):
+    ledger = ledger_of(rates=(BURST, MINUTE))
+    batch = send(ledger, *crowd(10))
+    assert len(batch.calls) == 3
+    settle_all(ledger, batch, MISSED, reply(ledger, batch))
+    decision = ledger.admit(batch.left_over, "run")
+    assert decision == Wait(clock.now() + BURST.window, "rate")
+    clock.advance(seconds=1)
+    second = send(ledger, *batch.left_over)
+    assert len(second.calls) == 2  # of a minute's five
+    settle_all(ledger, second, MISSED, reply(ledger, second))
+    clock.advance(seconds=1)
+    assert ledger.admit(second.left_over, "run") == Wait(
+        clock.now() + MINUTE.window - 2 * BURST.window, "rate"
+    )
+
+
+def test_a_rate_that_counts_requests_takes_a_request_of_many_items_for_one(
+    ledger_of: LedgerOf, clock: MovingClock
+):
+    ledger = ledger_of(rates=(Rate(2, timedelta(seconds=60)),), counts_requests=True)
+    for number in range(2):
+        assert len(send(ledger, *crowd(8, prefix=f"b{number}-")).calls) == 8
+    assert waiting(ledger.admit(crowd(1), "run")).why == "rate"
+    assert ledger.rate_window() == (2, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,44 +13,60 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.admission import Exhausted, NotDue, Wait
-from enrichment_pipeline.ledger.journal import FenceError
-from enrichment_pipeline.ledger.schema import ANSWERED, RELEASED, search_calls, searches
-from enrichment_pipeline.ledger.search_journal import (
-    QUOTA_USED_UP,
-    AdmittedCall,
-    SearchCandidate,
-    SearchLimits,
-    SearchSettlement,
-)
-from enrichment_pipeline.ledger.search_ledger import SearchLedger
+from enrichment_pipeline.dispatch.asking import AskSearches
+from enrichment_pipeline.dispatch.settling import read_kept_replies
+from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger.admission import Admitted, Candidate, Exhausted, NotDue, Page, Wait
+from enrichment_pipeline.ledger.budget import Budget
+from enrichment_pipeline.ledger.journal import FenceError, Settlement
+from enrichment_pipeline.ledger.limits import Limits
+from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, calls, requests
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Floors
+from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline_tests.ledger import SEND_LEASE, UNCONFIRMED_HOLD, Ledger, admitted
 from enrichment_pipeline_tests.support import MovingClock
 
-FOUND = SearchSettlement(ANSWERED, "found", is_complete=True)
-GIVEN_BACK = SearchSettlement(RELEASED, "retriable", "rate_limited")
+FOUND = Settlement(REPLIED, "found", units_charged=1, is_complete=True)
+GIVEN_BACK = Settlement(RELEASED, "retriable", "rate_limited")
 DEADLINE = timedelta(seconds=20)
+READER = AskSearches(SignalHireClient("http://unused.invalid", "key"), pages=3, page_size=100)
 
 
-def limits_of(**changes: Any) -> SearchLimits:
+def limits_of(per_day: float = 100, floors: Any = None, **changes: Any) -> Limits:
     values: dict[str, Any] = {
-        "per_day": 100,
-        "at_once": 3,
-        "answer_deadline": DEADLINE,
+        "rates": (),
+        "budget": Budget(
+            "signalhire.search", Decimal(per_day), Floors.model_validate(floors or {})
+        ),
         "pause": timedelta(seconds=5),
-        "floors": Floors(),
+        "send_lease": SEND_LEASE,
+        "response_deadline": DEADLINE,
+        "answer_deadline": DEADLINE,
+        "unconfirmed_hold": UNCONFIRMED_HOLD,
+        "at_once": 3,
+        "is_repeat_free": True,
+        "is_paged": True,
+        "settled_within": timedelta(minutes=30),
         **changes,
     }
-    return SearchLimits(**values)
+    return Limits(**values)
 
 
-def candidate(name: str, priority: str = "strategic", supersedes: str = "") -> SearchCandidate:
-    return SearchCandidate(
+def ledger_of(
+    store: LedgerStore, clock: Clock, provider: str = "signalhire", **limits: Any
+) -> Ledger:
+    return Ledger(store, provider, limits_of(**limits), clock, SEARCH)
+
+
+def candidate(name: str, priority: str = "strategic", supersedes: str = "") -> Candidate:
+    return Candidate(
         person_key=f"person:{name}",
         contact_id=f"contact-{name}",
-        query_kind="current",
-        full_name=f"{name} Example",
+        question="current",
+        item=f"{name} Example",
+        item_kind="name",
         company="Acme",
         freshness="new",
         priority=priority,
@@ -58,196 +75,254 @@ def candidate(name: str, priority: str = "strategic", supersedes: str = "") -> S
 
 
 @pytest.fixture
-def ledger(store: LedgerStore, clock: MovingClock) -> SearchLedger:
-    return SearchLedger(store, "signalhire", limits_of(), clock)
+def ledger(store: LedgerStore, clock: MovingClock) -> Ledger:
+    return ledger_of(store, clock)
 
 
-def admitted(decision: object) -> AdmittedCall:
-    assert isinstance(decision, AdmittedCall), decision
-    return decision
+def admit(ledger: Ledger, of: Candidate, run_id: str = "run") -> Admitted:
+    """Admitted, and sent."""
+    batch = admitted(ledger.admit([of], run_id))
+    ledger.mark_sent(batch.request_id)
+    return batch
 
 
-def ask(
-    ledger: SearchLedger, of: SearchCandidate, settlement: SearchSettlement = FOUND
-) -> AdmittedCall:
-    """From the admission to the settled answer, in an instant."""
-    call = admitted(ledger.admit(of, "run"))
-    ledger.keep_answer(call.call_id, http_status=200, body=b"{}")
-    ledger.settle(call.search_id, settlement)
-    return call
+def call_id(of: Admitted) -> str:
+    [call] = of.calls
+    return call.call_id
+
+
+def answer(
+    ledger: Ledger, request: Admitted | Page, body: bytes = b"{}", http_status: int = 200
+) -> str:
+    return ledger.record_reply(
+        request.request_id, http_status=http_status, body=body, credits_left=None
+    )
+
+
+def ask(ledger: Ledger, of: Candidate, settlement: Settlement = FOUND) -> str:
+    """From the admission to the settled answer, in an instant; the call."""
+    batch = admit(ledger, of)
+    ledger.settle({call_id(batch): settlement}, reply_id=answer(ledger, batch))
+    return call_id(batch)
+
+
+def turn(
+    ledger: Ledger, call: str, reply_id: str, series: int = 0, number: int = 2, units: int = 1
+) -> Page:
+    page = ledger.admit_page(
+        call, series=series, number=number, units_charged=units, reply_id=reply_id
+    )
+    assert isinstance(page, Page)
+    return page
+
+
+def used_today(ledger: Ledger) -> int:
+    return int(ledger.questions.used_today())
 
 
 def test_each_priority_leaves_its_floor_of_the_days_calls(
     store: LedgerStore, clock: MovingClock
 ) -> None:
-    ledger = SearchLedger(store, "signalhire", limits_of(per_day=10), clock)
+    ledger = ledger_of(store, clock, per_day=10)
     for number in range(5):
         ask(ledger, candidate(f"b{number}", "bulk"))
-    assert ledger.admit(candidate("b5", "bulk"), "run") == Exhausted("day")
+    assert ledger.admit([candidate("b5", "bulk")], "run") == Exhausted("day")
     for number in range(2):
         ask(ledger, candidate(f"s{number}", "standard"))
-    assert ledger.admit(candidate("s2", "standard"), "run") == Exhausted("day")
+    assert ledger.admit([candidate("s2", "standard")], "run") == Exhausted("day")
     for number in range(3):
         ask(ledger, candidate(f"x{number}", "strategic"))
-    assert ledger.admit(candidate("x3", "strategic"), "run") == Exhausted("day")
-    assert ledger.used_today() == 10
+    assert ledger.admit([candidate("x3", "strategic")], "run") == Exhausted("day")
+    assert used_today(ledger) == 10
     clock.advance(days=1)
     ask(ledger, candidate("b5", "bulk"))
-    assert ledger.used_today() == 1
+    assert used_today(ledger) == 1
 
 
-def test_no_more_than_three_calls_are_under_way_until_a_deadline_has_passed(
-    ledger: SearchLedger, clock: MovingClock
+def test_no_more_than_three_are_on_the_wire_until_a_deadline_has_passed(
+    ledger: Ledger, clock: MovingClock
 ) -> None:
-    calls = [admitted(ledger.admit(candidate(f"p{number}"), "run")) for number in range(3)]
-    decision = ledger.admit(candidate("p3"), "run")
+    batches = [admit(ledger, candidate(f"p{number}")) for number in range(3)]
+    decision = ledger.admit([candidate("p3")], "run")
     assert decision == Wait(clock.now() + DEADLINE, "at_once")
-    ledger.keep_answer(calls[0].call_id, http_status=200, body=b"{}")
-    admitted(ledger.admit(candidate("p3"), "run"))
-    assert isinstance(ledger.admit(candidate("p4"), "run"), Wait)
+    answer(ledger, batches[0])
+    admit(ledger, candidate("p3"))
+    assert isinstance(ledger.admit([candidate("p4")], "run"), Wait)
     clock.advance(seconds=20)
-    admitted(ledger.admit(candidate("p4"), "run"))
+    admit(ledger, candidate("p4"))
 
 
 def test_a_call_that_never_left_frees_its_place_and_its_share_of_the_quota(
-    ledger: SearchLedger,
+    ledger: Ledger,
 ) -> None:
-    call = admitted(ledger.admit(candidate("ada"), "run"))
-    assert ledger.used_today() == 1
-    ledger.note_unanswered(call.call_id, "ConnectError", has_left=False)
-    assert ledger.used_today() == 0
-    left = admitted(ledger.admit(candidate("bob"), "run"))
-    ledger.note_unanswered(left.call_id, "ReadTimeout", has_left=True)
-    assert ledger.used_today() == 1
+    batch = admit(ledger, candidate("ada"))
+    assert used_today(ledger) == 1
+    ledger.note_unsent(batch.request_id, "ConnectError")
+    ledger.settle({call_id(batch): Settlement(RELEASED, "retriable", "not_sent")})
+    assert used_today(ledger) == 0
+    left = admit(ledger, candidate("bob"))
+    ledger.settle({call_id(left): Settlement(RELEASED, "retriable", "no_reply", units_charged=1)})
+    assert used_today(ledger) == 1
 
 
-def test_nobody_is_searched_twice_for_the_same_reason(ledger: SearchLedger) -> None:
+def test_nobody_is_searched_twice_for_the_same_reason(ledger: Ledger) -> None:
     first = ask(ledger, candidate("ada"))
-    assert ledger.admit(candidate("ada"), "run") == NotDue(1)
-    second = admitted(ledger.admit(candidate("ada", supersedes=first.search_id), "run"))
-    assert ledger.admit(candidate("ada", supersedes=first.search_id), "run") == NotDue(1)
-    ledger.settle(second.search_id, GIVEN_BACK)
-    admitted(ledger.admit(candidate("ada", supersedes=first.search_id), "run"))
+    assert ledger.admit([candidate("ada")], "run") == NotDue(1)
+    second = admit(ledger, candidate("ada", supersedes=first))
+    assert ledger.admit([candidate("ada", supersedes=first)], "run") == NotDue(1)
+    ledger.settle({call_id(second): GIVEN_BACK})
+    admit(ledger, candidate("ada", supersedes=first))
 
 
-def test_the_database_itself_refuses_a_second_search(
-    ledger: SearchLedger, store: LedgerStore
+def test_a_search_and_a_look_up_of_one_person_are_two_calls(
+    ledger: Ledger, store: LedgerStore, clock: MovingClock
 ) -> None:
     ask(ledger, candidate("ada"))
+    lookups = Ledger(store, "signalhire", limits_of(), clock)
+    admitted(lookups.admit([candidate("ada")], "run"))
+
+
+def test_the_database_itself_refuses_a_second_search(ledger: Ledger, store: LedgerStore) -> None:
+    ask(ledger, candidate("ada"))
     with store.read() as connection:
-        row = connection.execute(sa.select(searches)).one()
-    twin = dict(row._mapping) | {"search_id": "other"}
+        row = connection.execute(sa.select(calls)).one()
+    twin = dict(row._mapping) | {"call_id": "other"}
     with pytest.raises(IntegrityError), store.write() as transaction:
-        transaction.connection.execute(sa.insert(searches).values(twin))
+        transaction.connection.execute(sa.insert(calls).values(twin))
 
 
-def test_what_is_settled_stays_so(ledger: SearchLedger) -> None:
+def test_what_is_settled_stays_so(ledger: Ledger) -> None:
     call = ask(ledger, candidate("ada"))
     with pytest.raises(FenceError):
-        ledger.settle(call.search_id, GIVEN_BACK)
+        ledger.settle({call: GIVEN_BACK})
     with pytest.raises(FenceError):
-        ledger.admit_page(call.search_id, 0, 2)
+        turn(ledger, call, "no such reply")
 
 
 def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that_day(
-    ledger: SearchLedger, store: LedgerStore, clock: MovingClock
+    ledger: Ledger, store: LedgerStore, clock: MovingClock
 ) -> None:
-    call = admitted(ledger.admit(candidate("ada"), "run"))
-    ledger.keep_answer(call.call_id, http_status=402, body=b"{}")
-    ledger.note_refusal(call.call_id, QUOTA_USED_UP, is_counted=False)
-    assert ledger.used_today() == 0
-    ledger.settle(call.search_id, SearchSettlement(RELEASED, "retriable", QUOTA_USED_UP))
-    assert ledger.admit(candidate("bob"), "other") == Exhausted("day")
-    admitted(SearchLedger(store, "another", limits_of(), clock).admit(candidate("bob"), "other"))
+    batch = admit(ledger, candidate("ada"))
+    ledger.note_used_up()
+    ledger.note_used_up()
+    ledger.settle({call_id(batch): Settlement(RELEASED, "retriable", "quota_used_up")})
+    assert used_today(ledger) == 0
+    assert ledger.admit([candidate("bob")], "other") == Exhausted("day")
+    another = Budget("another.search", Decimal(100), Floors())
+    admit(ledger_of(store, clock, "another", budget=another), candidate("bob"))
     clock.advance(days=1)
-    admitted(ledger.admit(candidate("ada"), "other"))
+    admit(ledger, candidate("ada"))
 
 
 def test_a_pause_holds_searches_and_no_look_ups(
-    ledger: SearchLedger, store: LedgerStore, clock: MovingClock
+    ledger: Ledger, store: LedgerStore, clock: MovingClock
 ) -> None:
     ledger.pause(None)
-    assert ledger.admit(candidate("ada"), "run") == Wait(
-        clock.now() + timedelta(seconds=5), "pause"
-    )
+    paused = Wait(clock.now() + timedelta(seconds=5), "pause")
+    assert ledger.admit([candidate("ada")], "run") == paused
+    admitted(Ledger(store, "signalhire", limits_of(), clock).admit([candidate("ada")], "run"))
     clock.advance(seconds=5)
-    admitted(ledger.admit(candidate("ada"), "run"))
+    admit(ledger, candidate("ada"))
 
 
 def test_pages_of_one_search_are_kept_in_order_and_only_of_the_last_start(
-    ledger: SearchLedger,
+    ledger: Ledger, store: LedgerStore
 ) -> None:
-    call = admitted(ledger.admit(candidate("ada"), "run"))
-    ledger.keep_answer(call.call_id, http_status=200, body=b"lost")
-    gone = admitted(ledger.admit_page(call.search_id, 0, 2))
-    ledger.keep_answer(gone.call_id, http_status=404, body=b"{}")
-    for page in (1, 2):
-        again = admitted(ledger.admit_page(call.search_id, 1, page))
-        ledger.keep_answer(again.call_id, http_status=200, body=b"page %d" % page)
-    ledger.settle(call.search_id, FOUND)
-    assert ledger.answer_bodies([call.search_id]) == [
-        (call.search_id, 1, b"page 1"),
-        (call.search_id, 2, b"page 2"),
+    batch = admit(ledger, candidate("ada"))
+    call = call_id(batch)
+    gone = turn(ledger, call, answer(ledger, batch, b"lost"))
+    reply_id = answer(ledger, gone, http_status=404)
+    first = turn(ledger, call, reply_id, series=1, number=1, units=0)
+    second = turn(ledger, call, answer(ledger, first, b"page 1"), series=1)
+    ledger.settle({call: FOUND}, reply_id=answer(ledger, second, b"page 2"))
+    assert kept.page_bodies(store, [call]) == [(call, 1, b"page 1"), (call, 2, b"page 2")]
+    assert list(ledger.unread_replies()) == []
+    assert used_today(ledger) == 3  # the page that was gone does not count
+
+
+def test_each_page_draws_on_the_quota_of_its_own_day(ledger: Ledger, clock: MovingClock) -> None:
+    batch = admit(ledger, candidate("ada"))
+    reply_id = answer(ledger, batch)
+    clock.advance(days=1)
+    page = turn(ledger, call_id(batch), reply_id)
+    assert used_today(ledger) == 1
+    ledger.settle({call_id(batch): FOUND}, reply_id=answer(ledger, page))
+    assert used_today(ledger) == 1
+    clock.advance(days=-1)
+    assert used_today(ledger) == 1
+
+
+def test_what_a_killed_run_left_behind_is_settled_by_what_was_answered(
+    ledger: Ledger, store: LedgerStore
+) -> None:
+    whole = b'{"requestId": 1, "profiles": [{"uid": "a"}]}'
+    goes_on = b'{"requestId": 1, "total": 9, "scrollId": "s", "profiles": [{"uid": "a"}]}'
+    answered = admit(ledger, candidate("ada"), "dead")
+    answer(ledger, answered, whole)
+    halfway = admit(ledger, candidate("bob"), "dead")
+    answer(ledger, halfway, goes_on)
+    admit(ledger, candidate("eve"), "dead")
+    for _ in range(2):
+        read_kept_replies(store, ledger.calls, READER)
+        assert ledger.clear_abandoned() == 0
+    assert ledger.count_by_state() == {SENT: 3}
+    read_kept_replies(store, ledger.calls, READER, ["dead"])
+    assert ledger.clear_abandoned(["dead"]) == 1
+    with store.read() as connection:
+        rows = connection.execute(sa.select(calls).order_by(calls.c.person_key)).all()
+    assert [(row.state, row.outcome, row.reason) for row in rows] == [
+        (REPLIED, "found", None),
+        (RELEASED, "retriable", "interrupted"),
+        (RELEASED, "retriable", "interrupted"),
     ]
-
-
-def test_what_a_killed_run_left_behind_is_found_with_what_was_answered(
-    ledger: SearchLedger,
-) -> None:
-    answered = admitted(ledger.admit(candidate("ada"), "dead"))
-    ledger.keep_answer(answered.call_id, http_status=200, body=b"{}")
-    unanswered = admitted(ledger.admit(candidate("bob"), "dead"))
-    admitted(ledger.admit(candidate("eve"), "alive"))
-    assert ledger.abandoned() == []
-    found = {each.search_id: each for each in ledger.abandoned(["dead"])}
-    assert found.keys() == {answered.search_id, unanswered.search_id}
-    assert found[answered.search_id].answers == ((200, b"{}"),)
-    assert not found[answered.search_id].is_unanswered
-    assert found[unanswered.search_id].is_unanswered
+    assert used_today(ledger) == 3
 
 
 def test_a_search_whose_run_may_wait_for_a_further_page_is_left_to_it(
-    ledger: SearchLedger, clock: MovingClock
+    ledger: Ledger, store: LedgerStore, clock: MovingClock
 ) -> None:
     """A pause, or a lack of places, lasts longer than a call may take."""
-    call = admitted(ledger.admit(candidate("ada"), "on another machine"))
-    ledger.keep_answer(call.call_id, http_status=200, body=b"{}")
+    batch = admit(ledger, candidate("ada"), "on another machine")
+    answer(ledger, batch)
     clock.advance(minutes=15)
-    assert ledger.abandoned() == []
+    assert read_kept_replies(store, ledger.calls, READER).calls == 0
+    assert ledger.clear_abandoned() == 0
     clock.advance(minutes=16)
-    assert [each.search_id for each in ledger.abandoned()] == [call.search_id]
+    assert read_kept_replies(store, ledger.calls, READER).calls == 1
 
 
-def test_changed_searches_come_in_the_order_of_their_changes(ledger: SearchLedger) -> None:
-    first = admitted(ledger.admit(candidate("ada"), "run"))
+def test_changed_searches_come_in_the_order_of_their_changes(
+    ledger: Ledger, store: LedgerStore
+) -> None:
+    first = admit(ledger, candidate("ada"))
     second = ask(ledger, candidate("bob"))
-    ledger.settle(first.search_id, FOUND)
-    [page] = ledger.changed_searches(0)
-    assert [row.search_id for row in page] == [second.search_id, first.search_id]
-    [page] = ledger.changed_searches(page[-1].revision)
-    assert [row.search_id for row in page] == [first.search_id]
+    ledger.settle({call_id(first): FOUND})
+    [page] = kept.changed_searches(store, 0)
+    assert [row.search_id for row in page] == [second, call_id(first)]
+    [page] = kept.changed_searches(store, page[-1].revision)
+    assert [row.search_id for row in page] == [call_id(first)]
 
 
 def test_many_at_once_stay_inside_quota_and_three_calls(store: LedgerStore) -> None:
-    limits = limits_of(per_day=20)
     under_way: Counter[str] = Counter()
     most = 0
     lock = threading.Lock()
 
     def work(thread: int) -> None:
         nonlocal most
-        ledger = SearchLedger(store, "signalhire", limits, Clock())
+        ledger = ledger_of(store, Clock(), per_day=20)
         for number in range(12):
-            decision = ledger.admit(candidate(f"{number % 6}-{thread % 3}-{number}"), "run")
-            if not isinstance(decision, AdmittedCall):
+            of = candidate(f"{number % 6}-{thread % 3}-{number}")
+            decision = ledger.admit([of], "run")
+            if not isinstance(decision, Admitted):
                 continue
+            ledger.mark_sent(decision.request_id)
             with lock:
                 under_way["now"] += 1
                 most = max(most, under_way["now"])
             with lock:
                 under_way["now"] -= 1
-            ledger.keep_answer(decision.call_id, http_status=200, body=b"{}")
-            ledger.settle(decision.search_id, FOUND)
+            ledger.settle({call_id(decision): FOUND}, reply_id=answer(ledger, decision))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -255,8 +330,8 @@ def test_many_at_once_stay_inside_quota_and_three_calls(store: LedgerStore) -> N
     for thread in threads:
         thread.join()
     with store.read() as connection:
-        calls = connection.execute(sa.select(sa.func.count()).select_from(search_calls))
-        persons = connection.execute(sa.select(searches.c.person_key)).scalars().all()
-        assert calls.scalar_one() <= 20
+        made = connection.execute(sa.select(sa.func.count()).select_from(requests))
+        persons = connection.execute(sa.select(calls.c.person_key)).scalars().all()
+        assert made.scalar_one() <= 20
     assert most <= 3
     assert len(persons) == len(set(persons))

@@ -19,13 +19,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.ledger.admission import NotDue
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.schema import RELEASED, head, lookups, metadata, stamp
+from enrichment_pipeline.ledger.schema import calls, head, metadata, stamp
 from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, newest_revision, open_store
 from enrichment_pipeline_tests.ledger import (
-    STATES,
-    bring_to,
+    Ledger,
     candidate,
     count_rows,
     crowd,
@@ -125,46 +122,11 @@ def test_the_single_flight_index_covers_what_is_not_released(new_ledger_url: str
     with engine.connect() as connection:
         options = {
             index["name"]: index["dialect_options"]
-            for index in sa.inspect(connection).get_indexes("lookups")
-        }["lookups_single_flight"]
+            for index in sa.inspect(connection).get_indexes("calls")
+        }["calls_single_flight"]
     engine.dispose()
     (where,) = (str(value) for name, value in options.items() if name.endswith("_where"))
     assert re.search(r"is_released is not (1|true)", where, re.IGNORECASE)
-
-
-def test_an_older_ledgers_look_ups_keep_their_places_or_leave_them_free(new_ledger_url: str):
-    """Before `is_released` the single-flight index went by the state."""
-    store = open_store(new_ledger_url)
-    ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
-    states = [state for state in STATES if state != RELEASED]
-    for state in STATES:
-        bring_to(ledger, state, state)
-    before = rows_of(store)
-    engine = store._engine
-    with engine.begin() as connection:
-        connection.execute(sa.text("drop index lookups_single_flight"))
-        connection.execute(sa.text("alter table lookups drop column is_released"))
-        connection.execute(
-            sa.text(
-                "create unique index lookups_single_flight "
-                "on lookups (provider, request, person_key, supersedes) where state <> 'released'"
-            )
-        )
-        connection.execute(sa.text("update alembic_version set version_num = '0004'"))
-    store.close()
-
-    store = open_store(new_ledger_url)
-    assert rows_of(store) == before
-    ledger = Ledger(store, "signalhire", limits_of(), MovingClock())
-    assert ledger.admit([candidate(state) for state in states], "run") == NotDue(len(states))
-    assert len(reserve(ledger, candidate(RELEASED)).lookups) == 1
-    store.close()
-
-
-def rows_of(store: LedgerStore) -> list[dict]:
-    with store.read() as connection:
-        query = sa.select(lookups).order_by(lookups.c.lookup_id)
-        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def test_opening_again_changes_nothing(new_ledger_url: str):
@@ -172,7 +134,7 @@ def test_opening_again_changes_nothing(new_ledger_url: str):
     reserve(Ledger(first, "signalhire", limits_of(), MovingClock()), candidate("ada"))
     first.close()
     second = open_store(new_ledger_url)
-    assert count_rows(second, lookups) == 1
+    assert count_rows(second, calls) == 1
     assert count_rows(second, head) == 1
     second.close()
 
@@ -181,7 +143,7 @@ def test_threads_that_open_a_new_ledger_at_once_find_one_ledger(new_ledger_url: 
     stores: list[LedgerStore] = at_once(lambda _: open_store(new_ledger_url), 6)
     for number, store in enumerate(stores):
         reserve(Ledger(store, "signalhire", limits_of(), MovingClock()), candidate(f"p{number}"))
-    assert [count_rows(store, lookups) for store in stores] == [6] * 6
+    assert [count_rows(store, calls) for store in stores] == [6] * 6
     assert count_rows(stores[0], head) == 1
     for store in stores:
         store.close()

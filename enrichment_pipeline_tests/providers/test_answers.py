@@ -30,6 +30,11 @@ ADA = "ada@crowd.example"
 BOB = "https://www.linkedin.com/in/bob"
 
 
+def told(reading: Reading) -> list[tuple[Outcome, int | None]]:
+    """The outcome of each item, and the position of its answer."""
+    return [(item.outcome, item.answer_index) for item in reading.items]
+
+
 def answer(item: object, status: object, **more: object) -> dict[str, object]:
     found = {"candidate": {"uid": "u"}} if status == "success" else {}
     return {"item": item, "status": status, **found, **more}
@@ -93,7 +98,7 @@ def test_whoever_has_to_act_is_told_what_to_do():
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        ("success", Matched(1)),
+        ("success", Matched()),
         ("failed", NoMatch()),
         ("credits_are_over", OutOfCredits()),
         ("duplicate_query", Retriable("duplicate_query")),
@@ -108,15 +113,12 @@ def test_whoever_has_to_act_is_told_what_to_do():
 )
 def test_every_status_of_an_item_has_its_outcome(status: object, outcome: Outcome):
     reading = read(answer(BOB, "failed"), answer(ADA, status))
-    assert reading.items == (ItemReading(outcome, 1), ItemReading(NoMatch(), 0))
+    assert told(reading) == [(outcome, 1), (NoMatch(), 0)]
 
 
 def test_an_item_that_the_answer_passes_over_may_have_been_charged():
     reading = read(answer(BOB, "success"))
-    assert reading.items == (
-        ItemReading(Unconfirmed("missing_from_answer")),
-        ItemReading(Matched(), 0),
-    )
+    assert told(reading) == [(Unconfirmed("missing_from_answer"), None), (Matched(), 0)]
     assert reading.signal is None
 
 
@@ -169,7 +171,7 @@ def test_an_empty_candidate_is_one():
 )
 def test_what_nobody_asked_for_is_counted_and_never_applied(stray: object):
     reading = read(stray, answer(ADA, "failed"), stray, answer(BOB, "success"))
-    assert reading.items == (ItemReading(NoMatch(), 1), ItemReading(Matched(), 3))
+    assert told(reading) == [(NoMatch(), 1), (Matched(), 3)]
     assert reading.unasked == 2
 
 
@@ -201,7 +203,7 @@ def test_of_two_answers_to_one_item_a_success_counts(statuses: list[str], index:
 def test_a_success_with_a_candidate_counts_more_than_one_without(empty_first: bool):
     pair = [answer(ADA, "success", candidate=None), answer(ADA, "success")]
     reading = read(*(pair if empty_first else reversed(pair)), items=(ADA,))
-    assert reading.items == (ItemReading(Matched(), int(empty_first)),)
+    assert told(reading) == [(Matched(), int(empty_first))]
 
 
 # --- bodies that cannot be read ----------------------------------------------------------
@@ -279,7 +281,7 @@ def test_nothing_from_outside_makes_reading_fail(http_status: int, body: bytes, 
 )
 def test_an_item_is_known_again_in_another_form(sent: str, echoed: str):
     reading = read(answer(echoed, "success"), items=(sent,))
-    assert reading.items == (ItemReading(Matched(), 0),)
+    assert told(reading) == [(Matched(), 0)]
     assert reading.unasked == 0
 
 
@@ -331,3 +333,52 @@ def test_an_item_is_known_again_in_the_form_in_which_the_sandbox_normalises_it(i
     normalised = identify(item)
     assert normalised is not None
     assert echo_key(item) == echo_key(normalised)
+
+
+# --- whose an answer is ------------------------------------------------------------------
+
+
+def identifiers(candidate: object) -> tuple[tuple[str, str], ...]:
+    reading = read(answer(ADA, "success", candidate=candidate))
+    assert (reading.items[0].outcome, reading.items[0].units) == (Matched(), 1)
+    return reading.items[0].identifiers
+
+
+def test_what_names_one_person_is_given_and_what_several_may_share_is_not():
+    candidate = {
+        "uid": "U1",
+        "contacts": [
+            {"type": "email", "value": "ada@acme.com", "subType": "work"},
+            {"type": "email", "value": "ada@home.net", "subType": None},
+            {"type": "phone", "value": "+14155552671", "subType": "mobile"},
+            {"type": "phone", "value": "+14155550000", "subType": "work_phone"},
+            {"type": "skype", "value": "ada"},
+        ],
+        "social": [{"type": "li", "link": "https://www.linkedin.com/in/ada"}],
+    }
+    assert set(identifiers(candidate)) == {
+        ("uid", "U1"),
+        ("linkedin", "https://www.linkedin.com/in/ada"),
+        ("email", "ada@acme.com"),
+        ("email", "ada@home.net"),
+        ("phone", "+14155552671"),
+    }
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        {"uid": None, "contacts": None, "social": None},
+        {"uid": 7, "contacts": [{"type": "email"}], "social": [{}]},
+        {"contacts": "none"},
+        {"contacts": [None]},
+        {},
+    ],
+)
+def test_a_profile_that_tells_nothing_is_found_all_the_same(candidate: object):
+    assert identifiers(candidate) == ()
+
+
+def test_who_was_not_found_gives_no_identifier():
+    reading = read(answer(ADA, "failed", candidate={"uid": "U1"}))
+    assert reading.items[0].identifiers == ()

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrichment_pipeline.pipeline import RESPONSE_DEADLINE, SEARCH_DEADLINE
 from enrichment_pipeline.providers.base import (
     Failing,
     NoReplyError,
@@ -32,11 +31,13 @@ from enrichment_pipeline.providers.base import (
 from enrichment_pipeline.providers.signalhire import client as client_module
 from enrichment_pipeline.providers.signalhire.answers import read_reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient, retry_after
-from enrichment_pipeline.providers.signalhire.time_limits import (
+from enrichment_pipeline.providers.signalhire.facts import (
     ANSWER_SECONDS,
     SEARCH_SECONDS,
+    SIGNALHIRE,
     longest_seconds,
 )
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.providers import (
     Behaviour,
@@ -347,17 +348,17 @@ QUERY = ProfileQuery("Ada Lovelace", "Acme", is_current=True, page_size=10)
 
 
 @pytest.mark.parametrize(
-    ("question", "answer_seconds", "deadline"),
+    ("question", "answer_seconds", "kind"),
     [
-        (lambda client: client.lookup(ITEMS), ANSWER_SECONDS, RESPONSE_DEADLINE),
-        (lambda client: client.search(QUERY), SEARCH_SECONDS, SEARCH_DEADLINE),
+        (lambda client: client.lookup(ITEMS), ANSWER_SECONDS, LOOKUP),
+        (lambda client: client.search(QUERY), SEARCH_SECONDS, SEARCH),
     ],
     ids=["look-up", "search"],
 )
 def test_no_response_comes_after_the_deadline_at_which_its_place_is_given_to_others(
     question: Callable[[SignalHireClient], Awaitable[Reply]],
     answer_seconds: float,
-    deadline: timedelta,
+    kind: str,
 ):
     async def put() -> float:
         client = SignalHireClient("https://signalhire.example", KEY, transport=reluctant)
@@ -371,7 +372,7 @@ def test_no_response_comes_after_the_deadline_at_which_its_place_is_given_to_oth
         seconds = runner.run(put())
     assert reluctant.attempts == client_module.CONNECT_ATTEMPTS
     assert seconds <= longest_seconds(answer_seconds)
-    assert timedelta(seconds=seconds) < deadline
+    assert seconds < SIGNALHIRE.calls[kind].longest_seconds
 
 
 def test_a_look_up_that_could_not_connect_at_first_is_sent_once_it_can(

@@ -37,8 +37,8 @@ def test_the_page_says_of_a_fault_what_the_code_does(code: str, fault: Fault):
     row = documented()[code]
     outcome = re.sub(r"(?<!^)(?=[A-Z])", " ", type(fault.outcome).__name__).lower()
     assert row["outcome"] == outcome
-    settlement = settlement_for(ItemReading(fault.outcome))
-    credits = f", {settlement.credits_charged} credit" if settlement.credits_charged else ""
+    settlement = settlement_for(ItemReading(fault.outcome, units=fault.credits))
+    credits = f", {settlement.units_charged} credit" if settlement.units_charged else ""
     assert row["state"] == f"`{settlement.state}`{credits}"
     for signal, said in SAID_OF_SIGNALS.items():
         assert (said in row["run"]) == isinstance(fault.signal, signal)

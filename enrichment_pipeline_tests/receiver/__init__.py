@@ -22,7 +22,6 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys, Callbacks
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.answers import count_answers
@@ -32,7 +31,7 @@ from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline.receiver.server import server_config
-from enrichment_pipeline_tests.ledger import answer_body, crowd, limits_of, reserve
+from enrichment_pipeline_tests.ledger import Ledger, answer_body, crowd, limits_of, reserve
 from enrichment_pipeline_tests.support import MovingClock, served
 
 PROVIDER = "signalhire"
@@ -49,10 +48,10 @@ def keys_of(*secrets: str) -> CallbackKeys:
     return CallbackKeys(tuple(map(SecretStr, secrets)))
 
 
-def path_of(batch_id: str, token: str | None = None, provider: str = PROVIDER) -> str:
+def path_of(request_id: str, token: str | None = None, provider: str = PROVIDER) -> str:
     """Where a batch's callback is posted; with its right token, unless another one is given."""
-    token = KEYS.token(provider, batch_id) if token is None else token
-    return CALLBACK_PATH.format(provider=provider, batch=batch_id, token=token)
+    token = KEYS.token(provider, request_id) if token is None else token
+    return CALLBACK_PATH.format(provider=provider, batch=request_id, token=token)
 
 
 @contextmanager
@@ -70,20 +69,20 @@ def submitted(ledger: Ledger, size: int = 3, prefix: str = "p") -> str:
     """
     persons = (replace(one, person_key=uuid4().hex) for one in crowd(size, prefix=prefix))
     batch = reserve(ledger, *persons)
-    ledger.mark_sent(batch.batch_id, awaits_callback=True)
-    ledger.note_accepted(batch.batch_id, request_ref="1", credits_left=None)
-    return batch.batch_id
+    ledger.mark_sent(batch.request_id, awaits_callback=True)
+    ledger.note_accepted(batch.request_id, request_ref="1", credits_left=None)
+    return batch.request_id
 
 
 def answers_for(size: int = 3, prefix: str = "p", status: str = "success") -> bytes:
     return answer_body(*((f"{prefix}{n}@crowd.example", status) for n in range(size)))
 
 
-def kept(store: LedgerStore, batch_id: str | None = None) -> list[bytes]:
+def kept(store: LedgerStore, request_id: str | None = None) -> list[bytes]:
     """The bodies in the ledger, oldest first: a batch's, or all."""
     query = sa.select(replies.c.body).order_by(replies.c.received_at)
-    if batch_id is not None:
-        query = query.where(replies.c.batch_id == batch_id)
+    if request_id is not None:
+        query = query.where(replies.c.request_id == request_id)
     with store.read() as connection:
         return [bytes(body) for body in connection.execute(query).scalars()]
 
@@ -156,7 +155,9 @@ def running_receiver(
 ) -> Iterator[Served]:
     """uvicorn as `enrichment receiver` runs it, in a thread, on a free port."""
     metrics = ReceiverMetrics()
-    config = server_config(LedgerInbox(ledger), keys, count_answers, metrics, limits)
+    config = server_config(
+        LedgerInbox(ledger.store, ledger.calls), keys, count_answers, metrics, limits
+    )
     with served(config) as port:
         yield Served(port, metrics)
 

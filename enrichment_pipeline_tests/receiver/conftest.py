@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline_tests.databases import migrated_sqlite
+from enrichment_pipeline_tests.ledger import Ledger
 from enrichment_pipeline_tests.receiver import App, opened, submitted
 
 
@@ -42,4 +42,4 @@ def batch(ledger: Ledger) -> str:
 
 @pytest.fixture
 def app(ledger: Ledger) -> App:
-    return App(LedgerInbox(ledger))
+    return App(LedgerInbox(ledger.store, ledger.calls))

@@ -11,15 +11,15 @@ import pytest
 import sqlalchemy as sa
 import sqlalchemy.event
 
-from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.schema import REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Failing
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline_tests.dispatch import read_kept
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
+    Ledger,
     booked_budgets,
     candidate,
     recomputed_budgets,
@@ -35,7 +35,6 @@ from enrichment_pipeline_tests.receiver import (
     many_answers,
     opened,
     path_of,
-    provider,
     run,
     submitted,
 )
@@ -61,7 +60,7 @@ def test_a_callback_is_kept_byte_for_byte_on_either_database(ledger_url: str) ->
     body = b' [ {"item": "p0@crowd.example",\n"status": "failed"} ] '
     with opened(ledger_url) as (store, ledger):
         batch = submitted(ledger)
-        response = App(LedgerInbox(ledger)).post(path_of(batch), body)
+        response = App(LedgerInbox(ledger.store, ledger.calls)).post(path_of(batch), body)
         assert (response.status_code, response.text) == (200, "kept\n")
         assert kept(store, batch) == [body]
 
@@ -89,7 +88,7 @@ def test_json_in_another_encoding_was_paid_for_and_is_kept(
 def test_the_same_body_twice_is_acknowledged_twice_and_kept_once(ledger_url: str) -> None:
     with opened(ledger_url) as (store, ledger):
         batch = submitted(ledger)
-        app = App(LedgerInbox(ledger))
+        app = App(LedgerInbox(ledger.store, ledger.calls))
         assert [app.post(path_of(batch), BODY).status_code for _ in range(3)] == [200] * 3
         assert kept(store, batch) == [BODY]
 
@@ -99,7 +98,7 @@ def test_an_item_that_is_answered_by_several_callbacks_is_charged_once(
 ) -> None:
     for body in (answers_for(1), answers_for(2), BODY, answers_for(3, status="failed"), BODY):
         assert app.post(path_of(batch), body).status_code == 200
-    assert read_kept_replies(ledger, provider()).lookups == 3
+    assert read_kept(ledger).calls == 3
     assert {charged for _, charged in booked_budgets(store).values()} == {3}
     assert booked_budgets(store) == recomputed_budgets(store)
 
@@ -114,7 +113,7 @@ def test_nobody_is_thanked_before_the_body_is_committed(store: LedgerStore, ledg
             return await super().keep(batch_id, body)
 
     async def post() -> None:
-        async with App(SlowInbox(ledger)).client() as client:
+        async with App(SlowInbox(ledger.store, ledger.calls)).client() as client:
             posting = asyncio.create_task(client.post(path_of(batch), content=BODY, headers=JSON))
             await begun.wait()
             assert kept(store) == []
@@ -153,7 +152,7 @@ def test_of_callbacks_that_share_a_commit_only_the_bad_one_is_refused(
     paths = [path_of(batch) for batch in (*batches[:2], "0" * 32, *batches[2:])]
 
     async def post() -> list[int]:
-        async with App(LedgerInbox(ledger)).client() as client:
+        async with App(LedgerInbox(ledger.store, ledger.calls)).client() as client:
             posts = (client.post(path, content=BODY, headers=JSON) for path in paths)
             return [response.status_code for response in await asyncio.gather(*posts)]
 
@@ -190,8 +189,8 @@ def test_what_is_no_list_of_answers_is_kept_all_the_same_and_answers_nobody(
     assert app.count("enrichment_callbacks_unreadable_total") == 1
     assert f"batch {batch}: 200, kept, but its {len(body)} bytes are no list" in caplog.text
     assert "crowd.example" not in caplog.text
-    read = read_kept_replies(ledger, provider())
-    assert (read.lookups, read.signals) == (0, [Failing("malformed_body")])
+    read = read_kept(ledger)
+    assert (read.calls, read.signals) == (0, [Failing("malformed_body")])
     assert list(ledger.unread_replies()) == []
     assert ledger.count_by_state() == {SENT: 3}
 
@@ -202,9 +201,9 @@ def test_after_an_unreadable_callback_another_one_is_read_or_the_deadline_decide
     answered, unanswered = submitted(ledger), submitted(ledger)
     for batch in (answered, unanswered):
         app.post(path_of(batch), BODY[:-1])
-    read_kept_replies(ledger, provider())
+    read_kept(ledger)
     app.post(path_of(answered), BODY)
-    assert read_kept_replies(ledger, provider()).lookups == 3
+    assert read_kept(ledger).calls == 3
     later = MovingClock(START + ANSWER_DEADLINE)
     assert Ledger(store, ledger.provider, ledger.limits, later).clear_abandoned() == 3
     assert ledger.count_by_state() == {REPLIED: 3, UNCONFIRMED: 3}
@@ -217,7 +216,7 @@ def test_more_answers_than_were_asked_for_are_kept_and_counted(
     assert app.post(path_of(batch), body).status_code == 200
     assert kept(store, batch) == [body]
     assert app.count("enrichment_callback_answers_total") == 5_000
-    assert read_kept_replies(ledger, provider()).unasked == 5_000
+    assert read_kept(ledger).unasked == 5_000
 
 
 @pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'"ab"', b"[[],[]]"])
@@ -227,7 +226,7 @@ def test_more_values_than_a_server_should_decode_are_kept_and_not_counted(
     def count_answers(_body: bytes) -> int:
         raise AssertionError("it was decoded")
 
-    app = App(LedgerInbox(ledger), count_answers=count_answers)
+    app = App(LedgerInbox(ledger.store, ledger.calls), count_answers=count_answers)
     body = b"[" + value + (b"," + value) * 600_000 + b"]"
     assert app.post(path_of(batch), body).status_code == 200
     assert kept(store, batch) == [body]
@@ -307,7 +306,7 @@ def test_a_batch_that_was_never_sent_is_a_404(app: App, store: LedgerStore) -> N
 def test_a_batch_that_waits_for_no_callback_is_a_404(
     app: App, store: LedgerStore, ledger: Ledger
 ) -> None:
-    synchronous = send(ledger, candidate("ada")).batch_id
+    synchronous = send(ledger, candidate("ada")).request_id
     assert_refused(app.post(path_of(synchronous), BODY), 404, app, store)
 
 
@@ -323,7 +322,7 @@ def test_another_method_is_a_405_whatever_the_token(
 
 def test_a_body_over_the_limit_is_a_413_by_its_length(ledger: Ledger, store: LedgerStore) -> None:
     batch = submitted(ledger)
-    app = App(LedgerInbox(ledger), limits=ReceiverLimits(body_bytes=len(BODY)))
+    app = App(LedgerInbox(ledger.store, ledger.calls), limits=ReceiverLimits(body_bytes=len(BODY)))
     assert_refused(app.post(path_of(batch), BODY + b" "), 413, app, store)
     assert app.post(path_of(batch), BODY).status_code == 200
 
@@ -333,7 +332,7 @@ def test_a_chunked_body_over_the_limit_is_a_413_as_soon_as_it_is_over(
 ) -> None:
     batch = submitted(ledger)
     limits = ReceiverLimits(body_bytes=100, linger_seconds=0)
-    app = App(LedgerInbox(ledger), limits=limits)
+    app = App(LedgerInbox(ledger.store, ledger.calls), limits=limits)
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -368,14 +367,14 @@ def test_a_nested_body_is_kept_at_any_depth_and_read_or_not(
     assert sorted(kept(store)) == sorted(bodies)
     if depth >= 2_000:
         assert app.count("enrichment_callbacks_unreadable_total") == len(bodies)
-    read_kept_replies(ledger, provider())
+    read_kept(ledger)
     assert list(ledger.unread_replies()) == []
 
 
 def test_a_body_that_takes_too_long_is_a_408(ledger: Ledger, store: LedgerStore) -> None:
     batch = submitted(ledger)
     limits = ReceiverLimits(body_seconds=0.05, linger_seconds=0.05)
-    app = App(LedgerInbox(ledger), limits=limits)
+    app = App(LedgerInbox(ledger.store, ledger.calls), limits=limits)
 
     async def stalled() -> AsyncIterator[bytes]:
         yield BODY[:10]
@@ -390,7 +389,7 @@ def test_a_body_that_takes_too_long_is_a_408(ledger: Ledger, store: LedgerStore)
 def test_while_the_secret_is_replaced_callbacks_of_either_come_in(
     store: LedgerStore, ledger: Ledger
 ) -> None:
-    app = App(LedgerInbox(ledger), keys=keys_of("new", "old"))
+    app = App(LedgerInbox(ledger.store, ledger.calls), keys=keys_of("new", "old"))
     for secret, status in (("new", 200), ("old", 200), ("older", 403)):
         batch = submitted(ledger, prefix=secret)
         path = path_of(batch, keys_of(secret).token("signalhire", batch))

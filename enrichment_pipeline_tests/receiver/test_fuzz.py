@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline.receiver.limits import ReceiverLimits
-from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
+from enrichment_pipeline_tests.dispatch import read_kept
+from enrichment_pipeline_tests.ledger import Ledger, booked_budgets, recomputed_budgets
 from enrichment_pipeline_tests.properties import draws
-from enrichment_pipeline_tests.receiver import App, kept, opened, path_of, provider, submitted
+from enrichment_pipeline_tests.receiver import App, kept, opened, path_of, submitted
 
 ITEMS = [f"p{n}@crowd.example" for n in range(3)]
 LIMITS = ReceiverLimits(body_bytes=4_000)
@@ -80,7 +79,7 @@ def test_no_body_is_a_500_and_none_that_was_acknowledged_is_lost(
 ) -> None:
     store, ledger = one_ledger
     batch = submitted(ledger)
-    app = App(LedgerInbox(ledger), limits=LIMITS)
+    app = App(LedgerInbox(ledger.store, ledger.calls), limits=LIMITS)
     acknowledged = []
     for body in posted * (1 + again):
         status = app.post(path_of(batch), body).status_code
@@ -88,6 +87,6 @@ def test_no_body_is_a_500_and_none_that_was_acknowledged_is_lost(
         if status == 200:
             acknowledged.append(body)
     assert sorted(kept(store, batch)) == sorted(set(acknowledged))
-    read_kept_replies(ledger, provider())
+    read_kept(ledger)
     assert list(ledger.unread_replies()) == []
     assert booked_budgets(store) == recomputed_budgets(store)

@@ -14,10 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
+from enrichment_pipeline_tests.ledger import Ledger
 from enrichment_pipeline_tests.receiver import (
     JSON,
     Served,
@@ -223,13 +223,13 @@ def test_a_client_that_does_not_wait_for_its_answer_is_kept_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     is_being_kept = threading.Event()
-    transaction = ledger.transaction
+    write = store.write
 
-    def noted() -> AbstractContextManager[Ledger]:
+    def noted() -> AbstractContextManager[Transaction]:
         is_being_kept.set()
-        return transaction()
+        return write()
 
-    monkeypatch.setattr(ledger, "transaction", noted)
+    monkeypatch.setattr(ledger.store, "write", noted)
     with running_receiver(ledger) as receiver:
         with locked(sqlite_url), receiver.connect() as connection:
             connection.sendall(request(path_of(batch), BODY))

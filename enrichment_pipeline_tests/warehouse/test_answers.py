@@ -11,26 +11,15 @@ import pytest
 
 from enrichment_pipeline.ledger.admission import Admitted, Candidate
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.ledger import Ledger
-from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.policy import BudgetPolicy
 from enrichment_pipeline.warehouse import answers
 from enrichment_pipeline_tests.databases import migrated_sqlite
-from enrichment_pipeline_tests.ledger import MISSED, reply, settle_all
+from enrichment_pipeline_tests.ledger import MISSED, Ledger, limits_of, reply, settle_all
 from enrichment_pipeline_tests.support import START, MovingClock
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
-LIMITS = Limits(
-    items_per_window=1000,
-    window=timedelta(seconds=60),
-    send_lease=timedelta(seconds=30),
-    response_deadline=timedelta(seconds=45),
-    answer_deadline=timedelta(seconds=45),
-    unconfirmed_hold=timedelta(days=30),
-    budget=BudgetPolicy(),
-)
+LIMITS = limits_of(items_per_window=1000)
 
 
 @pytest.fixture
@@ -69,7 +58,7 @@ def test_the_copy_follows_the_ledger(world: World, ledger: Ledger) -> None:
     batch = reserve(ledger, world, "C1", "C2")
     assert copy(ledger, world) == 2
     assert {row["state"] for row in world.rows("raw.lookups")} == {"open"}
-    ledger.mark_sent(batch.batch_id)
+    ledger.mark_sent(batch.request_id)
     assert copy(ledger, world) == 0
     settle_all(ledger, batch, MISSED, reply(ledger, batch))
     assert copy(ledger, world) == 2
@@ -84,7 +73,7 @@ def test_what_was_answered_comes_with_its_answer(
 ) -> None:
     world.load([ADA, BOB])
     batch = reserve(ledger, world, "C1", "C2")
-    ledger.mark_sent(batch.batch_id)
+    ledger.mark_sent(batch.request_id)
     clock.advance(seconds=3)
     # the provider answers in another order than it was asked in
     reply = [
@@ -92,9 +81,9 @@ def test_what_was_answered_comes_with_its_answer(
         {"item": "C1", "status": "success", "candidate": candidate()},
     ]
     reply_id = ledger.record_reply(
-        batch.batch_id, http_status=200, body=json.dumps(reply).encode(), credits_left=5
+        batch.request_id, http_status=200, body=json.dumps(reply).encode(), credits_left=5
     )
-    by_contact = {each.candidate.contact_id: each.lookup_id for each in batch.lookups}
+    by_contact = {each.candidate.contact_id: each.call_id for each in batch.calls}
     ledger.settle(
         {
             by_contact["C1"]: Settlement("replied", "matched", None, 1, 1),
@@ -120,15 +109,15 @@ def test_what_was_answered_comes_with_its_answer(
 def test_what_is_applied_is_answered_to_a_reader(world: World, ledger: Ledger) -> None:
     world.load([ADA])
     batch = reserve(ledger, world, "C1")
-    ledger.mark_sent(batch.batch_id)
-    (lookup,) = batch.lookups
-    reply_id = ledger.record_reply(batch.batch_id, http_status=200, body=b"[{}]", credits_left=1)
+    ledger.mark_sent(batch.request_id)
+    (lookup,) = batch.calls
+    reply_id = ledger.record_reply(batch.request_id, http_status=200, body=b"[{}]", credits_left=1)
     ledger.settle(
-        {lookup.lookup_id: Settlement("replied", "no_match", None, 0, 0)}, reply_id=reply_id
+        {lookup.call_id: Settlement("replied", "no_match", None, 0, 0)}, reply_id=reply_id
     )
     copy(ledger, world)
     before = world.rows("raw.lookups")
-    assert ledger.mark_applied([lookup.lookup_id]) == 1
+    assert ledger.mark_applied([lookup.call_id]) == 1
     copy(ledger, world)
     assert world.rows("raw.lookups") == before
     assert before[0]["state"] == "answered"
@@ -137,8 +126,8 @@ def test_what_is_applied_is_answered_to_a_reader(world: World, ledger: Ledger) -
 def test_a_release_is_copied_too(world: World, ledger: Ledger) -> None:
     world.load([ADA])
     batch = reserve(ledger, world, "C1")
-    (lookup,) = batch.lookups
-    ledger.settle({lookup.lookup_id: Settlement("released", "retriable", "never_sent")})
+    (lookup,) = batch.calls
+    ledger.settle({lookup.call_id: Settlement("released", "retriable", "never_sent")})
     copy(ledger, world)
     row = world.only("raw.lookups")
     assert (row["state"], row["reason"], row["reply_id"]) == ("released", "never_sent", None)

@@ -222,6 +222,8 @@ def test_the_list_is_read_in_buying_order(world: World) -> None:
     first = page[0]
     assert first == WorkItem(
         identifiers=first.identifiers,
+        known_by=first.known_by,
+        ledger_revision=0,
         contact_id="first",
         person_key=world.persons()["first"],
         freshness="new",

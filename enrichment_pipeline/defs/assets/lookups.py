@@ -5,8 +5,6 @@ Here: the assets `worklist`, `search_results` (free, but with a quota), `provide
 made (`ledger/`).
 """
 
-from dataclasses import asdict
-
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
@@ -23,10 +21,10 @@ from enrichment_pipeline.defs.metadata import (
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.dispatch.report import DispatchReport, SearchReport
-from enrichment_pipeline.ledger.ledger import RunTotals
-from enrichment_pipeline.ledger.search_ledger import SearchTotals
+from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.figures import read_spend
 from enrichment_pipeline.warehouse.report import row_count, verdict_counts
 
@@ -110,10 +108,16 @@ def search_results(
             metadata={"searching": "switched off ([signalhire] search)"},
             check_results=[is_unique],
         )
-    totals = pipeline.search_ledger(run).lane_totals(run.run_id)
+    totals = pipeline.questions(run, SEARCH).lane_totals(run.run_id)
     for lane in lanes:
-        of_lane = totals.get((lane.freshness, lane.priority), SearchTotals())
-        metadata: dict[str, dg.RawMetadataValue] = dict(asdict(of_lane))
+        of_lane = totals.get((lane.freshness, lane.priority), Totals())
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "searches": of_lane.calls,
+            "found": of_lane.found,
+            "nothing": of_lane.no_match,
+            "refused": of_lane.refused,
+            "released": of_lane.released,
+        }
         if lane.priority in report.exhausted:
             metadata["quota_used_up"] = report.exhausted[lane.priority]
         add_lane_metadata(context, lane, metadata)
@@ -123,7 +127,7 @@ def search_results(
             "searches_offered": report.offered,
             "answered": report.answered,
             "found": report.found,
-            "nothing": report.nothing,
+            "nothing": report.no_match,
             "refused": report.refused,
             "released": report.released,
             "not_due": report.not_due,
@@ -158,14 +162,22 @@ def provider_lookups(
     run = begin(context, pipeline)
     purchase = pipeline.buy(run, lanes, progress(context.log))
     report = purchase.report
-    totals = pipeline.ledger(run).lane_totals(run.run_id)
+    totals = pipeline.questions(run).lane_totals(run.run_id)
     for lane in lanes:
-        of_lane = totals.get((lane.freshness, lane.priority), RunTotals())
-        metadata: dict[str, dg.RawMetadataValue] = dict(asdict(of_lane))
+        of_lane = totals.get((lane.freshness, lane.priority), Totals())
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "lookups": of_lane.calls,
+            "matched": of_lane.matched,
+            "no_match": of_lane.no_match,
+            "refused": of_lane.refused,
+            "released": of_lane.released,
+            "unconfirmed": of_lane.unconfirmed,
+            "credits_charged": of_lane.units_charged,
+            "credits_reserved": of_lane.units_reserved,
+        }
         if lane.priority in report.exhausted:
             metadata["budget_used_up"] = report.exhausted[lane.priority]
         add_lane_metadata(context, lane, metadata)
-    answered = report.matched + report.no_match + report.refused
     of_run: dict[str, dg.RawMetadataValue] = {
         "lookups_offered": report.offered,
         "lookups_sent": report.sent,
@@ -176,11 +188,11 @@ def provider_lookups(
         "unconfirmed": report.unconfirmed,
         "not_due": report.not_due,
         "answers_nobody_asked_for": report.unasked,
-        "credits_charged": report.credits,
+        "credits_charged": report.units,
         **_halted(report),
     }
-    if answered:
-        of_run["match_rate"] = round(report.matched / answered, 4)
+    if report.answered:
+        of_run["match_rate"] = round(report.matched / report.answered, 4)
     if purchase.credits_left is not None:
         of_run["credits_left"] = purchase.credits_left
     observe_run(context, of_run)
@@ -202,7 +214,7 @@ def provider_responses(
 ) -> dg.MaterializeResult:
     """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
     run = begin(context, pipeline)
-    new = pipeline.store_responses(run)
+    new = pipeline.store_responses()
     with warehouse.get_connection() as connection:
         return dg.MaterializeResult(
             metadata={
@@ -217,7 +229,7 @@ def provider_responses(
         )
 
 
-def _halted(report: DispatchReport | SearchReport) -> "dict[str, dg.RawMetadataValue]":
+def _halted(report: DispatchReport) -> "dict[str, dg.RawMetadataValue]":
     if report.halted is None:
         return {}
     return {"halted": report.halted.message, "halted_by": report.halted.reason}

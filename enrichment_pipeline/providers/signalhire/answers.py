@@ -20,6 +20,7 @@ from enrichment_pipeline.providers.base import (
     Accepted,
     CallbackReading,
     ItemReading,
+    Matched,
     Reading,
     Signal,
     Unconfirmed,
@@ -43,6 +44,25 @@ class _Answer(msgspec.Struct, gc=False):
         return memoryview(self.candidate)[:1] == b"{"
 
 
+class _Contact(msgspec.Struct, gc=False, rename={"sub_type": "subType"}):
+    type: Any = None
+    sub_type: Any = None
+    value: Any = None
+
+
+class _Social(msgspec.Struct, gc=False):
+    link: Any = None
+
+
+class _Profile(msgspec.Struct, gc=False):
+    """What tells whose a profile is."""
+
+    uid: Any = None
+    contacts: list[_Contact] | None = None
+    social: list[_Social] | None = None
+
+
+_PROFILE = msgspec.json.Decoder(_Profile)
 _NO_ANSWER = _Answer()
 _ANSWERS = msgspec.json.Decoder(list[_Answer])
 
@@ -59,7 +79,7 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     indexes, unasked = _join(answers, items)
     faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
     readings = tuple(
-        ItemReading(fault.outcome, index) for fault, index in zip(faults, indexes, strict=True)
+        _read(fault, answers, index) for fault, index in zip(faults, indexes, strict=True)
     )
     return Reading(readings, _signal(faults), unasked)
 
@@ -82,11 +102,37 @@ def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
     indexes, unasked = _join(answers, items)
     faults = [None if i is None else FAULTS[_fault_of(answers[i])] for i in indexes]
     readings = tuple(
-        None if fault is None else ItemReading(fault.outcome, index)
+        None if fault is None else _read(fault, answers, index)
         for fault, index in zip(faults, indexes, strict=True)
     )
     stops = [fault.signal for fault in faults if fault is not None and fault.signal is not None]
     return CallbackReading(readings, stops[0] if stops else None, unasked)
+
+
+def _read(fault: Fault, answers: Sequence["_Answer"], index: int | None) -> ItemReading:
+    """One item's outcome, with the identifiers that its answer gives where somebody was found."""
+    is_found = index is not None and isinstance(fault.outcome, Matched)
+    identifiers = _identifiers(answers[index].candidate) if is_found else ()
+    return ItemReading(fault.outcome, index, fault.credits, identifiers)
+
+
+def _identifiers(candidate: msgspec.Raw) -> tuple[tuple[str, str], ...]:
+    """By what the person found goes: its id, profile, e-mails and mobile phones.
+
+    A phone at work may be a switchboard, which is several people's.
+    """
+    try:
+        profile = _PROFILE.decode(candidate)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()  # it has a shape that nobody documented; SQL reads what it can
+    given = [("uid", profile.uid)]
+    given += [("linkedin", social.link) for social in profile.social or ()]
+    for contact in profile.contacts or ():
+        if contact.type == "email":
+            given.append(("email", contact.value))
+        elif contact.type == "phone" and str(contact.sub_type).lower() == "mobile":
+            given.append(("phone", contact.value))
+    return tuple((kind, text) for kind, text in given if isinstance(text, str) and text)
 
 
 def count_answers(body: bytes) -> int | None:

@@ -36,18 +36,18 @@ from enrichment_pipeline.providers.signalhire.answers import (
     read_reply,
     read_submission,
 )
-from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
-from enrichment_pipeline.providers.signalhire.profiles import read_page
-from enrichment_pipeline.providers.signalhire.time_limits import (
+from enrichment_pipeline.providers.signalhire.facts import (
     ANSWER_SECONDS,
     CONNECT_ATTEMPTS,
     CONNECT_PAUSE_SECONDS,
     CONNECT_SECONDS,
+    MAX_BATCH,
     SEARCH_SECONDS,
 )
+from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
+from enrichment_pipeline.providers.signalhire.profiles import read_page
 
 LOOKUP = "candidate/search"
-MAX_BATCH = 100
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_CREDITS = 2**31 - 1
 """What the ledger's columns hold; a larger number is no balance."""

@@ -33,10 +33,14 @@ from enrichment_pipeline.providers.base import (
 
 @dataclass(frozen=True)
 class Fault:
-    """What becomes of the look-ups that it struck, and what it says of the provider."""
+    """What becomes of the look-ups that it struck, and what it says of the provider.
+
+    `credits`: what each of them cost.
+    """
 
     outcome: Outcome
     signal: Signal | None = None
+    credits: int = 0
 
 
 def _halt(outcome: Outcome, reason: str, message: str) -> Fault:
@@ -91,7 +95,7 @@ FAULTS: dict[str, Fault] = {
     "malformed_body": Fault(Unconfirmed("malformed_body"), Failing("malformed_body")),
     "nothing_answered": Fault(Unconfirmed("missing_from_answer"), Failing("nothing_answered")),
     # --- one item
-    "success": Fault(Matched()),
+    "success": Fault(Matched(), credits=1),
     "failed": Fault(NoMatch()),
     "credits_are_over": _halt(
         OutOfCredits(), "out_of_credits", "says that the credits ran out; top up the account"

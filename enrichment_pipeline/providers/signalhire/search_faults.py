@@ -19,6 +19,7 @@ from enrichment_pipeline.providers.base import (
     Retriable,
     Signal,
     SlowDown,
+    UsedUp,
 )
 
 
@@ -31,8 +32,11 @@ class SearchFault:
     is_counted: bool = True
 
 
+_OFF = "searching is switched off for this run: SignalHire"
+
+
 def _halt(reason: str, message: str) -> SearchFault:
-    halt = Halt(reason, f"searching is switched off for this run: SignalHire {message}")
+    halt = Halt(reason, f"{_OFF} {message}")
     return SearchFault(Retriable(reason), halt, is_counted=False)
 
 
@@ -42,7 +46,11 @@ SEARCH_FAULTS: dict[str, SearchFault] = {
     "no_reply": SearchFault(Retriable("no_reply"), Failing("no_reply")),
     # --- the request as a whole
     "http_401": _halt("wrong_key", "does not accept the key (401); check SIGNALHIRE_API_KEY"),
-    "http_402": _halt("quota_used_up", "says that the day's searches are used up (402)"),
+    "http_402": SearchFault(
+        Retriable("quota_used_up"),
+        UsedUp("quota_used_up", f"{_OFF} says that the day's searches are used up (402)"),
+        is_counted=False,
+    ),
     "http_403": _halt(
         "not_allowed",
         'gives this account no Search API (403); ask for access, or set search = "off"',

@@ -37,5 +37,5 @@ where value is not null;
 
 -- The same, hashed as the ledger's suppressed identifiers are.
 create or replace temp view hashed_identifiers as
-select contact_id, person_key, concat(kind, ':', sha256(value)) as identifier
+select contact_id, person_key, hashed_identifier(kind, value) as identifier
 from known_identifiers;

@@ -157,6 +157,9 @@ create or replace temp macro is_role_address(email) as list_contains(
     split_part(email, '@', 1)
 );
 
+-- An identifier as the ledger keeps it.
+create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
+
 -- The provider's scale, from its documentation: 100 high confidence, 70 likely.
 create or replace temp macro rating_status(rating) as
     case try_cast(rating as double) when 100 then 'verified' when 70 then 'likely' else 'unverified'

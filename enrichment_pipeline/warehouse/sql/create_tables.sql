@@ -352,6 +352,7 @@ create table if not exists enrichment.worklist (
 alter table enrichment.worklist add column if not exists freshness_reason varchar;
 alter table enrichment.worklist add column if not exists search_kind varchar;
 alter table enrichment.worklist add column if not exists last_search_id varchar;
+alter table enrichment.worklist add column if not exists ledger_revision bigint;
 comment on table enrichment.worklist
 is 'What was due in each lane when a run last found work in it, one row per person to look up';
 comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
@@ -375,6 +376,8 @@ is 'The person''s last look-up, which this one would replace; empty for none';
 comment on column enrichment.worklist.contact_count is 'How many contacts get the answer';
 comment on column enrichment.worklist.waiting_since is 'Since when it has been due';
 comment on column enrichment.worklist.run_id is 'The run that selected the row';
+comment on column enrichment.worklist.ledger_revision
+is 'Up to which of the ledger''s revisions its look-ups were known then';
 
 create table if not exists enrichment.search_results (
     search_id varchar,

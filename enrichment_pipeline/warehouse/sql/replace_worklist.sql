@@ -25,10 +25,12 @@ where list_contains($lanes, concat(freshness, '|', priority));
 
 insert into enrichment.worklist (
     contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
-    identity_kind, supersedes, contact_count, waiting_since, run_id, search_kind, last_search_id
+    identity_kind, supersedes, contact_count, waiting_since, run_id, search_kind, last_search_id,
+    ledger_revision
 )
 select
     contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
-    identity_kind, last_lookup_id, contact_count, due_at, $run_id, search_kind, last_search_id
+    identity_kind, last_lookup_id, contact_count, due_at, $run_id, search_kind, last_search_id,
+    (select coalesce(max(revision), 0) from raw.lookups) as ledger_revision
 from due_persons
 where list_contains($lanes, concat(freshness, '|', priority));

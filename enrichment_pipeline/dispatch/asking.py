@@ -1,0 +1,190 @@
+"""What the kinds of call differ by on the wire: how one is asked, and how its replies are read.
+
+Here: a look-up of many items in one request, answered at once or by callback; a search of one
+name and company, answered page by page. Not here: when something is asked
+(`dispatcher.py`), and what a provider's codes mean (`providers/`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.providers.base import (
+    NO_REPLY,
+    Accepted,
+    CallbackReading,
+    Found,
+    Further,
+    ItemReading,
+    NoMatch,
+    PageReading,
+    ProfileQuery,
+    ProfileSearch,
+    Provider,
+    Reading,
+    Reply,
+    Retriable,
+)
+
+CURRENT, CURRENT_OR_PAST = "current", "current_past"
+"""The questions of a search: who works there, and, as the second try, who has ever done so."""
+
+Kept = tuple[int, bytes]
+"""A reply as it was kept: HTTP status and body."""
+
+
+class Asking(Protocol):
+    """One kind of call to one provider, as the dispatcher makes it.
+
+    `who` and `what` name the two in messages. `no_reply`: what a call comes to that was sent and
+    not answered. `is_called`: answers come by callback.
+    """
+
+    who: str
+    what: str
+    max_batch: int
+    no_reply: ItemReading
+    is_called: bool
+
+    def used_up(self, period: str, priority: str) -> str:
+        """What to say where a priority may not draw any more on what it costs."""
+        ...
+
+    async def send(
+        self, request_id: str, asked: Sequence[Candidate], further: Further | None
+    ) -> Reply:
+        """One request. Raises NotSentError or NoReplyError."""
+        ...
+
+    def read_submission(self, reply: Reply) -> Accepted | None:
+        """Where answers come by callback: whether it was taken; see `Provider`."""
+        ...
+
+    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int) -> Reading:
+        """What the kept replies to the pages of these calls come to, the last of them new."""
+        ...
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        """See `Provider`."""
+        ...
+
+
+class AskLookups:
+    """Asks for the profiles of several items at once.
+
+    With `callback_url`, which gives the URL for a request's answer, requests are only submitted.
+    """
+
+    who = "the provider"
+    what = "a request"
+    no_reply = ItemReading(NO_REPLY)
+
+    def __init__(
+        self, provider: Provider, callback_url: Callable[[str], str] | None = None
+    ) -> None:
+        self._provider = provider
+        self._callback_url = callback_url
+        self.max_batch = provider.max_batch
+        self.is_called = callback_url is not None
+
+    def used_up(self, period: str, priority: str) -> str:
+        return f"the {period}'s budget for {priority} is used up"
+
+    async def send(
+        self, request_id: str, asked: Sequence[Candidate], further: Further | None = None
+    ) -> Reply:
+        items = [each.item for each in asked]
+        if self._callback_url is None:
+            return await self._provider.lookup(items)
+        return await self._provider.submit(items, self._callback_url(request_id))
+
+    def read_submission(self, reply: Reply) -> Accepted | None:
+        return self._provider.read_submission(reply.http_status, reply.body)
+
+    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int = 0) -> Reading:
+        http_status, body = kept[-1]
+        return self._provider.read(http_status, body, items)
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        return self._provider.read_callback(body, items)
+
+
+class AskSearches:
+    """Asks for the profiles of one name and company, page by page.
+
+    `pages` and `page_size` bound how many profiles of one search are read.
+    """
+
+    who = "the Search API"
+    what = "a search"
+    max_batch = 1
+    is_called = False
+    # it costs no credits, so that it may be asked again; but the call may have counted
+    no_reply = ItemReading(Retriable("no_reply"), units=1)
+
+    def __init__(self, provider: ProfileSearch, *, pages: int, page_size: int) -> None:
+        self._provider = provider
+        self._pages = pages
+        self._page_size = page_size
+
+    def used_up(self, period: str, priority: str) -> str:
+        return f"the {period}'s searches for {priority} are used up"
+
+    async def send(
+        self, request_id: str, asked: Sequence[Candidate], further: Further | None
+    ) -> Reply:
+        if further is not None and further.last is not None:
+            last = further.last
+            return await self._provider.scroll(last.request_ref or "", last.scroll_id or "")
+        [of] = asked
+        return await self._provider.search(
+            ProfileQuery(
+                of.item,
+                of.company or "",
+                is_current=of.question == CURRENT,
+                page_size=self._page_size,
+            )
+        )
+
+    def read_submission(self, reply: Reply) -> Accepted | None:
+        return None
+
+    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int) -> Reading:
+        """Page after page, until all are there, or as many as the policy allows.
+
+        Where a further page is not to be had any more, the search starts over, once.
+        """
+        pages = [
+            self._provider.read_page(http_status, body, is_further=number > 0)
+            for number, (http_status, body) in enumerate(kept)
+        ]
+        last, units = pages[-1], int(pages[-1].is_counted)
+        seen = sum(page.profiles for page in pages)
+
+        def came_to(reading: ItemReading, further: Further | None = None) -> Reading:
+            return Reading((reading._replace(units=units),), last.signal, further=further)
+
+        interrupted = ItemReading(Retriable("interrupted"))
+        if last.is_gone:
+            if series:
+                return came_to(ItemReading(Found("scroll_gone"), is_complete=False))
+            return came_to(interrupted, Further(series + 1, 1, units))
+        if isinstance(last.outcome, Found):
+            is_last = _is_last(last, seen)
+            if is_last or len(pages) >= self._pages:
+                return came_to(ItemReading(Found(), is_complete=is_last))
+            return came_to(interrupted, Further(series, len(pages) + 1, units, last))
+        if isinstance(last.outcome, NoMatch):
+            outcome = Found() if seen else NoMatch()
+            return came_to(ItemReading(outcome, is_complete=True))
+        return came_to(ItemReading(last.outcome))
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        raise AssertionError("a search is never answered by callback")
+
+
+def _is_last(page: PageReading, seen: int) -> bool:
+    """Whether there is nothing after this page, all pages so far holding so many profiles."""
+    if page.scroll_id is None or page.request_ref is None:
+        return True
+    return page.total is not None and seen >= page.total

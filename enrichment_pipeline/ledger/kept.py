@@ -1,0 +1,287 @@
+"""What the ledger keeps for others to read: replies that nobody has read yet, and copies.
+
+Here: replies after a kill and callbacks, whose turn it is to read them, what requests came to,
+and what the warehouse copies. Not here: writing (`calls.py`), and sums (`questions.py`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, case, func, or_, select
+
+from enrichment_pipeline.ledger import journal
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.journal import Settlement
+from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, furthest
+from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
+from enrichment_pipeline.ledger.schema import (
+    APPLIED,
+    NO_MATCH,
+    REPLIED,
+    RESERVED,
+    SENT,
+    calls,
+    replies,
+    requests,
+    unread_replies,
+)
+from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
+
+_STATE_TO_A_READER = case(
+    (calls.c.state.in_((REPLIED, APPLIED)), "answered"),
+    (calls.c.state.in_((RESERVED, SENT)), "open"),
+    else_=calls.c.state,
+).label("state")
+"""`reserved` and `sent` are one state to a reader, `open`; so are `replied` and `applied`."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call to which a reply came: what was asked, and how it stands."""
+
+    call_id: str
+    item: str
+    state: str
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class UnreadReply:
+    """A reply that was kept, but not yet read into its calls.
+
+    `asked` are all of its request's, as they stand. By a callback others may come for them.
+    `bodies` are HTTP status and body of the reply itself, as the last, and before it of those
+    to earlier pages of the same call; `series` is which start of the call they are of.
+    """
+
+    reply_id: str
+    request_id: str
+    run_id: str
+    received_at: datetime
+    answered_at: datetime
+    is_callback: bool
+    asked: tuple[Asked, ...]
+    bodies: tuple[tuple[int, bytes], ...]
+    series: int
+
+
+def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply]:
+    """Replies that came and that nobody has read yet, oldest first."""
+    with store.read() as connection:
+        reply_ids = list(
+            connection.execute(
+                select(unread_replies.c.reply_id)
+                .where(unread_replies.c.provider == provider, unread_replies.c.kind == kind)
+                .order_by(unread_replies.c.received_at)
+            ).scalars()
+        )
+    for reply_id in reply_ids:
+        with store.read() as connection:
+            reply = connection.execute(
+                select(
+                    replies,
+                    requests.c.run_id,
+                    requests.c.call_id,
+                    requests.c.series,
+                    requests.c.page,
+                )
+                .join(requests, requests.c.request_id == replies.c.request_id)
+                .where(replies.c.reply_id == reply_id)
+            ).one()
+            asked = connection.execute(
+                select(calls.c.call_id, calls.c.item, calls.c.state, calls.c.outcome).where(
+                    calls.c.request_id == reply.request_id
+                )
+            ).all()
+            before = _pages_before(connection, reply)
+        yield UnreadReply(
+            reply_id,
+            reply.request_id,
+            reply.run_id,
+            reply.received_at,
+            reply.answered_at,
+            is_callback=reply.is_callback,
+            asked=tuple(Asked(*row) for row in asked),
+            bodies=(*before, (reply.http_status, bytes(reply.body))),
+            series=reply.series,
+        )
+
+
+def _pages_before(connection: Connection, reply: Row) -> tuple[tuple[int, bytes], ...]:
+    if reply.call_id is None or reply.page == 1:
+        return ()
+    rows = connection.execute(
+        select(replies.c.http_status, replies.c.body)
+        .join(requests, requests.c.request_id == replies.c.request_id)
+        .where(
+            requests.c.call_id == reply.call_id,
+            requests.c.series == reply.series,
+            requests.c.page < reply.page,
+        )
+        .order_by(requests.c.page)
+    )
+    return tuple((row.http_status, bytes(row.body)) for row in rows)
+
+
+def is_left_to_its_run(of: Calls, kept: UnreadReply, dead_run_ids: Sequence[str]) -> bool:
+    """Whether the run that asked will settle this reply itself, unless it is dead.
+
+    Callbacks are anybody's. A reply from the future came when a clock was ahead: nobody
+    knows how long ago.
+    """
+    if kept.is_callback or kept.run_id in dead_run_ids:
+        return False
+    age = of.clock.now() - kept.received_at
+    return -CLOCK_TOLERANCE < age < of.limits.settled_within
+
+
+def answered_at(of: Calls, kept: UnreadReply) -> datetime:
+    """When a kept reply counts as answered: for a callback of a simulated run, then.
+
+    The receiver that kept it knows real time only.
+    """
+    simulated_at = of.clock.simulated_at if kept.is_callback else None
+    return simulated_at or kept.answered_at
+
+
+def count_unread(store: LedgerStore, now: datetime, received_before: datetime) -> int:
+    """How many replies have waited for a reader since before that instant.
+
+    One from the future came when a clock was ahead: since when is not known.
+    """
+    with store.read() as connection:
+        return connection.execute(
+            select(func.count())
+            .select_from(unread_replies)
+            .where(
+                or_(
+                    unread_replies.c.received_at < received_before,
+                    unread_replies.c.received_at > furthest(now),
+                )
+            )
+        ).scalar_one()
+
+
+def finished_requests(
+    store: LedgerStore, request_ids: Iterable[str]
+) -> dict[str, list[Settlement]]:
+    """Those of the requests none of whose calls is open, and what these came to."""
+    asked_for = set(request_ids)
+    rows = as_json((request_id,) for request_id in asked_for)
+    of_these = calls.c.request_id.in_(select(text_field(0)))
+    with store.read() as connection:
+        is_open = select(calls.c.request_id).where(of_these, calls.c.state.in_((RESERVED, SENT)))
+        unfinished = set(connection.execute(is_open.distinct(), {ROWS: rows}).scalars())
+        finished = asked_for - unfinished
+        came_to = connection.execute(
+            select(
+                calls.c.request_id,
+                calls.c.state,
+                calls.c.outcome,
+                calls.c.reason,
+                calls.c.units_charged,
+                calls.c.answer_index,
+            ).where(of_these),
+            {ROWS: as_json((request_id,) for request_id in finished)},
+        ).all()
+    by_request: dict[str, list[Settlement]] = {request_id: [] for request_id in finished}
+    for request_id, *settlement in came_to:
+        by_request[request_id].append(Settlement(*settlement))
+    return by_request
+
+
+# --- what the warehouse copies -------------------------------------------------------------
+
+
+def changed_lookups(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
+    """Look-ups changed at or after a revision, in pages, oldest change first."""
+    columns = (
+        calls.c.call_id.label("lookup_id"),
+        calls.c.provider,
+        calls.c.person_key,
+        calls.c.supersedes,
+        calls.c.contact_id,
+        calls.c.item,
+        calls.c.item_kind,
+        calls.c.freshness,
+        calls.c.priority,
+        calls.c.run_id,
+        _STATE_TO_A_READER,
+        calls.c.outcome,
+        calls.c.reason,
+        calls.c.reply_id,
+        calls.c.answer_index,
+        calls.c.units_charged.label("credits_charged"),
+        calls.c.requested_at,
+        calls.c.answered_at,
+        calls.c.revision,
+    )
+    return store.changed_rows(columns, LOOKUP, since_revision)
+
+
+def changed_searches(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
+    """Searches changed at or after a revision, in pages, oldest change first."""
+    columns = (
+        calls.c.call_id.label("search_id"),
+        calls.c.provider,
+        calls.c.question.label("query_kind"),
+        calls.c.person_key,
+        calls.c.supersedes,
+        calls.c.contact_id,
+        calls.c.item.label("full_name"),
+        calls.c.company,
+        calls.c.freshness,
+        calls.c.priority,
+        calls.c.run_id,
+        _STATE_TO_A_READER,
+        case((calls.c.outcome == NO_MATCH, "nothing"), else_=calls.c.outcome).label("outcome"),
+        calls.c.reason,
+        calls.c.is_complete,
+        calls.c.requested_at,
+        calls.c.answered_at,
+        calls.c.revision,
+    )
+    return store.changed_rows(columns, SEARCH, since_revision)
+
+
+def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:
+    """Raw bodies by reply id."""
+    with store.read() as connection:
+        query = select(replies.c.reply_id, replies.c.body).where(replies.c.reply_id.in_(reply_ids))
+        return [(row.reply_id, bytes(row.body)) for row in connection.execute(query)]
+
+
+def page_bodies(store: LedgerStore, call_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
+    """Call, page and raw body of the pages that these calls came to: of the last start of each."""
+    last = requests.alias("last")
+    query = (
+        select(requests.c.call_id, requests.c.page, replies.c.body)
+        .join(replies, replies.c.request_id == requests.c.request_id)
+        .join(calls, calls.c.call_id == requests.c.call_id)
+        .join(last, last.c.request_id == calls.c.request_id)
+        .where(
+            requests.c.call_id.in_(select(text_field(0))),
+            requests.c.series == last.c.series,
+            replies.c.http_status == 200,
+        )
+        .order_by(requests.c.call_id, requests.c.page)
+    )
+    with store.read() as connection:
+        rows = connection.execute(query, {ROWS: as_json((each,) for each in call_ids)})
+        return [(row.call_id, row.page, bytes(row.body)) for row in rows]
+
+
+def mark_applied(store: LedgerStore, copied_up_to: int) -> int:
+    """The answers to look-ups up to a revision stand in the tables; how many were not marked."""
+    with store.read() as connection:
+        query = select(calls.c.call_id).where(
+            calls.c.kind == LOOKUP, calls.c.state == REPLIED, calls.c.revision <= copied_up_to
+        )
+        call_ids = list(connection.execute(query).scalars())
+    applied = 0
+    for start in range(0, len(call_ids), PAGE_ROWS):
+        with store.write() as transaction:
+            applied += journal.mark_applied(transaction, call_ids[start : start + PAGE_ROWS])
+    return applied

@@ -1,0 +1,11 @@
+"""Which providers there are: one line each.
+
+Here: their names, in the order in which they are asked where a policy names none. Not here:
+anything of theirs; each has a folder of its own.
+"""
+
+from enrichment_pipeline.providers.base import ProviderFacts
+from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
+
+PROVIDERS: dict[str, ProviderFacts] = {facts.name: facts for facts in (SIGNALHIRE,)}
+FIRST = next(iter(PROVIDERS))

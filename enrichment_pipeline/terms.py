@@ -1,0 +1,85 @@
+"""On which terms each kind of call is made: what the policy says with what the provider tells.
+
+Here: limits and budgets as the ledger takes them, for every provider and kind. Not here:
+keeping to them (`ledger/`), and the numbers themselves (`policy.py`, `providers/`). Knows no
+warehouse, so that whoever takes callbacks or entries needs none.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.limits import Limits, Rate
+from enrichment_pipeline.providers.base import CallFacts
+from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import Settings
+
+SEND_LEASE = timedelta(seconds=30)
+"""From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
+SETTLED_WITHIN = timedelta(minutes=1)
+"""A run that is alive settles the response to its request in a moment."""
+PAGES_WITHIN = timedelta(minutes=30)
+"""Before it asks for a further page it may wait for room for so long."""
+
+
+def calls_of(settings: Settings, provider: str, kind: str, clock: Clock) -> Calls:
+    """One kind of call to a provider, under these settings."""
+    facts = PROVIDERS[provider].calls[kind]
+    return Calls(provider, kind, _limits(settings, provider, kind, facts), clock)
+
+
+def share_of(run: Run) -> RunShare:
+    """The run as budgets know it."""
+    at_most = None if run.max_credits is None else Decimal(run.max_credits)
+    return RunShare(run.run_id, run.earlier_run_ids, at_most)
+
+
+def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> Limits:
+    policy = settings.policy
+    of_provider = settings.limits(provider)
+    rates = tuple(
+        Rate(rate.units, timedelta(seconds=rate.seconds)) for rate in of_provider.every_rate
+    )
+    draws_credits = facts.unit == "credits"
+    longest = timedelta(seconds=facts.longest_seconds)
+    answered_by_callback = draws_credits and settings.callbacks is not None
+    return Limits(
+        rates=rates if draws_credits else (),
+        counts_requests=facts.counts_requests,
+        at_once=None if draws_credits else policy.search.at_once,
+        budget=_credits(settings, provider, facts)
+        if draws_credits
+        else Budget(
+            pool=f"{provider}.{kind}",
+            per_day=Decimal(policy.signalhire.searches_per_day),
+            floors=policy.budget.floors,
+        ),
+        pause=min(rate.window for rate in rates)
+        if facts.pause_seconds is None
+        else timedelta(seconds=facts.pause_seconds),
+        send_lease=SEND_LEASE,
+        response_deadline=longest,
+        answer_deadline=timedelta(minutes=of_provider.callback_deadline_minutes)
+        if answered_by_callback
+        else longest,
+        unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
+        is_repeat_free=facts.is_repeat_free,
+        is_paged=facts.is_paged,
+        settled_within=PAGES_WITHIN if facts.is_paged else SETTLED_WITHIN,
+    )
+
+
+def _credits(settings: Settings, provider: str, facts: CallFacts) -> Budget:
+    budget = settings.policy.budget
+    return Budget(
+        pool=CREDITS,
+        per_run=budget.per_run,
+        per_day=budget.per_day,
+        per_month=budget.per_month,
+        floors=budget.floors,
+        unit_cost=settings.limits(provider).price,
+        worst_units=facts.worst_units,
+    )

@@ -1,0 +1,121 @@
+"""Who is who in the ledger: whoever shares an identifier with a call under way gets that one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from enrichment_pipeline.ledger.admission import Admitted, Candidate, Known, NotDue
+from enrichment_pipeline.ledger.schema import call_identifiers
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline_tests.ledger import (
+    GIVEN_BACK,
+    MATCHED,
+    MISSED,
+    NOT_ANSWERED,
+    UNCONFIRMED_HOLD,
+    Ledger,
+    admitted,
+    buy,
+    candidate,
+    ids,
+    reply,
+    reserve,
+    send,
+    settle_all,
+)
+from enrichment_pipeline_tests.ledger.conftest import LedgerOf
+from enrichment_pipeline_tests.support import MovingClock
+
+EMAIL, PROFILE, UID = "email:1", "linkedin:1", "uid:1"
+
+
+def by(name: str, *identifiers: str, seen_revision: int = 0) -> Candidate:
+    return replace(candidate(name), known_by=frozenset(identifiers), seen_revision=seen_revision)
+
+
+def known(decision: object) -> list[str]:
+    """The calls that tell about those who are not due."""
+    assert isinstance(decision, NotDue | Admitted)
+    return [each.call_id for each in decision.known]
+
+
+@pytest.mark.parametrize("is_sent", [False, True], ids=["reserved", "sent"])
+def test_a_person_about_whom_a_call_under_another_key_is_under_way_is_not_bought(
+    ledger: Ledger, is_sent: bool
+):
+    first = (send if is_sent else reserve)(ledger, by("by-email", EMAIL, PROFILE))
+    other = by("by-profile", PROFILE)
+    assert ledger.admit([other], "run") == NotDue(1, (Known(other, ids(first)[0]),))
+
+
+def test_what_an_answer_gave_tells_who_it_was(ledger: Ledger):
+    batch = send(ledger, by("by-email", EMAIL))
+    [call_id] = ids(batch)
+    ledger.settle(
+        {call_id: MATCHED}, reply_id=reply(ledger, batch), known_by=[(UID, call_id), (UID, call_id)]
+    )
+    assert known(ledger.admit([by("by-uid", UID)], "run")) == [call_id]
+
+
+def test_an_answer_that_the_asker_has_taken_into_account_holds_nobody_back(
+    ledger: Ledger, store: LedgerStore
+):
+    """The warehouse has judged it: it may have been somebody else's profile."""
+    buy(ledger, by("by-email", EMAIL))
+    seen = store.revision()
+    assert isinstance(ledger.admit([by("other", EMAIL, seen_revision=seen - 1)], "run"), NotDue)
+    admitted(ledger.admit([by("other", EMAIL, seen_revision=seen)], "run"))
+
+
+def test_a_call_under_way_holds_also_whoever_knows_of_it(ledger: Ledger, store: LedgerStore):
+    send(ledger, by("by-email", EMAIL))
+    other = by("other", EMAIL, seen_revision=store.revision() + 100)
+    assert isinstance(ledger.admit([other], "run"), NotDue)
+
+
+@pytest.mark.parametrize("settlement", [MISSED, GIVEN_BACK], ids=["missed", "given back"])
+def test_what_found_nobody_tells_nothing_of_another_key(ledger: Ledger, settlement):
+    buy(ledger, by("by-email", EMAIL), settlement=settlement)
+    admitted(ledger.admit([by("by-profile", EMAIL)], "run"))
+
+
+def test_what_may_have_been_billed_holds_as_long_as_for_its_own_key(
+    ledger: Ledger, clock: MovingClock
+):
+    buy(ledger, by("by-email", EMAIL), settlement=NOT_ANSWERED)
+    clock.advance(seconds=(UNCONFIRMED_HOLD - timedelta(seconds=1)).total_seconds())
+    assert isinstance(ledger.admit([by("by-profile", EMAIL)], "run"), NotDue)
+    clock.advance(seconds=1)
+    admitted(ledger.admit([by("by-profile", EMAIL)], "run"))
+
+
+def test_a_persons_own_call_before_is_no_other_key(ledger: Ledger):
+    first = buy(ledger, by("ada", EMAIL))
+    again = replace(by("ada", EMAIL), supersedes=ids(first)[0])
+    assert len(admitted(ledger.admit([again], "run")).calls) == 1
+
+
+def test_of_two_in_one_request_who_share_an_identifier_the_first_is_asked_about(ledger: Ledger):
+    decision = admitted(
+        ledger.admit([by("one", EMAIL), by("two", EMAIL, PROFILE), by("three", PROFILE)], "run")
+    )
+    assert [call.candidate.person_key for call in decision.calls] == ["person:one", "person:three"]
+    assert decision.skipped == 1
+
+
+def test_another_provider_is_asked_about_the_same_person(ledger_of: LedgerOf):
+    send(ledger_of("one"), by("by-email", EMAIL))
+    admitted(ledger_of("another").admit([by("by-profile", EMAIL)], "run"))
+
+
+def test_an_identifier_is_kept_once_for_each_call(ledger: Ledger, store: LedgerStore):
+    batch = send(ledger, by("ada", EMAIL, PROFILE), by("bob"))
+    [ada, _] = ids(batch)
+    settle_all(ledger, batch, MISSED)
+    with store.read() as connection:
+        rows = connection.execute(sa.select(call_identifiers)).all()
+    assert sorted(map(tuple, rows)) == [(EMAIL, ada), (PROFILE, ada)]
