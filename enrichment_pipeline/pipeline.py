@@ -37,6 +37,7 @@ from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchLim
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE
+from enrichment_pipeline.providers.base import Balance
 from enrichment_pipeline.providers.signalhire.time_limits import (
     ANSWER_SECONDS,
     SEARCH_SECONDS,
@@ -90,6 +91,8 @@ SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
 RESPONSE_DEADLINE = timedelta(seconds=longest_seconds(ANSWER_SECONDS) + 15)
 AS_OF_TOLERANCE = timedelta(days=1)
+CLOCK_ERROR_TOLERANCE = timedelta(days=1)
+"""A clock that is further off than this makes people due who are not, and dates answers wrongly."""
 SEARCH_DEADLINE = timedelta(seconds=longest_seconds(SEARCH_SECONDS) + 5)
 SEARCH_PAUSE = timedelta(seconds=5)
 """After a 429 that does not say for how long: it was about searches at once, which are short."""
@@ -140,13 +143,15 @@ class Pipeline:
 
         Gives the ids of those runs. Raises ConfigurationError before anything
         is loaded: for a state folder of another source or provider, and for a
-        key that is not accepted.
+        key that is not accepted; PipelineError where the clock is wrong by the provider's.
         """
         if self.is_prepared(run):
             return []
         self.check_run(run)
         check_stamp(self.settings, is_first_use=False)
-        credits_left = self._ask_balance()
+        balance = self._ask_balance()
+        if not run.is_simulated:
+            refuse_wrong_clock(run.clock.now(), balance.dated_at)
         self.open_state()
         hold_run_lock(self.settings.home, run.run_id)
         ledger = self.ledger(run)
@@ -159,7 +164,7 @@ class Pipeline:
         if ledger.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
             # two runs too, in which somebody else may have spent.
-            ledger.observe_balance(run.run_id, credits_left)
+            ledger.observe_balance(run.run_id, balance.credits_left)
         self._prepared.add(run.run_id)
         return dead
 
@@ -519,12 +524,12 @@ class Pipeline:
         drawn = sum(sum(ledger.budget_used(f"run:{run_id}")) for run_id in run.earlier_run_ids)
         return max(0, cap - drawn)
 
-    def _ask_balance(self) -> int:
+    def _ask_balance(self) -> Balance:
         provider = self._provider()
 
-        async def ask() -> int:
+        async def ask() -> Balance:
             try:
-                return await provider.credits_left()
+                return await provider.balance()
             finally:
                 await provider.close()
 
@@ -533,7 +538,7 @@ class Pipeline:
     def _observe_balance_after(self, run: Run) -> int | None:
         """The balance after buying. What was bought is safe in the ledger, so no failure here."""
         try:
-            credits_left = self._ask_balance()
+            credits_left = self._ask_balance().credits_left
         except PipelineError:
             return None
         self.ledger(run).observe_balance(run.run_id, credits_left)
@@ -600,6 +605,20 @@ class Pipeline:
                 )
                 for item in page
             ]
+
+
+def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
+    """Raise PipelineError where our clock and the provider's part by more than a day.
+
+    A clock 95 days ahead would take every answer for expired, and buy everybody again.
+    """
+    if provider_now is None or abs(now - provider_now) <= CLOCK_ERROR_TOLERANCE:
+        return
+    raise PipelineError(
+        f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, the provider's "
+        f"{provider_now:%Y-%m-%d %H:%M} UTC: by a wrong clock people would be bought again, so "
+        "nothing was bought. Set the clock, then run again"
+    )
 
 
 def _in_a_thread(

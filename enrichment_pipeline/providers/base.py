@@ -6,7 +6,7 @@ and the two ways in which a request can fail. Not here: any provider's codes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
@@ -118,6 +118,14 @@ class Reply:
     retry_after: timedelta | None = None
 
 
+@dataclass(frozen=True)
+class Balance:
+    """What is left of the account's credits, and when by the provider's own clock, if it says."""
+
+    credits_left: int
+    dated_at: datetime | None = None
+
+
 class ItemReading(NamedTuple):
     """The outcome for one item, and the position of its answer in the reply, if it has one."""
 
@@ -209,7 +217,7 @@ class Provider(Protocol):
     name: str
     max_batch: int
 
-    async def credits_left(self) -> int:
+    async def balance(self) -> Balance:
         """The account's balance. Raises WrongKeyError or ProviderUnavailableError."""
         ...
 
