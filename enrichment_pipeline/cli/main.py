@@ -48,6 +48,7 @@ UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # ty: igno
 """Every mistake in arguments. It is click's; newer typers carry click inside and do not name it."""
 INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 SHOWN_TIERS = 10
 UI_STOP_SECONDS = 10.0
 
@@ -280,8 +281,7 @@ app.add_typer(review)
 def main() -> None:
     """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
     os.umask(OWNER_ONLY)
-    # cron, systemd or a container that ends us means what Ctrl+C means
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_as_by_ctrl_c()
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as error:
@@ -293,6 +293,23 @@ def main() -> None:
     if status == INTERRUPTED:
         _fail("interrupted; every answer that came is kept, and the next run goes on", 1)
     sys.exit(status)
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl+C does: end, but keep the answers on the wire.
+
+    SIGTERM comes from cron, systemd or a container, SIGHUP from a terminal that is closed: from
+    the shell and from the system, so that only the first one counts. `nohup` has it ignored.
+    """
+
+    def interrupt(number: int, _frame: object) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+        signal.raise_signal(signal.SIGINT)
+
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -368,8 +385,6 @@ def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:
     It has a session of its own, so that Ctrl+C reaches us alone; then it is asked to
     take its processes down, and what is left of them after a while is killed.
     """
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, signal.default_int_handler)
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:  # noqa: S603
         try:
             return process.wait()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from enrichment_pipeline_tests.end_to_end.world import (
     KEY,
     Row,
     answers,
+    command,
     dagster_runs,
     enrichment,
+    environment,
     ledger_rows,
     outcomes,
     rows,
@@ -117,7 +121,7 @@ def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_pat
     assert list((home / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -131,6 +135,39 @@ def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
     assert process.returncode == 1
     assert err == "error: interrupted; every answer that came is kept, and the next run goes on\n"
     assert "Traceback" not in out
+    assert 0 < len(paid_items) < len(CONTACTS)
+    kept = ledger_rows(home, "select item from lookups where state = 'replied'")
+    assert sorted(item for (item,) in kept) == sorted(paid_items)
+    [run] = dagster_runs(home)
+    assert run.is_finished
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_a_closed_terminal_keeps_the_answers_that_are_on_the_wire(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            # the terminal is its session's, as a shell makes it
+            ["setsid", "--ctty", *command("run")],
+            cwd=tmp_path,
+            env=environment(tmp_path, **variables),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        os.set_blocking(ours, False)
+
+        def is_charged() -> bool:
+            with suppress(BlockingIOError):
+                os.read(ours, 65_536)  # a terminal takes what is shown
+            return bool(charged(sandbox.journal))
+
+        wait_until(is_charged, "the first charge")
+        os.close(ours)
+        assert process.wait(60) == 1
+        paid_items = charged(sandbox.journal)
     assert 0 < len(paid_items) < len(CONTACTS)
     kept = ledger_rows(home, "select item from lookups where state = 'replied'")
     assert sorted(item for (item,) in kept) == sorted(paid_items)
