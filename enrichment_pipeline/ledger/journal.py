@@ -30,7 +30,14 @@ from sqlalchemy import (
 )
 
 from enrichment_pipeline.ledger import budget
-from enrichment_pipeline.ledger.limits import Limits, furthest
+from enrichment_pipeline.ledger.limits import (
+    BYTES_PER_BATCH,
+    BYTES_PER_ITEM,
+    CALLBACKS_PER_BATCH,
+    CALLBACKS_PER_ITEM,
+    Limits,
+    furthest,
+)
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -73,6 +80,11 @@ _SEND_LOOKUPS = Prepared(
 _FIND_REPLY = Prepared(
     select(replies.c.reply_id).where(
         replies.c.batch_id == _OF_BATCH, replies.c.body_sha256 == bindparam("digest")
+    )
+)
+_KEPT_SO_FAR = Prepared(
+    select(func.count(), func.coalesce(func.sum(func.length(replies.c.body)), 0)).where(
+        replies.c.batch_id == _OF_BATCH
     )
 )
 _KEEP_REPLY = Prepared(insert(replies))
@@ -233,9 +245,7 @@ def keep_reply(
     """Keep the raw reply, before anything reads it; its id. The same bytes are kept once."""
     connection = transaction.connection
     digest = hashlib.sha256(body).hexdigest()
-    known = _FIND_REPLY.execute(
-        connection, {"of_batch": batch_id, "digest": digest}
-    ).scalar_one_or_none()
+    known = _find_reply(transaction, batch_id, digest)
     if known is not None:
         return known
     reply_id = uuid4().hex
@@ -255,6 +265,23 @@ def keep_reply(
         connection, {"reply_id": reply_id, "provider": provider, "received_at": now}
     )
     return reply_id
+
+
+def has_room_for(transaction: Transaction, batch_id: str, item_count: int, body: bytes) -> bool:
+    """Whether a batch of so many items may have this callback, too. A repeat always has room."""
+    if _find_reply(transaction, batch_id, hashlib.sha256(body).hexdigest()) is not None:
+        return True
+    callbacks, size = _KEPT_SO_FAR.execute(transaction.connection, {"of_batch": batch_id}).one()
+    return (
+        callbacks < CALLBACKS_PER_BATCH + item_count * CALLBACKS_PER_ITEM
+        and size + len(body) <= BYTES_PER_BATCH + item_count * BYTES_PER_ITEM
+    )
+
+
+def _find_reply(transaction: Transaction, batch_id: str, digest: str) -> str | None:
+    return _FIND_REPLY.execute(
+        transaction.connection, {"of_batch": batch_id, "digest": digest}
+    ).scalar_one_or_none()
 
 
 def note_response(

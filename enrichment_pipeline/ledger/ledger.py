@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select
@@ -44,6 +45,14 @@ LEFT_TO_ITS_RUN_FOR = timedelta(minutes=1)
 """A run that is alive settles the response to its request in a moment."""
 CALLBACK_STATUS = 200
 """What a callback is kept as: no response to our request has this status in callback mode."""
+
+
+class Receipt(Enum):
+    """What became of a callback: committed, or not, since it cannot be an answer to its batch."""
+
+    KEPT = auto()
+    NO_SUCH_BATCH = auto()
+    BATCH_IS_FULL = auto()
 
 
 @dataclass(frozen=True)
@@ -223,16 +232,19 @@ class Ledger:
                 request_ref=request_ref,
             )
 
-    def keep_callback(self, batch_id: str, body: bytes) -> bool:
-        """Commit the raw body of a callback; False where no such batch was ever sent."""
+    def keep_callback(self, batch_id: str, body: bytes) -> Receipt:
+        """Commit the raw body of a callback, if its batch was sent and has room for it."""
         with self._write() as transaction:
-            was_sent = select(batches.c.batch_id).where(
+            sent = select(batches.c.item_count).where(
                 batches.c.batch_id == batch_id,
                 batches.c.provider == self.provider,
                 batches.c.awaits_callback,
             )
-            if transaction.connection.execute(was_sent).one_or_none() is None:
-                return False
+            item_count = transaction.connection.execute(sent).scalar_one_or_none()
+            if item_count is None:
+                return Receipt.NO_SUCH_BATCH
+            if not journal.has_room_for(transaction, batch_id, item_count, body):
+                return Receipt.BATCH_IS_FULL
             journal.keep_reply(
                 transaction,
                 self.provider,
@@ -242,7 +254,7 @@ class Ledger:
                 now=self._clock.now(),
                 business_now=self._clock.business_now(),
             )
-        return True
+        return Receipt.KEPT
 
     def settle(
         self,

@@ -5,7 +5,7 @@ Here: nothing but the way there. Not here: what the ledger does with them
 """
 
 from enrichment_pipeline.ledger.group import GroupCommit
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.ledger import Ledger, Receipt
 
 
 class LedgerInbox:
@@ -15,7 +15,7 @@ class LedgerInbox:
         self.provider = ledger.provider
         self._group = GroupCommit(ledger)
 
-    async def keep(self, batch_id: str, body: bytes) -> bool:
+    async def keep(self, batch_id: str, body: bytes) -> Receipt:
         return await self._group.run(lambda ledger: ledger.keep_callback(batch_id, body))
 
     async def ping(self) -> None:

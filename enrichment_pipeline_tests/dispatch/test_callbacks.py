@@ -25,7 +25,7 @@ from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.ledger import Ledger, Receipt
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -357,7 +357,7 @@ def test_a_callback_that_is_no_answer_is_kept_and_changes_nothing(
         batch = admitted(here.ledger.admit(persons([1]), "run"))
         here.ledger.mark_sent(batch.batch_id, awaits_callback=True)
         for body in (answer_body(("stranger@x.example", "success")), b"?"):
-            assert here.ledger.keep_callback(batch.batch_id, body)
+            assert here.ledger.keep_callback(batch.batch_id, body) is Receipt.KEPT
         read = read_kept_replies(here.ledger, SignalHireClient("http://unused.invalid", "key"))
     assert (read.lookups, read.unasked) == (0, 1)
     assert (states_of(store), count(store, replies.c.reply_id)) == ({"person:1": [SENT]}, 2)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.ledger import Ledger, Receipt
 from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, lookups
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
@@ -71,7 +71,7 @@ def check(store: LedgerStore, events: list) -> None:
                 ledger.mark_applied(ledger.unapplied_lookup_ids(2**31))
             case answers:
                 given = [(candidate(name).item, status) for name, status in answers]
-                assert ledger.keep_callback(batch.batch_id, answer_body(*given))
+                assert ledger.keep_callback(batch.batch_id, answer_body(*given)) is Receipt.KEPT
                 for item, status in given:
                     posted[item].add(status)
         assert booked_budgets(store) == recomputed_budgets(store)

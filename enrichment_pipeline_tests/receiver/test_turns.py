@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from enrichment_pipeline.ledger.group import GroupCommit
-from enrichment_pipeline.ledger.ledger import Ledger
+from enrichment_pipeline.ledger.ledger import Ledger, Receipt
 from enrichment_pipeline.receiver.inbox import LedgerInbox
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.receiver import answers_for, opened, submitted
@@ -67,7 +67,7 @@ def test_a_callback_waits_for_a_few_commits_of_a_run_that_writes_without_a_pause
             for batch_id in batches:
                 await asyncio.sleep(COMMIT_SECONDS)  # until the run is in its stride again
                 before = run.commits
-                assert await inbox.keep(batch_id, answers_for())
+                assert await inbox.keep(batch_id, answers_for()) is Receipt.KEPT
                 waited.append(run.commits - before)
             return waited
 
