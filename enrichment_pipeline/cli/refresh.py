@@ -27,6 +27,8 @@ from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
+MOST_UNCONFIRMED = 0.1
+"""The share of a run's look-ups (those that were released do not count) that may end so."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's log goes into its event store; the terminal shows the bar and the summary."""
 
@@ -43,13 +45,13 @@ def refresh(
     """Run every block in turn, highest priority first, and print what came of it.
 
     Raises ConfigurationError or PipelineError with the cause of a failed run, and, once all
-    is printed, PipelineError where the provider ended one early.
+    is printed, PipelineError where the provider ended one early or left too much unanswered.
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
     per_run = settings.policy.budget.per_run
     cap = per_run if max_credits is None else min(max_credits, per_run)
-    spent = perhaps_billed = 0
+    spent = perhaps_billed = asked = unconfirmed = 0
     bought_by: list[str] = []
     stopped_by: str | None = None
     warnings: dict[str, str] = {}
@@ -70,6 +72,8 @@ def refresh(
             if totals.credits_charged:
                 bought_by.append(run.run_id)
             perhaps_billed += totals.credits_reserved
+            asked += totals.lookups - totals.released
+            unconfirmed += totals.unconfirmed
     _print_summary(settings, pipeline, run, spent, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
@@ -77,6 +81,18 @@ def refresh(
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:
         raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
+    if is_unconfirmed_too_often(unconfirmed, asked):
+        raise PipelineError(
+            f"{unconfirmed} of {asked} look-ups ended unconfirmed: sent, but not answered, and so "
+            f"perhaps billed. They are not bought again for "
+            f"{settings.policy.freshness.unconfirmed_days} days, unless `enrichment ask-again` "
+            "says so"
+        )
+
+
+def is_unconfirmed_too_often(unconfirmed: int, asked: int) -> bool:
+    """Whether so much of what was asked has no answer that the run is no success."""
+    return unconfirmed > MOST_UNCONFIRMED * asked
 
 
 def _open_instance(settings: Settings) -> DagsterInstance:
@@ -132,8 +148,6 @@ def _stopped_by(result: JobExecutionResult) -> str | None:
         told = {name: value.value for name, value in bought.metadata.items()}
         if "halted" in told and told["halted_by"] != "out_of_credits":
             return str(told["halted"])
-        if told["lookups_sent"] and told["lookups_sent"] == told["unconfirmed"]:
-            return f"none of {told['lookups_sent']} look-ups was answered"
     return None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.cli.main import STOP_SIGNALS, end_as_by_ctrl_c
+from enrichment_pipeline.cli.refresh import is_unconfirmed_too_often
 from enrichment_pipeline.cli.terminal import duration
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
@@ -41,6 +42,23 @@ def test_help_names_every_command_and_no_argument_is_no_mistake(enrichment: Comm
 def test_the_version_is_the_packages(enrichment: Command) -> None:
     said = enrichment("--version")
     assert (said.status, said.out, said.err) == (0, f"{version('enrichment_pipeline')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("unconfirmed", "asked", "is_too_often"),
+    [
+        (178, 264, True),
+        (11, 100, True),
+        (10, 100, False),
+        (1, 9, True),
+        (0, 9, False),
+        (0, 0, False),
+    ],
+)
+def test_more_than_a_tenth_unconfirmed_is_no_success(
+    unconfirmed: int, asked: int, is_too_often: bool
+) -> None:
+    assert is_unconfirmed_too_often(unconfirmed, asked) == is_too_often
 
 
 @pytest.fixture
