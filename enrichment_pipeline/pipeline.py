@@ -215,6 +215,7 @@ class Pipeline:
                 phone_region=self._phone_region,
                 loaded_at=run.clock.business_now(),
                 eligibility=self.settings.policy.eligibility,
+                accepts_shrink=run.accepts_shrink,
             )
             suppressed = self._suppressed_by_source(connection)
         self.ledger(run).take_over_suppressions(suppressed, BY_SOURCE)
@@ -389,22 +390,22 @@ class Pipeline:
             self._copy_lookups(connection, ledger)
             self._copy_searches(connection, search_ledger)
             with rolled_back(connection):
-                loading = {"loaded_at": run.clock.business_now()}
+                loaded_at = run.clock.business_now()
                 path = self.settings.source_path
-                accounts = load_accounts(connection, policy.source, path, **loading)
+                accounts = load_accounts(connection, policy.source, path, loaded_at=loaded_at)
                 contacts = load_contacts(
                     connection,
                     policy.source,
                     path,
                     phone_region=self._phone_region,
+                    loaded_at=loaded_at,
                     eligibility=policy.eligibility,
-                    **loading,
                 )
                 review.record_table(
                     connection,
                     policy,
                     self.settings.review_path,
-                    recorded_at=run.clock.business_now(),
+                    recorded_at=loaded_at,
                 )
                 suppressed = ledger.suppressed_identifiers() | self._suppressed_by_source(
                     connection

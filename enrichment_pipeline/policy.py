@@ -37,13 +37,16 @@ class _Section(BaseModel):
 class SourcePolicy(_Section):
     """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet.
 
-    `suppressions` gives one column, `identifier`: whom nobody may be asked for.
+    `suppressions` gives one column, `identifier`: whom nobody may be asked for. Where more than
+    the share `max_shrink` of the contacts has left the source since the last load, and at
+    least 20, a run stops.
     """
 
     attach: str | None = None
     contacts: str = "select * from crm.contacts"
     accounts: str | None = None
     suppressions: str | None = None
+    max_shrink: Share = 0.2
 
 
 class SignalHirePolicy(_Section):

@@ -86,6 +86,9 @@ def run(
         int | None,
         typer.Option(min=0, help="Spend at most this many credits, those perhaps billed included."),
     ] = None,
+    accept_shrink: Annotated[
+        bool, typer.Option(help="Go on though the source has lost more than [source] max_shrink.")
+    ] = False,
     callbacks: Annotated[
         bool,
         typer.Option(
@@ -109,6 +112,7 @@ def run(
             as_of=instant,
             is_simulated=simulate,
             max_credits=max_credits,
+            accepts_shrink=accept_shrink,
             console=_out,
         )
 

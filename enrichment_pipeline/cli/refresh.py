@@ -40,6 +40,7 @@ def refresh(
     as_of: datetime,
     is_simulated: bool,
     max_credits: int | None,
+    accepts_shrink: bool = False,
     console: Console,
 ) -> None:
     """Run every block in turn, highest priority first, and print what came of it.
@@ -60,7 +61,7 @@ def refresh(
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
             left = max(0, cap - spent - perhaps_billed)
-            run = Run(str(uuid4()), as_of, is_simulated, left)
+            run = Run(str(uuid4()), as_of, is_simulated, left, accepts_shrink=accepts_shrink)
             try:
                 result = _execute(definitions, instance, block, run)
             finally:
