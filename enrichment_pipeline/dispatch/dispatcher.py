@@ -16,7 +16,12 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.blame import Blame
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
-from enrichment_pipeline.dispatch.keeping import SetAside, Sleep, keep_reply
+from enrichment_pipeline.dispatch.keeping import (
+    SetAside,
+    Sleep,
+    keep_reply,
+    write_patiently,
+)
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
 from enrichment_pipeline.dispatch.settling import settlement_for
 from enrichment_pipeline.ledger.admission import (
@@ -82,7 +87,7 @@ class Dispatcher:
         sleep: Sleep = asyncio.sleep,
         hindrance: Callable[[], Halt | None] = lambda: None,
     ) -> None:
-        self._writer = GroupCommit(ledger)
+        writer = GroupCommit(ledger)
         self._provider = provider
         self._clock = clock
         self._progress = progress
@@ -97,7 +102,8 @@ class Dispatcher:
         self._settling: set[asyncio.Task[None]] = set()
         self._callback_url = callback_url
         self._hindrance = hindrance
-        self._keep = partial(keep_reply, self._writer, set_aside=set_aside, sleep=sleep)
+        self._write = partial(write_patiently, writer, sleep=sleep)
+        self._keep = partial(keep_reply, writer, set_aside=set_aside, sleep=sleep)
         self._awaited = AwaitedAnswers(ledger, provider, clock)
         self._collect_at = 0.0
         self._stopping = False
@@ -141,6 +147,8 @@ class Dispatcher:
         finally:
             while unfinished := {task for task in self._under_way if not task.done()}:
                 await asyncio.wait(unfinished)
+            for task in self._under_way:
+                task.exception()  # taken note of, or asyncio prints each with its traceback
         self._land(self._under_way)
         self._backlog.clear()
 
@@ -192,7 +200,7 @@ class Dispatcher:
             awaits_callback=self._is_called,
         )
         try:
-            decisions = await self._writer.run(admit)
+            decisions = await self._write(admit)
         except FenceError:
             # a machine that was suspended in the middle of it: nothing was written
             decisions = []
@@ -250,8 +258,9 @@ class Dispatcher:
         """Forget what is over; an error in it ends the dispatch."""
         self._flights -= done
         self._settling -= done
-        for task in done:
-            task.result()
+        errors = [error for task in done if (error := task.exception()) is not None]
+        if errors:
+            raise errors[0]
 
     async def _fly(self, admitted: Admitted) -> None:
         """One request, which is committed as sent; its reply is kept before it is read."""
@@ -326,7 +335,7 @@ class Dispatcher:
             note(ledger)
             note_signal(ledger, admitted.batch_id, signal, None)
 
-        await self._writer.run(note_all)
+        await self._write(note_all)
         self.report.sent += len(admitted.lookups)
         self._awaited.expect(admitted.batch_id, len(admitted.lookups))
         self._backlog.add(self._blame.let_go(), at_most=1)
@@ -356,12 +365,12 @@ class Dispatcher:
             note_all(ledger)
 
         try:
-            await self._writer.run(settle_and_note)
+            await self._write(settle_and_note)
         except FenceError:
             # Settled meanwhile, past its deadline, by another process; a kept reply is read
             # again at the start of the next run.
             _log.warning("batch %s had been settled by another process", admitted.batch_id)
-            await self._writer.run(note_all)
+            await self._write(note_all)
         else:
             self._count(admitted, reading, settlements)
 

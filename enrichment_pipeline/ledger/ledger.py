@@ -20,6 +20,7 @@ from enrichment_pipeline.ledger import admission, gate, journal, suppressions
 from enrichment_pipeline.ledger.admission import Candidate, Decision
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, Limits, furthest
+from enrichment_pipeline.ledger.outage import outlasts_outages
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -138,6 +139,7 @@ class BalanceGap:
         return gap - min(max(gap, min(self.unconfirmed, 0)), max(self.unconfirmed, 0))
 
 
+@outlasts_outages
 class Ledger:
     """Paid calls to one provider. Cheap to make; all state is in the database.
 
@@ -150,6 +152,8 @@ class Ledger:
         self._store = store
         self._clock = clock
         self._write: Callable[[], AbstractContextManager[Transaction]] = store.write
+        self.sleep = store.sleep
+        self.is_enclosed = False
 
     @contextmanager
     def transaction(self) -> Iterator["Ledger"]:
@@ -157,6 +161,7 @@ class Ledger:
         with self._write() as transaction:
             enclosed = copy(self)
             enclosed._write = lambda: nullcontext(transaction)
+            enclosed.is_enclosed = True
             yield enclosed
 
     # --- the life of a look-up ---------------------------------------------------------
@@ -431,26 +436,22 @@ class Ledger:
 
     def unread_replies(self) -> Iterator[UnreadReply]:
         """Replies that came and that nobody has read yet, oldest first."""
-        with self._store.read() as connection:
-            reply_ids = list(
-                connection.execute(
-                    select(unread_replies.c.reply_id)
-                    .where(unread_replies.c.provider == self.provider)
-                    .order_by(unread_replies.c.received_at)
-                ).scalars()
+        unread = self._store.read_all(
+            select(unread_replies.c.reply_id)
+            .where(unread_replies.c.provider == self.provider)
+            .order_by(unread_replies.c.received_at)
+        )
+        for (reply_id,) in unread:
+            [reply] = self._store.read_all(
+                select(replies, batches.c.run_id, batches.c.awaits_callback)
+                .join(batches, batches.c.batch_id == replies.c.batch_id)
+                .where(replies.c.reply_id == reply_id)
             )
-        for reply_id in reply_ids:
-            with self._store.read() as connection:
-                reply = connection.execute(
-                    select(replies, batches.c.run_id, batches.c.awaits_callback)
-                    .join(batches, batches.c.batch_id == replies.c.batch_id)
-                    .where(replies.c.reply_id == reply_id)
-                ).one()
-                asked = connection.execute(
-                    select(
-                        lookups.c.lookup_id, lookups.c.item, lookups.c.state, lookups.c.outcome
-                    ).where(lookups.c.batch_id == reply.batch_id)
-                ).all()
+            asked = self._store.read_all(
+                select(
+                    lookups.c.lookup_id, lookups.c.item, lookups.c.state, lookups.c.outcome
+                ).where(lookups.c.batch_id == reply.batch_id)
+            )
             yield UnreadReply(
                 reply_id,
                 reply.batch_id,

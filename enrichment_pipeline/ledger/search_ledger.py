@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, case, func, select
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import gate, search_journal
 from enrichment_pipeline.ledger.admission import NotDue
+from enrichment_pipeline.ledger.outage import outlasts_outages
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import RELEASED, search_calls, searches
 from enrichment_pipeline.ledger.search_journal import (
@@ -49,6 +50,7 @@ class SearchTotals:
     released: int = 0
 
 
+@outlasts_outages
 class SearchLedger:
     """Searches at one provider. Cheap to make; all state is in the database."""
 
@@ -59,6 +61,8 @@ class SearchLedger:
         self.limits = limits
         self._store = store
         self._clock = clock
+        self.sleep = store.sleep
+        self.is_enclosed = False
 
     # --- the life of a search ----------------------------------------------------------
 

