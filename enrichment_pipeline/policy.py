@@ -118,10 +118,11 @@ class RetryPolicy(_Section):
 
 
 class SchedulePolicy(_Section):
-    """When the daily refresh starts."""
+    """When the daily refresh starts, and for how long Dagster keeps its runs."""
 
     time_zone: str = "UTC"
     hour: int = Field(5, ge=0, le=23)
+    keep_runs_days: Days = 90
 
     @field_validator("time_zone")
     @classmethod
