@@ -14,6 +14,7 @@ from enrichment_pipeline.errors import ConfigurationError
 AS_OF_TAG = "enrichment/as_of"
 SIMULATE_TAG = "enrichment/simulate"
 MAX_CREDITS_TAG = "enrichment/max_credits"
+ACCEPT_ROLLBACK_TAG = "enrichment/accept_rollback"
 """Tags of a Dagster run that carry what is fixed for it."""
 
 
@@ -22,6 +23,7 @@ class Run:
     """What is fixed for a whole run: its id, the instant that ages are counted to, its caps.
 
     `earlier_run_ids` are the runs that it is one more try of: they share its caps.
+    `accepts_rollback`: it goes on with a ledger that is an older copy; see `rollback.py`.
     """
 
     run_id: str
@@ -29,6 +31,7 @@ class Run:
     is_simulated: bool = False
     max_credits: int | None = None
     earlier_run_ids: tuple[str, ...] = ()
+    accepts_rollback: bool = False
 
     @classmethod
     def none(cls) -> "Run":
@@ -47,6 +50,8 @@ class Run:
             tags[SIMULATE_TAG] = "true"
         if self.max_credits is not None:
             tags[MAX_CREDITS_TAG] = str(self.max_credits)
+        if self.accepts_rollback:
+            tags[ACCEPT_ROLLBACK_TAG] = "true"
         return tags
 
     @classmethod
@@ -71,6 +76,7 @@ class Run:
             is_simulated=tags.get(SIMULATE_TAG) == "true",
             max_credits=None if max_credits is None else int(max_credits),
             earlier_run_ids=earlier_run_ids,
+            accepts_rollback=tags.get(ACCEPT_ROLLBACK_TAG) == "true",
         )
 
 
