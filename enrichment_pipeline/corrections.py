@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.review.decisions import read_rows
@@ -74,8 +75,8 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        ledger = self._pipeline.ledger(Run.none())
-        return ledger.release_unconfirmed(set(persons.values()))
+        with self._changed_ledger() as ledger:
+            return ledger.release_unconfirmed(set(persons.values()))
 
     @discreet
     def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
@@ -86,8 +87,8 @@ class Corrections:
         """
         check_stamp(self._settings, is_first_use=False)
         hashed = self._hashed(identifiers)
-        ledger = self._pipeline.ledger(Run.none())
-        return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
+        with self._changed_ledger() as ledger:
+            return ledger.lift_suppressions(hashed) if is_lifted else ledger.suppress(hashed)
 
     @discreet
     def mail_providers_among(self, identifiers: Sequence[str]) -> MailProviders | None:
@@ -121,6 +122,12 @@ class Corrections:
                 "identifiers",
                 phone_region=self._settings.policy.identity.phone_region,
             )
+
+    @contextmanager
+    def _changed_ledger(self) -> Iterator[Ledger]:
+        """The ledger, whose file is whole after the change."""
+        yield self._pipeline.ledger(Run.none())
+        self._pipeline.leave_whole_ledger()
 
     # --- anew, and back ----------------------------------------------------------------
 
@@ -235,9 +242,10 @@ class Corrections:
                 connection, policy, proposals, problems + found, recorded_at=now
             )
             if recorded.new:
-                ledger = self._pipeline.ledger(Run.none())
-                ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
-                replace_suppressions(connection, ledger.suppressed_identifiers())
+                with self._changed_ledger() as ledger:
+                    ledger.take_over_suppressions(review.never_identifiers(connection), BY_REVIEW)
+                    suppressed = ledger.suppressed_identifiers()
+                replace_suppressions(connection, suppressed)
                 outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
         return recorded

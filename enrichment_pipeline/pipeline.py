@@ -7,6 +7,7 @@ done (each has its own package), and what people change between runs
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
 from enrichment_pipeline.ledger.ledger import Ledger
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchLimits
@@ -43,6 +45,7 @@ from enrichment_pipeline.providers.signalhire.time_limits import (
     SEARCH_SECONDS,
     longest_seconds,
 )
+from enrichment_pipeline.rollback import Comparison, RolledBack
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.spill import lack_of_space, spill, take_back
@@ -55,6 +58,8 @@ from enrichment_pipeline.state import (
     refuse_other_ledger,
     refuse_other_stamp,
     stamp_of,
+    stamp_with_ledger,
+    stamped_ledger,
 )
 from enrichment_pipeline.warehouse import answers, outcomes, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, rolled_back, transaction
@@ -86,6 +91,7 @@ from enrichment_pipeline.warehouse.worklist import (
 if TYPE_CHECKING:
     from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 
+_log = logging.getLogger(__name__)
 PROVIDER = "signalhire"
 SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
@@ -143,7 +149,8 @@ class Pipeline:
 
         Gives the ids of those runs. Raises ConfigurationError before anything
         is loaded: for a state folder of another source or provider, and for a
-        key that is not accepted; PipelineError where the clock is wrong by the provider's.
+        key that is not accepted; PipelineError where the clock is wrong by the provider's;
+        RolledBack for a ledger that is an older copy.
         """
         if self.is_prepared(run):
             return []
@@ -152,7 +159,7 @@ class Pipeline:
         balance = self._ask_balance()
         if not run.is_simulated:
             refuse_wrong_clock(run.clock.now(), balance.dated_at)
-        self.open_state()
+        self.open_state(run)
         hold_run_lock(self.settings.home, run.run_id)
         ledger = self.ledger(run)
         dead = dead_runs(self.settings.home)
@@ -161,6 +168,8 @@ class Pipeline:
         read_kept_replies(ledger, provider, dead)
         ledger.clear_abandoned(dead)
         settle_abandoned_searches(self.search_ledger(run), provider, dead)
+        if self.settings.policy.signalhire.exclusive:
+            self._check_balance(run, ledger, balance.credits_left)
         if ledger.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
             # two runs too, in which somebody else may have spent.
@@ -171,23 +180,50 @@ class Pipeline:
     def is_prepared(self, run: Run) -> bool:
         return run.run_id in self._prepared
 
-    def open_state(self) -> None:
-        """Make or check the state folder, the ledger and the warehouse: stamps and schema."""
+    def open_state(self, run: Run | None = None) -> None:
+        """Make or check the state folder, the ledger and the warehouse: stamps and schema.
+
+        Raises RolledBack where the ledger lacks what lies beside it, unless the run accepts that.
+        """
         ensure_state_folder(self.settings)
         self._check_source()
         check_stamp(self.settings)
         stamp = stamp_of(self.settings)
         of_ledger = self._store.check_stamp({**stamp, "ledger": uuid4().hex})
         refuse_other_stamp("ledger", of_ledger, stamp)
-        with self.open_warehouse() as connection, transaction(connection):
-            of_warehouse = stamp_warehouse(connection, {**of_ledger, **stamp})
-            refuse_other_stamp("warehouse", of_warehouse, stamp)
-            refuse_other_ledger(
-                self.settings.warehouse_url,
-                of_warehouse,
-                of_ledger,
-                is_behind=answers.last_revision(connection) > self._store.revision(),
-            )
+        with self.open_warehouse() as connection:
+            with transaction(connection):
+                wanted = {**stamp, "ledger": of_ledger["ledger"]}
+                of_warehouse = stamp_warehouse(connection, wanted)
+                refuse_other_stamp("warehouse", of_warehouse, stamp)
+                compared = Comparison(
+                    self._store,
+                    of_ledger,
+                    of_warehouse,
+                    stamped_ledger(self.settings),
+                    connection,
+                    self.settings.published_dir,
+                )
+                is_rolled_back = compared.is_rolled_back()
+                if compared.is_another and has_lookups(self._store):
+                    refuse_other_ledger(self.settings.warehouse_url)
+                if is_rolled_back and not (run and run.accepts_rollback):
+                    raise RolledBack(compared.message())
+            if run and is_rolled_back:
+                compared.accept(self.ledger(run), run_id=run.run_id, at=run.clock.now())
+            if is_ahead_of_tables(self._store, answers.last_revision(connection)):
+                self._keep_what_reviewers_said()
+        stamp_with_ledger(self.settings, of_ledger["ledger"])
+
+    def _keep_what_reviewers_said(self) -> None:
+        """The warehouse is new or an older copy: all but reviewers' decisions is derived again."""
+        self.ledger(Run.none()).keep_suppressions_by_review()
+        _log.warning(
+            "warehouse %s: is older than the ledger, from which it is derived again; nothing is "
+            "bought for that. Reviewers' decisions that it lacks are not in the ledger; whom they "
+            "said never to ask for stays suppressed, until `enrichment suppress --lift`",
+            self.settings.warehouse_url,
+        )
 
     def check_run(self, run: Run) -> None:
         """Refuse an instant or a simulation that is not allowed."""
@@ -367,14 +403,17 @@ class Pipeline:
 
     @discreet
     def publish(self, run: Run) -> dict[str, int]:
+        """Publish a snapshot, the last step of a run; the ledger's file is whole after it."""
         with self.open_warehouse() as connection:
-            return publish(
+            rows = publish(
                 connection,
                 self.settings.published_dir,
                 run_id=run.run_id,
                 published_at=run.clock.business_now(),
                 group=self.settings.policy.publish.group,
             )
+        self.leave_whole_ledger()
+        return rows
 
     # --- questions ---------------------------------------------------------------------
 
@@ -382,7 +421,7 @@ class Pipeline:
     def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
         """What a run over these lanes would look up. Selects it, then takes it all back."""
         self.check_run(run)
-        self.open_state()
+        self.open_state(run)
         ledger = self.ledger(run)
         search_ledger = self.search_ledger(run)
         policy = self.settings.policy
@@ -415,6 +454,7 @@ class Pipeline:
                 work = select_worklist(
                     connection, policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
+        self.leave_whole_ledger()  # which a first plan has made
         today = run.clock.business_now().date().isoformat()
         limits = self.settings.signalhire
         full_windows = max(0, -(-work.lookups // limits.items_per_window) - 1)
@@ -456,19 +496,13 @@ class Pipeline:
         with open_warehouse(self.settings.warehouse_url) as connection:
             yield connection
 
+    def leave_whole_ledger(self) -> None:
+        """At the end of whatever wrote to the ledger; see `LedgerStore.leave_whole`."""
+        self._store.leave_whole()
+
     def ledger(self, run: Run) -> Ledger:
         """The ledger, with the clock of this run."""
-        policy = self.settings.policy
-        limits = Limits(
-            items_per_window=self.settings.signalhire.items_per_window,
-            window=timedelta(seconds=self.settings.signalhire.window_seconds),
-            send_lease=SEND_LEASE,
-            response_deadline=RESPONSE_DEADLINE,
-            answer_deadline=self._answer_deadline,
-            unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
-            budget=policy.budget,
-        )
-        return Ledger(self._store, PROVIDER, limits, run.clock)
+        return Ledger(self._store, PROVIDER, limits_of(self.settings), run.clock)
 
     def search_ledger(self, run: Run) -> SearchLedger:
         """The ledger's searches, with the clock of this run."""
@@ -491,12 +525,6 @@ class Pipeline:
     @cached_property
     def _store(self) -> LedgerStore:
         return open_store(self.settings.ledger_url.get_secret_value())
-
-    @property
-    def _answer_deadline(self) -> timedelta:
-        if self.settings.callbacks is None:
-            return RESPONSE_DEADLINE
-        return timedelta(minutes=self.settings.signalhire.callback_deadline_minutes)
 
     @property
     def _phone_region(self) -> str:
@@ -535,6 +563,25 @@ class Pipeline:
                 await provider.close()
 
         return _in_a_thread(ask)
+
+    def _check_balance(self, run: Run, ledger: Ledger, credits_left: int) -> None:
+        """Where nobody else uses the account: a balance that the ledger cannot explain stops.
+
+        Somebody bought what an older ledger does not know of.
+        """
+        gap = ledger.balance_gap(credits_left)
+        if gap is None or gap.unexplained <= 0:
+            return
+        if not run.accepts_rollback:
+            raise RolledBack(
+                f"ledger {self._store.name}: the provider's balance fell by {gap.unexplained:,} "
+                "credits more than it knows of, though [signalhire] exclusive = true says that "
+                "nobody else uses the account: the ledger was restored from an older copy, or "
+                "somebody does. Nothing was bought. Either restore the newest ledger (`enrichment "
+                "restore FOLDER`), or `enrichment run --accept-rollback` goes on, and may buy "
+                f"again what these {gap.unexplained:,} credits bought"
+            )
+        ledger.observe_balance(run.run_id, credits_left)
 
     def _observe_balance_after(self, run: Run) -> int | None:
         """The balance after buying. What was bought is safe in the ledger, so no failure here."""
@@ -619,6 +666,22 @@ def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
         f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, the provider's "
         f"{provider_now:%Y-%m-%d %H:%M} UTC: by a wrong clock people would be bought again, so "
         "nothing was bought. Set the clock, then run again"
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What the ledger holds every process to, by the policy and the provider's time limits."""
+    answer_deadline = RESPONSE_DEADLINE
+    if settings.callbacks is not None:
+        answer_deadline = timedelta(minutes=settings.signalhire.callback_deadline_minutes)
+    return Limits(
+        items_per_window=settings.signalhire.items_per_window,
+        window=timedelta(seconds=settings.signalhire.window_seconds),
+        send_lease=SEND_LEASE,
+        response_deadline=RESPONSE_DEADLINE,
+        answer_deadline=answer_deadline,
+        unconfirmed_hold=timedelta(days=settings.policy.freshness.unconfirmed_days),
+        budget=settings.policy.budget,
     )
 
 

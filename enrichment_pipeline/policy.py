@@ -50,7 +50,11 @@ class SourcePolicy(_Section):
 
 
 class SignalHirePolicy(_Section):
-    """How fast, in what portions and in which way SignalHire is asked."""
+    """How fast, in what portions and in which way SignalHire is asked.
+
+    `exclusive`: nobody else spends the account's credits, so that a balance lower than the ledger
+    can explain stops a run.
+    """
 
     items_per_window: int = Field(600, ge=1, le=100_000)
     window_seconds: float = Field(60.0, gt=0, le=86_400)
@@ -58,6 +62,7 @@ class SignalHirePolicy(_Section):
     items_per_request: int = Field(100, ge=1, le=100)
     search: Literal["off", "on"] = "off"
     searches_per_day: int = Field(300, ge=0)
+    exclusive: bool = False
 
 
 class SearchPolicy(_Section):

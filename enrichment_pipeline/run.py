@@ -15,6 +15,7 @@ AS_OF_TAG = "enrichment/as_of"
 SIMULATE_TAG = "enrichment/simulate"
 MAX_CREDITS_TAG = "enrichment/max_credits"
 ACCEPT_SHRINK_TAG = "enrichment/accept_shrink"
+ACCEPT_ROLLBACK_TAG = "enrichment/accept_rollback"
 """Tags of a Dagster run that carry what is fixed for it."""
 
 
@@ -24,6 +25,7 @@ class Run:
 
     `earlier_run_ids` are the runs that it is one more try of: they share its caps.
     `accepts_shrink` lets it go on though the source has lost many contacts.
+    `accepts_rollback`: it goes on with a ledger that is an older copy; see `rollback.py`.
     """
 
     run_id: str
@@ -32,6 +34,7 @@ class Run:
     max_credits: int | None = None
     earlier_run_ids: tuple[str, ...] = ()
     accepts_shrink: bool = False
+    accepts_rollback: bool = False
 
     @classmethod
     def none(cls) -> "Run":
@@ -52,6 +55,8 @@ class Run:
             tags[MAX_CREDITS_TAG] = str(self.max_credits)
         if self.accepts_shrink:
             tags[ACCEPT_SHRINK_TAG] = "true"
+        if self.accepts_rollback:
+            tags[ACCEPT_ROLLBACK_TAG] = "true"
         return tags
 
     @classmethod
@@ -77,6 +82,7 @@ class Run:
             max_credits=None if max_credits is None else int(max_credits),
             earlier_run_ids=earlier_run_ids,
             accepts_shrink=tags.get(ACCEPT_SHRINK_TAG) == "true",
+            accepts_rollback=tags.get(ACCEPT_ROLLBACK_TAG) == "true",
         )
 
 

@@ -27,13 +27,20 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.cli.backup import backup_command, restore_command
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay import replay_command, undo_command
 from enrichment_pipeline.cli.review import review
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
-from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.errors import (
+    DISK_FULL,
+    ConfigurationError,
+    PipelineError,
+    is_disk_full,
+    refuse_full_disk,
+)
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
@@ -95,6 +102,14 @@ def run(
             help="Ask the local sandbox asynchronously, with a receiver of our own on loopback."
         ),
     ] = False,
+    accept_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rollback",
+            help="Go on with a ledger that is older than what was made of it; people may be "
+            "bought again.",
+        ),
+    ] = False,
 ) -> None:
     """Refresh the chosen lanes once: load, look up what is due, bring every table up to date."""
     chosen = (
@@ -113,6 +128,7 @@ def run(
             is_simulated=simulate,
             max_credits=max_credits,
             accepts_shrink=accept_shrink,
+            accepts_rollback=accept_rollback,
             console=_out,
         )
 
@@ -241,8 +257,11 @@ def ui(
     Only its own pages are answered, under the names of this machine and of [ui] hosts.
     """
     with _ready_settings() as settings:
+        from enrichment_pipeline.cli.dagster_home import refuse_damage
+
         _refuse_taken_port(host, port)
         _write_dagster_yaml(settings)
+        refuse_damage(settings.dagster_home)
         command = [
             *(sys.executable, "-m", "enrichment_pipeline.cli", "ui-services"),
             *("--host", host, "--port", str(port)),
@@ -277,6 +296,8 @@ def ui_services(
 app.command("suppress")(suppress_command)
 app.command("replay")(replay_command)
 app.command("undo")(undo_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 app.command()(sandbox)
 app.command()(receiver)
 app.add_typer(review)
@@ -294,6 +315,10 @@ def main() -> None:
         _fail(str(error), 2)
     except PipelineError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        _fail(DISK_FULL, 1)
     if status == INTERRUPTED:
         _fail("interrupted; every answer that came is kept, and the next run goes on", 1)
     sys.exit(status)
@@ -435,6 +460,7 @@ def _write_dagster_yaml(settings: Settings) -> None:
             draft.write_bytes(packaged.read())
         shutil.move(draft, target)
     except OSError as error:
+        refuse_full_disk(error)
         raise ConfigurationError(
             f"DAGSTER_HOME {settings.dagster_home}: cannot be written ({error.strerror})"
         ) from None

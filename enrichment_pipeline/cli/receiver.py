@@ -39,7 +39,7 @@ def receiver(
         )
     ensure_state_folder(settings)
     check_stamp(settings, is_first_use=False)
-    ledger = Pipeline(settings).ledger(Run.none())
+    pipeline = Pipeline(settings)
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.WARNING if until_stdin_closes else logging.INFO,
@@ -58,7 +58,7 @@ def receiver(
 
     try:
         serve(
-            LedgerInbox(ledger),
+            LedgerInbox(pipeline.ledger(Run.none())),
             settings.callback_keys,
             count_answers,
             host,
@@ -71,3 +71,5 @@ def receiver(
         raise ConfigurationError(
             f"receiver: {error.strerror or error}; choose another --port or --metrics-port"
         ) from None
+    finally:
+        pipeline.leave_whole_ledger()

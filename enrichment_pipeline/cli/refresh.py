@@ -5,6 +5,7 @@ assets (`defs/`), and arguments (`main.py`).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,11 +13,13 @@ import dagster as dg
 from dagster import DagsterExecutionInterruptedError, DagsterInstance
 from filelock import FileLock
 from rich.console import Console
+from sqlalchemy.exc import DatabaseError
 
+from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
-from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
@@ -42,6 +45,7 @@ def refresh(
     max_credits: int | None,
     accepts_shrink: bool = False,
     console: Console,
+    accepts_rollback: bool = False,
 ) -> None:
     """Run every block in turn, highest priority first, and print what came of it.
 
@@ -61,11 +65,20 @@ def refresh(
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
             left = max(0, cap - spent - perhaps_billed)
-            run = Run(str(uuid4()), as_of, is_simulated, left, accepts_shrink=accepts_shrink)
+            run = Run(
+                str(uuid4()),
+                as_of,
+                is_simulated,
+                left,
+                accepts_shrink=accepts_shrink,
+                accepts_rollback=accepts_rollback,
+            )
             try:
-                result = _execute(definitions, instance, block, run)
+                result = _execute(settings, definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
+                with suppress(PipelineError):  # of a ledger that could not be opened
+                    pipeline.leave_whole_ledger()
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
             totals = pipeline.ledger(run).run_totals(run.run_id)
@@ -102,11 +115,19 @@ def _open_instance(settings: Settings) -> DagsterInstance:
     Two that create them at once leave a home behind that Dagster cannot open any more.
     """
     with FileLock(settings.dagster_home / ".enrichment.lock"):
-        return DagsterInstance.from_config(str(settings.dagster_home))
+        try:
+            return DagsterInstance.from_config(str(settings.dagster_home))
+        except DatabaseError:
+            refuse_damage(settings.dagster_home)
+            raise
 
 
 def _execute(
-    definitions: dg.Definitions, instance: DagsterInstance, block: LaneBlock, run: Run
+    settings: Settings,
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    block: LaneBlock,
+    run: Run,
 ) -> JobExecutionResult:
     try:
         result = execute_job(
@@ -119,6 +140,9 @@ def _execute(
         )
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
+    except DatabaseError as error:  # of Dagster's own: ours are told by the steps
+        refuse_damage(settings.dagster_home)
+        raise _cause(error, run.run_id) from error
     except Exception as error:
         raise _cause(error, run.run_id) from error
     if not result.success:
@@ -161,6 +185,8 @@ def _cause(error: BaseException, run_id: str) -> PipelineError:
     while seen is not None:
         if isinstance(seen, PipelineError):
             return seen
+        if is_disk_full(seen):
+            return PipelineError(f"run {run_id}: {DISK_FULL}")
         seen = getattr(seen, "user_exception", None) or seen.__cause__
     return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
 

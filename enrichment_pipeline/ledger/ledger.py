@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, case, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, or_, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, gate, journal, suppressions
@@ -388,6 +388,13 @@ class Ledger:
             suppressions.remove(transaction.connection, known - wanted, origin)
             suppressions.add(transaction.connection, wanted - known, origin, self._clock.now())
 
+    def keep_suppressions_by_review(self) -> None:
+        """Suppress whom reviewers have suppressed, whatever becomes of their decisions."""
+        with self._write() as transaction:
+            connection = transaction.connection
+            suppressed = suppressions.of_origin(connection, suppressions.BY_REVIEW)
+            suppressions.add(connection, suppressed, suppressions.BY_COMMAND, self._clock.now())
+
     def suppressed_identifiers(self) -> set[str]:
         """Every suppressed identifier, whoever said so."""
         with self._store.read() as connection:
@@ -600,14 +607,8 @@ class Ledger:
 
     def observe_balance(self, run_id: str, credits_left: int) -> None:
         """Keep the provider's balance beside the ledger's own sums, as they are now."""
-        charged = func.coalesce(func.sum(lookups.c.credits_charged), 0)
-        unconfirmed = func.coalesce(
-            func.sum(case((lookups.c.state.in_((SENT, UNCONFIRMED)), 1), else_=0)), 0
-        )
         with self._write() as transaction:
-            sums = transaction.connection.execute(
-                select(charged, unconfirmed).where(lookups.c.provider == self.provider)
-            ).one()
+            charged, unconfirmed = self._sums(transaction.connection)
             transaction.connection.execute(
                 insert(balances).values(
                     balance_id=uuid4().hex,
@@ -615,8 +616,8 @@ class Ledger:
                     run_id=run_id,
                     observed_at=self._clock.now(),
                     credits_left=credits_left,
-                    ledger_charged=int(sums[0]),
-                    ledger_unconfirmed=int(sums[1]),
+                    ledger_charged=charged,
+                    ledger_unconfirmed=unconfirmed,
                 )
             )
 
@@ -631,23 +632,39 @@ class Ledger:
             ).one_or_none()
         return (row.observed_at, row.credits_left) if row else None
 
-    def balance_gap(self) -> BalanceGap | None:
-        """The latest observation against the one before it; None with fewer than two."""
-        with self._store.read() as connection:
-            rows = connection.execute(
-                select(balances)
-                .where(balances.c.provider == self.provider)
-                .order_by(balances.c.observed_at.desc())
-                .limit(2)
-            ).all()
-        if len(rows) < 2:
-            return None
-        new, old = rows
-        return BalanceGap(
-            provider_spent=old.credits_left - new.credits_left,
-            ledger_charged=new.ledger_charged - old.ledger_charged,
-            unconfirmed=new.ledger_unconfirmed - old.ledger_unconfirmed,
+    def balance_gap(self, credits_left: int | None = None) -> BalanceGap | None:
+        """The latest observation against the one before it; None with fewer than two.
+
+        With `credits_left`, the balance as it was seen just now, that and today's sums are the
+        latest.
+        """
+        newest_first = (
+            select(
+                balances.c.credits_left, balances.c.ledger_charged, balances.c.ledger_unconfirmed
+            )
+            .where(balances.c.provider == self.provider)
+            .order_by(balances.c.observed_at.desc())
         )
+        with self._store.read() as connection:
+            seen = connection.execute(newest_first.limit(2)).all()
+            if credits_left is not None:
+                seen = [(credits_left, *self._sums(connection)), *seen[:1]]
+        if len(seen) < 2:
+            return None
+        new, old = seen
+        return BalanceGap(
+            provider_spent=old[0] - new[0],
+            ledger_charged=new[1] - old[1],
+            unconfirmed=new[2] - old[2],
+        )
+
+    def _sums(self, connection: Connection) -> tuple[int, int]:
+        """Credits charged so far, and look-ups that may have been billed without an answer."""
+        charged = func.coalesce(func.sum(lookups.c.credits_charged), 0)
+        unconfirmed = _count_where(lookups.c.state.in_((SENT, UNCONFIRMED)))
+        query = select(charged, unconfirmed).where(lookups.c.provider == self.provider)
+        row = connection.execute(query).one()
+        return int(row[0]), int(row[1])
 
     def rate_window(self) -> tuple[int, int]:
         """Items in the rate window now, and the limit."""

@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     and_,
     create_engine,
+    delete,
     event,
     insert,
     inspect,
@@ -54,6 +55,9 @@ HANG_UP = {
     "tcp_user_timeout": 60_000,
 }
 """In libpq's words: when a connection to a Postgres that is gone counts as lost."""
+CHECKPOINT_SECONDS = 2
+"""How long moving SQLite's log into its file waits for readers and writers; it is no matter if it
+must wait for the next command instead."""
 PAGE_ROWS = 10_000
 MIGRATION_LOCK = 7_305_808_869_231_650_661
 """Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
@@ -96,6 +100,19 @@ class LedgerStore:
         """A connection that reads one statement at a time and blocks no writer."""
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection to Postgres that sees one state to its end, and blocks no writer."""
+        with self._engine.connect().execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        ) as connection:
+            yield connection
+
+    @property
+    def name(self) -> str:
+        """The ledger's URL, without a password."""
+        return _shown(self._engine.url)
 
     def changed_rows(
         self,
@@ -164,6 +181,27 @@ class LedgerStore:
                 found = _stamp(connection)
         return found
 
+    def note(self, key: str, value: str) -> None:
+        """Write a value beside the stamp, in the place of an earlier one of this key."""
+        with self.write() as transaction:
+            transaction.connection.execute(delete(stamp).where(stamp.c.key == key))
+            transaction.connection.execute(insert(stamp).values(key=key, value=value))
+
+    def leave_whole(self) -> None:
+        """Have the whole ledger in SQLite's file, so that a plain copy of that file has it, too.
+
+        Everything that was written lately is in the log beside it until then. Waits a moment for
+        other processes, and leaves the log to them where they go on; Postgres has no such log.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with suppress(DBAPIError), self.read() as connection:
+            connection.exec_driver_sql(f"pragma busy_timeout = {CHECKPOINT_SECONDS * 1000}")
+            try:
+                connection.exec_driver_sql("pragma wal_checkpoint(truncate)").all()
+            finally:
+                connection.exec_driver_sql(f"pragma busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -194,7 +232,7 @@ def open_store(url: str) -> LedgerStore:
             f"ENRICHMENT_LEDGER_URL: {parsed.database} would be another ledger in each folder that "
             "a command runs in; write sqlite:////absolute/path"
         )
-    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    shown = _shown(parsed)
     try:
         if parsed.get_backend_name() == "sqlite":
             with owner_only():
@@ -219,6 +257,10 @@ def open_store(url: str) -> LedgerStore:
             f"ledger {shown}: cannot be opened ({first_line}); see ENRICHMENT_LEDGER_URL"
         ) from None
     return LedgerStore(engine)
+
+
+def _shown(url: URL) -> str:
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _postgres_engine(url: URL) -> Engine:

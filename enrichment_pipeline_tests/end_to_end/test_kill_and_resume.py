@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -220,3 +222,73 @@ def test_a_killed_run_takes_its_own_sandbox_with_it(tmp_path: Path) -> None:
     assert answers(port)
     kill(process)
     wait_until(lambda: not answers(port), "the sandbox is gone", seconds=20)
+
+
+def test_copies_that_are_made_while_a_run_buys_can_be_restored_and_nobody_is_bought_twice(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        assert enrichment(tmp_path, "run", "--max-credits", "100", **variables).returncode == 0
+        older = enrichment(tmp_path, "backup", str(tmp_path / "older"), **variables)
+        assert (older.returncode, older.stderr) == (0, "")
+        process = start_enrichment(tmp_path, "run", **variables)
+        wait_until(lambda: len(charged(sandbox.journal)) >= 150, "charges")
+        during = enrichment(tmp_path, "backup", str(tmp_path / "during"), **variables)
+        assert (during.returncode, during.stderr) == (0, "")
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+        after = enrichment(tmp_path, "backup", str(tmp_path / "after"), **variables)
+        assert (after.returncode, after.stderr) == (0, "")
+        bought = charged(sandbox.journal)
+        assert len(bought) == len(set(bought)) == len(CONTACTS)
+
+        # everything is lost, and the newer copy restored: nobody is bought again
+        shutil.rmtree(home)
+        assert enrichment(tmp_path, "restore", str(tmp_path / "after"), **variables).returncode == 0
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+
+        # only the ledger is lost, and an older copy restored: the warehouse knows the rest
+        for copy in ("older", "during"):
+            for path in home.glob("ledger.sqlite*"):
+                path.unlink()
+            restored = enrichment(tmp_path, "restore", str(tmp_path / copy), **variables)
+            assert f"{len(CONTACTS)} look-ups are in the ledger" in restored.stdout
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+
+        # both are lost, and the older copy restored, while what is published is newer
+        for path in (*home.glob("ledger.sqlite*"), *home.glob("warehouse.duckdb*")):
+            path.unlink()
+        restored = enrichment(tmp_path, "restore", str(tmp_path / "older"), **variables)
+        assert "published/ is newer" in restored.stdout
+        refused = enrichment(tmp_path, "run", **variables)
+        assert refused.returncode == 1
+        assert "restored from an older copy" in refused.stderr.splitlines()[-1]
+        assert charged(sandbox.journal) == bought
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 0.9])
+def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(
+    tmp_path: Path, moment: float
+) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        assert enrichment(tmp_path, "run", **variables).returncode == 0
+        copy = str(tmp_path / "copy")
+        assert enrichment(tmp_path, "backup", copy, **variables).returncode == 0
+        bought = charged(sandbox.journal)
+        shutil.rmtree(home)
+        process = start_enrichment(tmp_path, "restore", copy, **variables)
+        wait_until((home / ".backup.lock").exists, "the restore has begun")
+        time.sleep(moment)  # wherever it is then
+        kill(process)
+        if not ((home / "ledger.sqlite").exists() and (home / "warehouse.duckdb").exists()):
+            assert enrichment(tmp_path, "restore", copy, **variables).returncode == 0
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+    assert Counter(status for status, _ in outcomes(home).values()) == {"enriched": len(CONTACTS)}
