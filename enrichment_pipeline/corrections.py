@@ -74,7 +74,9 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        return self._pipeline.release_unconfirmed(Run.none(), set(persons.values()))
+        freed = self._pipeline.release_unconfirmed(Run.none(), set(persons.values()))
+        self._pipeline.leave_whole_ledger()
+        return freed
 
     @discreet
     def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
@@ -86,7 +88,9 @@ class Corrections:
         check_stamp(self._settings, is_first_use=False)
         hashed = self._hashed(identifiers)
         suppressions = self._pipeline.suppressions(Run.none())
-        return suppressions.lift(hashed) if is_lifted else suppressions.add(hashed)
+        changed = suppressions.lift(hashed) if is_lifted else suppressions.add(hashed)
+        self._pipeline.leave_whole_ledger()
+        return changed
 
     @discreet
     def mail_providers_among(self, identifiers: Sequence[str]) -> MailProviders | None:
@@ -237,6 +241,7 @@ class Corrections:
                 suppressions = self._pipeline.suppressions(Run.none())
                 suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, suppressions.everything())
+                self._pipeline.leave_whole_ledger()
                 outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
         return recorded

@@ -5,6 +5,8 @@ status, and what becomes of those that nobody foresaw. Not here: errors that a
 module raises and handles by itself.
 """
 
+import errno
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -28,6 +30,27 @@ class ConfigurationError(PipelineError):
     """
 
 
+DISK_FULL = (
+    "the disk of ENRICHMENT_HOME (its quota, or the disk of the temporary folder) is full. Nothing "
+    "that was paid for is lost: it is in the ledger, and the next run derives the tables from it "
+    "again at no cost. Make room, then start it"
+)
+_NO_ROOM = re.compile("no space left|disk is full|disk full|quota exceeded", re.IGNORECASE)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the system, SQLite, Postgres or DuckDB found no room to write."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return _NO_ROOM.search(str(error)) is not None
+
+
+def refuse_full_disk(error: OSError) -> None:
+    """Raise PipelineError where the disk is full, which is no mistake in the configuration."""
+    if is_disk_full(error):
+        raise PipelineError(DISK_FULL) from None
+
+
 def discreet(step: Callable[P, R]) -> Callable[P, R]:
     """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
 
@@ -44,6 +67,8 @@ def discreet(step: Callable[P, R]) -> Callable[P, R]:
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised again
+            if is_disk_full(error):
+                raise PipelineError(f"{name}: {DISK_FULL}") from None
             if isinstance(error, OSError) and error.filename is not None:
                 raise PipelineError(f"{name}: {error.filename}: {error.strerror}") from None
             raise PipelineError(

@@ -7,6 +7,7 @@ done (each has its own package), and what people change between runs
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,11 +37,13 @@ from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW, BY_SOURCE, Suppressions
-from enrichment_pipeline.providers.base import ProfileSearch, Provider
+from enrichment_pipeline.providers.base import Balance, ProfileSearch, Provider
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.rollback import Comparison, RolledBack
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.spill import lack_of_space, spill, take_back
@@ -53,8 +56,10 @@ from enrichment_pipeline.state import (
     refuse_other_ledger,
     refuse_other_stamp,
     stamp_of,
+    stamp_with_ledger,
+    stamped_ledger,
 )
-from enrichment_pipeline.terms import calls_of, share_of
+from enrichment_pipeline.terms import calls_of, cost_of_credit, share_of
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline.warehouse import answers, outcomes, review
 from enrichment_pipeline.warehouse.connection import open_warehouse, rolled_back, transaction
@@ -83,7 +88,10 @@ from enrichment_pipeline.warehouse.worklist import (
     worklist_pages,
 )
 
+_log = logging.getLogger(__name__)
 AS_OF_TOLERANCE = timedelta(days=1)
+CLOCK_ERROR_TOLERANCE = timedelta(days=1)
+"""A clock that is further off than this makes people due who are not, and dates answers wrongly."""
 SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)
 LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""
@@ -131,46 +139,79 @@ class Pipeline:
 
         Gives the ids of those runs. Raises ConfigurationError before anything
         is loaded: for a state folder of another source or provider, and for a
-        key that is not accepted.
+        key that is not accepted; PipelineError where the clock is wrong by the provider's;
+        RolledBack for a ledger that is an older copy.
         """
         if self.is_prepared(run):
             return []
         self.check_run(run)
         check_stamp(self.settings, is_first_use=False)
-        credits_left = self._ask_balance()
-        self.open_state()
+        balance = self._ask_balance()
+        if not run.is_simulated:
+            refuse_wrong_clock(run.clock.now(), balance.dated_at)
+        self.open_state(run)
         hold_run_lock(self.settings.home, run.run_id)
         dead = dead_runs(self.settings.home)
         self._take_back(run)
         self._settle_what_was_left(run, dead)
+        if self.settings.policy.signalhire.exclusive:
+            self._check_balance(run, balance.credits_left)
         questions = self.questions(run)
         if questions.last_balance() is None:
             # Later ones are seen after buying only: so that two in a row span the time between
             # two runs too, in which somebody else may have spent.
-            questions.observe_balance(run.run_id, credits_left)
+            questions.observe_balance(run.run_id, balance.credits_left)
         self._prepared.add(run.run_id)
         return dead
 
     def is_prepared(self, run: Run) -> bool:
         return run.run_id in self._prepared
 
-    def open_state(self) -> None:
-        """Make or check the state folder, the ledger and the warehouse: stamps and schema."""
+    def open_state(self, run: Run | None = None) -> None:
+        """Make or check the state folder, the ledger and the warehouse: stamps and schema.
+
+        Raises RolledBack where the ledger lacks what lies beside it, unless the run accepts that.
+        """
         ensure_state_folder(self.settings)
         self._check_source()
         check_stamp(self.settings)
         stamp = stamp_of(self.settings)
         of_ledger = self._store.check_stamp({**stamp, "ledger": uuid4().hex})
         refuse_other_stamp("ledger", of_ledger, stamp)
-        with self.open_warehouse() as connection, transaction(connection):
-            of_warehouse = stamp_warehouse(connection, {**of_ledger, **stamp})
-            refuse_other_stamp("warehouse", of_warehouse, stamp)
-            refuse_other_ledger(
-                self.settings.warehouse_url,
-                of_warehouse,
-                of_ledger,
-                is_behind=answers.last_revision(connection) > self._store.revision(),
-            )
+        with self.open_warehouse() as connection:
+            with transaction(connection):
+                wanted = {**stamp, "ledger": of_ledger["ledger"]}
+                of_warehouse = stamp_warehouse(connection, wanted)
+                refuse_other_stamp("warehouse", of_warehouse, stamp)
+                compared = Comparison(
+                    self._store,
+                    of_ledger,
+                    of_warehouse,
+                    stamped_ledger(self.settings),
+                    connection,
+                    self.settings.published_dir,
+                )
+                is_rolled_back = compared.is_rolled_back()
+                if compared.is_another and has_lookups(self._store):
+                    refuse_other_ledger(self.settings.warehouse_url)
+                if is_rolled_back and not (run and run.accepts_rollback):
+                    raise RolledBack(compared.message())
+            if run and is_rolled_back:
+                unit_cost = partial(cost_of_credit, self.settings)
+                compared.accept(unit_cost, run_id=run.run_id, at=run.clock.now())
+            if is_ahead_of_tables(self._store, answers.last_revision(connection)):
+                self._keep_what_reviewers_said()
+        stamp_with_ledger(self.settings, of_ledger["ledger"])
+
+    def _keep_what_reviewers_said(self) -> None:
+        """The warehouse is new or an older copy: all but reviewers' decisions is derived again."""
+        self.suppressions(Run.none()).keep_reviewers()
+        _log.warning(
+            "warehouse %s: is older than the ledger, from which it is derived again; nothing is "
+            "bought for that. Reviewers' decisions that it lacks are not in the ledger; whom they "
+            "said never to ask for stays suppressed, until `enrichment suppress --lift`",
+            self.settings.warehouse_url,
+        )
 
     def check_run(self, run: Run) -> None:
         """Refuse an instant or a simulation that is not allowed."""
@@ -198,6 +239,7 @@ class Pipeline:
                 phone_region=self._phone_region,
                 loaded_at=run.clock.business_now(),
                 eligibility=self.settings.policy.eligibility,
+                accepts_shrink=run.accepts_shrink,
             )
             suppressed = self._suppressed_by_source(connection)
         self.suppressions(run).take_over(suppressed, BY_SOURCE)
@@ -342,14 +384,17 @@ class Pipeline:
 
     @discreet
     def publish(self, run: Run) -> dict[str, int]:
+        """Publish a snapshot, the last step of a run; the ledger's file is whole after it."""
         with self.open_warehouse() as connection:
-            return publish(
+            rows = publish(
                 connection,
                 self.settings.published_dir,
                 run_id=run.run_id,
                 published_at=run.clock.business_now(),
                 group=self.settings.policy.publish.group,
             )
+        self.leave_whole_ledger()
+        return rows
 
     # --- questions ---------------------------------------------------------------------
 
@@ -357,28 +402,28 @@ class Pipeline:
     def plan(self, run: Run, lanes: Sequence[Lane]) -> Plan:
         """What a run over these lanes would look up. Selects it, then takes it all back."""
         self.check_run(run)
-        self.open_state()
+        self.open_state(run)
         policy = self.settings.policy
         with self.open_warehouse() as connection:
             self._copy_lookups(connection)
             self._copy_searches(connection)
             with rolled_back(connection):
-                loading = {"loaded_at": run.clock.business_now()}
+                loaded_at = run.clock.business_now()
                 path = self.settings.source_path
-                accounts = load_accounts(connection, policy.source, path, **loading)
+                accounts = load_accounts(connection, policy.source, path, loaded_at=loaded_at)
                 contacts = load_contacts(
                     connection,
                     policy.source,
                     path,
                     phone_region=self._phone_region,
+                    loaded_at=loaded_at,
                     eligibility=policy.eligibility,
-                    **loading,
                 )
                 review.record_table(
                     connection,
                     policy,
                     self.settings.review_path,
-                    recorded_at=run.clock.business_now(),
+                    recorded_at=loaded_at,
                 )
                 suppressed = self.suppressions(run).everything() | self._suppressed_by_source(
                     connection
@@ -388,6 +433,7 @@ class Pipeline:
                 work = select_worklist(
                     connection, policy, lanes, as_of=run.as_of, run_id=run.run_id
                 )
+        self.leave_whole_ledger()  # which a first plan has made
         today = run.clock.business_now().date().isoformat()
         questions, searches = self.questions(run), self.questions(run, SEARCH)
         per_day, per_month = policy.budget.per_day, policy.budget.per_month
@@ -427,6 +473,10 @@ class Pipeline:
         with open_warehouse(self.settings.warehouse_url) as connection:
             yield connection
 
+    def leave_whole_ledger(self) -> None:
+        """At the end of whatever wrote to the ledger; see `LedgerStore.leave_whole`."""
+        self._store.leave_whole()
+
     def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
         """One kind of call to the provider."""
         return calls_of(self.settings, FIRST, kind, clock)
@@ -441,8 +491,11 @@ class Pipeline:
 
     def release_unconfirmed(self, run: Run, person_keys: Iterable[str]) -> int:
         """Free these persons to be asked for again, at a person's word; how many look-ups."""
-        with self._store.write() as transaction:
-            return self.calls(run.clock).release_unconfirmed(transaction, person_keys)
+        persons = list(person_keys)
+        lookups = self.calls(run.clock)
+        return self._store.transact(
+            lambda transaction: lookups.release_unconfirmed(transaction, persons)
+        )
 
     # --- parts -------------------------------------------------------------------------
 
@@ -493,24 +546,43 @@ class Pipeline:
         for kind in PROVIDERS[FIRST].calls:
             calls = self.calls(run.clock, kind)
             read_kept_replies(self._store, calls, self._asking(kind, provider), dead)
-            with self._store.write() as transaction:
-                calls.clear_abandoned(transaction, dead)
+            self._store.transact(partial(calls.clear_abandoned, dead_run_ids=dead))
 
-    def _ask_balance(self) -> int:
+    def _ask_balance(self) -> Balance:
         provider = self._provider()
 
-        async def ask() -> int:
+        async def ask() -> Balance:
             try:
-                return await provider.credits_left()
+                return await provider.balance()
             finally:
                 await provider.close()
 
         return _in_a_thread(ask)
 
+    def _check_balance(self, run: Run, credits_left: int) -> None:
+        """Where nobody else uses the account: a balance that the ledger cannot explain stops.
+
+        Somebody bought what an older ledger does not know of.
+        """
+        questions = self.questions(run)
+        gap = questions.balance_gap(credits_left)
+        if gap is None or gap.unexplained <= 0:
+            return
+        if not run.accepts_rollback:
+            raise RolledBack(
+                f"ledger {self._store.name}: the provider's balance fell by {gap.unexplained:,} "
+                "credits more than it knows of, though [signalhire] exclusive = true says that "
+                "nobody else uses the account: the ledger was restored from an older copy, or "
+                "somebody does. Nothing was bought. Either restore the newest ledger (`enrichment "
+                "restore FOLDER`), or `enrichment run --accept-rollback` goes on, and may buy "
+                f"again what these {gap.unexplained:,} credits bought"
+            )
+        questions.observe_balance(run.run_id, credits_left)
+
     def _observe_balance_after(self, run: Run) -> int | None:
         """The balance after buying. What was bought is safe in the ledger, so no failure here."""
         try:
-            credits_left = self._ask_balance()
+            credits_left = self._ask_balance().credits_left
         except PipelineError:
             return None
         self.questions(run).observe_balance(run.run_id, credits_left)
@@ -578,6 +650,20 @@ class Pipeline:
                 )
                 for item in page
             ]
+
+
+def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
+    """Raise PipelineError where our clock and the provider's part by more than a day.
+
+    A clock 95 days ahead would take every answer for expired, and buy everybody again.
+    """
+    if provider_now is None or abs(now - provider_now) <= CLOCK_ERROR_TOLERANCE:
+        return
+    raise PipelineError(
+        f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, the provider's "
+        f"{provider_now:%Y-%m-%d %H:%M} UTC: by a wrong clock people would be bought again, so "
+        "nothing was bought. Set the clock, then run again"
+    )
 
 
 def _seconds_at_limit(calls: Calls, items: int) -> float:

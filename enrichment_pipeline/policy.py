@@ -49,13 +49,16 @@ class _Section(BaseModel):
 class SourcePolicy(_Section):
     """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet.
 
-    `suppressions` gives one column, `identifier`: whom nobody may be asked for.
+    `suppressions` gives one column, `identifier`: whom nobody may be asked for. Where more than
+    the share `max_shrink` of the contacts has left the source since the last load, and at
+    least 20, a run stops.
     """
 
     attach: str | None = None
     contacts: str = "select * from crm.contacts"
     accounts: str | None = None
     suppressions: str | None = None
+    max_shrink: Share = 0.2
 
 
 class RatePolicy(_Section):
@@ -94,10 +97,15 @@ class ProviderPolicy(_Section):
 
 
 class SignalHirePolicy(ProviderPolicy):
-    """How SignalHire is asked, and whether it is searched."""
+    """How SignalHire is asked, and whether it is searched.
+
+    `exclusive`: nobody else spends the account's credits, so that a balance lower than the ledger
+    can explain stops a run.
+    """
 
     search: Literal["off", "on"] = "off"
     searches_per_day: int = Field(300, ge=0)
+    exclusive: bool = False
 
 
 class SearchPolicy(_Section):
@@ -158,10 +166,11 @@ class RetryPolicy(_Section):
 
 
 class SchedulePolicy(_Section):
-    """When the daily refresh starts."""
+    """When the daily refresh starts, and for how long Dagster keeps its runs."""
 
     time_zone: str = "UTC"
     hour: int = Field(5, ge=0, le=23)
+    keep_runs_days: Days = 90
 
     @field_validator("time_zone")
     @classmethod

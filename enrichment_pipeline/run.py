@@ -15,6 +15,8 @@ AS_OF_TAG = "enrichment/as_of"
 SIMULATE_TAG = "enrichment/simulate"
 MAX_CREDITS_TAG = "enrichment/max_credits"
 SHARES_CAP_TAG = "enrichment/shares_cap_with"
+ACCEPT_SHRINK_TAG = "enrichment/accept_shrink"
+ACCEPT_ROLLBACK_TAG = "enrichment/accept_rollback"
 """Tags of a Dagster run that carry what is fixed for it."""
 
 
@@ -23,7 +25,8 @@ class Run:
     """What is fixed for a whole run: its id, the instant that ages are counted to, its caps.
 
     `earlier_run_ids` are the runs that it is one more try of, or the next part of: they share
-    its caps.
+    its caps. `accepts_shrink` lets it go on though the source has lost many contacts,
+    `accepts_rollback` with a ledger that is an older copy; see `rollback.py`.
     """
 
     run_id: str
@@ -31,6 +34,8 @@ class Run:
     is_simulated: bool = False
     max_credits: int | None = None
     earlier_run_ids: tuple[str, ...] = ()
+    accepts_shrink: bool = False
+    accepts_rollback: bool = False
 
     @classmethod
     def none(cls) -> "Run":
@@ -51,6 +56,10 @@ class Run:
             tags[MAX_CREDITS_TAG] = str(self.max_credits)
         if self.earlier_run_ids:
             tags[SHARES_CAP_TAG] = ",".join(self.earlier_run_ids)
+        if self.accepts_shrink:
+            tags[ACCEPT_SHRINK_TAG] = "true"
+        if self.accepts_rollback:
+            tags[ACCEPT_ROLLBACK_TAG] = "true"
         return tags
 
     @classmethod
@@ -78,6 +87,8 @@ class Run:
                 *earlier_run_ids,
                 *filter(None, tags.get(SHARES_CAP_TAG, "").split(",")),
             ),
+            accepts_shrink=tags.get(ACCEPT_SHRINK_TAG) == "true",
+            accepts_rollback=tags.get(ACCEPT_ROLLBACK_TAG) == "true",
         )
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
@@ -66,15 +67,15 @@ def take_back(folder: Path, store: LedgerStore, calls: Calls) -> int:
         try:
             head, _, body = path.read_bytes().partition(b"\n")
             of = json.loads(head)
-            with store.write() as transaction:
-                calls.record_reply(
-                    transaction,
-                    of["request_id"] if "request_id" in of else of["batch_id"],
-                    http_status=of["http_status"],
-                    body=body,
-                    credits_left=of["credits_left"],
-                    received_at=datetime.fromisoformat(of["received_at"]),
-                )
+            record = partial(
+                calls.record_reply,
+                request_id=of["request_id"] if "request_id" in of else of["batch_id"],
+                http_status=of["http_status"],
+                body=body,
+                credits_left=of["credits_left"],
+                received_at=datetime.fromisoformat(of["received_at"]),
+            )
+            store.transact(record)
         except FileNotFoundError:
             continue  # another run was faster
         except IntegrityError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.errors import ConfigurationError, refuse_full_disk
 from enrichment_pipeline.privacy import OWNER_WRITES, owner_only, secure
 from enrichment_pipeline.settings import Settings
 
@@ -28,6 +28,7 @@ def ensure_state_folder(settings: Settings) -> None:
             probe.unlink()
         secure(settings.home, settings.published_dir, settings.policy.publish.group)
     except OSError as error:
+        refuse_full_disk(error)
         raise ConfigurationError(
             f"state folder {settings.home}: cannot be written ({error.strerror}); "
             "set ENRICHMENT_HOME to a folder that can"
@@ -49,11 +50,13 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     stamp = stamp_of(settings)
     try:
         if is_first_use and not path.exists():
-            _write_new(path, json.dumps(stamp, indent=2) + "\n")
+            _write_new(path, _as_text(stamp))
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return
     except (OSError, TypeError, ValueError) as error:
+        if isinstance(error, OSError):
+            refuse_full_disk(error)
         raise ConfigurationError(
             f"{path}: the state folder's stamp cannot be read; restore it, or use another "
             "ENRICHMENT_HOME"
@@ -89,20 +92,37 @@ def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str])
             )
 
 
-def refuse_other_ledger(
-    warehouse: str, of_warehouse: dict[str, str], of_ledger: dict[str, str], *, is_behind: bool
-) -> None:
-    """Raise ConfigurationError where the warehouse's look-ups are not the ledger's.
+def refuse_other_ledger(warehouse: str) -> None:
+    """Raise ConfigurationError: the warehouse's look-ups are another ledger's, and not this one's.
 
-    Whom we bought and who must not be looked up stands in the ledger: with another one, or an
-    older copy, people would be bought again. `is_behind` says that it lacks look-ups.
+    Whom we bought and who must not be looked up stands in the ledger: with another one, people
+    would be bought again.
     """
-    if is_behind or of_warehouse.get("ledger") != of_ledger.get("ledger"):
-        raise ConfigurationError(
-            f"warehouse {warehouse}: holds look-ups that are not in this ledger; restore the "
-            "ledger that belongs to it (see ENRICHMENT_LEDGER_URL), or use another "
-            "ENRICHMENT_HOME (and stores)"
-        )
+    raise ConfigurationError(
+        f"warehouse {warehouse}: holds look-ups that are not in this ledger, which has others; "
+        "name the ledger that belongs to it (see ENRICHMENT_LEDGER_URL), or use another "
+        "ENRICHMENT_HOME (and stores)"
+    )
+
+
+def stamped_ledger(settings: Settings) -> str | None:
+    """The id of the ledger that this state folder is used with; None where it names none yet."""
+    return json.loads(_stamp_path(settings).read_text(encoding="utf-8")).get("ledger")
+
+
+def stamp_with_ledger(settings: Settings, ledger: str) -> None:
+    """Have the state folder name its ledger, so that one that is gone is missed."""
+    path = _stamp_path(settings)
+    if stamped_ledger(settings) == ledger:
+        return
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with owner_only():
+        draft.write_text(_as_text({**stamp_of(settings), "ledger": ledger}), encoding="utf-8")
+    draft.replace(path)
+
+
+def _as_text(stamp: dict[str, str]) -> str:
+    return json.dumps(stamp, indent=2) + "\n"
 
 
 def _stamp_path(settings: Settings) -> Path:
@@ -112,14 +132,14 @@ def _stamp_path(settings: Settings) -> Path:
 def _write_new(path: Path, text: str) -> None:
     """Create the file with its whole text or, where another process was first, not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with owner_only():
-        draft.write_text(text, encoding="utf-8")
     try:
+        with owner_only():
+            draft.write_text(text, encoding="utf-8")
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def hold_run_lock(home: Path, run_id: str) -> None:
@@ -150,6 +170,11 @@ def dead_runs(home: Path) -> list[str]:
     A run that took no lock in this state folder (another machine's) is not among them.
     """
     return [path.stem for path in sorted((home / "runs").glob("*.lock")) if _is_dead(path)]
+
+
+def live_runs(home: Path) -> list[str]:
+    """Runs on this machine whose process is alive."""
+    return [path.stem for path in sorted((home / "runs").glob("*.lock")) if not _is_dead(path)]
 
 
 def has_run_lock(home: Path, run_id: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare
+from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare, in_millionths
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.providers.base import CallFacts
@@ -29,6 +29,11 @@ def calls_of(settings: Settings, provider: str, kind: str, clock: Clock) -> Call
     """One kind of call to a provider, under these settings."""
     facts = PROVIDERS[provider].calls[kind]
     return Calls(provider, kind, _limits(settings, provider, kind, facts), clock)
+
+
+def cost_of_credit(settings: Settings, provider: str) -> int:
+    """What a credit of a provider costs, in millionths of the budget's unit."""
+    return in_millionths(settings.limits(provider).price)
 
 
 def share_of(run: Run) -> RunShare:

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline_tests import databases, properties  # noqa: F401 - hypothesis' profiles
-from enrichment_pipeline_tests.support import folder_of_all_workers
+from enrichment_pipeline_tests.support import (
+    RunningSandbox,
+    folder_of_all_workers,
+    once_for_all_workers,
+)
+
+if TYPE_CHECKING:  # what it imports takes seconds, and few tests need it
+    from enrichment_pipeline_tests.bought import Bought
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,3 +77,38 @@ def durable_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return databases.migrated_sqlite(tmp_path / "ledger.sqlite")
     return databases.migrated_postgres(request.getfixturevalue("durable_postgres_server"))
+
+
+@pytest.fixture(scope="module")
+def sandbox_of_the_small_world(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningSandbox]:
+    from enrichment_pipeline_tests.end_to_end.world import small_sandbox
+
+    with small_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def bought_in_two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder in which two runs bought all of the small world; see `bought.py`."""
+
+    from enrichment_pipeline_tests.bought import buy_in_two_runs
+    from enrichment_pipeline_tests.end_to_end.world import small_sandbox
+
+    def make(folder: Path) -> Path:
+        (folder / "sandbox").mkdir()
+        with small_sandbox(folder / "sandbox") as sandbox:
+            return buy_in_two_runs(folder, sandbox.base_url)
+
+    return once_for_all_workers(tmp_path_factory, "bought", make)
+
+
+@pytest.fixture
+def bought(
+    bought_in_two_runs: Path, sandbox_of_the_small_world: RunningSandbox, tmp_path: Path
+) -> Bought:
+    """A copy of that for each test."""
+    from enrichment_pipeline_tests.bought import copy_of
+
+    return copy_of(bought_in_two_runs, tmp_path, sandbox_of_the_small_world)

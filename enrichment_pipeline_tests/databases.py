@@ -101,6 +101,40 @@ class EmptiedPostgres:
         self._engine.dispose()
 
 
+class Interruptible:
+    """A database that hangs up on everybody and takes no connection, until so many pauses passed.
+
+    So does a server that restarts, which takes seconds; the others' databases stay.
+    """
+
+    def __init__(self, server: sa.URL, url: str) -> None:
+        self.url = url
+        self.pauses: list[float] = []
+        self._server = server
+        self._name = sa.make_url(url).database
+        self._back_after: int | None = None
+
+    def go_away(self, *, for_pauses: int | None) -> None:
+        self.pauses.clear()
+        self._back_after = for_pauses
+        with connected(self._server) as connection:
+            connection.exec_driver_sql(f"alter database {self._name} allow_connections false")
+            connection.exec_driver_sql(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                f" where datname = '{self._name}'"
+            )
+
+    def come_back(self) -> None:
+        with connected(self._server) as connection:
+            connection.exec_driver_sql(f"alter database {self._name} allow_connections true")
+
+    def pause(self, seconds: float) -> None:
+        """Wait as the ledger does, but for no time."""
+        self.pauses.append(seconds)
+        if len(self.pauses) == self._back_after:
+            self.come_back()
+
+
 @contextmanager
 def connected(url: sa.URL) -> Iterator[sa.Connection]:
     """A connection without transactions, closed on the way out."""

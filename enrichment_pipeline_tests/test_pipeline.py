@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
-from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.pipeline import Pipeline, refuse_wrong_clock
 from enrichment_pipeline.run import Run
+from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline_tests.ledger import (
     MATCHED,
     Ledger,
@@ -28,6 +30,7 @@ from enrichment_pipeline_tests.ledger import (
     send,
     settle_all,
 )
+from enrichment_pipeline_tests.providers import answers, server_that
 from enrichment_pipeline_tests.support import policy_for, settings_for, write_csv
 
 
@@ -66,3 +69,33 @@ def test_answers_stay_replied_until_their_outcomes_stand_in_the_tables(
     assert ledger.count_by_state() == {REPLIED: 1}
     pipeline.derive_outcomes(run)
     assert ledger.count_by_state() == {APPLIED: 1}
+
+
+@pytest.mark.parametrize("days", [-95, -1.1, 1.1, 95])
+def test_a_clock_that_parts_from_the_providers_by_more_than_a_day_is_refused(days: float):
+    provider_now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    with pytest.raises(PipelineError, match="nothing was bought") as raised:
+        refuse_wrong_clock(provider_now + timedelta(days=days), provider_now)
+    assert "the provider's 2026-03-02 09:00 UTC" in str(raised.value)
+
+
+def test_a_clock_within_a_day_or_a_provider_that_gives_no_time_is_taken():
+    now = datetime.now(UTC)
+    refuse_wrong_clock(now, now + timedelta(hours=23, minutes=59))
+    refuse_wrong_clock(now, now - timedelta(hours=23, minutes=59))
+    refuse_wrong_clock(now, None)
+
+
+def test_a_run_with_a_wrong_clock_stops_before_anything_is_opened_unless_it_is_simulated(
+    tmp_path: Path,
+):
+    source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
+    long_ago = format_datetime(datetime.now(UTC) - timedelta(days=95), usegmt=True)
+    with server_that(answers(200, b'{"credits": 5}', f"date: {long_ago}")) as server:
+        settings = settings_for(tmp_path / "state", policy_for(source), server.base_url)
+        with pytest.raises(PipelineError, match="Set the clock, then run again"):
+            Pipeline(settings).prepare(Run("real", datetime.now(UTC)))
+        assert not (tmp_path / "state").exists()
+        run = Run("simulated", datetime.now(UTC), is_simulated=True)
+        assert Pipeline(settings).prepare(run) == []
+        release_run_lock(settings.home, run.run_id)

@@ -27,13 +27,20 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.cli.backup import backup_command, restore_command
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay import replay_command, undo_command
 from enrichment_pipeline.cli.review import review
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
-from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.errors import (
+    DISK_FULL,
+    ConfigurationError,
+    PipelineError,
+    is_disk_full,
+    refuse_full_disk,
+)
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.providers.registry import FIRST
@@ -49,6 +56,7 @@ UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # ty: igno
 """Every mistake in arguments. It is click's; newer typers carry click inside and do not name it."""
 INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 SHOWN_TIERS = 10
 UI_STOP_SECONDS = 10.0
 
@@ -86,10 +94,21 @@ def run(
         int | None,
         typer.Option(min=0, help="Spend at most this many credits, those perhaps billed included."),
     ] = None,
+    accept_shrink: Annotated[
+        bool, typer.Option(help="Go on though the source has lost more than [source] max_shrink.")
+    ] = False,
     callbacks: Annotated[
         bool,
         typer.Option(
             help="Ask the local sandbox asynchronously, with a receiver of our own on loopback."
+        ),
+    ] = False,
+    accept_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rollback",
+            help="Go on with a ledger that is older than what was made of it; people may be "
+            "bought again.",
         ),
     ] = False,
 ) -> None:
@@ -109,6 +128,8 @@ def run(
             as_of=instant,
             is_simulated=simulate,
             max_credits=max_credits,
+            accepts_shrink=accept_shrink,
+            accepts_rollback=accept_rollback,
             console=_out,
         )
 
@@ -236,8 +257,11 @@ def ui(
     Only its own pages are answered, under the names of this machine and of [ui] hosts.
     """
     with _ready_settings() as settings:
+        from enrichment_pipeline.cli.dagster_home import refuse_damage
+
         _refuse_taken_port(host, port)
         _write_dagster_yaml(settings)
+        refuse_damage(settings.dagster_home)
         command = [
             *(sys.executable, "-m", "enrichment_pipeline.cli", "ui-services"),
             *("--host", host, "--port", str(port)),
@@ -272,6 +296,8 @@ def ui_services(
 app.command("suppress")(suppress_command)
 app.command("replay")(replay_command)
 app.command("undo")(undo_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 app.command()(sandbox)
 app.command()(receiver)
 app.add_typer(review)
@@ -280,8 +306,7 @@ app.add_typer(review)
 def main() -> None:
     """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
     os.umask(OWNER_ONLY)
-    # cron, systemd or a container that ends us means what Ctrl+C means
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    end_as_by_ctrl_c()
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as error:
@@ -290,9 +315,30 @@ def main() -> None:
         _fail(str(error), 2)
     except PipelineError as error:
         _fail(str(error), 1)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        _fail(DISK_FULL, 1)
     if status == INTERRUPTED:
         _fail("interrupted; every answer that came is kept, and the next run goes on", 1)
     sys.exit(status)
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP do what Ctrl+C does: end, but keep the answers on the wire.
+
+    SIGTERM comes from cron, systemd or a container, SIGHUP from a terminal that is closed: from
+    the shell and from the system, so that only the first one counts. `nohup` has it ignored.
+    """
+
+    def interrupt(number: int, _frame: object) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+        signal.raise_signal(signal.SIGINT)
+
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -372,8 +418,6 @@ def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:
     It has a session of its own, so that Ctrl+C reaches us alone; then it is asked to
     take its processes down, and what is left of them after a while is killed.
     """
-    for stop in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(stop, signal.default_int_handler)
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:  # noqa: S603
         try:
             return process.wait()
@@ -420,6 +464,7 @@ def _write_dagster_yaml(settings: Settings) -> None:
             draft.write_bytes(packaged.read())
         shutil.move(draft, target)
     except OSError as error:
+        refuse_full_disk(error)
         raise ConfigurationError(
             f"DAGSTER_HOME {settings.dagster_home}: cannot be written ({error.strerror})"
         ) from None

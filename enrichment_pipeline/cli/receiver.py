@@ -73,3 +73,5 @@ def receiver(
         raise ConfigurationError(
             f"receiver: {error.strerror or error}; choose another --port or --metrics-port"
         ) from None
+    finally:
+        store.leave_whole()

@@ -5,6 +5,7 @@ assets (`defs/`), and arguments (`main.py`).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,11 +13,13 @@ import dagster as dg
 from dagster import DagsterExecutionInterruptedError, DagsterInstance
 from filelock import FileLock
 from rich.console import Console
+from sqlalchemy.exc import DatabaseError
 
+from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
-from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
@@ -27,6 +30,8 @@ from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
+MOST_UNCONFIRMED = 0.1
+"""The share of a run's look-ups (those that were released do not count) that may end so."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's log goes into its event store; the terminal shows the bar and the summary."""
 
@@ -38,16 +43,18 @@ def refresh(
     as_of: datetime,
     is_simulated: bool,
     max_credits: int | None,
+    accepts_shrink: bool = False,
     console: Console,
+    accepts_rollback: bool = False,
 ) -> None:
     """Run every block in turn, highest priority first, and print what came of it.
 
     Raises ConfigurationError or PipelineError with the cause of a failed run, and, once all
-    is printed, PipelineError where the provider ended one early.
+    is printed, PipelineError where the provider ended one early or left too much unanswered.
     """
     pipeline = Pipeline(settings)
     pipeline.check_run(Run("", as_of, is_simulated))
-    spent = 0
+    spent = asked = unconfirmed = 0
     run_ids: list[str] = []
     bought_by: list[str] = []
     stopped_by: str | None = None
@@ -56,18 +63,30 @@ def refresh(
     definitions = build_definitions(settings, progress=lambda _log: bar)
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
-            run = Run(str(uuid4()), as_of, is_simulated, max_credits, tuple(run_ids))
+            run = Run(
+                str(uuid4()),
+                as_of,
+                is_simulated,
+                max_credits,
+                tuple(run_ids),
+                accepts_shrink=accepts_shrink,
+                accepts_rollback=accepts_rollback,
+            )
             run_ids.append(run.run_id)
             try:
-                result = _execute(definitions, instance, block, run)
+                result = _execute(settings, definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
+                with suppress(PipelineError):  # of a ledger that could not be opened
+                    pipeline.leave_whole_ledger()
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            charged = pipeline.questions(run).run_totals(run.run_id).units_charged
-            spent += charged
-            if charged:
+            totals = pipeline.questions(run).run_totals(run.run_id)
+            spent += totals.units_charged
+            if totals.units_charged:
                 bought_by.append(run.run_id)
+            asked += totals.calls - totals.released
+            unconfirmed += totals.unconfirmed
     _print_summary(settings, pipeline, run, spent, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
@@ -75,6 +94,18 @@ def refresh(
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:
         raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
+    if is_unconfirmed_too_often(unconfirmed, asked):
+        raise PipelineError(
+            f"{unconfirmed} of {asked} look-ups ended unconfirmed: sent, but not answered, and so "
+            f"perhaps billed. They are not bought again for "
+            f"{settings.policy.freshness.unconfirmed_days} days, unless `enrichment ask-again` "
+            "says so"
+        )
+
+
+def is_unconfirmed_too_often(unconfirmed: int, asked: int) -> bool:
+    """Whether so much of what was asked has no answer that the run is no success."""
+    return unconfirmed > MOST_UNCONFIRMED * asked
 
 
 def _open_instance(settings: Settings) -> DagsterInstance:
@@ -83,11 +114,19 @@ def _open_instance(settings: Settings) -> DagsterInstance:
     Two that create them at once leave a home behind that Dagster cannot open any more.
     """
     with FileLock(settings.dagster_home / ".enrichment.lock"):
-        return DagsterInstance.from_config(str(settings.dagster_home))
+        try:
+            return DagsterInstance.from_config(str(settings.dagster_home))
+        except DatabaseError:
+            refuse_damage(settings.dagster_home)
+            raise
 
 
 def _execute(
-    definitions: dg.Definitions, instance: DagsterInstance, block: LaneBlock, run: Run
+    settings: Settings,
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    block: LaneBlock,
+    run: Run,
 ) -> JobExecutionResult:
     try:
         result = execute_job(
@@ -100,6 +139,9 @@ def _execute(
         )
     except DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
+    except DatabaseError as error:  # of Dagster's own: ours are told by the steps
+        refuse_damage(settings.dagster_home)
+        raise _cause(error, run.run_id) from error
     except Exception as error:
         raise _cause(error, run.run_id) from error
     if not result.success:
@@ -130,8 +172,6 @@ def _stopped_by(result: JobExecutionResult) -> str | None:
         told = {name: value.value for name, value in bought.metadata.items()}
         if "halted" in told and told["halted_by"] != "out_of_credits":
             return str(told["halted"])
-        if told["lookups_sent"] and told["lookups_sent"] == told["unconfirmed"]:
-            return f"none of {told['lookups_sent']} look-ups was answered"
     return None
 
 
@@ -144,6 +184,8 @@ def _cause(error: BaseException, run_id: str) -> PipelineError:
     while seen is not None:
         if isinstance(seen, PipelineError):
             return seen
+        if is_disk_full(seen):
+            return PipelineError(f"run {run_id}: {DISK_FULL}")
         seen = getattr(seen, "user_exception", None) or seen.__cause__
     return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
 

@@ -4,7 +4,7 @@ Here: rich, and nothing but showing. Not here: where the numbers come from.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from threading import Lock
 
@@ -83,7 +83,8 @@ class ProgressBar:
         return f"contacts · {self._credits} credits{outstanding}"
 
     def say(self, message: str) -> None:
-        self._console.print(Text.assemble(("·", "yellow"), " ", printable(message)))
+        with suppress(OSError):  # a terminal that was closed is no reason to drop what was bought
+            self._console.print(Text.assemble(("·", "yellow"), " ", printable(message)))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -77,6 +77,5 @@ class AwaitedAnswers:
         now = self._calls.clock.now()
         latest = furthest(now, self._calls.limits.answer_deadline)
         if not all(now < request.deadline <= latest for request in awaited.values()):
-            with self._store.write() as transaction:
-                self._calls.clear_abandoned(transaction)
+            self._store.transact(self._calls.clear_abandoned)
         return read, finished_requests(self._store, awaited)

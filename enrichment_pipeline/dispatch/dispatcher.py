@@ -17,7 +17,12 @@ from enrichment_pipeline.dispatch.asking import Asking, Kept
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.blame import Blame
 from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
-from enrichment_pipeline.dispatch.keeping import SetAside, Sleep, keep_reply
+from enrichment_pipeline.dispatch.keeping import (
+    SetAside,
+    Sleep,
+    keep_reply,
+    write_patiently,
+)
 from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
 from enrichment_pipeline.dispatch.settling import identifiers_of, settlement_for
 from enrichment_pipeline.ledger.admission import (
@@ -106,7 +111,8 @@ class Dispatcher:
         sleep: Sleep = asyncio.sleep,
         hindrance: Callable[[], Halt | None] = lambda: None,
     ) -> None:
-        self._writer = GroupCommit(store)
+        writer = GroupCommit(store)
+        self._write = partial(write_patiently, writer, sleep=sleep)
         self._calls = calls
         self._asking = asking
         self._clock = calls.clock
@@ -120,7 +126,7 @@ class Dispatcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._hindrance = hindrance
-        self._keep = partial(keep_reply, self._writer, calls, set_aside=set_aside, sleep=sleep)
+        self._keep = partial(keep_reply, writer, calls, set_aside=set_aside, sleep=sleep)
         self._awaited = AwaitedAnswers(store, calls, asking)
         self._collect_at = 0.0
         self._stopping = False
@@ -171,6 +177,8 @@ class Dispatcher:
         finally:
             while unfinished := {task for task in self._under_way if not task.done()}:
                 await asyncio.wait(unfinished)
+            for task in self._under_way:
+                task.exception()  # taken note of, or asyncio prints each with its traceback
         self._land(self._under_way)
         self._backlog.clear()
 
@@ -215,7 +223,7 @@ class Dispatcher:
         while self._backlog and len(self._flights) + len(offers) < self._concurrency:
             offers.append(self._backlog.take(self._batch_size))
         try:
-            decisions = await self._writer.run(partial(self._admit_in_turn, offers=offers))
+            decisions = await self._write(partial(self._admit_in_turn, offers=offers))
         except FenceError:
             # a machine that was suspended in the middle of it: nothing was written
             decisions = []
@@ -279,8 +287,9 @@ class Dispatcher:
         """Forget what is over; an error in it ends the dispatch."""
         self._flights -= done
         self._settling -= done
-        for task in done:
-            task.result()
+        errors = [error for task in done if (error := task.exception()) is not None]
+        if errors:
+            raise errors[0]
 
     async def _fly(self, admitted: Admitted) -> None:
         """A request that is committed as sent, and those that its call takes after it."""
@@ -367,7 +376,7 @@ class Dispatcher:
 
         while not self.is_over:
             try:
-                decision = await self._writer.run(admit)
+                decision = await self._write(admit)
             except FenceError:
                 break  # settled meanwhile; settling it again finds that out
             match decision:
@@ -394,7 +403,7 @@ class Dispatcher:
             note(transaction)
             self._note_signal(transaction, flight.request_id, signal, None)
 
-        await self._writer.run(note_all)
+        await self._write(note_all)
         calls = len(flight.admitted.calls)
         self.report.sent += calls
         self._awaited.expect(flight.request_id, calls)
@@ -427,12 +436,12 @@ class Dispatcher:
             note_all(transaction)
 
         try:
-            await self._writer.run(settle_and_note)
+            await self._write(settle_and_note)
         except FenceError:
             # Settled meanwhile, past its deadline, by another process; a kept reply is read
             # again at the start of the next run.
             _log.warning("request %s had been settled by another process", flight.request_id)
-            await self._writer.run(note_all)
+            await self._write(note_all)
         else:
             self._count(flight.admitted, reading, settlements)
 

@@ -1,15 +1,18 @@
-"""Keeping a reply that may have been paid for, also where the ledger cannot be written just now.
+"""Writing to the ledger while requests are under way, also where it cannot be written just now.
 
-Here: for how long that is tried, and what happens to the reply after that. Not here:
-how the ledger keeps it (`ledger/journal.py`), and where it is set aside (`spill.py`).
+Here: a reply that may have been paid for, which is tried to keep whatever the reason, and what
+happens to it after that; all else waits for a database that is away. Not here: for how long
+(`ledger/outage.py`), how the ledger keeps a reply (`ledger/journal.py`), and where it is set
+aside (`spill.py`).
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -21,21 +24,40 @@ from tenacity import (
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.outage import (
+    ATTEMPTS,
+    LONGEST_PAUSE_SECONDS,
+    LedgerAwayError,
+    is_outage,
+    waiting_out_outages,
+)
 from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.providers.base import Reply
-
-ATTEMPTS = 12
-LONGEST_PAUSE_SECONDS = 30
-"""Twelve attempts, with pauses from one second up to this, span about four minutes: a database
-has been started again by then, and whoever holds a lock is done."""
 
 SetAside = Callable[[str, Reply, datetime], None]
 """Keeps the reply to a request, which came at that time, elsewhere than in the ledger."""
 Sleep = Callable[[float], Awaitable[None]]
 
+R = TypeVar("R")
+
 _OF_THE_DATABASE = (OperationalError, InterfaceError, InternalError)
 """It is away, locked, full, or has hung up; not what we asked of it is wrong."""
 _log = logging.getLogger(__name__)
+
+
+async def write_patiently(
+    writer: GroupCommit, work: Callable[[Transaction], R], *, sleep: Sleep
+) -> R:
+    """What the work returns once it is committed, also where the database is away for a while.
+
+    Raises LedgerAwayError where it does not come back.
+    """
+    try:
+        return await AsyncRetrying(**waiting_out_outages(), sleep=sleep)(writer.run, work)
+    except DBAPIError as error:
+        if is_outage(error):
+            raise LedgerAwayError(error) from None
+        raise
 
 
 async def keep_reply(

@@ -6,6 +6,7 @@ outcome (`providers/`), and the states themselves (`ledger/`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from enrichment_pipeline.dispatch.asking import Asking
 from enrichment_pipeline.identifiers import hashed_all
@@ -93,16 +94,16 @@ def read_kept_replies(
         else:
             reading = asking.read(each.bodies, items, each.series)
         new, later_successes = _what_is_new(each.asked, reading.items)
+        settle = partial(
+            calls.settle,
+            settlements=_settlements(new),
+            reply_id=each.reply_id,
+            answered_at=kept.answered_at(calls, each),
+            later_successes=_settlements(later_successes),
+            known_by=identifiers_of(new),
+        )
         try:
-            with store.write() as transaction:
-                calls.settle(
-                    transaction,
-                    _settlements(new),
-                    reply_id=each.reply_id,
-                    answered_at=kept.answered_at(calls, each),
-                    later_successes=_settlements(later_successes),
-                    known_by=identifiers_of(new),
-                )
+            store.transact(settle)
         except FenceError:
             continue  # its own run is alive, and has settled it meanwhile
         came_to.calls += len(new) + len(later_successes)

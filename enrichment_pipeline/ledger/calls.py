@@ -7,6 +7,7 @@ the provider's condition is (`gate.py`), and questions (`kept.py`, `questions.py
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 
 from sqlalchemy import select
 
@@ -20,6 +21,14 @@ from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
 from enrichment_pipeline.ledger.schema import RELEASED, UNCONFIRMED, calls, requests
 from enrichment_pipeline.ledger.store import Transaction
+
+
+class Receipt(Enum):
+    """What became of a callback: committed, or not, since it cannot be an answer to its batch."""
+
+    KEPT = auto()
+    NO_SUCH_BATCH = auto()
+    BATCH_IS_FULL = auto()
 
 
 class Calls:
@@ -128,16 +137,19 @@ class Calls:
 
     def keep_callback(
         self, transaction: Transaction, request_id: str, body: bytes, *, http_status: int = 200
-    ) -> bool:
-        """Commit the raw body of a callback; False where no such request was ever sent."""
-        was_sent = select(requests.c.request_id).where(
+    ) -> Receipt:
+        """Commit the raw body of a callback, if its request was sent and has room for it."""
+        sent = select(requests.c.item_count).where(
             requests.c.request_id == request_id,
             requests.c.provider == self.provider,
             requests.c.kind == self.kind,
             requests.c.awaits_callback,
         )
-        if transaction.connection.execute(was_sent).one_or_none() is None:
-            return False
+        item_count = transaction.connection.execute(sent).scalar_one_or_none()
+        if item_count is None:
+            return Receipt.NO_SUCH_BATCH
+        if not journal.has_room_for(transaction, request_id, item_count, body):
+            return Receipt.BATCH_IS_FULL
         journal.keep_reply(
             transaction,
             self.provider,
@@ -149,7 +161,7 @@ class Calls:
             now=self.clock.now(),
             business_now=self.clock.business_now(),
         )
-        return True
+        return Receipt.KEPT
 
     def settle(
         self,

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 GATHER_SECONDS = 0.001
-"""How long a group waits for more. Whoever is a moment too late waits for a whole commit."""
+"""How long a group waits for more. Whoever is a moment too late waits for a whole commit. It is
+also the moment in which another process gets its turn to write."""
 R = TypeVar("R")
 Work = Callable[[Transaction], Any]
 

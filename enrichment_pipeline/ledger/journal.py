@@ -30,7 +30,14 @@ from sqlalchemy import (
 )
 
 from enrichment_pipeline.ledger import budget
-from enrichment_pipeline.ledger.limits import Limits, furthest
+from enrichment_pipeline.ledger.limits import (
+    BYTES_PER_BATCH,
+    BYTES_PER_ITEM,
+    CALLBACKS_PER_BATCH,
+    CALLBACKS_PER_ITEM,
+    Limits,
+    furthest,
+)
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
 from enrichment_pipeline.ledger.schema import (
@@ -73,6 +80,11 @@ _SEND_CALLS = Prepared(
 _FIND_REPLY = Prepared(
     select(replies.c.reply_id).where(
         replies.c.request_id == _OF_REQUEST, replies.c.body_sha256 == bindparam("digest")
+    )
+)
+_KEPT_SO_FAR = Prepared(
+    select(func.count(), func.coalesce(func.sum(func.length(replies.c.body)), 0)).where(
+        replies.c.request_id == _OF_REQUEST
     )
 )
 _KEEP_REPLY = Prepared(insert(replies))
@@ -241,9 +253,7 @@ def keep_reply(
     """Keep the raw reply, before anything reads it; its id. The same bytes are kept once."""
     connection = transaction.connection
     digest = hashlib.sha256(body).hexdigest()
-    known = _FIND_REPLY.execute(
-        connection, {"of_request": request_id, "digest": digest}
-    ).scalar_one_or_none()
+    known = _find_reply(transaction, request_id, digest)
     if known is not None:
         return known
     reply_id = uuid4().hex
@@ -265,6 +275,23 @@ def keep_reply(
         {"reply_id": reply_id, "provider": provider, "kind": kind, "received_at": now},
     )
     return reply_id
+
+
+def has_room_for(transaction: Transaction, request_id: str, item_count: int, body: bytes) -> bool:
+    """Whether a request of so many items may have this callback, too. A repeat always may."""
+    if _find_reply(transaction, request_id, hashlib.sha256(body).hexdigest()) is not None:
+        return True
+    callbacks, size = _KEPT_SO_FAR.execute(transaction.connection, {"of_request": request_id}).one()
+    return (
+        callbacks < CALLBACKS_PER_BATCH + item_count * CALLBACKS_PER_ITEM
+        and size + len(body) <= BYTES_PER_BATCH + item_count * BYTES_PER_ITEM
+    )
+
+
+def _find_reply(transaction: Transaction, request_id: str, digest: str) -> str | None:
+    return _FIND_REPLY.execute(
+        transaction.connection, {"of_request": request_id, "digest": digest}
+    ).scalar_one_or_none()
 
 
 def note_response(

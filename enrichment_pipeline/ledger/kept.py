@@ -7,8 +7,9 @@ and what the warehouse copies. Not here: writing (`calls.py`), and sums (`questi
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import Connection, Row, case, func, or_, select
+from sqlalchemy import Row, case, func, or_, select
 
 from enrichment_pipeline.ledger import journal
 from enrichment_pipeline.ledger.calls import Calls
@@ -69,33 +70,29 @@ class UnreadReply:
 
 def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply]:
     """Replies that came and that nobody has read yet, oldest first."""
-    with store.read() as connection:
-        reply_ids = list(
-            connection.execute(
-                select(unread_replies.c.reply_id)
-                .where(unread_replies.c.provider == provider, unread_replies.c.kind == kind)
-                .order_by(unread_replies.c.received_at)
-            ).scalars()
+    waiting = store.read_all(
+        select(unread_replies.c.reply_id)
+        .where(unread_replies.c.provider == provider, unread_replies.c.kind == kind)
+        .order_by(unread_replies.c.received_at)
+    )
+    for (reply_id,) in waiting:
+        [reply] = store.read_all(
+            select(
+                replies,
+                requests.c.run_id,
+                requests.c.call_id,
+                requests.c.series,
+                requests.c.page,
+            )
+            .join(requests, requests.c.request_id == replies.c.request_id)
+            .where(replies.c.reply_id == reply_id)
         )
-    for reply_id in reply_ids:
-        with store.read() as connection:
-            reply = connection.execute(
-                select(
-                    replies,
-                    requests.c.run_id,
-                    requests.c.call_id,
-                    requests.c.series,
-                    requests.c.page,
-                )
-                .join(requests, requests.c.request_id == replies.c.request_id)
-                .where(replies.c.reply_id == reply_id)
-            ).one()
-            asked = connection.execute(
-                select(calls.c.call_id, calls.c.item, calls.c.state, calls.c.outcome).where(
-                    calls.c.request_id == reply.request_id
-                )
-            ).all()
-            before = _pages_before(connection, reply)
+        asked = store.read_all(
+            select(calls.c.call_id, calls.c.item, calls.c.state, calls.c.outcome).where(
+                calls.c.request_id == reply.request_id
+            )
+        )
+        before = _pages_before(store, reply)
         yield UnreadReply(
             reply_id,
             reply.request_id,
@@ -109,10 +106,10 @@ def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply
         )
 
 
-def _pages_before(connection: Connection, reply: Row) -> tuple[tuple[int, bytes], ...]:
+def _pages_before(store: LedgerStore, reply: Row) -> tuple[tuple[int, bytes], ...]:
     if reply.call_id is None or reply.page == 1:
         return ()
-    rows = connection.execute(
+    rows = store.read_all(
         select(replies.c.http_status, replies.c.body)
         .join(requests, requests.c.request_id == replies.c.request_id)
         .where(
@@ -151,17 +148,17 @@ def count_unread(store: LedgerStore, now: datetime, received_before: datetime) -
 
     One from the future came when a clock was ahead: since when is not known.
     """
-    with store.read() as connection:
-        return connection.execute(
-            select(func.count())
-            .select_from(unread_replies)
-            .where(
-                or_(
-                    unread_replies.c.received_at < received_before,
-                    unread_replies.c.received_at > furthest(now),
-                )
+    [(count,)] = store.read_all(
+        select(func.count())
+        .select_from(unread_replies)
+        .where(
+            or_(
+                unread_replies.c.received_at < received_before,
+                unread_replies.c.received_at > furthest(now),
             )
-        ).scalar_one()
+        )
+    )
+    return count
 
 
 def finished_requests(
@@ -171,21 +168,20 @@ def finished_requests(
     asked_for = set(request_ids)
     rows = as_json((request_id,) for request_id in asked_for)
     of_these = calls.c.request_id.in_(select(text_field(0)))
-    with store.read() as connection:
-        is_open = select(calls.c.request_id).where(of_these, calls.c.state.in_((RESERVED, SENT)))
-        unfinished = set(connection.execute(is_open.distinct(), {ROWS: rows}).scalars())
-        finished = asked_for - unfinished
-        came_to = connection.execute(
-            select(
-                calls.c.request_id,
-                calls.c.state,
-                calls.c.outcome,
-                calls.c.reason,
-                calls.c.units_charged,
-                calls.c.answer_index,
-            ).where(of_these),
-            {ROWS: as_json((request_id,) for request_id in finished)},
-        ).all()
+    is_open = select(calls.c.request_id).where(of_these, calls.c.state.in_((RESERVED, SENT)))
+    unfinished = {row[0] for row in store.read_all(is_open.distinct(), {ROWS: rows})}
+    finished = asked_for - unfinished
+    came_to = store.read_all(
+        select(
+            calls.c.request_id,
+            calls.c.state,
+            calls.c.outcome,
+            calls.c.reason,
+            calls.c.units_charged,
+            calls.c.answer_index,
+        ).where(of_these),
+        {ROWS: as_json((request_id,) for request_id in finished)},
+    )
     by_request: dict[str, list[Settlement]] = {request_id: [] for request_id in finished}
     for request_id, *settlement in came_to:
         by_request[request_id].append(Settlement(*settlement))
@@ -248,9 +244,8 @@ def changed_searches(store: LedgerStore, since_revision: int) -> Iterator[Sequen
 
 def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:
     """Raw bodies by reply id."""
-    with store.read() as connection:
-        query = select(replies.c.reply_id, replies.c.body).where(replies.c.reply_id.in_(reply_ids))
-        return [(row.reply_id, bytes(row.body)) for row in connection.execute(query)]
+    query = select(replies.c.reply_id, replies.c.body).where(replies.c.reply_id.in_(reply_ids))
+    return [(row.reply_id, bytes(row.body)) for row in store.read_all(query)]
 
 
 def page_bodies(store: LedgerStore, call_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
@@ -268,20 +263,18 @@ def page_bodies(store: LedgerStore, call_ids: Sequence[str]) -> list[tuple[str, 
         )
         .order_by(requests.c.call_id, requests.c.page)
     )
-    with store.read() as connection:
-        rows = connection.execute(query, {ROWS: as_json((each,) for each in call_ids)})
-        return [(row.call_id, row.page, bytes(row.body)) for row in rows]
+    rows = store.read_all(query, {ROWS: as_json((each,) for each in call_ids)})
+    return [(row.call_id, row.page, bytes(row.body)) for row in rows]
 
 
 def mark_applied(store: LedgerStore, copied_up_to: int) -> int:
     """The answers to look-ups up to a revision stand in the tables; how many were not marked."""
-    with store.read() as connection:
-        query = select(calls.c.call_id).where(
-            calls.c.kind == LOOKUP, calls.c.state == REPLIED, calls.c.revision <= copied_up_to
-        )
-        call_ids = list(connection.execute(query).scalars())
+    query = select(calls.c.call_id).where(
+        calls.c.kind == LOOKUP, calls.c.state == REPLIED, calls.c.revision <= copied_up_to
+    )
+    call_ids = [row[0] for row in store.read_all(query)]
     applied = 0
     for start in range(0, len(call_ids), PAGE_ROWS):
-        with store.write() as transaction:
-            applied += journal.mark_applied(transaction, call_ids[start : start + PAGE_ROWS])
+        page = call_ids[start : start + PAGE_ROWS]
+        applied += store.transact(partial(journal.mark_applied, call_ids=page))
     return applied

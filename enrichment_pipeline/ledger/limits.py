@@ -12,6 +12,12 @@ from enrichment_pipeline.ledger.budget import Budget
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far two processes' clocks may lie apart, or one clock be set back, and nothing come of it."""
 
+CALLBACKS_PER_BATCH, CALLBACKS_PER_ITEM = 16, 4
+BYTES_PER_BATCH, BYTES_PER_ITEM = 8 * 2**20, 64 * 2**10
+"""As much as the answers to a batch can come to: each item in a callback of its own, delivered
+four times in four forms; and one body of the largest size, or twenty times what a profile takes.
+Whoever has a batch's token must not fill the disk with it. A repeat takes no room."""
+
 
 def furthest(now: datetime, lease: timedelta = timedelta(0)) -> datetime:
     """The latest instant to which a lease of this length can reach that a right clock wrote.

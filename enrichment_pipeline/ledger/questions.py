@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select
 
 from enrichment_pipeline.ledger import rates
 from enrichment_pipeline.ledger.budget import MILLIONTHS
@@ -30,7 +30,7 @@ from enrichment_pipeline.ledger.schema import (
     calls,
     requests,
 )
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 
 @dataclass(frozen=True)
@@ -100,36 +100,32 @@ class Questions:
 
     def run_totals(self, run_id: str) -> Totals:
         """What a run's calls have come to."""
-        with self._store.read() as connection:
-            row = connection.execute(select(*_TOTALS).where(self._of_run(run_id))).one()
+        [row] = self._store.read_all(select(*_TOTALS).where(self._of_run(run_id)))
         return Totals(*map(int, row))
 
     def lane_totals(self, run_id: str) -> dict[tuple[str, str], Totals]:
         """The same by freshness and priority, for lanes in which there is anything."""
         lane = (calls.c.freshness, calls.c.priority)
         query = select(*lane, *_TOTALS).where(self._of_run(run_id)).group_by(*lane)
-        with self._store.read() as connection:
-            rows = connection.execute(query).all()
+        rows = self._store.read_all(query)
         return {(row[0], row[1]): Totals(*map(int, row[2:])) for row in rows}
 
     def count_by_state(self) -> dict[str, int]:
-        with self._store.read() as connection:
-            query = (
-                select(calls.c.state, func.count().label("calls"))
-                .where(self._is_of_kind)
-                .group_by(calls.c.state)
-            )
-            return {row.state: row.calls for row in connection.execute(query)}
+        query = (
+            select(calls.c.state, func.count().label("calls"))
+            .where(self._is_of_kind)
+            .group_by(calls.c.state)
+        )
+        return {row.state: row.calls for row in self._store.read_all(query)}
 
     def budget_used(self, period: str) -> tuple[Decimal, Decimal]:
         """What is reserved and charged in a period such as `day:2026-11-23`."""
-        with self._store.read() as connection:
-            row = connection.execute(
-                select(budgets.c.reserved, budgets.c.charged).where(
-                    budgets.c.pool == self._of.limits.budget.pool, budgets.c.period == period
-                )
-            ).one_or_none()
-        return _amounts(row.reserved, row.charged) if row else _amounts(0, 0)
+        rows = self._store.read_all(
+            select(budgets.c.reserved, budgets.c.charged).where(
+                budgets.c.pool == self._of.limits.budget.pool, budgets.c.period == period
+            )
+        )
+        return _amounts(*rows[0]) if rows else _amounts(0, 0)
 
     def used_today(self) -> Decimal:
         """What is reserved and charged of today's budget."""
@@ -153,12 +149,9 @@ class Questions:
 
     def observe_balance(self, run_id: str, credits_left: int) -> None:
         """Keep the provider's balance beside the ledger's own sums, as they are now."""
-        charged = func.coalesce(func.sum(calls.c.units_charged), 0)
-        unconfirmed = _count_where(calls.c.state.in_((SENT, UNCONFIRMED)))
-        with self._store.write() as transaction:
-            sums = transaction.connection.execute(
-                select(charged, unconfirmed).where(self._is_of_kind)
-            ).one()
+
+        def observe(transaction: Transaction) -> None:
+            charged, unconfirmed = self._sums(transaction.connection)
             transaction.connection.execute(
                 insert(balances).values(
                     balance_id=uuid4().hex,
@@ -166,39 +159,55 @@ class Questions:
                     run_id=run_id,
                     observed_at=self._of.clock.now(),
                     credits_left=credits_left,
-                    ledger_charged=int(sums[0]),
-                    ledger_unconfirmed=int(sums[1]),
+                    ledger_charged=charged,
+                    ledger_unconfirmed=unconfirmed,
                 )
             )
 
+        self._store.transact(observe)
+
     def last_balance(self) -> tuple[datetime, int] | None:
         """When the provider's balance was last seen, and what it was."""
-        with self._store.read() as connection:
-            row = connection.execute(
-                select(balances)
-                .where(balances.c.provider == self._of.provider)
-                .order_by(balances.c.observed_at.desc())
-                .limit(1)
-            ).one_or_none()
-        return (row.observed_at, row.credits_left) if row else None
-
-    def balance_gap(self) -> BalanceGap | None:
-        """The latest observation against the one before it; None with fewer than two."""
-        with self._store.read() as connection:
-            rows = connection.execute(
-                select(balances)
-                .where(balances.c.provider == self._of.provider)
-                .order_by(balances.c.observed_at.desc())
-                .limit(2)
-            ).all()
-        if len(rows) < 2:
-            return None
-        new, old = rows
-        return BalanceGap(
-            provider_spent=old.credits_left - new.credits_left,
-            ledger_charged=new.ledger_charged - old.ledger_charged,
-            unconfirmed=new.ledger_unconfirmed - old.ledger_unconfirmed,
+        rows = self._store.read_all(
+            select(balances.c.observed_at, balances.c.credits_left)
+            .where(balances.c.provider == self._of.provider)
+            .order_by(balances.c.observed_at.desc())
+            .limit(1)
         )
+        return (rows[0].observed_at, rows[0].credits_left) if rows else None
+
+    def balance_gap(self, credits_left: int | None = None) -> BalanceGap | None:
+        """The latest observation against the one before it; None with fewer than two.
+
+        With `credits_left`, the balance as it was seen just now, that and today's sums are the
+        latest.
+        """
+        newest_first = (
+            select(
+                balances.c.credits_left, balances.c.ledger_charged, balances.c.ledger_unconfirmed
+            )
+            .where(balances.c.provider == self._of.provider)
+            .order_by(balances.c.observed_at.desc())
+        )
+        with self._store.read() as connection:
+            seen = connection.execute(newest_first.limit(2)).all()
+            if credits_left is not None:
+                seen = [(credits_left, *self._sums(connection)), *seen[:1]]
+        if len(seen) < 2:
+            return None
+        new, old = seen
+        return BalanceGap(
+            provider_spent=old[0] - new[0],
+            ledger_charged=new[1] - old[1],
+            unconfirmed=new[2] - old[2],
+        )
+
+    def _sums(self, connection: Connection) -> tuple[int, int]:
+        """Credits charged so far, and look-ups that may have been billed without an answer."""
+        charged = func.coalesce(func.sum(calls.c.units_charged), 0)
+        unconfirmed = _count_where(calls.c.state.in_((SENT, UNCONFIRMED)))
+        row = connection.execute(select(charged, unconfirmed).where(self._is_of_kind)).one()
+        return int(row[0]), int(row[1])
 
     @property
     def _is_of_kind(self) -> ColumnElement[bool]:

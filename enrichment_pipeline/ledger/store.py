@@ -5,19 +5,23 @@ Not here: what is written in a transaction (`admission.py`, `journal.py`).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Executable,
     Row,
     and_,
     create_engine,
+    delete,
     event,
     insert,
     inspect,
@@ -30,12 +34,15 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.outage import outlast
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import calls, head, stamp
 from enrichment_pipeline.privacy import owner_only
 
 BUSY_TIMEOUT_SECONDS = 60
 """How long a writer waits for another one. What it gets then is an OperationalError."""
+BUSY_POLL_SECONDS = 0.0005
+"""Less than half of what a run leaves between two commits; see `group.py`."""
 IDLE_TIMEOUT_SECONDS = 30
 """How long Postgres lets a transaction wait for its client: whose process is stopped, or whose
 host has died, holds the head row for no longer, and whoever waits for it does not give up."""
@@ -47,6 +54,9 @@ HANG_UP = {
     "tcp_user_timeout": 60_000,
 }
 """In libpq's words: when a connection to a Postgres that is gone counts as lost."""
+CHECKPOINT_SECONDS = 2
+"""How long moving SQLite's log into its file waits for readers and writers; it is no matter if it
+must wait for the next command instead."""
 PAGE_ROWS = 10_000
 MIGRATION_LOCK = 7_305_808_869_231_650_661
 """Postgres' advisory lock under which one process at a time creates or upgrades the tables."""
@@ -56,6 +66,9 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _NEXT_REVISION = Prepared(
     update(head).values(revision=head.c.revision + 1).returning(head.c.revision)
 )
+
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -69,8 +82,9 @@ class Transaction:
 class LedgerStore:
     """One database, SQLite or Postgres. Safe to use from several processes at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sleep: Callable[[float], None] = time.sleep) -> None:
         self._engine = engine
+        self.sleep = sleep
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -89,6 +103,19 @@ class LedgerStore:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection to Postgres that sees one state to its end, and blocks no writer."""
+        with self._engine.connect().execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        ) as connection:
+            yield connection
+
+    @property
+    def name(self) -> str:
+        """The ledger's URL, without a password."""
+        return _shown(self._engine.url)
+
     def changed_rows(
         self, columns: Sequence[ColumnElement[Any]], kind: str, since_revision: int
     ) -> Iterator[Sequence[Row]]:
@@ -97,7 +124,7 @@ class LedgerStore:
         Those of all providers, since a revision is the whole ledger's. `columns` must hold the
         calls' ids, as the first, and their revisions, as the last.
         """
-        newest = self.revision()
+        newest = outlast(self.revision, self.sleep)
         after: tuple[int, str] = (since_revision, "")
         while True:
             query = (
@@ -113,12 +140,32 @@ class LedgerStore:
                 .order_by(calls.c.revision, calls.c.call_id)
                 .limit(PAGE_ROWS)
             )
-            with self.read() as connection:
-                page = connection.execute(query).all()
+            page = self.read_all(query)
             if not page:
                 return
             yield page
             after = (page[-1][-1], page[-1][0])
+
+    def transact(self, work: Callable[[Transaction], R]) -> R:
+        """What a piece of work returns once it is committed, also where the database is away.
+
+        The work may be done again after a commit of which nobody knows whether it was made.
+        """
+
+        def attempt() -> R:
+            with self.write() as transaction:
+                return work(transaction)
+
+        return outlast(attempt, self.sleep)
+
+    def read_all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+        """All rows of a query, also where the database is away for a while."""
+
+        def rows() -> Sequence[Row]:
+            with self.read() as connection:
+                return connection.execute(query, values or {}).all()
+
+        return outlast(rows, self.sleep)
 
     def revision(self) -> int:
         """The newest revision: that of the last writing transaction."""
@@ -142,6 +189,30 @@ class LedgerStore:
             with self.read() as connection:
                 found = _stamp(connection)
         return found
+
+    def note(self, key: str, value: str) -> None:
+        """Write a value beside the stamp, in the place of an earlier one of this key."""
+
+        def write(transaction: Transaction) -> None:
+            transaction.connection.execute(delete(stamp).where(stamp.c.key == key))
+            transaction.connection.execute(insert(stamp).values(key=key, value=value))
+
+        self.transact(write)
+
+    def leave_whole(self) -> None:
+        """Have the whole ledger in SQLite's file, so that a plain copy of that file has it, too.
+
+        Everything that was written lately is in the log beside it until then. Waits a moment for
+        other processes, and leaves the log to them where they go on; Postgres has no such log.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with suppress(DBAPIError), self.read() as connection:
+            connection.exec_driver_sql(f"pragma busy_timeout = {CHECKPOINT_SECONDS * 1000}")
+            try:
+                connection.exec_driver_sql("pragma wal_checkpoint(truncate)").all()
+            finally:
+                connection.exec_driver_sql(f"pragma busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -173,7 +244,7 @@ def open_store(url: str) -> LedgerStore:
             f"ENRICHMENT_LEDGER_URL: {parsed.database} would be another ledger in each folder that "
             "a command runs in; write sqlite:////absolute/path"
         )
-    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    shown = _shown(parsed)
     try:
         if parsed.get_backend_name() == "sqlite":
             with owner_only():
@@ -198,6 +269,10 @@ def open_store(url: str) -> LedgerStore:
             f"ledger {shown}: cannot be opened ({first_line}); see ENRICHMENT_LEDGER_URL"
         ) from None
     return LedgerStore(engine)
+
+
+def _shown(url: URL) -> str:
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _postgres_engine(url: URL) -> Engine:
@@ -247,8 +322,32 @@ def _begin(engine: Engine) -> Iterator[Connection]:
     """A writing transaction. Not by an event of the engine's: every statement would look for it."""
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("begin immediate")
+            _begin_immediate(connection)
         yield connection
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Begin to write as soon as no other connection does.
+
+    SQLite's own waiting looks every 100 ms: beside a run that commits without a pause on a slow
+    disk, the receiver would miss the moment between two commits time and again, and refuse
+    callbacks that were paid for. We look twice in each such moment.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    driver.execute("pragma busy_timeout = 0")
+    try:
+        while time.monotonic() < give_up_at:
+            try:
+                driver.execute("begin immediate")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(BUSY_POLL_SECONDS)
+        connection.exec_driver_sql("begin immediate")  # raises what SQLAlchemy makes of it
+    finally:
+        driver.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
 
 
 def _migrate(engine: Engine) -> None:

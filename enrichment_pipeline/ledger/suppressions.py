@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import UtcDateTime, suppressions
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 BY_COMMAND = "command"
 """Suppressed by `enrichment suppress`, until it is lifted."""
@@ -47,40 +47,46 @@ class Suppressions:
 
     def add(self, identifiers: Collection[str]) -> int:
         """Have nobody with one of these asked for, until it is lifted; how many are new."""
-        with self._store.write() as transaction:
-            return add(transaction.connection, identifiers, BY_COMMAND, self._clock.now())
+        return self._store.transact(
+            lambda to: add(to.connection, identifiers, BY_COMMAND, self._clock.now())
+        )
 
     def lift(self, identifiers: Collection[str]) -> int:
         """Take back `add`; how many there were. Other origins' lists go on to hold."""
-        with self._store.write() as transaction:
-            return remove(transaction.connection, identifiers, BY_COMMAND)
+        return self._store.transact(lambda to: remove(to.connection, identifiers, BY_COMMAND))
 
     def take_over(self, identifiers: Collection[str], origin: str) -> None:
         """Make this origin's list what it is now. Whom it has dropped may be asked for."""
         wanted = set(identifiers)
-        with self._store.read() as connection:
-            known = of_origin(connection, origin)
+        of_this = select(suppressions.c.identifier).where(suppressions.c.origin == origin)
+        known = {row[0] for row in self._store.read_all(of_this)}
         if wanted == known:
             return
-        with self._store.write() as transaction:
+
+        def replace(transaction: Transaction) -> None:
             remove(transaction.connection, known - wanted, origin)
             add(transaction.connection, wanted - known, origin, self._clock.now())
 
+        self._store.transact(replace)
+
+    def keep_reviewers(self) -> None:
+        """Suppress whom reviewers have suppressed, whatever becomes of their decisions."""
+
+        def keep(transaction: Transaction) -> None:
+            suppressed = of_origin(transaction.connection, BY_REVIEW)
+            add(transaction.connection, suppressed, BY_COMMAND, self._clock.now())
+
+        self._store.transact(keep)
+
     def everything(self) -> set[str]:
         """Every suppressed identifier, whoever said so."""
-        with self._store.read() as connection:
-            return everything(connection)
+        return {row[0] for row in self._store.read_all(select(suppressions.c.identifier))}
 
 
 def of_origin(connection: Connection, origin: str) -> set[str]:
     """The identifiers that this origin has suppressed."""
     query = select(suppressions.c.identifier).where(suppressions.c.origin == origin)
     return set(connection.execute(query).scalars())
-
-
-def everything(connection: Connection) -> set[str]:
-    """Every suppressed identifier, whoever said so."""
-    return set(connection.execute(select(suppressions.c.identifier)).scalars())
 
 
 def add(connection: Connection, identifiers: Collection[str], origin: str, at: datetime) -> int:

@@ -7,7 +7,7 @@ providers there are (`registry.py`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
@@ -124,6 +124,14 @@ class Reply:
     body: bytes
     credits_left: int | None = None
     retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What is left of the account's credits, and when by the provider's own clock, if it says."""
+
+    credits_left: int
+    dated_at: datetime | None = None
 
 
 class ItemReading(NamedTuple):
@@ -281,7 +289,7 @@ class Provider(Protocol):
     name: str
     max_batch: int
 
-    async def credits_left(self) -> int:
+    async def balance(self) -> Balance:
         """The account's balance. Raises WrongKeyError or ProviderUnavailableError."""
         ...
 

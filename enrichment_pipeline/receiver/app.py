@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.lingering import LingeringClose
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
@@ -35,8 +36,8 @@ class Inbox(Protocol):
 
     provider: str
 
-    async def keep(self, batch_id: str, body: bytes) -> bool:
-        """Commit the body; False for a batch that was never sent."""
+    async def keep(self, batch_id: str, body: bytes) -> Receipt:
+        """Commit the body, if it can be an answer to that batch."""
         ...
 
     async def ping(self) -> None:
@@ -154,15 +155,17 @@ class _Receiver:
         return bytes(body)
 
     async def _keep(self, batch_id: str, body: bytes) -> None:
-        keep: Awaitable[bool] = self._inbox.keep(batch_id, body)
+        keep: Awaitable[Receipt] = self._inbox.keep(batch_id, body)
         try:
             async with asyncio.timeout(self._limits.keep_seconds):
-                is_known = await keep
+                receipt = await keep
         except Exception as error:  # noqa: BLE001 - whatever it is: not kept, so post it again
             _log.error("batch %s could not be kept (%s)", batch_id, type(error).__name__)
             raise _RefusedError(503, "could not be kept; post it again") from None
-        if not is_known:
+        if receipt is Receipt.NO_SUCH_BATCH:
             raise _RefusedError(404, "no such batch")
+        if receipt is Receipt.BATCH_IS_FULL:
+            raise _RefusedError(429, "more than the answers to this batch can be")
 
     def _answers_in(self, body: bytes) -> int | None:
         """How many answers were kept; None where that cannot be told, or would take too long."""

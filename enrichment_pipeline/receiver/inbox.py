@@ -4,7 +4,7 @@ Here: nothing but the way there. Not here: what the ledger does with them
 (`ledger/calls.py`).
 """
 
-from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.calls import Calls, Receipt
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.store import LedgerStore
 
@@ -17,7 +17,7 @@ class LedgerInbox:
         self._calls = calls
         self._group = GroupCommit(store)
 
-    async def keep(self, batch_id: str, body: bytes) -> bool:
+    async def keep(self, batch_id: str, body: bytes) -> Receipt:
         return await self._group.run(
             lambda transaction: self._calls.keep_callback(transaction, batch_id, body)
         )

@@ -6,7 +6,7 @@ Here: pages of ledger rows on their way into `raw`. Not here: the ledger itself
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -16,6 +16,7 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 REPLIES_PER_PAGE = 50
+LOOKUPS_PER_PAGE = 1_000
 
 _ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
 """An escape in JSON: a pair of surrogates, half a pair (the group), or another one."""
@@ -49,6 +50,24 @@ def last_revision(connection: duckdb.DuckDBPyConnection) -> int:
     """The newest ledger revision of which the warehouse has a row; 0 for none."""
     row = connection.execute("select coalesce(max(revision), 0) from raw.lookups").fetchall()[0]
     return int(row[0])
+
+
+def newest_lookups(connection: duckdb.DuckDBPyConnection, count: int | None) -> dict[str, int]:
+    """The ledger's revision of the look-ups whose rows are the newest, or (None) of all."""
+    return dict(execute(connection, "find_newest_lookups", count=count).fetchall())
+
+
+def known_lookups(
+    connection: duckdb.DuckDBPyConnection, lookup_ids: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """Look-ups as they are known here, with their answers, sorted by reply and run."""
+    wanted = pa.table({"lookup_id": pa.array(list(lookup_ids), pa.string())})
+    with registered(connection, "wanted_lookups", wanted):
+        found = execute(connection, "read_known_lookups")
+        names = [column[0] for column in found.description]
+        while rows := found.fetchmany(LOOKUPS_PER_PAGE):
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
 
 
 def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> int:

@@ -39,8 +39,8 @@ def open_warehouse(
     While another process has the file open, waits up to `wait_seconds` and says
     so through `on_wait`; the operating system frees the lock of a killed
     process at once. What it makes is for its owner alone. Raises PipelineError
-    when the wait is over, and ConfigurationError where the file is none that
-    can be opened.
+    when the wait is over and where the file is damaged, and ConfigurationError where it is
+    none that can be opened.
     """
     with owner_only():  # until it is closed: DuckDB may make its log and spill at any time
         connection = connect(path, read_only=read_only, wait_seconds=wait_seconds, on_wait=on_wait)
@@ -49,6 +49,10 @@ def open_warehouse(
             if not read_only:
                 _ensure_tables(connection)
             yield connection
+        except duckdb.Error as error:
+            if is_damage(error):
+                raise damaged(path, error) from None
+            raise
         finally:
             connection.close()
 
@@ -87,8 +91,11 @@ def connect(
             raise PipelineError(
                 f"{path} was in use by another process for {wait_seconds:.0f} s; try again later"
             ) from None
+        if is_damage(error) or _is_cut_off(Path(path)):
+            raise damaged(path, error) from None
         raise ConfigurationError(
-            f"{path}: cannot be opened as a DuckDB database ({first_line(error)})"
+            f"{path}: cannot be opened as a DuckDB database ({first_line(error)}); where it was "
+            "the warehouse, move it away, and the next run derives it again from the ledger"
         ) from None
     connection.execute("set timezone = 'UTC'")
     connection.execute("set enable_progress_bar = false")  # the terminal has one of its own
@@ -163,6 +170,31 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 def is_locked(error: BaseException) -> bool:
     return isinstance(error, duckdb.IOException) and "could not set lock" in str(error).lower()
+
+
+_DAMAGE = re.compile(
+    "corrupt database file|could not read enough bytes|database has been invalidated", re.IGNORECASE
+)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether DuckDB says that its own file is not as it wrote it."""
+    return isinstance(error, duckdb.Error) and _DAMAGE.search(str(error)) is not None
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether nothing is left of the file but its name."""
+    return path.exists() and path.stat().st_size == 0
+
+
+def damaged(path: str, error: Exception) -> PipelineError:
+    """What to do about a warehouse that is damaged: nearly all of it can be made again."""
+    return PipelineError(
+        f"warehouse {path}: is damaged ({first_line(error)}). Move the file away: the next run "
+        "derives it again from the ledger and the source, and buys nothing for that. Reviewers' "
+        "decisions and undone runs are in the warehouse alone; `enrichment restore FOLDER` brings "
+        "back those of a backup"
+    )
 
 
 _SPEAKS_OF_NO_VALUE = re.compile(r"(Binder|Catalog|IO|Parser|Permission|Syntax) Error:")

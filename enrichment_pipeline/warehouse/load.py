@@ -27,6 +27,8 @@ from enrichment_pipeline.warehouse.source import (
 from enrichment_pipeline.warehouse.statements import execute
 
 MAX_SPREADING_STEPS = 100
+LEAST_GONE = 20
+"""A source may lose fewer contacts than this, whatever share of it they are."""
 EVERYBODY = EligibilityPolicy()
 
 
@@ -55,15 +57,17 @@ def load_contacts(
     phone_region: str,
     loaded_at: datetime,
     eligibility: EligibilityPolicy = EVERYBODY,
+    accepts_shrink: bool = False,
 ) -> LoadCounts:
     """Bring `staging.contacts`, the person keys and who may be asked about to the source's state.
 
-    Raises ConfigurationError for whatever is wrong with the source, and
-    PipelineError where it is empty all of a sudden. Call it in a transaction.
+    Raises ConfigurationError for whatever is wrong with the source, and PipelineError where
+    it has lost many contacts all of a sudden and nobody accepts that. Call it in a transaction.
     """
     with attached_source(path, warehouse=connection) as reading:
         unread = read_contacts(reading, connection, source)
-    _refuse_sudden_emptiness(connection)
+    if not accepts_shrink:
+        _refuse_sudden_shrink(connection, source.max_shrink)
     counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
     return replace(counts, not_eligible=_load_eligibility(connection, source, eligibility, path))
@@ -110,13 +114,18 @@ def resolve_persons(
     refresh_contacts(connection)
 
 
-def _refuse_sudden_emptiness(connection: duckdb.DuckDBPyConnection) -> None:
-    """An empty source would take every contact out of every table: rather stop and ask."""
-    incoming, known = execute(connection, "count_incoming_contacts").fetchall()[0]
-    if known and not incoming:
+def _refuse_sudden_shrink(connection: duckdb.DuckDBPyConnection, max_shrink: float) -> None:
+    """A half-empty source would take contacts out of every table: rather stop and ask."""
+    incoming, known, gone = execute(connection, "count_incoming_contacts").fetchall()[0]
+    is_empty = known and not incoming
+    if is_empty or (gone >= LEAST_GONE and gone > max_shrink * known):
+        lack = f"has lost {gone:,} of the {known:,} contacts that it gave before"
+        if is_empty:
+            lack = f"gives no contacts at all, but gave {known:,} before"
         raise PipelineError(
-            f"the source gives no contacts at all, but gave {known} before; nothing was changed. "
-            "Check [source] contacts, or use another ENRICHMENT_HOME for another source"
+            f"the source {lack} ([source] max_shrink = {max_shrink:g}); no contact was changed, "
+            "and nothing was bought or published. "
+            "Check the source; if they are really gone, `enrichment run --accept-shrink` goes on"
         )
 
 

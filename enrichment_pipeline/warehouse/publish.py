@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -78,6 +79,34 @@ def publish(
         _link(folder / file.name, Path("current", file.name))
     _remove_old(snapshots, newest=name)
     return rows
+
+
+@dataclass(frozen=True)
+class Published:
+    """Which look-ups a published file knows: whether each is answered, and its credits."""
+
+    path: Path
+    published_at: datetime
+    run_id: str
+    lookups: dict[str, tuple[bool, int]]
+
+
+def read_published(folder: Path, count: int | None) -> Published | None:
+    """The look-ups that were published last, or (None) all of them.
+
+    None for no published file, and for one that cannot be read: it is made anew anyway.
+    """
+    path = folder / DATABASE
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            [(published_at, run_id)] = connection.table("enrichment.publication").fetchall()
+            rows = execute(connection, "find_newest_published", count=count).fetchall()
+    except duckdb.Error:
+        return None
+    return Published(path, published_at, run_id, {row[0]: (row[1], row[2]) for row in rows})
 
 
 @contextmanager

@@ -28,6 +28,8 @@ DEFAULT_ACCOUNTS = "select * from crm.accounts"
 FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
 BATCH_ROWS = 100_000
 """How many rows are handed over at once: so many, and not the source, are in memory twice."""
+SHOWN_CHARACTERS = 40
+"""Of an id that is refused: it may be a megabyte long."""
 SPILL_FOLDER = ".source.tmp"
 """Beside the warehouse: where a query of the source's goes that does not fit into memory."""
 
@@ -70,7 +72,8 @@ def read_contacts(
     """Read the source's contacts into the connection's temporary table `incoming_contacts`.
 
     The names of those columns that nothing here reads. Raises ConfigurationError
-    for SQL that fails, a missing `contact_id` column, or rows without an id.
+    for SQL that fails, a missing `contact_id` column, and rows without an id or with one that
+    no ledger can hold.
     """
     key = "[source] contacts"
     columns = select_rows(reading, key, source.contacts, required="contact_id")
@@ -82,6 +85,14 @@ def read_contacts(
         raise ConfigurationError(
             f"source contacts: {nameless} rows have no contact_id; give each an id, or leave "
             "them out in [source] contacts"
+        )
+    unstorable = execute(connection, "find_unstorable_ids").fetchall()
+    if unstorable:
+        first = unstorable[0][0]
+        raise ConfigurationError(
+            f"source contacts: the contact_id {first[:SHOWN_CHARACTERS]!r} holds a NUL byte, "
+            f"which a ledger on Postgres cannot keep ({len(unstorable)} such ids); give it another "
+            "id, or leave it out in [source] contacts"
         )
     return _besides(reading, "shaped_contacts", columns)
 

@@ -9,12 +9,17 @@ from collections.abc import Mapping
 import duckdb
 
 
+def warehouse_stamp(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The stamp that the warehouse bears; empty where it is new."""
+    query = "select key, value from staging.stamp where key not in ('tables', 'judged_contacts')"
+    return dict(connection.execute(query).fetchall())
+
+
 def stamp_warehouse(
     connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]
 ) -> dict[str, str]:
     """Stamp the warehouse if it is new; the stamp that it bears after that."""
-    query = "select key, value from staging.stamp where key not in ('tables', 'judged_contacts')"
-    found = dict(connection.execute(query).fetchall())
+    found = warehouse_stamp(connection)
     if not found:
         for key, value in wanted.items():
             connection.execute("insert into staging.stamp (key, value) values (?, ?)", [key, value])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -314,28 +313,6 @@ def test_a_state_folder_of_another_provider_is_refused(
     said = enrichment(command, **{**variables, "ENRICHMENT_PROVIDER": "signalhire"})
     assert_refused(said, "'sandbox'", "'signalhire'", "ENRICHMENT_HOME")
     assert contents(used.home) == before
-
-
-@pytest.mark.parametrize("which", ["a new one", "the same, before it knew of the run"])
-def test_a_ledger_that_lacks_what_the_warehouse_was_bought_with_is_refused(
-    enrichment: Command, used: Used, tmp_path: Path, which: str
-) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(used.home, home, symlinks=True)
-    ledger = home / "ledger.sqlite"
-    if which == "a new one":
-        for file in home.glob("ledger.sqlite*"):
-            file.unlink()
-    else:
-        with closing(sqlite3.connect(ledger)) as connection:
-            connection.execute("update ledger_head set revision = 0")
-            connection.commit()
-    before = contents(home)
-    variables = used.variables(policy_file(tmp_path, used.source)) | {"ENRICHMENT_HOME": home}
-    for command in ("run", "plan"):
-        said = enrichment(command, **variables)
-        assert_refused(said, str(home / "warehouse.duckdb"), "not in this ledger", "restore")
-    assert contents(home) == before
 
 
 def test_a_ledger_whose_place_depends_on_where_a_command_runs_is_refused(

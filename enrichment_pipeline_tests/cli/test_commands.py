@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from enrichment_pipeline.cli.main import STOP_SIGNALS, end_as_by_ctrl_c
+from enrichment_pipeline.cli.refresh import is_unconfirmed_too_often
 from enrichment_pipeline.cli.terminal import duration
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
@@ -38,6 +42,55 @@ def test_help_names_every_command_and_no_argument_is_no_mistake(enrichment: Comm
 def test_the_version_is_the_packages(enrichment: Command) -> None:
     said = enrichment("--version")
     assert (said.status, said.out, said.err) == (0, f"{version('enrichment_pipeline')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("unconfirmed", "asked", "is_too_often"),
+    [
+        (178, 264, True),
+        (11, 100, True),
+        (10, 100, False),
+        (1, 9, True),
+        (0, 9, False),
+        (0, 0, False),
+    ],
+)
+def test_more_than_a_tenth_unconfirmed_is_no_success(
+    unconfirmed: int, asked: int, is_too_often: bool
+) -> None:
+    assert is_unconfirmed_too_often(unconfirmed, asked) == is_too_often
+
+
+@pytest.fixture
+def own_handlers() -> Iterator[None]:
+    """The handlers of signals as they were, after the test."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("own_handlers")
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_signal_to_stop_does_what_ctrl_c_does(number: signal.Signals) -> None:
+    end_as_by_ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_a_closed_terminal_interrupts_once_though_shell_and_system_both_say_so() -> None:
+    end_as_by_ctrl_c()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)
+
+
+@pytest.mark.usefixtures("own_handlers")
+def test_under_nohup_a_closed_terminal_is_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    end_as_by_ctrl_c()
+    signal.raise_signal(signal.SIGHUP)
 
 
 def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(

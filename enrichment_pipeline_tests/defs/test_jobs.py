@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from enrichment_pipeline.run import MAX_CREDITS_TAG
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.run import MAX_CREDITS_TAG, Run
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.world import (
+    CONTACTS,
     contents,
     ledger_rows,
+    outcomes,
     rows,
     small_sandbox,
     small_settings,
+    steps_here,
 )
-from enrichment_pipeline_tests.support import RunningSandbox
+from enrichment_pipeline_tests.support import RunningSandbox, write_csv
 
 START, END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -153,3 +158,24 @@ def test_a_cap_that_is_no_number_fails(tmp_path: Path, sandbox: RunningSandbox) 
     assert not result.success
     assert MAX_CREDITS_TAG in failure(result)
     assert contents(settings.home) == {}
+
+
+def test_a_run_of_the_schedule_stops_with_the_number_where_the_source_has_lost_many_contacts(
+    tmp_path: Path, sandbox: RunningSandbox
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    steps_here(settings, max_credits=0)
+    Pipeline(settings).publish(Run.none())
+    before = outcomes(settings), (settings.published_dir / "current").readlink()
+    write_csv(tmp_path / "source" / "contacts.csv", CONTACTS[:10])
+
+    result = execute(settings)
+    assert not result.success
+    assert "has lost 28 of the 38 contacts" in failure(result)
+    assert set(materialized(result)) == {"accounts"}
+    assert (outcomes(settings), (settings.published_dir / "current").readlink()) == before
+    assert ledger_rows(settings, "select * from lookups") == []
+
+    now = datetime.now(UTC)
+    accepted = Run.from_tags("accepted", Run("", now, accepts_shrink=True).tags, now)
+    assert Pipeline(settings).load_contacts(accepted).left == 28

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -355,7 +356,7 @@ def test_a_callback_that_is_no_answer_is_kept_and_changes_nothing(
         batch = admitted(here.ledger.admit(persons([1]), "run"))
         here.ledger.mark_sent(batch.request_id, awaits_callback=True)
         for body in (answer_body(("stranger@x.example", "success")), b"?"):
-            assert here.ledger.keep_callback(batch.request_id, body)
+            assert here.ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
         read = read_kept(here.ledger, SignalHireClient("http://unused.invalid", "key"))
     assert (read.calls, read.unasked) == (0, 1)
     assert (states_of(store), count(store, replies.c.reply_id)) == ({"person:1": [SENT]}, 2)

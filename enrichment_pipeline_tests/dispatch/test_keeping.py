@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sqlite3
 from collections import Counter
@@ -13,11 +14,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
-from enrichment_pipeline.dispatch.keeping import ATTEMPTS
 from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.ledger.outage import ATTEMPTS
 from enrichment_pipeline.ledger.schema import REPLIED, SENT
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline_tests.databases import Interruptible, migrated_postgres
 from enrichment_pipeline_tests.dispatch import (
     Wire,
     buy,
@@ -131,3 +133,58 @@ def test_answers_that_came_together_are_all_kept_later(
     report = buy(ledger_on(store), wire, people, sleep=disk.pause, concurrency=8)
     assert report.matched == charges(sandbox.journal).total() == 40
     assert set(map(tuple, states_of(store).values())) == {(REPLIED,)}
+
+
+def test_requests_that_fail_together_are_told_once_and_without_a_traceback(
+    store: LedgerStore,
+    sandbox: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    disk = Disk(store, monkeypatch, full_for_pauses=None)
+    wire = Answering(sandbox.base_url, disk)
+    with pytest.raises(PipelineError, match="set aside"):
+        buy(
+            ledger_on(store),
+            wire,
+            persons(range(40)),
+            sleep=disk.pause,
+            concurrency=8,
+            set_aside=lambda *_: None,
+        )
+    gc.collect()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
+class Interrupting(Wire):
+    """The database is away as soon as the first answer is here."""
+
+    def __init__(self, base_url: str, database: Interruptible) -> None:
+        super().__init__(base_url)
+        self._database = database
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        reply = await super().lookup(items)
+        if len(self.batches) == 4 and not self._database.pauses:
+            await asyncio.to_thread(self._database.go_away, for_pauses=6)
+        return reply
+
+
+def test_a_run_goes_on_after_its_postgres_was_away(
+    postgres_server: sa.URL, sandbox: RunningSandbox
+):
+    database = Interruptible(postgres_server, migrated_postgres(postgres_server))
+
+    async def pause(seconds: float) -> None:
+        await asyncio.to_thread(database.pause, seconds)
+
+    store = open_store(database.url)
+    wire = Interrupting(sandbox.base_url, database)
+    people = persons(range(60))
+    report = buy(ledger_on(store), wire, people, sleep=pause, concurrency=4)
+    assert len(database.pauses) >= 6
+    assert charges(sandbox.journal) == Counter(uid(number) for number in range(60))
+    assert (report.matched, report.unconfirmed) == (60, 0)
+    assert set(map(tuple, states_of(store).values())) == {(REPLIED,)}
+    assert booked_budgets(store) == recomputed_budgets(store)
+    store.close()

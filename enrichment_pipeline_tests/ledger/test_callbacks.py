@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Admitted, NotDue
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -60,7 +61,7 @@ def item(name: str) -> str:
 def post(ledger: Ledger, batch: Admitted, **answers: str) -> None:
     """A callback with these statuses by name comes, and is read."""
     body = answer_body(*((item(name), status) for name, status in answers.items()))
-    assert ledger.keep_callback(batch.request_id, body)
+    assert ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
     read_kept_replies(ledger.store, ledger.calls, READER)
 
 
@@ -82,14 +83,14 @@ def test_only_a_batch_that_was_submitted_has_callbacks(
     ledger: Ledger, ledger_of: LedgerOf, store: LedgerStore
 ):
     synchronous = reserve(ledger, candidate("ada"))
-    assert not ledger.keep_callback(synchronous.request_id, b"[]")
+    assert ledger.keep_callback(synchronous.request_id, b"[]") is Receipt.NO_SUCH_BATCH
     ledger.mark_sent(synchronous.request_id)
-    assert not ledger.keep_callback(synchronous.request_id, b"[]")
-    assert not ledger.keep_callback("no such batch", b"[]")
+    assert ledger.keep_callback(synchronous.request_id, b"[]") is Receipt.NO_SUCH_BATCH
+    assert ledger.keep_callback("no such batch", b"[]") is Receipt.NO_SUCH_BATCH
     submitted = submit(ledger, "bob")
-    assert not ledger_of("another").keep_callback(submitted.request_id, b"[]")
+    assert ledger_of("another").keep_callback(submitted.request_id, b"[]") is Receipt.NO_SUCH_BATCH
     assert count_rows(store, replies) == 0
-    assert ledger.keep_callback(submitted.request_id, b"[]")
+    assert ledger.keep_callback(submitted.request_id, b"[]") is Receipt.KEPT
     assert count_rows(store, replies) == 1
 
 

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.providers.base import (
+    Balance,
     Failing,
     NoReplyError,
     NotSentError,
@@ -83,8 +84,8 @@ def lookup(base_url: str, answer_seconds: float = 10.0) -> Reply:
     return ask(base_url, lambda client: client.lookup(ITEMS), answer_seconds=answer_seconds)
 
 
-def balance(base_url: str) -> int:
-    return ask(base_url, lambda client: client.credits_left())
+def balance(base_url: str) -> Balance:
+    return ask(base_url, lambda client: client.balance())
 
 
 def assert_key_is_nowhere(error: BaseException) -> None:
@@ -398,7 +399,7 @@ def test_a_look_up_that_could_not_connect_at_first_is_sent_once_it_can(
 @pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY}\r\nx: y", f"clé-{KEY}", f"{KEY}\x00", ""])
 def test_a_key_that_fits_into_no_header_is_a_wrong_key(key: str):
     with pytest.raises(WrongKeyError) as caught:
-        ask("http://127.0.0.1:1", lambda client: client.credits_left(), key=key)
+        ask("http://127.0.0.1:1", lambda client: client.balance(), key=key)
     assert "SIGNALHIRE_API_KEY" in str(caught.value)
     assert_key_is_nowhere(caught.value)
 
@@ -415,7 +416,23 @@ def test_a_client_shows_its_key_to_nobody():
 def test_the_balance_is_asked_of_the_provider(tmp_path: Path):
     people = people_of(tmp_path / "people.csv", [{"uid": "a" * 32, "full_name": "Ada"}])
     with running_sandbox(people, tmp_path / "journal", credits=27, api_key=KEY) as sandbox:
-        assert balance(sandbox.base_url) == 27
+        found = balance(sandbox.base_url)
+    assert found.credits_left == 27
+    assert found.dated_at is not None
+    assert abs(datetime.now(UTC) - found.dated_at) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("header", "dated_at"),
+    [
+        ("date: Mon, 02 Mar 2026 09:00:30 GMT", datetime(2026, 3, 2, 9, 0, 30, tzinfo=UTC)),
+        ("date: yesterday", None),
+        ("x-other: 1", None),
+    ],
+)
+def test_a_balance_is_dated_by_the_providers_clock(header: str, dated_at: datetime | None):
+    with server_that(answers(200, b'{"credits": 5}', header)) as server:
+        assert balance(server.base_url) == Balance(5, dated_at)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -460,7 +477,7 @@ def test_a_balance_that_is_none_is_an_error_in_one_line(status: int, body: bytes
 def test_a_balance_is_asked_again_after_a_torn_connection_since_it_costs_nothing():
     whole = answers(200, b'{"credits": 5}')
     with server_that(hangs_up_after_reading, hangs_up_at_once, whole) as server:
-        assert balance(server.base_url) == 5
+        assert balance(server.base_url) == Balance(5)
     assert server.connections == 3
 
 

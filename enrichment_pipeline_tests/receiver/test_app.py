@@ -11,6 +11,13 @@ import pytest
 import sqlalchemy as sa
 import sqlalchemy.event
 
+from enrichment_pipeline.ledger.calls import Receipt
+from enrichment_pipeline.ledger.limits import (
+    BYTES_PER_BATCH,
+    BYTES_PER_ITEM,
+    CALLBACKS_PER_BATCH,
+    CALLBACKS_PER_ITEM,
+)
 from enrichment_pipeline.ledger.schema import REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Failing
@@ -107,7 +114,7 @@ def test_nobody_is_thanked_before_the_body_is_committed(store: LedgerStore, ledg
     batch = submitted(ledger)
 
     class SlowInbox(LedgerInbox):
-        async def keep(self, batch_id: str, body: bytes) -> bool:
+        async def keep(self, batch_id: str, body: bytes) -> Receipt:
             begun.set()
             await may_commit.wait()
             return await super().keep(batch_id, body)
@@ -308,6 +315,38 @@ def test_a_batch_that_waits_for_no_callback_is_a_404(
 ) -> None:
     synchronous = send(ledger, candidate("ada")).request_id
     assert_refused(app.post(path_of(synchronous), BODY), 404, app, store)
+
+
+def test_a_batch_takes_as_many_callbacks_as_its_answers_can_come_in_and_no_more(
+    ledger_url: str,
+) -> None:
+    most = CALLBACKS_PER_BATCH + 3 * CALLBACKS_PER_ITEM
+    with opened(ledger_url) as (store, ledger):
+        batch, other = submitted(ledger), submitted(ledger, prefix="other")
+        app = App(LedgerInbox(ledger.store, ledger.calls))
+        bodies = [b" " * number + BODY for number in range(most)]
+        assert {app.post(path_of(batch), body).status_code for body in bodies} == {200}
+        refused = app.post(path_of(batch), b"[]")
+        assert refused.status_code == 429
+        assert "@" not in refused.text
+        # the real answer once more is acknowledged, and another batch has room of its own
+        assert app.post(path_of(batch), BODY).status_code == 200
+        assert app.post(path_of(other), b"[]").status_code == 200
+        assert sorted(kept(store, batch)) == sorted(bodies)
+        assert app.count("enrichment_callbacks_total", status="429") == 1
+
+
+def test_a_batch_takes_as_many_bytes_as_its_answers_can_come_to_and_no_more(
+    app: App, store: LedgerStore, batch: str
+) -> None:
+    largest = b" " * BYTES_PER_BATCH
+    most = b"[]".ljust(3 * BYTES_PER_ITEM)
+    assert app.post(path_of(batch), largest).status_code == 200
+    assert app.post(path_of(batch), most + b" ").status_code == 429
+    assert app.post(path_of(batch), most).status_code == 200
+    assert app.post(path_of(batch), b"[]").status_code == 429
+    assert app.post(path_of(batch), largest).status_code == 200
+    assert sorted(map(len, kept(store, batch))) == [len(most), len(largest)]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.ledger.limits import (
+    BYTES_PER_BATCH,
+    BYTES_PER_ITEM,
+    CALLBACKS_PER_BATCH,
+    CALLBACKS_PER_ITEM,
+)
 from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS
 from enrichment_pipeline_tests.receiver import PROJECT
@@ -21,6 +27,7 @@ def page() -> str:
 
 
 def test_the_provider_is_answered_before_it_gives_up_and_a_stop_waits_for_that() -> None:
+    assert LIMITS.body_bytes <= BYTES_PER_BATCH  # the first body that is let in finds room
     longest = LIMITS.body_seconds + LIMITS.keep_seconds
     assert longest < PROVIDER_WAITS_SECONDS
     assert max(longest, LIMITS.body_seconds + LIMITS.linger_seconds) < SHUTDOWN_SECONDS
@@ -35,6 +42,8 @@ def test_the_page_names_the_limits_as_they_are(page: str) -> None:
         f"could not be committed within {LIMITS.keep_seconds:g} s",
         f"the head took longer than {LIMITS.head_seconds:g} s",
         f"forgotten, for {LIMITS.linger_seconds:g} s",
+        f"{CALLBACKS_PER_BATCH} callbacks and {CALLBACKS_PER_ITEM} for each item",
+        f"{BYTES_PER_BATCH // 2**20} MB and {BYTES_PER_ITEM // 2**10} KB for each item",
         f"client_max_body_size  {megabytes}m;",
         f"client_header_timeout {LIMITS.head_seconds:g}s;",
     ):

@@ -69,6 +69,8 @@ class World:
         at: datetime = START,
         phone_region: str = "",
         eligibility: Mapping[str, str] | None = None,
+        max_shrink: float = 0.2,
+        accepts_shrink: bool = False,
     ) -> LoadCounts:
         """Load these rows as the whole source."""
         write_csv(self.folder / "contacts.csv", [{"contact_id": ""}, *contacts])
@@ -77,7 +79,10 @@ class World:
         source = policy_for(self.folder).source
         # the blank row above only makes a header where there are no rows
         source = source.model_copy(
-            update={"contacts": "select * from contacts where contact_id <> ''"}
+            update={
+                "contacts": "select * from contacts where contact_id <> ''",
+                "max_shrink": max_shrink,
+            }
         )
         with transaction(self.connection):
             load_accounts(self.connection, source, self.folder, loaded_at=at)
@@ -88,6 +93,7 @@ class World:
                 phone_region=phone_region,
                 loaded_at=at,
                 eligibility=EligibilityPolicy(**eligibility or {}),
+                accepts_shrink=accepts_shrink,
             )
 
     # --- the ledger --------------------------------------------------------------------

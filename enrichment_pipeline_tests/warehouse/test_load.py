@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.warehouse.load import LoadCounts
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, contents
@@ -155,3 +156,43 @@ def test_text_that_looks_like_sql_stays_text(world: World) -> None:
     world.load([{"contact_id": name, "full_name": name, "email": "b@x.com"}])
     contact = world.only("staging.contacts")
     assert (contact["contact_id"], contact["full_name"]) == (name, name)
+
+
+# --- a source that has lost contacts -----------------------------------------------------
+
+
+def people(number: int) -> list[dict[str, str]]:
+    return [{"contact_id": f"P{one}", "email": f"p{one}@acme.com"} for one in range(number)]
+
+
+@pytest.mark.parametrize(("before", "now", "max_shrink"), [(100, 79, 0.2), (20, 0, 0.9)])
+def test_a_source_that_has_lost_many_contacts_is_refused_with_the_number(
+    world: World, before: int, now: int, max_shrink: float
+) -> None:
+    world.load(people(before))
+    tables = contents(world.connection)
+    with pytest.raises(PipelineError, match="--accept-shrink") as raised:
+        world.load(people(now), at=LATER, max_shrink=max_shrink)
+    assert "no contact was changed" in str(raised.value)
+    if now:
+        assert f"has lost {before - now} of the {before:,} contacts" in str(raised.value)
+    assert contents(world.connection) == tables
+    gone = before - now
+    assert world.load(people(now), at=LATER, accepts_shrink=True).left == gone
+    assert world.load(people(now), at=LATER + DAY).present == now
+
+
+@pytest.mark.parametrize(("before", "now"), [(100, 80), (21, 2)])
+def test_a_fifth_of_the_contacts_or_fewer_than_twenty_may_leave(
+    world: World, before: int, now: int
+) -> None:
+    world.load(people(before))
+    assert world.load(people(now), at=LATER).left == before - now
+
+
+def test_ids_that_are_gone_count_also_where_as_many_new_ones_came(world: World) -> None:
+    world.load(people(100))
+    renamed = [{**one, "contact_id": f"new-{one['contact_id']}"} for one in people(100)]
+    with pytest.raises(PipelineError, match="has lost 100 of the 100 contacts"):
+        world.load(renamed, at=LATER)
+    assert world.load(renamed, at=LATER, max_shrink=1).changed == 100

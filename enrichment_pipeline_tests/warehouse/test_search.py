@@ -79,6 +79,12 @@ def test_a_company_is_asked_for_by_the_contacts_own_words(world: World) -> None:
     assert asked(world) == [("Cy Named", "Acme Tools")]
 
 
+def test_a_nul_byte_in_a_name_or_a_company_is_not_asked_for(world: World) -> None:
+    """A Postgres ledger could not hold the search, nor any that is admitted with it."""
+    world.load([{**CY, "full_name": "Cy\0 Named", "company_name": "Acme\0 Tools"}])
+    assert asked(world) == [("Cy Named", "Acme  Tools")]
+
+
 def test_a_company_that_answers_have_renamed_is_asked_for_once_by_its_new_name(
     world: World,
 ) -> None:

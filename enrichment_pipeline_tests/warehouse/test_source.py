@@ -421,6 +421,14 @@ SQL_MISTAKES = {
         "select if(contact_id = 'C2', chr(9) || chr(160), '') as contact_id from contacts",
         "2 rows have no contact_id",
     ),
+    "an id with a NUL byte": (
+        "select chr(0) || contact_id as contact_id from contacts",
+        r"the contact_id '\\x00007' holds a NUL byte.*\(2 such ids\).* in \[source\] contacts",
+    ),
+    "an id of a megabyte with a NUL byte": (
+        "select contact_id || repeat('x', 1_000_000) || chr(0) as contact_id from contacts",
+        r"the contact_id '\w{40}' holds a NUL byte",
+    ),
 }
 MISTAKES |= {what: (lambda f: f, sql, words) for what, (sql, words) in SQL_MISTAKES.items()}
 

@@ -1,11 +1,15 @@
 """The group `publishing`: the snapshot that BI tools read.
 
-Here: the asset `published`. It runs after the blocking checks of the tables in it.
+Here: the asset `published`. It runs after the blocking checks of the tables in it, and last of
+all, so that Dagster's old runs are forgotten here, too.
 """
+
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
+from enrichment_pipeline.defs.pruning import prune_old_runs
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
@@ -22,9 +26,11 @@ def published(
 ) -> dg.MaterializeResult:
     """`published/warehouse.duckdb` and Parquet beside it, replaced whole or not at all."""
     rows = pipeline.publish(begin(context, pipeline))
+    forgotten = prune_old_runs(context.instance, pipeline.settings, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             **{f"rows_{table}": count for table, count in rows.items()},
+            "old_runs_forgotten": forgotten,
             "folder": dg.MetadataValue.path(str(pipeline.settings.published_dir)),
         }
     )

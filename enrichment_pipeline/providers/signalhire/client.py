@@ -21,6 +21,7 @@ from tenacity import (
 
 from enrichment_pipeline.providers.base import (
     Accepted,
+    Balance,
     CallbackReading,
     NoReplyError,
     NotSentError,
@@ -86,8 +87,8 @@ class SignalHireClient:
             transport=transport,
         )
 
-    async def credits_left(self) -> int:
-        """See `Provider.credits_left`. Costs nothing, and so is tried again."""
+    async def balance(self) -> Balance:
+        """See `Provider.balance`. Costs nothing, and so is tried again."""
         try:
             async for attempt in _retrying(httpx.RequestError):
                 with attempt:
@@ -102,13 +103,13 @@ class SignalHireClient:
                 f"SignalHire at {self._http.base_url} does not accept the key "
                 f"({response.status_code}); check SIGNALHIRE_API_KEY"
             )
-        credits_left = _balance(response)
+        credits_left = _credits_in(response)
         if credits_left is None:
             raise ProviderUnavailableError(
                 f"SignalHire at {self._http.base_url} gives no balance "
                 f"(GET /credits: {response.status_code}); check SIGNALHIRE_BASE_URL"
             )
-        return credits_left
+        return Balance(credits_left, _http_date(response.headers.get("date")))
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""
@@ -185,13 +186,8 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
     seconds = _whole_number(header)
     if seconds is not None:
         return timedelta(seconds=min(max(seconds, 0), 86_400))
-    try:
-        instant = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return max(timedelta(0), instant - now)
+    instant = _http_date(header)
+    return None if instant is None else max(timedelta(0), instant - now)
 
 
 def _retrying(*errors: type[Exception]) -> AsyncRetrying:
@@ -204,7 +200,18 @@ def _retrying(*errors: type[Exception]) -> AsyncRetrying:
     )
 
 
-def _balance(response: httpx.Response) -> int | None:
+def _http_date(header: str | None) -> datetime | None:
+    """The instant in a header such as `Date` (RFC 9110, 5.6.7); None where it is no date."""
+    if header is None:
+        return None
+    try:
+        instant = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+def _credits_in(response: httpx.Response) -> int | None:
     try:
         document = response.json() if response.is_success else None
     except (ValueError, RecursionError):

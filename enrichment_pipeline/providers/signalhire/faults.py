@@ -70,6 +70,11 @@ FAULTS: dict[str, Fault] = {
     "not_sent": Fault(NOT_SENT, Failing("not_sent")),
     "no_reply": Fault(NO_REPLY, Failing("no_reply")),
     # --- the request as a whole: refused before anything was charged
+    "redirected": _halt(
+        Retriable("redirected"),
+        "redirected",
+        "sends requests to another address (a redirect); check SIGNALHIRE_BASE_URL",
+    ),
     "http_401": _halt(
         Retriable("wrong_key"),
         "wrong_key",
@@ -109,7 +114,14 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""Asked at the wrong address, and not followed: nothing was done, nothing charged. Not 303: by
+that a server says that it has done what was asked, and where its result lies."""
+
+
 def fault_of_status(http_status: int) -> Fault:
     """What an HTTP status other than 200 means; one that is not in the table by its own name."""
+    if http_status in REDIRECTS:
+        return FAULTS["redirected"]
     code = f"http_{http_status}"
     return FAULTS.get(code) or Fault(Unconfirmed(code), Failing(code))

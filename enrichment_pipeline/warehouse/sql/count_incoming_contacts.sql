@@ -1,5 +1,10 @@
--- Contacts that the source gives now, and that it gave before.
+-- Contacts that the source gives now, that it gave before, and of these those that it lacks now.
 
 select
     (select count(*) from incoming_contacts) as incoming,
-    (select count(*) from staging.contacts where left_at is null) as known;
+    count(*) as known,
+    count(*) filter (
+        contact_id not in (select contact_id from incoming_contacts)
+    ) as gone
+from staging.contacts
+where left_at is null;

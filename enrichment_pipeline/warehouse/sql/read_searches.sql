@@ -41,9 +41,10 @@ select
             alike.search_name,
             replace(split_part(part.company_domain, '.', 1), '-', ' ')
         ),
+        -- a Postgres ledger holds no NUL byte
         case
-            when listed.search_kind = 'current' then '$^'
-            else '(?i)\s+(?:&|\+|and|und|et|y)\s+'
+            when listed.search_kind = 'current' then '\x00'
+            else '(?i)\x00|\s+(?:&|\+|and|und|et|y)\s+'
         end,
         ' ', 'g'
     ) as company,

@@ -1,0 +1,167 @@
+"""Noticing that the ledger is an older copy, or gone, before anybody is bought twice.
+
+Here: comparing the ledger with whatever lies beside it and knows of its look-ups (the warehouse,
+what is published, the stamp, the provider's balance), what each way out costs, and going on. Not
+here: copies (`backup.py`), and stores of another source or provider (`state.py`).
+
+A ledger that is newer than the warehouse is nothing to notice: that is how a kill leaves them,
+and the warehouse is derived from the ledger again.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.ledger.kept import changed_lookups
+from enrichment_pipeline.ledger.known import KnownLookup, UnitCost, find_known, take_over
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.publish import Published, read_published
+from enrichment_pipeline.warehouse.statements import execute
+
+COMPARED = 1_000
+"""Of each store, so many of the newest look-ups are compared: an older ledger lacks the newest."""
+ACCEPTED = "accepted_rollback"
+"""The key beside the ledger's stamp: which published file a person has accepted to be newer."""
+
+
+class RolledBack(PipelineError):
+    """The ledger is older than what was made of it. Nothing was bought."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A ledger, and what lies beside it. `stamped` is the ledger that the state folder names."""
+
+    store: LedgerStore
+    of_ledger: dict[str, str]
+    of_warehouse: dict[str, str]
+    stamped: str | None
+    connection: duckdb.DuckDBPyConnection
+    published_dir: Path
+
+    @property
+    def is_another(self) -> bool:
+        """Whether the warehouse or the state folder was used with another ledger."""
+        own = self.of_ledger.get("ledger")
+        return self.of_warehouse.get("ledger") != own or self.stamped not in {None, own}
+
+    def is_rolled_back(self) -> bool:
+        """Whether the ledger lacks anything. Looks at the newest look-ups only, in milliseconds."""
+        if self.is_another or answers.last_revision(self.connection) > self.store.revision():
+            return True
+        published = self._published(COMPARED)
+        return bool(self._behind_warehouse(COMPARED) or behind_published(self.store, published))
+
+    def message(self) -> str:
+        """What was seen, and what each way out costs."""
+        in_warehouse = self._behind_warehouse(None)
+        published = self._published(None)
+        in_published = behind_published(self.store, published)
+        known = answers.newest_lookups(self.connection, None)
+        lost = [credits for lookup_id, credits in in_published.items() if lookup_id not in known]
+        seen = []
+        if self.is_another:
+            seen.append("the state folder was used with another ledger, which is gone")
+        if in_warehouse or answers.last_revision(self.connection) > self.store.revision():
+            path = self.connection.execute("pragma database_list").fetchall()[0][2]
+            seen.append(
+                f"the warehouse {path} holds {len(in_warehouse):,} look-ups that are not in this "
+                "ledger"
+            )
+        if published is not None and in_published:
+            seen.append(
+                f"{published.path}, published {published.published_at:%Y-%m-%d %H:%M} UTC, is "
+                f"newer and holds {len(in_published):,}"
+            )
+        return (
+            f"ledger {self.store.name}: was rolled back, restored from an older copy or deleted: "
+            f"{'; '.join(seen)}. Nothing was bought. Either restore the newest ledger "
+            "(`enrichment restore FOLDER`), which costs nothing; or `enrichment run "
+            "--accept-rollback` goes on with this one, once and for all: it takes over from the "
+            f"warehouse what that knows ({len(in_warehouse):,} look-ups), and buys again, when "
+            f"they are due, the people of {len(lost):,} look-ups that cost {sum(lost):,} credits"
+        )
+
+    def accept(self, unit_cost: UnitCost, *, run_id: str, at: datetime) -> None:
+        """Go on with this ledger: take over what the warehouse knows, and record it."""
+        take_over_answers(self.store, self.connection, unit_cost)
+        with transaction(self.connection):
+            execute(self.connection, "stamp_ledger", ledger=self.of_ledger["ledger"])
+        published = self._published(0)
+        self.store.note(
+            ACCEPTED,
+            json.dumps(
+                {
+                    "at": at.isoformat(),
+                    "run_id": run_id,
+                    "published": None if published is None else _identity(published),
+                }
+            ),
+        )
+
+    def _published(self, count: int | None) -> Published | None:
+        """What is published, unless a person has accepted that it is newer than the ledger."""
+        published = read_published(self.published_dir, count)
+        accepted = json.loads(self.of_ledger.get(ACCEPTED, "{}")).get("published")
+        return None if published is None or _identity(published) == accepted else published
+
+    def _behind_warehouse(self, count: int | None) -> list[str]:
+        return behind_warehouse(self.store, self.connection, count)
+
+
+def behind_warehouse(
+    store: LedgerStore, connection: duckdb.DuckDBPyConnection, count: int | None = None
+) -> list[str]:
+    """Of the warehouse's newest look-ups, those that the ledger lacks or has in an older state."""
+    theirs = answers.newest_lookups(connection, count)
+    ours = find_known(store, theirs)
+    return [
+        lookup_id
+        for lookup_id, revision in theirs.items()
+        if lookup_id not in ours or ours[lookup_id].revision < revision
+    ]
+
+
+def take_over_answers(
+    store: LedgerStore, connection: duckdb.DuckDBPyConnection, unit_cost: UnitCost
+) -> int:
+    """Take over into the ledger what the warehouse knows and it lacks; how many look-ups.
+
+    What was paid for and is in either of the two is then in both, and nobody need be bought
+    again. Suppressions, balances and searches are the ledger's alone, and stay as they are there.
+    """
+    missing = behind_warehouse(store, connection)
+    newest = answers.last_revision(connection)
+    if not missing and newest <= store.revision():
+        return 0
+
+    def known() -> Iterator[KnownLookup]:
+        for row in answers.known_lookups(connection, missing):
+            yield KnownLookup(**row)
+
+    taken = take_over(store, known(), unit_cost=unit_cost, newest_revision=newest)
+    answers.merge_lookups(connection, changed_lookups(store, 0))
+    return taken
+
+
+def behind_published(store: LedgerStore, published: Published | None) -> dict[str, int]:
+    """Of the published look-ups, those that the ledger lacks or has no answer of: their credits."""
+    if published is None:
+        return {}
+    ours = find_known(store, published.lookups)
+    return {
+        lookup_id: credits
+        for lookup_id, (is_answered, credits) in published.lookups.items()
+        if lookup_id not in ours or (is_answered and not ours[lookup_id].is_answered)
+    }
+
+
+def _identity(published: Published) -> str:
+    return f"{published.run_id} {published.published_at.isoformat()}"

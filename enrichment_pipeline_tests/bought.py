@@ -1,0 +1,163 @@
+"""A state folder in which all was bought in two runs, with a copy of what stood between them.
+
+Here: making it once for all test processes, and a copy for each test. Not here: assertions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from enrichment_pipeline.backup import back_up
+from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
+from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline_tests.end_to_end.world import outcomes, rows, small_settings
+from enrichment_pipeline_tests.support import RunningSandbox, settings_for
+
+FIRST = ("strategic", "target")
+HALF = 16
+"""Look-ups of the first run, over these priorities; the second bought the rest."""
+
+
+@dataclass
+class Bought:
+    """A test's own state folder after both runs, the copy that was made in between, a sandbox."""
+
+    settings: Settings
+    copy: Path
+    sandbox: RunningSandbox
+    statuses_before: dict[str, tuple[str, str | None]]
+
+    @property
+    def home(self) -> Path:
+        return self.settings.home
+
+    def prepare(self, *, accepts_rollback: bool = False) -> None:
+        """What a run does before it loads and buys anything."""
+        run = Run(uuid4().hex, datetime.now(UTC), accepts_rollback=accepts_rollback)
+        pipeline = Pipeline(self.settings)
+        try:
+            pipeline.prepare(run)
+        finally:
+            release_run_lock(self.settings.home, run.run_id)
+            pipeline._store.close()
+
+    def due(self) -> int:
+        """How many look-ups a run would make now."""
+        pipeline = Pipeline(self.settings)
+        try:
+            return pipeline.plan(Run.none(), LaneBlock(FRESHNESS, PRIORITIES).lanes).work.lookups
+        finally:
+            pipeline._store.close()
+
+    def run(self, *, accepts_rollback: bool = False, publishes: bool = True) -> DispatchReport:
+        return steps(self.settings, accepts_rollback=accepts_rollback, publishes=publishes)
+
+    def lose(self, *names: str) -> None:
+        """Delete these stores, their logs as well."""
+        for name in names:
+            for path in self.home.glob(f"{name}*"):
+                path.unlink()
+
+    def put_back(self, *names: str) -> None:
+        """Put the copy's stores in the place of these, as by hand."""
+        for name in names:
+            shutil.copy(self.copy / name, self.home / name)
+
+    def execute_on_ledger(self, statement: str) -> None:
+        with closing(sqlite3.connect(self.home / "ledger.sqlite")) as connection:
+            connection.execute(statement)
+            connection.commit()
+
+    def observe_balance(self, *, more: int) -> None:
+        """Have the ledger believe that the account had so many credits more than it has now."""
+        pipeline = Pipeline(self.settings)
+        credits_left = pipeline._ask_balance().credits_left + more
+        pipeline.questions(Run.none()).observe_balance("earlier", credits_left)
+
+    def change_policy(self, **sections: dict[str, Any]) -> None:
+        document = self.settings.policy.model_dump(exclude_unset=True)
+        for name, section in sections.items():
+            document[name] = {**document.get(name, {}), **section}
+        self.settings = replace(self.settings, policy=Policy.model_validate(document))
+
+    def statuses(self) -> dict[str, tuple[str, str | None]]:
+        return outcomes(self.settings)
+
+    def answers(self) -> list[tuple[Any, ...]]:
+        """Who was asked for, what came of it, and the answer."""
+        return rows(
+            self.settings,
+            "select lookup_id, person_key, item, outcome, answer from raw.provider_responses "
+            "order by all",
+        )
+
+
+def steps(
+    settings: Settings,
+    *,
+    priorities: tuple[str, ...] = PRIORITIES,
+    accepts_rollback: bool = False,
+    publishes: bool = True,
+) -> DispatchReport:
+    """A run's steps, without Dagster; what buying came to."""
+    pipeline = Pipeline(settings)
+    run = Run(uuid4().hex, datetime.now(UTC), accepts_rollback=accepts_rollback)
+    lanes = LaneBlock(FRESHNESS, priorities).lanes
+    pipeline.prepare(run)
+    try:
+        pipeline.load_accounts(run)
+        pipeline.load_contacts(run)
+        pipeline.select_worklist(run, lanes)
+        report = pipeline.buy(run, lanes, LoggedProgress(logging.getLogger(__name__))).report
+        pipeline.store_responses()
+        pipeline.derive_facts(run)
+        pipeline.derive_outcomes(run)
+        if publishes:
+            pipeline.publish(run)
+    finally:
+        release_run_lock(settings.home, run.run_id)
+    return report
+
+
+def buy_in_two_runs(folder: Path, base_url: str) -> Path:
+    """Buy the small world in two runs, and copy the state in between; the folder of all that."""
+    settings = small_settings(folder, base_url)
+    steps(settings, priorities=FIRST)
+    back_up(settings, folder / "copy", lambda _: None)
+    steps(settings)
+    return folder
+
+
+def copy_of(made: Path, folder: Path, sandbox: RunningSandbox) -> Bought:
+    """That state for one test; the source stays where the state is stamped with its path."""
+    shutil.copytree(made / "state", folder / "state", symlinks=True)
+    shutil.copytree(made / "copy", folder / "copy")
+    template = small_settings(made, sandbox.base_url)
+    settings = settings_for(
+        folder / "state", template.policy, sandbox.base_url, api_key=template.api_key
+    )
+    return Bought(settings, folder / "copy", sandbox, outcomes(settings))
+
+
+def charged(sandbox: RunningSandbox) -> Counter[str]:
+    """How often the provider charged for each item."""
+    if not sandbox.journal.exists():
+        return Counter()
+    lines = sandbox.journal.read_text().splitlines()
+    return Counter(json.loads(line)["item"] for line in lines)

@@ -1,0 +1,217 @@
+"""A ledger that is an older copy, or gone: noticed before anybody is bought twice.
+
+Here: what a run sees and does in each case, over a small world of which one half was bought, then
+the other. Not here: making copies and putting them back (`test_backup.py`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.rollback import RolledBack
+from enrichment_pipeline_tests.bought import HALF, Bought, charged
+from enrichment_pipeline_tests.end_to_end.world import LOOKUPS, ledger_rows
+from enrichment_pipeline_tests.ledger import (
+    Ledger,
+    booked_budgets,
+    candidate,
+    limits_of,
+    recomputed_budgets,
+    send,
+)
+
+REST = LOOKUPS - HALF
+"""How many look-ups were made after the older copy."""
+
+
+def older_copy_of_both(bought: Bought) -> None:
+    bought.lose("ledger.sqlite", "warehouse.duckdb")
+    bought.put_back("ledger.sqlite", "warehouse.duckdb")
+
+
+def both_deleted(bought: Bought) -> None:
+    bought.lose("ledger.sqlite", "warehouse.duckdb")
+
+
+def ledger_deleted(bought: Bought) -> None:
+    bought.lose("ledger.sqlite")
+
+
+def older_ledger(bought: Bought) -> None:
+    bought.lose("ledger.sqlite")
+    bought.put_back("ledger.sqlite")
+
+
+def older_ledger_that_went_on(bought: Bought) -> None:
+    """Its revisions have overtaken the warehouse's: they alone tell nothing."""
+    older_ledger(bought)
+    with closing(duckdb.connect(str(bought.home / "warehouse.duckdb"))) as connection:
+        [(newest,)] = connection.execute("select max(revision) from raw.lookups").fetchall()
+    bought.execute_on_ledger(f"update ledger_head set revision = {newest + 10}")
+
+
+def everything_but_the_stamp_deleted(bought: Bought) -> None:
+    bought.lose("ledger.sqlite", "warehouse.duckdb")
+    shutil.rmtree(bought.home / "published")
+
+
+CASES: list[tuple[Callable[[Bought], None], int, int]] = [
+    (older_copy_of_both, REST, REST),
+    (both_deleted, LOOKUPS, LOOKUPS),
+    (ledger_deleted, LOOKUPS, 0),
+    (older_ledger, REST, 0),
+    (older_ledger_that_went_on, REST, 0),
+]
+"""What happened, how many look-ups the ledger lacks, and how many nobody has the answers of."""
+
+
+CASE = pytest.mark.parametrize(
+    ("happened", "lacking", "lost"), CASES, ids=lambda value: getattr(value, "__name__", None)
+)
+
+
+@CASE
+def test_a_ledger_that_was_rolled_back_stops_the_run_before_anything_is_bought(
+    bought: Bought, happened: Callable[[Bought], None], lacking: int, lost: int
+) -> None:
+    happened(bought)
+    for _again in range(2):  # whatever the refused run has made, the next one sees it as well
+        with pytest.raises(RolledBack) as caught:
+            bought.prepare()
+        message = str(caught.value)
+        assert str(bought.home / "ledger.sqlite") in message
+        assert "restored from an older copy" in message
+        assert f"holds {lacking:,}" in message
+        assert f"the people of {lost:,} look-ups" in message
+        assert "enrichment restore" in message
+        assert "--accept-rollback" in message
+
+
+def test_a_folder_whose_stores_are_gone_is_noticed_by_its_stamp(bought: Bought) -> None:
+    everything_but_the_stamp_deleted(bought)
+    with pytest.raises(RolledBack, match="was used with another ledger, which is gone"):
+        bought.prepare()
+
+
+@CASE
+def test_who_accepts_it_would_buy_only_what_nobody_has_the_answers_of(
+    bought: Bought, happened: Callable[[Bought], None], lacking: int, lost: int
+) -> None:
+    happened(bought)
+    bought.prepare(accepts_rollback=True)
+    # as the schedule would start it, before anything newer is published
+    bought.prepare()
+    assert bought.due() == lost
+    store = open_store(bought.settings.ledger_url.get_secret_value())
+    assert booked_budgets(store) == recomputed_budgets(store)
+    store.close()
+
+
+def test_what_is_accepted_is_recorded_beside_the_ledgers_stamp(bought: Bought) -> None:
+    older_copy_of_both(bought)
+    bought.prepare(accepts_rollback=True)
+    [(value,)] = ledger_rows(
+        bought.home, "select value from ledger_stamp where key = 'accepted_rollback'"
+    )
+    assert '"published"' in value
+    assert '"run_id"' in value
+
+
+def test_a_second_rollback_is_noticed_though_the_first_one_was_accepted(bought: Bought) -> None:
+    older_copy_of_both(bought)
+    bought.prepare(accepts_rollback=True)
+    older_copy_of_both(bought)
+    with pytest.raises(RolledBack):
+        bought.prepare()
+
+
+def test_answers_that_are_taken_over_are_in_the_ledger_as_they_came(bought: Bought) -> None:
+    before = bought.answers()
+    ledger_deleted(bought)
+    bought.run(accepts_rollback=True)
+    assert bought.answers() == before
+    # and a warehouse that is lost after it is derived from them
+    bought.lose("warehouse.duckdb")
+    assert bought.run().sent == 0
+    assert bought.answers() == before
+    assert bought.statuses() == bought.statuses_before
+
+
+def test_another_ledger_with_look_ups_of_its_own_is_a_mistake(bought: Bought) -> None:
+    bought.execute_on_ledger("update ledger_stamp set value = 'another' where key = 'ledger'")
+    with pytest.raises(ConfigurationError, match="not in this ledger, which has others"):
+        bought.prepare(accepts_rollback=True)
+
+
+@pytest.mark.parametrize("which", ["older", "deleted"])
+def test_a_warehouse_that_was_rolled_back_is_derived_again_and_nothing_is_bought(
+    bought: Bought, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bought.execute_on_ledger(
+        "insert into suppressions values ('contact:abc', 'review', '2026-01-01 00:00:00.000000')"
+    )
+    bought.lose("warehouse.duckdb")
+    if which == "older":
+        bought.put_back("warehouse.duckdb")
+    paid = charged(bought.sandbox)
+    assert bought.run().sent == 0
+    assert charged(bought.sandbox) == paid
+    assert bought.statuses() == bought.statuses_before
+    assert "is older than the ledger, from which it is derived again" in caplog.text
+    # whom a reviewer said never to ask for, by a decision that is gone
+    kept = ledger_rows(bought.home, "select identifier, origin from suppressions")
+    assert kept == [("contact:abc", "command")]
+
+
+def test_a_ledger_that_is_only_ahead_is_nothing_to_notice(bought: Bought) -> None:
+    bought.execute_on_ledger("update ledger_head set revision = revision + 100")
+    bought.prepare()
+    assert bought.due() == 0
+
+
+@pytest.mark.parametrize("is_exclusive", [True, False])
+def test_a_balance_that_the_ledger_cannot_explain_stops_only_where_nobody_else_spends(
+    bought: Bought, is_exclusive: bool
+) -> None:
+    bought.observe_balance(more=7)
+    bought.change_policy(signalhire={"exclusive": is_exclusive})
+    if not is_exclusive:
+        bought.prepare()
+        return
+    with pytest.raises(RolledBack, match=r"fell by 7 credits more .* exclusive = true"):
+        bought.prepare()
+    bought.prepare(accepts_rollback=True)
+    bought.prepare()
+
+
+def test_a_run_that_is_under_way_elsewhere_is_no_gap_in_the_balance(bought: Bought) -> None:
+    """What is on the wire may have been charged, before the ledger can know it."""
+    bought.observe_balance(more=1)
+    bought.change_policy(signalhire={"exclusive": True})
+    store = open_store(bought.settings.ledger_url.get_secret_value())
+    ledger = Ledger(store, "signalhire", limits_of(), Clock())
+    send(ledger, candidate("on-the-wire"), run_id="another")
+    store.close()
+    bought.prepare()
+
+
+def test_nothing_is_compared_with_a_published_file_that_cannot_be_read(bought: Bought) -> None:
+    published = (bought.home / "published" / "warehouse.duckdb").resolve()
+    published.chmod(0o600)
+    published.write_bytes(b"x" * 10_000)
+    bought.prepare()
+
+
+def test_the_path_of_the_warehouse_is_told(bought: Bought) -> None:
+    ledger_deleted(bought)
+    with pytest.raises(RolledBack, match=str(Path(bought.settings.warehouse_url))):
+        bought.prepare()
