@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
@@ -28,6 +28,13 @@ OWN_SANDBOX_WINDOW_SECONDS = 1.0
 """The minute of a sandbox that we start ourselves; a trial should not take minutes."""
 OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
 """Its Search API's quota; a trial should not take days."""
+Answers = Literal["sandbox", "live"]
+"""Who answers: local stand-ins, or the providers themselves, for money."""
+
+
+def in_todays_word(answers: object) -> object:
+    """Who answers, in today's word: `live` was `signalhire` in older environments and stamps."""
+    return "live" if answers == "signalhire" else answers
 
 
 class _Environment(BaseSettings):
@@ -39,7 +46,7 @@ class _Environment(BaseSettings):
     config: Path | None = Field(None, validation_alias="ENRICHMENT_CONFIG")
     warehouse_url: Path | None = Field(None, validation_alias="ENRICHMENT_WAREHOUSE_URL")
     ledger_url: SecretStr | None = Field(None, validation_alias="ENRICHMENT_LEDGER_URL")
-    provider: Literal["sandbox", "signalhire"] = Field(
+    provider: Annotated[Answers, BeforeValidator(in_todays_word)] = Field(
         "sandbox", validation_alias="ENRICHMENT_PROVIDER"
     )
     api_key: SecretStr | None = Field(None, validation_alias="SIGNALHIRE_API_KEY")
@@ -61,7 +68,7 @@ class Settings:
     policy_path: Path | None
     warehouse_url: str
     ledger_url: SecretStr
-    provider: Literal["sandbox", "signalhire"]
+    provider: Answers
     api_key: SecretStr
     base_url: str | None
     dagster_home: Path
@@ -264,7 +271,7 @@ def _api_key(env: _Environment, *, needs_key: bool) -> SecretStr:
     if not needs_key:
         return SecretStr("")
     raise ConfigurationError(
-        "SIGNALHIRE_API_KEY: not set; ENRICHMENT_PROVIDER=signalhire needs your account's key"
+        "SIGNALHIRE_API_KEY: not set; ENRICHMENT_PROVIDER=live needs your account's key"
     )
 
 
@@ -290,7 +297,7 @@ def _callback_keys(env: _Environment) -> CallbackKeys | None:
     if not secrets:
         raise ConfigurationError("ENRICHMENT_CALLBACK_SECRET: empty; give it a random word")
     shortest = min(len(secret) for secret in secrets)
-    if env.provider == "signalhire" and shortest < LEAST_SECRET_LENGTH:
+    if env.provider == "live" and shortest < LEAST_SECRET_LENGTH:
         raise ConfigurationError(
             f"ENRICHMENT_CALLBACK_SECRET: a word of {shortest} characters can be guessed, and "
             "with it what callbacks say; `openssl rand -hex 32` gives one that cannot"
@@ -300,14 +307,14 @@ def _callback_keys(env: _Environment) -> CallbackKeys | None:
 
 def _base_url(env: _Environment) -> str | None:
     """The API's URL; None where a sandbox of our own is to be started."""
-    if env.provider == "signalhire":
+    if env.provider == "live":
         return _checked_url("SIGNALHIRE_BASE_URL", env.base_url or SIGNALHIRE_API)
     if env.base_url is None:
         return None
     if is_signalhire_host(env.base_url):
         raise ConfigurationError(
             "SIGNALHIRE_BASE_URL names SignalHire's own host, but ENRICHMENT_PROVIDER is sandbox; "
-            "set ENRICHMENT_PROVIDER=signalhire to spend real credits"
+            "set ENRICHMENT_PROVIDER=live to spend real credits"
         )
     return _checked_url("SIGNALHIRE_BASE_URL", env.base_url)
 

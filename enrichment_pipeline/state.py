@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from enrichment_pipeline.errors import ConfigurationError, refuse_full_disk
 from enrichment_pipeline.privacy import OWNER_WRITES, owner_only, secure
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import Settings, in_todays_word
 
 _held: dict[Path, FileLock] = {}
 """Locks of runs in this process; kept for its lifetime, and freed by the system after a kill."""
@@ -85,9 +85,12 @@ def check_used(settings: Settings) -> None:
 def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str]) -> None:
     """Raise ConfigurationError where a store was stamped by another source or provider."""
     for key, meaning in (("source", "its contacts come"), ("answers", "its answers come")):
-        if found.get(key) != stamp[key]:
+        bears = found.get(key)
+        if key == "answers":
+            bears = in_todays_word(bears)
+        if bears != stamp[key]:
             raise ConfigurationError(
-                f"{where}: {meaning} from {found.get(key)!r}, not from {stamp[key]!r}; "
+                f"{where}: {meaning} from {bears!r}, not from {stamp[key]!r}; "
                 "use another ENRICHMENT_HOME (and stores) for each"
             )
 
@@ -107,18 +110,23 @@ def refuse_other_ledger(warehouse: str) -> None:
 
 def stamped_ledger(settings: Settings) -> str | None:
     """The id of the ledger that this state folder is used with; None where it names none yet."""
-    return json.loads(_stamp_path(settings).read_text(encoding="utf-8")).get("ledger")
+    return _found_stamp(settings).get("ledger")
 
 
 def stamp_with_ledger(settings: Settings, ledger: str) -> None:
     """Have the state folder name its ledger, so that one that is gone is missed."""
     path = _stamp_path(settings)
-    if stamped_ledger(settings) == ledger:
+    found = _found_stamp(settings)
+    if found.get("ledger") == ledger:
         return
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with owner_only():
-        draft.write_text(_as_text({**stamp_of(settings), "ledger": ledger}), encoding="utf-8")
+        draft.write_text(_as_text({**found, "ledger": ledger}), encoding="utf-8")
     draft.replace(path)
+
+
+def _found_stamp(settings: Settings) -> dict[str, str]:
+    return json.loads(_stamp_path(settings).read_text(encoding="utf-8"))
 
 
 def _as_text(stamp: dict[str, str]) -> str:

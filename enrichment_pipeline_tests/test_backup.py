@@ -296,7 +296,7 @@ def test_a_folder_that_is_no_copy_is_refused(bought: Bought, tmp_path: Path) -> 
 
 def test_a_copy_of_another_provider_is_refused(bought: Bought) -> None:
     shutil.rmtree(bought.home)
-    bought.settings = replace(bought.settings, provider="signalhire")
+    bought.settings = replace(bought.settings, provider="live")
     with pytest.raises(ConfigurationError, match="its answers come from 'sandbox'"):
         put_back(bought, bought.copy)
     assert not (bought.home / LEDGER).exists()

@@ -6,8 +6,10 @@ Here: what stands in the ledger when a step fails. Not here: what a whole run co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -16,11 +18,14 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline import pipeline as pipeline_module
-from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.ledger.copying import opened
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.pipeline import Pipeline, refuse_wrong_clock
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.warehouse.stamp import warehouse_stamp
 from enrichment_pipeline_tests.ledger import (
     MATCHED,
     Ledger,
@@ -69,6 +74,31 @@ def test_answers_stay_replied_until_their_outcomes_stand_in_the_tables(
     assert ledger.count_by_state() == {REPLIED: 1}
     pipeline.derive_outcomes(run)
     assert ledger.count_by_state() == {APPLIED: 1}
+
+
+def test_a_state_folder_that_bears_the_older_word_for_live_opens_as_live_and_keeps_it(
+    tmp_path: Path,
+):
+    source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
+    settings = settings_for(tmp_path / "state", policy_for(source), None, provider="live")
+    Pipeline(settings).open_state()
+    older = {"source": str(source), "answers": "signalhire"}
+    (settings.home / "stamp.json").write_text(json.dumps(older))
+    with opened(settings.ledger_url.get_secret_value()) as store:
+        store.note("answers", "signalhire")
+    with open_warehouse(settings.warehouse_url) as connection:
+        connection.execute("update staging.stamp set value = 'signalhire' where key = 'answers'")
+
+    pipeline = Pipeline(settings)
+    pipeline.open_state()
+    pipeline.open_state()
+    with opened(settings.ledger_url.get_secret_value()) as store:
+        assert store.check_stamp({}).items() >= older.items()
+    with open_warehouse(settings.warehouse_url) as connection:
+        assert warehouse_stamp(connection).items() >= older.items()
+    assert json.loads((settings.home / "stamp.json").read_text()).items() >= older.items()
+    with pytest.raises(ConfigurationError, match=r"its answers come from 'live', not .*'sandbox'"):
+        Pipeline(replace(settings, provider="sandbox")).open_state()
 
 
 @pytest.mark.parametrize("days", [-95, -1.1, 1.1, 95])

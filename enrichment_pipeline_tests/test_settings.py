@@ -215,17 +215,22 @@ def test_a_sandbox_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_signalhire_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="signalhire", SIGNALHIRE_API_KEY=KEY)
-    assert (found.provider, found.base_url) == ("signalhire", SIGNALHIRE_API)
+    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
+    assert (found.provider, found.base_url) == ("live", SIGNALHIRE_API)
     assert SIGNALHIRE_API == "https://www.signalhire.com/api/v1"
     assert found.is_real_signalhire
     assert not found.uses_own_sandbox
 
 
+def test_the_older_word_for_live_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
+    assert set_up(monkeypatch, ENRICHMENT_PROVIDER="signalhire") == live
+
+
 def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(
         monkeypatch,
-        ENRICHMENT_PROVIDER="signalhire",
+        ENRICHMENT_PROVIDER="live",
         SIGNALHIRE_API_KEY=KEY,
         SIGNALHIRE_BASE_URL="http://localhost:9/api",
     )
@@ -235,8 +240,8 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"ENRICHMENT_PROVIDER": "signalhire"}, "SIGNALHIRE_API_KEY: not set"),
-        ({"ENRICHMENT_PROVIDER": "Signalhire"}, "ENRICHMENT_PROVIDER: "),
+        ({"ENRICHMENT_PROVIDER": "live"}, "SIGNALHIRE_API_KEY: not set"),
+        ({"ENRICHMENT_PROVIDER": "Live"}, "ENRICHMENT_PROVIDER: "),
         ({"ENRICHMENT_PROVIDER": "hunter"}, "ENRICHMENT_PROVIDER: "),
         ({"SIGNALHIRE_BASE_URL": SIGNALHIRE_API}, "names SignalHire's own host"),
         ({"SIGNALHIRE_BASE_URL": "https://API.SignalHire.com./v2"}, "names SignalHire's own host"),
@@ -248,7 +253,7 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         ({"SIGNALHIRE_BASE_URL": "http://localhost:99999"}, "SIGNALHIRE_BASE_URL: not a URL"),
         (
             {
-                "ENRICHMENT_PROVIDER": "signalhire",
+                "ENRICHMENT_PROVIDER": "live",
                 "SIGNALHIRE_API_KEY": KEY,
                 "SIGNALHIRE_BASE_URL": "nonsense",
             },
@@ -264,7 +269,7 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         ({"ENRICHMENT_CALLBACK_SECRET": " , "}, "ENRICHMENT_CALLBACK_SECRET: empty"),
         (
             {
-                "ENRICHMENT_PROVIDER": "signalhire",
+                "ENRICHMENT_PROVIDER": "live",
                 "SIGNALHIRE_API_KEY": KEY,
                 "ENRICHMENT_CALLBACK_SECRET": f"{'r' * 16},{'s' * 15}",
             },
@@ -312,14 +317,14 @@ def test_signalhires_own_host_is_known(url: str, is_theirs: bool) -> None:
 
 
 def test_the_key_is_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="signalhire", SIGNALHIRE_API_KEY=KEY)
+    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
     texts = [repr(found), str(found), f"{found}", f"{found.api_key}", repr(vars(found))]
     assert not [text for text in texts if KEY in text]
     assert found.api_key.get_secret_value() == KEY
 
 
 def test_nothing_but_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("ENRICHMENT_PROVIDER=signalhire\nSIGNALHIRE_API_KEY=x\n")
+    Path(".env").write_text("ENRICHMENT_PROVIDER=live\nSIGNALHIRE_API_KEY=x\n")
     assert load_settings().provider == "sandbox"
     assert set(VARIABLES).isdisjoint(os.environ)
 
@@ -353,7 +358,7 @@ def test_a_window_that_the_policy_names_is_obeyed(home: Path) -> None:
 def test_the_sandboxs_minute_is_not_the_real_providers(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(
         monkeypatch,
-        ENRICHMENT_PROVIDER="signalhire",
+        ENRICHMENT_PROVIDER="live",
         SIGNALHIRE_API_KEY=KEY,
         ENRICHMENT_SANDBOX_WINDOW_SECONDS="1",
     )
@@ -377,6 +382,6 @@ def test_a_process_of_ours_beside_the_sandbox_has_the_search_api_too(
 ) -> None:
     found = set_up(monkeypatch, ENRICHMENT_SANDBOX_WINDOW_SECONDS="1")
     assert found.policy.signalhire.search == "on"
-    monkeypatch.setenv("ENRICHMENT_PROVIDER", "signalhire")
+    monkeypatch.setenv("ENRICHMENT_PROVIDER", "live")
     monkeypatch.setenv("SIGNALHIRE_API_KEY", KEY)
     assert load_settings().policy.signalhire.search == "off"

@@ -26,6 +26,7 @@ from enrichment_pipeline.state import (
     refuse_other_stamp,
     release_run_lock,
     stamp_of,
+    stamp_with_ledger,
 )
 from enrichment_pipeline_tests.support import settings_for
 
@@ -113,7 +114,7 @@ def test_another_source_is_refused(home: Path, is_first_use: bool) -> None:
     assert (home / "stamp.json").read_text() == before
 
 
-@pytest.mark.parametrize(("first", "then"), [("sandbox", "signalhire"), ("signalhire", "sandbox")])
+@pytest.mark.parametrize(("first", "then"), [("sandbox", "live"), ("live", "sandbox")])
 def test_the_sandboxs_answers_never_stand_beside_real_ones(
     home: Path, first: str, then: str
 ) -> None:
@@ -141,8 +142,21 @@ def test_a_stamp_that_cannot_be_read_is_told(home: Path, text: str) -> None:
 def test_every_store_is_held_to_the_same_stamp(home: Path) -> None:
     stamp = stamp_of(sample(home))
     refuse_other_stamp("ledger", dict(stamp), stamp)
-    with pytest.raises(ConfigurationError, match=r"^ledger: its answers come from 'signalhire'"):
-        refuse_other_stamp("ledger", {**stamp, "answers": "signalhire"}, stamp)
+    with pytest.raises(ConfigurationError, match=r"^ledger: its answers come from 'live'"):
+        refuse_other_stamp("ledger", {**stamp, "answers": "live"}, stamp)
+
+
+def test_a_stamp_with_the_older_word_is_a_live_providers_and_stays(home: Path) -> None:
+    """Versions that knew one provider stamped its name: the folder, the ledger, the warehouse."""
+    older = {"source": "sample", "answers": "signalhire"}
+    live = sample(home, provider="live")
+    (home / "stamp.json").write_text(json.dumps(older))
+    check_stamp(live)
+    refuse_other_stamp("ledger", older, stamp_of(live))
+    with pytest.raises(ConfigurationError, match=r"its answers come from 'live', not .*'sandbox'"):
+        check_stamp(sample(home))
+    stamp_with_ledger(live, "a" * 32)
+    assert json.loads((home / "stamp.json").read_text()) == {**older, "ledger": "a" * 32}
 
 
 _STAMP = """

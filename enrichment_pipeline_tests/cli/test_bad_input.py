@@ -17,7 +17,7 @@ from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import KEY, contents
 
-SIGNALHIRE = {"ENRICHMENT_PROVIDER": "signalhire", "SIGNALHIRE_API_KEY": KEY}
+SIGNALHIRE = {"ENRICHMENT_PROVIDER": "live", "SIGNALHIRE_API_KEY": KEY}
 
 
 @dataclass
@@ -260,7 +260,7 @@ def test_a_provider_that_cannot_be_reached_is_no_mistake_but_ends_the_run(
         ({"SIGNALHIRE_BASE_URL": "signalhire.example"}, ["SIGNALHIRE_BASE_URL"]),
         (
             {"SIGNALHIRE_BASE_URL": "https://www.signalhire.com/api/v1"},
-            ["ENRICHMENT_PROVIDER=signalhire"],
+            ["ENRICHMENT_PROVIDER=live"],
         ),
         ({"ENRICHMENT_CALLBACK_URL": "https://example.org"}, ["ENRICHMENT_CALLBACK_URL"]),
         ({"ENRICHMENT_LEDGER_URL": "no url"}, ["ENRICHMENT_LEDGER_URL"]),
@@ -282,7 +282,7 @@ def test_only_what_asks_the_provider_needs_its_key(
 ) -> None:
     given = {
         "ENRICHMENT_CONFIG": policy_file(tmp_path, fresh.source),
-        "ENRICHMENT_PROVIDER": "signalhire",
+        "ENRICHMENT_PROVIDER": "live",
     }
     assert enrichment("plan", **given).status == 0
     assert enrichment("status", **given).status == 0
@@ -310,8 +310,8 @@ def test_a_state_folder_of_another_provider_is_refused(
 ) -> None:
     before = contents(used.home)
     variables = used.variables(policy_file(tmp_path, used.source))
-    said = enrichment(command, **{**variables, "ENRICHMENT_PROVIDER": "signalhire"})
-    assert_refused(said, "'sandbox'", "'signalhire'", "ENRICHMENT_HOME")
+    said = enrichment(command, **{**variables, "ENRICHMENT_PROVIDER": "live"})
+    assert_refused(said, "'sandbox'", "'live'", "ENRICHMENT_HOME")
     assert contents(used.home) == before
 
 
