@@ -9,14 +9,16 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 from rich.console import Console
 
 from enrichment_pipeline.settings import load_settings
-from enrichment_pipeline.warehouse.replay import Change
+
+if TYPE_CHECKING:  # importing it at run time would have every command import DuckDB
+    from enrichment_pipeline.warehouse.replay import Change
 
 _out = Console(highlight=False, soft_wrap=True)
 
@@ -67,7 +69,7 @@ def undo_command(
     )
 
 
-def _shown_then_applied(derive: Callable[[bool], Sequence[Change]], yes: bool) -> None:
+def _shown_then_applied(derive: Callable[[bool], "Sequence[Change]"], yes: bool) -> None:
     from enrichment_pipeline.cli.terminal import table
 
     changes = derive(yes)

@@ -236,3 +236,30 @@ def test_a_ledger_that_cannot_be_opened_is_named(enrichment: Command, tmp_path: 
         ENRICHMENT_LEDGER_URL=f"sqlite:///{tmp_path / 'no.sqlite'}",
     )
     assert_refused(said, "no.sqlite")
+
+
+_IMPORTED = """
+import sys
+from enrichment_pipeline.receiver import server
+def serve(inbox, keys, count_answers, *arguments, **options):
+    assert count_answers(b"[]") == 0
+    print(*sys.modules)
+server.serve = serve
+from enrichment_pipeline.cli.main import main
+main()
+"""
+
+
+def test_its_process_imports_neither_duckdb_nor_the_warehouse_nor_dagster(home: Path):
+    """It runs for months beside the runs: it opens no warehouse, and takes no memory for one."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    said = subprocess.run(
+        [sys.executable, "-c", _IMPORTED, "receiver"],
+        env=environment | {"ENRICHMENT_HOME": str(home), "ENRICHMENT_CALLBACK_SECRET": SECRET},
+        capture_output=True,
+        text=True,
+    )
+    imported = set(said.stdout.split())
+    assert "enrichment_pipeline.receiver.inbox" in imported, said.stderr
+    unwanted = ("duckdb", "_duckdb", "dagster", "pyarrow", "enrichment_pipeline.warehouse")
+    assert imported.isdisjoint({*unwanted, "enrichment_pipeline.pipeline"})
