@@ -77,7 +77,7 @@ class ProviderPolicy(_Section):
     price: Price = Decimal(1)
     items_per_window: int = Field(600, ge=1, le=100_000)
     window_seconds: float = Field(60.0, gt=0, le=86_400)
-    rates: tuple[RatePolicy, ...] = Field((), strict=False)
+    rates: tuple[RatePolicy, ...] = Field((), min_length=1, strict=False)
     callback_deadline_minutes: float = Field(30.0, gt=0, le=10_080)
     items_per_request: int = Field(100, ge=1, le=100)
 

@@ -124,6 +124,8 @@ def test_an_unknown_key_is_named(tmp_path: Path, text: str, key: str) -> None:
 OUT_OF_RANGE = {
     "signalhire.items_per_window": ["0", "-1", "100001", "1.5", '"600"', "true"],
     "signalhire.window_seconds": ["0", "-1", "86401", "nan", "inf"],
+    "signalhire.price": ["0", "-1", "0.0000001", "true", '"1"'],
+    "signalhire.rates": ["5", "[]", "{ units = 1, seconds = 1 }"],
     "signalhire.callback_deadline_minutes": ["0", "10081"],
     "signalhire.items_per_request": ["0", "101"],
     "signalhire.search": ['"maybe"', "true"],
@@ -194,6 +196,28 @@ def test_the_ends_of_a_range_are_taken(tmp_path: Path, key: str, value: str) -> 
     found = dict(leaves(document))[tuple(key.split("."))]
     expected = tomllib.loads(f"x = {value}")["x"]
     assert (list(found) if isinstance(found, tuple) else found) == expected
+
+
+@pytest.mark.parametrize("short", ["items_per_window = 600", "window_seconds = 60"])
+def test_rates_in_both_forms_at_once_are_refused(tmp_path: Path, short: str) -> None:
+    both = f"[signalhire]\nrates = [{{ units = 15, seconds = 1 }}]\n{short}\n"
+    assert refuse(tmp_path, both).startswith(
+        "signalhire: give rates, or items_per_window and window_seconds, not both"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rate", "key"),
+    [
+        ("{ units = 15 }", "seconds: "),
+        ("{ units = 0, seconds = 1 }", "units: "),
+        ("{ units = 15, seconds = 0 }", "seconds: "),
+        ("{ units = 15, seconds = 1, each = 2 }", "each"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused_with_its_place(tmp_path: Path, rate: str, key: str) -> None:
+    message = refuse(tmp_path, f"[signalhire]\nrates = [{{ units = 1, seconds = 1 }}, {rate}]")
+    assert f"signalhire.rates.1.{key}" in message
 
 
 def test_bands_must_not_rise(tmp_path: Path) -> None:

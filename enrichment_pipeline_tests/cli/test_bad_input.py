@@ -199,6 +199,11 @@ def test_a_csv_file_that_is_none_is_refused(enrichment: Command, fresh: Used) ->
         ("[acceptance]\nrequire = []", ["acceptance.require"]),
         ("[identity]\nphone_region = 'XX'", ["identity.phone_region", "XX"]),
         ("[signalhire]\nsearch = 'yes'", ["signalhire.search"]),
+        (
+            "[signalhire]\nwindow_seconds = 60\nrates = [{ units = 15, seconds = 1 }]",
+            ["signalhire: give rates, or items_per_window and window_seconds, not both"],
+        ),
+        ("[providers.zoominfo]\nprice = 2", ["unknown key providers.zoominfo", "[signalhire]"]),
         ("[budget\nper_run = 5", ["not valid TOML"]),
     ],
 )
