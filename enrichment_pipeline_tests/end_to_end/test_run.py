@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import pytest
 from dagster import DagsterInstance
 from pydantic import SecretStr
 
+from enrichment_pipeline.personal_data import FILES, WAREHOUSE
+from enrichment_pipeline.personal_data import LEDGER as LEDGER_TABLES
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CONTACTS,
@@ -257,6 +262,31 @@ def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
     [(run_id,)] = ledger_rows(two_runs.home, "select distinct run_id from lookups")
     assert f"to take back what it bought: enrichment undo {run_id}\n" in shown
     assert two_runs.first.finished.stderr == ""
+
+
+def test_every_file_of_a_state_folder_is_listed_with_what_it_holds(two_runs: TwoRuns) -> None:
+    found = [path for path in two_runs.home.rglob("*") if path.is_file() or path.is_symlink()]
+    names = [path.relative_to(two_runs.home).as_posix() for path in found]
+    patterns = [files.pattern for files in FILES]
+    assert len(names) > 10
+    assert [name for name in names if not any(fnmatch(name, each) for each in patterns)] == []
+
+
+def test_columns_that_are_listed_as_nobodys_hold_nothing_personal(two_runs: TwoRuns) -> None:
+    queries = {
+        name: f"select {', '.join(sorted(table.nothing))} from {name}"
+        for name, table in {**WAREHOUSE, **LEDGER_TABLES}.items()
+        if table.nothing
+    }
+    with duckdb.connect(str(two_runs.home / "warehouse.duckdb"), read_only=True) as warehouse:
+        found = {
+            name: warehouse.sql(queries[name]).fetchall() for name in WAREHOUSE.keys() & queries
+        }
+    ledger = sqlite3.connect(two_runs.home / "ledger.sqlite")
+    with closing(ledger):
+        found |= {name: ledger.execute(queries[name]).fetchall() for name in LEDGER_TABLES}
+    assert len(found["raw.lookups"]) == len(found["calls"]) == LOOKUPS
+    assert leaks(secrets(), *(f"{name}: {of_table}" for name, of_table in found.items())) == []
 
 
 def test_readers_get_the_three_tables_with_comments_and_parquet_beside_them(
