@@ -1,6 +1,6 @@
 """Searches in the warehouse: which are due, what they gave, and which profile is the person.
 
-Here: the order of the steps. Not here: asking (`dispatch/searching.py`), and the rules, which
+Here: the order of the steps. Not here: asking (`dispatch/`), and the rules, which
 are the files in `sql/`. Call what writes in a transaction; pages bring one of their own.
 """
 
