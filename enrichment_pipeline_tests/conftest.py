@@ -1,19 +1,23 @@
 """Fixtures that tests of several packages use.
 
-Here: the ledger's databases, each empty for each test, and the order of the tests. Not here:
-helpers without a life cycle (`support.py`, `databases.py`).
+Here: the ledger's databases, each empty for each test, a state that one run has left, and the
+order of the tests. Not here: helpers without a life cycle (`support.py`, `databases.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
 from enrichment_pipeline_tests import databases, properties  # noqa: F401 - hypothesis' profiles
-from enrichment_pipeline_tests.support import folder_of_all_workers
+from enrichment_pipeline_tests.support import folder_of_all_workers, once_for_all_workers
+
+if TYPE_CHECKING:
+    from enrichment_pipeline_tests.end_to_end.world import RunOver
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,3 +73,11 @@ def durable_ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return databases.migrated_sqlite(tmp_path / "ledger.sqlite")
     return databases.migrated_postgres(request.getfixturevalue("durable_postgres_server"))
+
+
+@pytest.fixture(scope="session")
+def run_over(tmp_path_factory: pytest.TempPathFactory) -> RunOver:
+    """The small world after one `enrichment run`. Copied by whoever changes it."""
+    from enrichment_pipeline_tests.end_to_end import world  # with Dagster: not for a few tests
+
+    return once_for_all_workers(tmp_path_factory, "run-over", world.run_once)

@@ -129,6 +129,7 @@ def test_a_disk_with_enough_room_is_no_hindrance(tmp_path: Path, monkeypatch: py
     assert found.message.startswith(f"{tmp_path}: its disk has 256 MB left")
 
 
+@pytest.mark.long
 def test_on_a_full_disk_nothing_is_bought_and_everybody_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

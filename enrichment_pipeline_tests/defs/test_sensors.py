@@ -74,6 +74,7 @@ def test_a_folder_that_was_never_used_has_nothing_late_and_stays_unused(tmp_path
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.long
 def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +229,7 @@ def test_a_cursor_that_is_none_of_ours_counts_as_a_change(tmp_path: Path, cursor
     assert len(look(source_of(tmp_path, ADA), cursor)[0]) == 1
 
 
+@pytest.mark.long
 def test_the_run_for_new_contacts_buys_them_and_nobody_else(tmp_path: Path) -> None:
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)
