@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import duckdb
-import pytest
 
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
 from enrichment_pipeline.warehouse.connection import transaction
