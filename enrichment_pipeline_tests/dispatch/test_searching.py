@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.report import SearchReport
 from enrichment_pipeline.dispatch.searching import Searcher, settle_abandoned_searches
-from enrichment_pipeline.ledger.schema import OPEN, RELEASED, search_calls, searches
+from enrichment_pipeline.ledger.schema import ANSWERED, OPEN, RELEASED, search_calls, searches
 from enrichment_pipeline.ledger.search_journal import SearchCandidate, SearchSettlement
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
@@ -333,6 +333,28 @@ def run(number):
 
 run_in_children(run, given["kills"])
 """
+
+
+def test_a_run_that_is_stopped_asks_for_nobody_more_and_keeps_what_was_answered(
+    store: LedgerStore, sandbox: RunningSandbox
+) -> None:
+    class Stopping(Wire):
+        async def search(self, query: ProfileQuery) -> Reply:
+            searcher.stop()
+            return await super().search(query)
+
+    wire = Stopping(sandbox.base_url)
+    ledger = SearchLedger(store, "signalhire", limits_of(at_once=1), Clock())
+    searcher = Searcher(ledger, wire, Clock(), Told(), run_id="run", pages=3, page_size=100)
+
+    async def run() -> SearchReport:
+        report = await searcher.run(persons(range(5)))
+        await wire.close()
+        return report
+
+    report = asyncio.run(run())
+    assert (len(wire.asked), report.found, searcher.is_over) == (1, 1, True)
+    assert [row.state for row in rows(store)] == [ANSWERED]
 
 
 @pytest.mark.long

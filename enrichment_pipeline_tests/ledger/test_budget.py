@@ -15,6 +15,7 @@ from enrichment_pipeline_tests.ledger import (
     MATCHED,
     MISSED,
     NOT_ANSWERED,
+    OTHERS,
     admitted,
     booked_budgets,
     bring_to,
@@ -118,6 +119,7 @@ def test_settling_books_what_was_charged_and_gives_the_rest_back(
     settle_all(ledger, batch, settlement)
     for period in ("run:run", "day:2026-03-02", "month:2026-03"):
         assert ledger.budget_used(period) == expected
+    assert ledger.budget_used("day:2026-03-03") == (0, 0)
 
 
 def test_credits_that_came_back_can_be_spent(ledger_of: LedgerOf):
@@ -159,7 +161,8 @@ def test_a_new_month_has_a_budget_of_its_own(ledger_of: LedgerOf, clock: MovingC
 def test_budgets_are_each_providers_own(ledger_of: LedgerOf):
     tight = {"items_per_window": WIDE, "per_day": 2, "floors": {"standard": 0}}
     buy(ledger_of("signalhire", **tight), *crowd(2))
-    assert room_for(ledger_of("another", **tight), crowd(5)) == 2
+    for other in OTHERS:
+        assert room_for(ledger_of(other, **tight), crowd(5)) == 2
 
 
 def test_the_budget_table_says_what_the_look_ups_say(

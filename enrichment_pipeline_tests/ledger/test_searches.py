@@ -25,6 +25,7 @@ from enrichment_pipeline.ledger.search_journal import (
 from enrichment_pipeline.ledger.search_ledger import SearchLedger
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Floors
+from enrichment_pipeline_tests.ledger import OTHERS
 from enrichment_pipeline_tests.support import MovingClock
 
 FOUND = SearchSettlement(ANSWERED, "found", is_complete=True)
@@ -158,7 +159,8 @@ def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that
     assert ledger.used_today() == 0
     ledger.settle(call.search_id, SearchSettlement(RELEASED, "retriable", QUOTA_USED_UP))
     assert ledger.admit(candidate("bob"), "other") == Exhausted("day")
-    admitted(SearchLedger(store, "another", limits_of(), clock).admit(candidate("bob"), "other"))
+    for other in OTHERS:
+        admitted(SearchLedger(store, other, limits_of(), clock).admit(candidate("bob"), "other"))
     clock.advance(days=1)
     admitted(ledger.admit(candidate("ada"), "other"))
 
