@@ -161,6 +161,17 @@ def test_each_failed_probe_doubles_the_cool_down_up_to_the_longest_pause(
     assert seconds == [15, 30, 60, 120, 240, 480, 900, 900, 900]
 
 
+def test_what_fails_late_lengthens_no_cool_down_after_a_failed_probe_either(
+    ledger: Ledger, clock: MovingClock
+):
+    open_breaker(ledger)
+    pass_time(clock, FIRST_COOL_DOWN)
+    reserve(ledger, candidate("probe"))
+    for _ in range(3):  # the probe, and two that were on the wire
+        ledger.count_failure()
+    assert closed_for(ledger, clock) == 2 * FIRST_COOL_DOWN
+
+
 def test_the_lease_of_a_dead_prober_runs_out(
     ledger: Ledger, another_process: Ledger, clock: MovingClock
 ):
