@@ -465,6 +465,9 @@ def test_a_balance_that_fell_by_what_the_ledger_charged_leaves_nothing_unexplain
     gap = ledger.balance_gap()
     assert gap == BalanceGap(provider_spent=3, ledger_charged=3, unconfirmed=0)
     assert gap.unexplained == 0
+    # of three observations the last two count
+    observe(ledger, clock, 95)
+    assert ledger.balance_gap() == BalanceGap(provider_spent=2, ledger_charged=0, unconfirmed=0)
 
 
 def _nothing(_ledger: Ledger) -> None:
