@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.definitions import build_definitions
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
@@ -96,7 +97,8 @@ def test_the_sensors_job_settles_a_late_answer_and_leaves_nothing_to_do(
         batch = admitted(ledger.admit([ada], run.run_id))
         ledger.mark_sent(batch.request_id, awaits_callback=True)
         assert tick(settings).run_requests == []
-        assert ledger.keep_callback(batch.request_id, answer_body((ADA["email"], "success")))
+        body = answer_body((ADA["email"], "success"))
+        assert ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
         [request] = tick(settings).run_requests or []
         assert request.run_key is None
         job = build_definitions(settings).resolve_job_def("late_answers")
