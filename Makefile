@@ -52,7 +52,7 @@ test: $(DEV) ## Every test but the long ones, in minutes
 	@exec $(BIN)/python -m pytest -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: $(DEV) ## The long ones: kills, the daemon, a year, many examples of each property
+test-long: $(DEV) ## The long ones: kills, whole runs, a year, many examples of each property
 	@exec $(BIN)/python -m pytest -m "long or property" --hypothesis-profile long $(ARGS)
 
 .PHONY: lint

@@ -1,7 +1,7 @@
 """Fixtures that tests of several packages use.
 
-Here: the ledger's databases, each empty for each test, and the order of the tests. Not here:
-helpers without a life cycle (`support.py`, `databases.py`).
+Here: the ledger's databases, each empty for each test, a state that one run has left, and the
+order of the tests. Not here: helpers without a life cycle (`support.py`, `databases.py`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from enrichment_pipeline_tests.support import (
     once_for_all_workers,
 )
 
-if TYPE_CHECKING:  # what it imports takes seconds, and few tests need it
+if TYPE_CHECKING:  # what they import takes seconds, and few tests need it
     from enrichment_pipeline_tests.bought import Bought
+    from enrichment_pipeline_tests.end_to_end.world import RunOver
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -112,3 +113,11 @@ def bought(
     from enrichment_pipeline_tests.bought import copy_of
 
     return copy_of(bought_in_two_runs, tmp_path, sandbox_of_the_small_world)
+
+
+@pytest.fixture(scope="session")
+def run_over(tmp_path_factory: pytest.TempPathFactory) -> RunOver:
+    """The small world after one `enrichment run`. Copied by whoever changes it."""
+    from enrichment_pipeline_tests.end_to_end import world  # with Dagster: not for a few tests
+
+    return once_for_all_workers(tmp_path_factory, "run-over", world.run_once)

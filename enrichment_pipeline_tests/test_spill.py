@@ -132,6 +132,19 @@ def test_a_disk_with_enough_room_is_no_hindrance(tmp_path: Path, monkeypatch: py
     assert found.message.startswith(f"{tmp_path}: its disk has 256 MB left")
 
 
+def test_on_a_full_disk_buying_stops_before_the_first_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with small_sandbox(tmp_path) as sandbox:
+        settings = small_settings(tmp_path, sandbox.base_url)
+        leave_free(monkeypatch, 5 * 2**20)
+        halted = steps_here(settings, priorities=("bulk",)).halted
+        assert halted is not None
+        assert "its disk has 5 MB left" in halted.message
+        assert not sandbox.journal.read_text()
+
+
+@pytest.mark.long
 def test_on_a_full_disk_nothing_is_bought_and_everybody_stays_queued(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -48,7 +48,8 @@ def tests_for(module: Path) -> str:
     package = module.relative_to(CODE).parts[0]
     own = TESTS / package / f"test_{module.stem}.py"
     others = " ".join(str(TESTS / each) for each in PACKAGES if each != package)
-    paths = [*([str(own)] if own.exists() else []), str(TESTS / package), others]
+    rules = str(TESTS / "test_architecture.py")
+    paths = [*([str(own)] if own.exists() else []), str(TESTS / package), others, rules]
     return f"sh -c {shlex.quote(' && '.join(f'{PYTEST} {each}' for each in paths))}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ import pytest
 
 from enrichment_pipeline.cli.main import main
 from enrichment_pipeline_tests.end_to_end import world
-from enrichment_pipeline_tests.end_to_end.world import KEY
-from enrichment_pipeline_tests.support import once_for_all_workers
+from enrichment_pipeline_tests.end_to_end.world import KEY, RunOver
 
 OURS = ("ENRICHMENT_", "SIGNALHIRE_", "DAGSTER_")
 
@@ -73,34 +71,10 @@ def variables(tmp_path: Path, base_url: str) -> dict[str, object]:
     return _variables(tmp_path, base_url)
 
 
-@pytest.fixture(scope="session")
-def run_over(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the small world's source, and the state that one run over it has left.
-
-    That run's user lets everybody read and write everything.
-    """
-
-    def make(folder: Path) -> Path:
-        world.write_source(folder / "source")
-        (folder / "sandbox").mkdir()
-        with world.small_sandbox(folder / "sandbox") as sandbox:
-            variables = _variables(folder, sandbox.base_url)
-            before = os.umask(0)
-            try:
-                ended = world.enrichment(folder, "run", **variables)
-            finally:
-                os.umask(before)
-        assert ended.returncode == 0, ended.stderr
-        return folder
-
-    return once_for_all_workers(tmp_path_factory, "run-over", make)
-
-
 @pytest.fixture
-def ours(enrichment: Command, base_url: str, run_over: Path, tmp_path: Path) -> Command:
+def ours(enrichment: Command, base_url: str, run_over: RunOver, tmp_path: Path) -> Command:
     """The command on a state folder of the test's own in which one run is over."""
-    (tmp_path / "source").symlink_to(run_over / "source")  # the state is stamped with its path
-    shutil.copytree(run_over / "state", tmp_path / "state", symlinks=True)
+    run_over.copy_state(tmp_path)
     variables = _variables(tmp_path, base_url)
 
     def call(*arguments: str) -> Said:

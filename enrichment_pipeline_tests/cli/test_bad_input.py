@@ -86,15 +86,11 @@ def assert_refused(said: Said, *words: str, status: int = 2) -> None:
 
 # --- the source -------------------------------------------------------------------------------
 
+# each kind of them: warehouse/test_source.py
 BAD_QUERIES = [
     ("selec * from contacts", ["[source] contacts", "selec"]),
-    ("select * from leads", ["[source] contacts", "leads"]),
-    ("select nickname from contacts", ["[source] contacts", "nickname"]),
     ("drop table contacts", ["[source] contacts", "one select"]),
-    ("select * from contacts; select 1", ["[source] contacts", "one select"]),
-    ("select email from contacts", ["[source] contacts", "contact_id"]),
     ("select null as contact_id, email from contacts", ["39 rows", "contact_id"]),
-    ("select * from contacts where error('no') is null", ["[source] contacts"]),
 ]
 
 

@@ -69,8 +69,15 @@ def test_a_run_that_is_undone_leaves_its_contacts_for_review_and_its_look_ups_pa
     assert {after[contact_id] for contact_id in contacts} == {("needs_review", "undone")}
     assert world.rows(state, "select run_id, undone_by from raw.undone_runs") == [(run_id, "Eva")]
     assert spent(state) == money
-    # a replay honours it, and so does the next run, which publishes it
+    # a replay honours it
     assert ours("replay").out.strip() == "nothing changes"
+
+
+@pytest.mark.long
+def test_the_run_after_an_undo_publishes_it_and_buys_nothing(ours: Command, state: Path) -> None:
+    run_id, contacts = bought_by(state)
+    money = spent(state)
+    assert ours("undo", run_id, "--yes").status == 0
     assert ours("run", "--max-credits", "0").status == 0
     with duckdb.connect(str(state / "published/warehouse.duckdb"), read_only=True) as published:
         reasons = published.execute(

@@ -87,14 +87,27 @@ def test_a_queue_is_exported_decided_and_imported(ours: Command, tmp_path: Path)
     # who was never to be asked again is in the ledger's list, as hashes
     again = ours("review", "import", str(path))
     assert again.out.startswith("0 decisions recorded, 2 stood already")
-    # and the next run looks nobody up, and changes none of it
-    before = contents(tmp_path / "state")
-    assert ours("run").status == 0
-    assert statuses(tmp_path / "state") == now
-    assert (
-        before["enrichment.enriched_contacts"]
-        == contents(tmp_path / "state")["enrichment.enriched_contacts"]
+    assert ours("replay").out.strip() == "nothing changes"
+
+
+@pytest.mark.long
+def test_the_next_run_changes_none_of_what_was_decided(ours: Command, tmp_path: Path) -> None:
+    path, state = tmp_path / "review.csv", tmp_path / "state"
+    ours("review", "export", "--output", str(path))
+    replaced, never = (row["contact_id"] for row in exported(path)[:2])
+    fill_in(
+        path,
+        {
+            replaced: {"decision": "replace", "work_email": "kim@acme.com"},
+            never: {"decision": "never"},
+        },
     )
+    assert ours("review", "import", str(path)).status == 0
+    before, decided = contents(state), statuses(state)
+    assert ours("run").status == 0
+    assert statuses(state) == decided
+    table = "enrichment.enriched_contacts"
+    assert contents(state)[table] == before[table]
 
 
 def test_one_id_that_fits_no_cell_is_told_and_everybody_else_is_exported(
@@ -119,6 +132,7 @@ def test_one_id_that_fits_no_cell_is_told_and_everybody_else_is_exported(
         assert ours("review", "import", str(tmp_path / name)).status == 0
 
 
+@pytest.mark.long
 def test_retry_has_a_contact_looked_up_in_the_next_run(ours: Command, tmp_path: Path) -> None:
     path = tmp_path / "review.xlsx"
     assert ours("review", "export", "--output", str(path), "--reason", "no_match").status == 0

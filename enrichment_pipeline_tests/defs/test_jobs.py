@@ -59,6 +59,7 @@ def test_a_range_to_a_lane_that_is_not_there_is_no_run_at_all(
     assert contents(settings.home) == {}
 
 
+@pytest.mark.long
 def test_a_single_lane_touches_no_other_lanes_work(tmp_path: Path, sandbox: RunningSandbox) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
     everything = execute(settings, tags={**ALL_LANES, MAX_CREDITS_TAG: "0"})

@@ -87,6 +87,7 @@ def test_a_tick_that_is_evaluated_twice_asks_for_the_same_run(tmp_path: Path) ->
     assert next_day.run_key != one.run_key
 
 
+@pytest.mark.long
 def test_the_run_that_a_tick_asks_for_succeeds(tmp_path: Path) -> None:
     tick = datetime.now(UTC).replace(minute=0)
     with small_sandbox(tmp_path) as sandbox:
@@ -280,6 +281,7 @@ def test_a_tick_that_was_interrupted_before_its_run_was_known_runs_once(
     assert [each.run_id for each in scheduler.runs()] == [run.run_id]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scheduler", "days"),
     [

@@ -12,10 +12,12 @@ import dagster as dg
 import duckdb
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
+from pydantic import SecretStr
 
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.definitions import build_definitions
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began
+from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
@@ -24,15 +26,17 @@ from enrichment_pipeline.state import hold_run_lock, release_run_lock
 from enrichment_pipeline_tests.defs.job import QUIET, execute, failure
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
+    KEY,
     LOOKUPS,
     ledger_rows,
+    make_state,
     outcomes,
     small_policy,
     small_sandbox,
     small_settings,
     wait_until,
 )
-from enrichment_pipeline_tests.ledger import Ledger
+from enrichment_pipeline_tests.ledger import Ledger, admitted, answer_body, candidate
 from enrichment_pipeline_tests.receiver import KEYS, running_receiver
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import START, policy_for, settings_for, write_csv
@@ -75,6 +79,38 @@ def test_a_folder_that_was_never_used_has_nothing_late_and_stays_unused(tmp_path
     assert not (tmp_path / "state").exists()
 
 
+def test_the_sensors_job_settles_a_late_answer_and_leaves_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "LATE_AFTER", timedelta(0))
+    with small_sandbox(tmp_path) as sandbox:
+        settings = replace(
+            source_of(tmp_path, ADA), base_url=sandbox.base_url, api_key=SecretStr(KEY)
+        )
+        make_state(settings)
+        pipeline = Pipeline(settings)
+        pipeline.open_state()
+        run = Run("before", datetime.now(UTC))
+        pipeline.load_contacts(run)
+        ledger = Ledger.of(pipeline, run)
+        ada = replace(candidate("ada"), person_key="email:ada@quillforge.com", item=ADA["email"])
+        batch = admitted(ledger.admit([ada], run.run_id))
+        ledger.mark_sent(batch.request_id, awaits_callback=True)
+        assert tick(settings).run_requests == []
+        body = answer_body((ADA["email"], "success"))
+        assert ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
+        [request] = tick(settings).run_requests or []
+        assert request.run_key is None
+        job = build_definitions(settings).resolve_job_def("late_answers")
+        with DagsterInstance.ephemeral() as instance:
+            assert job.execute_in_process(instance=instance, run_config=QUIET).success
+        assert ledger_rows(settings, "select state, outcome from lookups") == [
+            ("applied", "matched")
+        ]
+        assert tick(settings).run_requests == []
+
+
+@pytest.mark.long
 def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +266,7 @@ def test_a_cursor_that_is_none_of_ours_counts_as_a_change(tmp_path: Path, cursor
     assert len(look(source_of(tmp_path, ADA), cursor)[0]) == 1
 
 
+@pytest.mark.long
 def test_the_run_for_new_contacts_buys_them_and_nobody_else(tmp_path: Path) -> None:
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)

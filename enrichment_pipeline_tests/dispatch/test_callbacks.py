@@ -363,6 +363,17 @@ def test_a_callback_that_is_no_answer_is_kept_and_changes_nothing(
     assert list(here.ledger.unread_replies()) == []
 
 
+def test_late_successes_are_counted_with_what_is_settled_at_first(store: LedgerStore):
+    ledger = ledger_on(store, answer_deadline=FAR)
+    batch = admitted(ledger.admit(persons([1, 2, 3]), "run"))
+    ledger.mark_sent(batch.request_id, awaits_callback=True)
+    items = [f"person-{n}@crowd.example" for n in (1, 2, 3)]
+    ledger.keep_callback(batch.request_id, answer_body((items[0], "failed")))
+    assert read_kept(ledger).calls == 1
+    ledger.keep_callback(batch.request_id, answer_body(*((item, "success") for item in items)))
+    assert read_kept(ledger).calls == 3
+
+
 def wait_until(is_so: Any) -> None:
     deadline = time.monotonic() + 20
     while not is_so():

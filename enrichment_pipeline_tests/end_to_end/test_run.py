@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
-import subprocess
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.personal_data import FILES, WAREHOUSE
 from enrichment_pipeline.personal_data import LEDGER as LEDGER_TABLES
+from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.end_to_end.leaks import contents_of_files, leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CONTACTS,
@@ -29,19 +28,23 @@ from enrichment_pipeline_tests.end_to_end.world import (
     FILLERS,
     KEY,
     LOOKUPS,
+    RunOver,
     contents,
     dagster_runs,
-    enrichment,
     ledger_rows,
     outcomes,
     record,
     rows,
     run_here,
     small_sandbox,
-    write_policy,
-    write_source,
+    steps_here,
 )
-from enrichment_pipeline_tests.support import once_for_all_workers, policy_for, settings_for
+from enrichment_pipeline_tests.support import (
+    RunningSandbox,
+    once_for_all_workers,
+    policy_for,
+    settings_for,
+)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -52,7 +55,7 @@ LEDGER = "select * from lookups order by call_id"
 class State:
     """All that there is after a run."""
 
-    finished: subprocess.CompletedProcess[str]
+    shown: str
     tables: dict[str, list[tuple[Any, ...]]]
     ledger: list[tuple[Any, ...]]
     journal: str
@@ -61,44 +64,40 @@ class State:
 @dataclass
 class TwoRuns:
     home: Path
+    """Where both have run."""
     first: State
     second: State
-    began_at: datetime
-
-
-def run_twice(folder: Path) -> TwoRuns:
-    home = folder / "state"
-    write_source(folder / "source")
-    policy = write_policy(folder)
-    began_at = datetime.now(UTC)
-    with small_sandbox(folder) as sandbox:
-
-        def run() -> State:
-            finished = enrichment(
-                folder,
-                "run",
-                ENRICHMENT_CONFIG=policy,
-                SIGNALHIRE_BASE_URL=sandbox.base_url,
-                SIGNALHIRE_API_KEY=KEY,
-            )
-            assert finished.returncode == 0, finished.stderr
-            return State(
-                finished, contents(home), ledger_rows(home, LEDGER), sandbox.journal.read_text()
-            )
-
-        return TwoRuns(home, run(), run(), began_at)
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
-    return once_for_all_workers(tmp_path_factory, "two_runs", run_twice)
+def two_runs(tmp_path_factory: pytest.TempPathFactory, run_over: RunOver) -> TwoRuns:
+    """The run that was started as a user starts it, and a second one in this process."""
+
+    def make(folder: Path) -> TwoRuns:
+        run_over.copy_state(folder)
+        home = folder / "state"
+        shown = run_over.finished.stdout
+        first = State(shown, contents(home), ledger_rows(home, LEDGER), run_over.journal)
+        with small_sandbox(folder) as sandbox:
+            shown = run_here(settings_of(run_over, home, sandbox), keeps_events=True)
+            asked = sandbox.journal.read_text()
+        return TwoRuns(home, first, State(shown, contents(home), ledger_rows(home, LEDGER), asked))
+
+    return once_for_all_workers(tmp_path_factory, "two-runs", make)
+
+
+def settings_of(run_over: RunOver, home: Path, sandbox: RunningSandbox) -> Settings:
+    policy = policy_for(run_over.source)
+    return settings_for(home, policy, sandbox.base_url, api_key=SecretStr(KEY))
 
 
 def test_every_contact_comes_to_what_it_should(two_runs: TwoRuns) -> None:
     assert outcomes(two_runs.home) == EXPECTED
 
 
-def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: TwoRuns) -> None:
+def test_whoever_is_enriched_has_the_best_values_with_their_status(
+    two_runs: TwoRuns, run_over: RunOver
+) -> None:
     found = record(two_runs.home, "enrichment.enriched_contacts", "by-profile")
     lookup_id, run_id, uid = (found.pop(name) for name in ("lookup_id", "run_id", "provider_uid"))
     enriched_at, expires_at = found.pop("enriched_at"), found.pop("expires_at")
@@ -139,7 +138,7 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(two_runs: Two
         "source_linkedin_url": "HTTPS://www.LinkedIn.com/in/adelheid-quentzelmann/?trk=people",
     }
     assert len(uid) == 32
-    assert two_runs.began_at < enriched_at < datetime.now(UTC)
+    assert run_over.began_at < enriched_at < datetime.now(UTC)
     assert expires_at - enriched_at == timedelta(days=90)
     [(ledger_run,)] = ledger_rows(
         two_runs.home, f"select run_id from lookups where call_id = '{lookup_id}'"
@@ -232,8 +231,8 @@ def test_nobody_is_bought_twice_and_ledger_and_provider_agree(two_runs: TwoRuns)
     assert ledger_rows(two_runs.home, totals) == [(LOOKUPS, CREDITS)]
 
 
-def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
-    shown = two_runs.first.finished.stdout
+def test_the_summary_says_what_came_of_it(run_over: RunOver) -> None:
+    shown = run_over.finished.stdout
     figures = {
         cells[1].strip(): cells[2].strip()
         for line in shown.splitlines()
@@ -255,13 +254,13 @@ def test_the_summary_says_what_came_of_it(two_runs: TwoRuns) -> None:
     # two figures that differ say what each counts
     assert "\nenriched: Contacts with the status enriched: " in shown
     assert "\nrows of enriched_contacts: contacts that show an answer" in shown.lower()
-    for path in (two_runs.home / "warehouse.duckdb", two_runs.home / "published/warehouse.duckdb"):
+    for path in (run_over.home / "warehouse.duckdb", run_over.home / "published/warehouse.duckdb"):
         assert f"{path} " in shown
     warning = "warning: the check contacts.source_ids_are_unique failed: repeated ids 1, "
     assert f"{warning}rows passed over 1" in shown
-    [(run_id,)] = ledger_rows(two_runs.home, "select distinct run_id from lookups")
+    [(run_id,)] = ledger_rows(run_over.home, "select distinct run_id from lookups")
     assert f"to take back what it bought: enrichment undo {run_id}\n" in shown
-    assert two_runs.first.finished.stderr == ""
+    assert run_over.finished.stderr == ""
 
 
 def test_every_file_of_a_state_folder_is_listed_with_what_it_holds(two_runs: TwoRuns) -> None:
@@ -315,9 +314,9 @@ def test_readers_get_the_three_tables_with_comments_and_parquet_beside_them(
 
 
 def test_a_second_run_at_once_buys_nothing(two_runs: TwoRuns) -> None:
-    assert two_runs.second.journal == two_runs.first.journal
+    assert two_runs.second.journal == ""
     assert two_runs.second.ledger == two_runs.first.ledger
-    shown = " ".join(two_runs.second.finished.stdout.split())
+    shown = " ".join(two_runs.second.shown.split())
     assert "credits spent by this run │ 0 │" in shown
 
 
@@ -330,13 +329,9 @@ def test_a_second_run_at_once_changes_no_row(two_runs: TwoRuns) -> None:
 
 
 def test_neither_the_key_nor_anything_personal_is_left_outside_the_tables(
-    two_runs: TwoRuns,
+    two_runs: TwoRuns, run_over: RunOver
 ) -> None:
-    shown = [
-        text
-        for state in (two_runs.first, two_runs.second)
-        for text in (state.finished.stdout, state.finished.stderr)
-    ]
+    shown = [two_runs.first.shown, run_over.finished.stderr, two_runs.second.shown]
     assert leaks(secrets(), *shown, folder=two_runs.home) == []
 
 
@@ -354,13 +349,12 @@ def test_the_search_for_leaks_reads_dagsters_events_and_would_find_a_name(
 
 
 def test_a_warehouse_that_was_lost_is_derived_anew_from_what_the_ledger_kept(
-    two_runs: TwoRuns, tmp_path: Path
+    run_over: RunOver, tmp_path: Path
 ) -> None:
+    run_over.copy_state(tmp_path)
     home = tmp_path / "state"
-    shutil.copytree(two_runs.home, home, symlinks=True)
     (home / "warehouse.duckdb").unlink()
-    policy = policy_for(two_runs.home.parent / "source")
     with small_sandbox(tmp_path) as sandbox:
-        run_here(settings_for(home, policy, sandbox.base_url, api_key=SecretStr(KEY)))
+        steps_here(settings_of(run_over, home, sandbox))
         assert not sandbox.journal.read_text()
     assert outcomes(home) == EXPECTED

@@ -46,7 +46,7 @@ def blurt(*_: object, **__: object) -> NoReturn:
         raise Unforeseen(f"{KEY} {CONTACTS} {PEOPLE}") from cause
 
 
-@pytest.mark.parametrize("step", ["load_contacts", "publish"])
+@pytest.mark.parametrize("step", ["load_contacts", pytest.param("publish", marks=pytest.mark.long)])
 def test_an_unforeseen_error_keeps_its_text_to_itself(
     tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -62,6 +62,7 @@ def test_an_unforeseen_error_keeps_its_text_to_itself(
     assert b"in blurt" in events
 
 
+@pytest.mark.long
 def test_an_unforeseen_error_between_a_reply_and_its_reading_loses_no_answer_and_tells_nothing(
     tmp_path: Path,
     sandbox: RunningSandbox,

@@ -62,25 +62,24 @@ def charges(sandbox: RunningSandbox) -> int:
     return sum(json.loads(line)["credits"] for line in sandbox.journal.read_text().splitlines())
 
 
+TWO_BLOCKS = [("new|strategic", "stale|strategic"), ("new|standard", "stale|standard")]
+
+
+def ranges_of_lanes(home: Path) -> list[tuple[str, str]]:
+    """The first and the last lane of each of Dagster's runs."""
+    start, end = (f"dagster/asset_partition_range_{edge}" for edge in ("start", "end"))
+    return [(run.tags[start], run.tags[end]) for run in dagster_runs(home)]
+
+
+@pytest.mark.long
 def test_a_run_of_some_priorities_buys_those_only_and_the_rest_is_queued(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    # two blocks of lanes, so two runs of Dagster's
     run_here(settings, priorities=("strategic", "standard"), keeps_events=True)
     home = settings.home
     assert bought(home) == {"strategic": 9, "standard": 7}
-    ranges = [
-        (
-            run.tags["dagster/asset_partition_range_start"],
-            run.tags["dagster/asset_partition_range_end"],
-        )
-        for run in dagster_runs(home)
-    ]
-    assert ranges == [
-        ("new|strategic", "stale|strategic"),
-        ("new|standard", "stale|standard"),
-    ]
+    assert ranges_of_lanes(home) == TWO_BLOCKS
     queued = rows(
         home,
         "select distinct priority, freshness from enrichment.contact_status "
@@ -106,13 +105,16 @@ def test_a_cap_on_credits_holds_over_all_blocks_of_lanes_and_goes_to_the_first(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
+    # two blocks of lanes, so two runs of Dagster's
     shown = run_here(settings, priorities=("strategic", "standard"), max_credits=12)
+    assert ranges_of_lanes(settings.home) == TWO_BLOCKS
     assert bought(settings.home)["strategic"] == IN_LANES["strategic"]
     assert charges(sandbox) == 12
     assert "credits spent by this run │     12" in shown
     assert "budget for standard is used up" in shown
 
 
+@pytest.mark.long
 def test_a_runs_budget_holds_over_all_its_blocks_of_lanes(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_runs_budget_holds_over_all_its_blocks_of_lanes(
     assert sum(charged(settings.home).values()) == 12
 
 
+@pytest.mark.long
 def test_what_may_have_been_billed_in_one_block_of_lanes_is_not_spent_again_in_the_next(
     tmp_path: Path,
 ) -> None:
@@ -180,6 +183,7 @@ def test_each_priority_leaves_its_floor_of_the_budget_untouched(
     assert charged(settings.home) == {"strategic": 9, "target": 7, "standard": 7, "bulk": 3}
 
 
+@pytest.mark.long
 def test_the_months_budget_and_the_runs_own_hold_too(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
@@ -212,6 +216,7 @@ def test_a_later_simulated_day_makes_everything_stale_and_dates_the_answers(
     assert outcomes(settings.home) == EXPECTED
 
 
+@pytest.mark.long
 def test_the_policys_age_decides_when_an_answer_is_stale(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
@@ -224,6 +229,7 @@ def test_the_policys_age_decides_when_an_answer_is_stale(
     assert charges(sandbox) == 2 * CREDITS
 
 
+@pytest.mark.long
 def test_a_contact_that_left_the_source_is_neither_shown_nor_paid_for_any_more(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
@@ -240,6 +246,7 @@ def test_a_contact_that_left_the_source_is_neither_shown_nor_paid_for_any_more(
         assert rows(settings, query) == [], table
 
 
+@pytest.mark.long
 def test_credits_that_run_out_leave_the_rest_for_the_next_run(tmp_path: Path) -> None:
     with small_sandbox(tmp_path, credits=10) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)

@@ -88,6 +88,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[str]:
         return enrichment(folder, "run", ENRICHMENT_CONFIG=policy, **told)
 
 
+@pytest.mark.long
 def test_a_public_list_is_enriched_with_a_policy_of_a_few_lines(tmp_path: Path) -> None:
     ended = run(tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.support import (
     RunningSandbox,
     people_of,
@@ -44,6 +47,7 @@ from enrichment_pipeline_tests.support import (
     settings_for,
     write_csv,
 )
+from enrichment_pipeline_tests.warehouse.prepared import empty_warehouse
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "key-7f3d0c9a51e84b62"
@@ -374,6 +378,18 @@ def prepare_dagster(settings: Settings, *, keeps_events: bool) -> None:
     (settings.dagster_home / "dagster.yaml").write_text(text, encoding="utf-8")
 
 
+def make_state(settings: Settings) -> None:
+    """A new state folder with an empty ledger and warehouse, as the first run would make them.
+
+    Copied: to declare their tables takes a second. Where there is a folder already it stays.
+    """
+    if settings.home.exists():
+        return
+    settings.home.mkdir(mode=0o700, parents=True)
+    migrated_sqlite(settings.home / "ledger.sqlite")
+    shutil.copy(empty_warehouse(), settings.warehouse_url)
+
+
 def run_here(
     settings: Settings,
     *,
@@ -386,6 +402,7 @@ def run_here(
 ) -> str:
     """`enrichment run` in this process; what it printed. See `prepare_dagster`."""
     shown = io.StringIO()
+    make_state(settings)
     prepare_dagster(settings, keeps_events=keeps_events)
     refresh(
         settings,
@@ -410,6 +427,7 @@ def steps_here(
 
     With `as_of` the run is simulated.
     """
+    make_state(settings)
     pipeline = Pipeline(settings)
     instant = as_of or datetime.now(UTC)
     run = Run(uuid4().hex, instant, is_simulated=as_of is not None, max_credits=max_credits)
@@ -470,6 +488,51 @@ def enrichment(
         text=True,
         timeout=200,
     )
+
+
+@dataclass
+class RunOver:
+    """A folder with the small world's source, and the state that one run over it has left."""
+
+    folder: Path
+    finished: subprocess.CompletedProcess[str]
+    journal: str
+    """What the provider was asked."""
+    began_at: datetime
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    def copy_state(self, folder: Path) -> None:
+        """Into `folder/state`; the source stays where it is, since its path is in the stamp."""
+        (folder / "source").symlink_to(self.source)
+        shutil.copytree(self.home, folder / "state", symlinks=True)
+
+
+def run_once(folder: Path) -> RunOver:
+    """`enrichment run` in a process of its own, by a user who lets everybody read and write."""
+    write_source(folder / "source")
+    (folder / "sandbox").mkdir()
+    began_at = datetime.now(UTC)
+    with small_sandbox(folder / "sandbox") as sandbox:
+        before = os.umask(0)
+        try:
+            finished = enrichment(
+                folder,
+                "run",
+                ENRICHMENT_CONFIG=write_policy(folder),
+                SIGNALHIRE_BASE_URL=sandbox.base_url,
+                SIGNALHIRE_API_KEY=KEY,
+            )
+        finally:
+            os.umask(before)
+        assert finished.returncode == 0, finished.stderr
+        return RunOver(folder, finished, sandbox.journal.read_text(), began_at)
 
 
 def start_enrichment(folder: Path, *arguments: str, **variables: object) -> subprocess.Popen[str]:

@@ -46,6 +46,9 @@ ANSWER_DEADLINE = timedelta(seconds=75)
 UNCONFIRMED_HOLD = timedelta(days=30)
 TICK = timedelta(microseconds=1)
 
+OTHERS = ("another", "yet another")
+"""Providers before ours in the alphabet and after it: only equality leaves both out."""
+
 STATES = (RESERVED, SENT, REPLIED, APPLIED, RELEASED, UNCONFIRMED)
 
 MATCHED = Settlement(REPLIED, "matched", None, units_charged=1, answer_index=0)

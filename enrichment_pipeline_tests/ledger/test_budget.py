@@ -118,6 +118,7 @@ def test_settling_books_what_was_charged_and_gives_the_rest_back(
     settle_all(ledger, batch, settlement)
     for period in ("run:run", "day:2026-03-02", "month:2026-03"):
         assert ledger.budget_used(period) == expected
+    assert ledger.budget_used("day:2026-03-03") == (0, 0)
 
 
 def test_credits_that_came_back_can_be_spent(ledger_of: LedgerOf):

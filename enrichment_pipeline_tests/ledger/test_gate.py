@@ -11,6 +11,7 @@ from enrichment_pipeline.ledger.gate import FAILURES_THAT_OPEN, FIRST_COOL_DOWN,
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
+    OTHERS,
     TICK,
     WINDOW,
     Ledger,
@@ -88,7 +89,8 @@ def test_a_pause_is_capped(ledger: Ledger, clock: MovingClock, absurd: timedelta
 
 def test_one_provider_paused_holds_no_other_back(ledger_of: LedgerOf):
     ledger_of("signalhire").pause(WINDOW)
-    assert room_for(ledger_of("another"), SOMEBODY) == 1
+    for other in OTHERS:
+        assert room_for(ledger_of(other), SOMEBODY) == 1
 
 
 # --- the breaker -------------------------------------------------------------------------
@@ -157,6 +159,17 @@ def test_each_failed_probe_doubles_the_cool_down_up_to_the_longest_pause(
         ledger.count_failure()
     seconds = [cool_down.total_seconds() for cool_down in cool_downs]
     assert seconds == [15, 30, 60, 120, 240, 480, 900, 900, 900]
+
+
+def test_what_fails_late_lengthens_no_cool_down_after_a_failed_probe_either(
+    ledger: Ledger, clock: MovingClock
+):
+    open_breaker(ledger)
+    pass_time(clock, FIRST_COOL_DOWN)
+    reserve(ledger, candidate("probe"))
+    for _ in range(3):  # the probe, and two that were on the wire
+        ledger.count_failure()
+    assert closed_for(ledger, clock) == 2 * FIRST_COOL_DOWN
 
 
 def test_the_lease_of_a_dead_prober_runs_out(

@@ -36,6 +36,7 @@ from enrichment_pipeline_tests.ledger import (
     MATCHED,
     MISSED,
     NOT_ANSWERED,
+    OTHERS,
     SEND_LEASE,
     STATES,
     TICK,
@@ -299,11 +300,26 @@ def test_what_has_an_answer_that_nobody_read_is_not_abandoned(
     assert states(store) == {ids(batch)[0]: SENT}
 
 
+def test_the_unread_answer_of_one_batch_keeps_no_other_from_its_deadline(
+    ledger: Ledger, clock: MovingClock
+):
+    waiting_for_more = send(ledger, candidate("ada"), candidate("bob"), run_id="dead")
+    read = reply(ledger, waiting_for_more)
+    ledger.settle({ids(waiting_for_more)[0]: MATCHED}, reply_id=read)
+    for number in range(6):  # their ids come before that one and after it
+        reply(ledger, send(ledger, candidate(f"unread-{number}"), run_id="dead"))
+    clock.advance(days=1)
+    assert ledger.clear_abandoned(["dead"]) == 1
+
+
 def test_clearing_up_leaves_other_providers_alone(ledger_of: LedgerOf, clock: MovingClock):
-    reserve(ledger_of("another"), candidate("ada"), run_id="dead")
+    for other in OTHERS:
+        reserve(ledger_of(other), candidate("ada"), run_id="dead")
+        send(ledger_of(other), candidate("bob"), run_id="dead")
     clock.advance(days=1)
     assert ledger_of("signalhire").clear_abandoned(["dead"]) == 0
-    assert ledger_of("another").clear_abandoned(["dead"]) == 1
+    for other in OTHERS:
+        assert ledger_of(other).clear_abandoned(["dead"]) == 2
 
 
 def test_a_kept_reply_that_nobody_settled_is_found_with_its_items(
@@ -453,6 +469,11 @@ def test_a_balance_that_fell_by_what_the_ledger_charged_leaves_nothing_unexplain
     gap = ledger.questions.balance_gap()
     assert gap == BalanceGap(provider_spent=3, ledger_charged=3, unconfirmed=0)
     assert gap.unexplained == 0
+    # of three observations the last two count
+    observe(ledger, clock, 95)
+    assert ledger.questions.balance_gap() == BalanceGap(
+        provider_spent=2, ledger_charged=0, unconfirmed=0
+    )
 
 
 def _nothing(_ledger: Ledger) -> None:

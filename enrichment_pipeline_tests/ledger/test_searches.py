@@ -25,7 +25,13 @@ from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Floors
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.vocabulary import SEARCH
-from enrichment_pipeline_tests.ledger import SEND_LEASE, UNCONFIRMED_HOLD, Ledger, admitted
+from enrichment_pipeline_tests.ledger import (
+    OTHERS,
+    SEND_LEASE,
+    UNCONFIRMED_HOLD,
+    Ledger,
+    admitted,
+)
 from enrichment_pipeline_tests.support import MovingClock
 
 FOUND = Settlement(REPLIED, "found", units_charged=1, is_complete=True)
@@ -208,8 +214,9 @@ def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that
     ledger.settle({call_id(batch): Settlement(RELEASED, "retriable", "quota_used_up")})
     assert used_today(ledger) == 0
     assert ledger.admit([candidate("bob")], "other") == Exhausted("day")
-    another = Budget("another.search", Decimal(100), Floors())
-    admit(ledger_of(store, clock, "another", budget=another), candidate("bob"))
+    for other in OTHERS:
+        budget = Budget(f"{other}.search", Decimal(100), Floors())
+        admit(ledger_of(store, clock, other, budget=budget), candidate("bob"))
     clock.advance(days=1)
     admit(ledger, candidate("ada"))
 

@@ -22,7 +22,11 @@ from enrichment_pipeline.providers.base import (
     SlowDown,
     Unconfirmed,
 )
-from enrichment_pipeline.providers.signalhire.answers import echo_key, read_reply
+from enrichment_pipeline.providers.signalhire.answers import (
+    echo_key,
+    read_reply,
+    read_submission,
+)
 from enrichment_pipeline.sandbox.people import identify
 from enrichment_pipeline_tests.properties import draws
 
@@ -46,6 +50,13 @@ def read(*answers: object, items: tuple[str, ...] = (ADA, BOB)) -> Reading:
 
 def outcomes(reading: Reading) -> list[Outcome]:
     return [item.outcome for item in reading.items]
+
+
+def test_a_request_is_taken_whatever_is_told_of_its_number() -> None:
+    for body in (b"", b"?", b"[" * 100_000, b"[1]", b'{"requestId": null}'):
+        accepted = read_submission(201, body)
+        assert accepted is not None
+        assert accepted.request_ref is None
 
 
 # --- the status of a request -------------------------------------------------------------

@@ -116,6 +116,42 @@ class World:
         With a candidate it is a match. The answer stands in its reply between two others'.
         Without `supersedes` it takes the place of the person's last one that was not released.
         """
+        row = self._lookup(
+            contact_id,
+            at=at,
+            state=state,
+            outcome=outcome,
+            candidate=candidate,
+            reason=reason,
+            supersedes=supersedes,
+            body=body,
+            run_id=run_id,
+        )
+        self._book(row)
+        return row["lookup_id"]
+
+    def look_up_often(self, contact_id: str, instants: Iterable[datetime], **changes: Any) -> None:
+        """A look-up at each instant, in runs of their own; all of them are copied at once."""
+        rows = [
+            self._lookup(contact_id, at=at, run_id=f"run-of-{at.isoformat()}", **changes)
+            for at in instants
+        ]
+        self._book(*rows)
+
+    def _lookup(
+        self,
+        contact_id: str,
+        *,
+        at: datetime,
+        run_id: str,
+        state: str = "answered",
+        outcome: str | None = None,
+        candidate: Mapping[str, object] | None = None,
+        reason: str | None = None,
+        supersedes: str | None = None,
+        body: bytes | None = None,
+    ) -> Row:
+        """A look-up as the ledger has it, which takes its number and its place among the others."""
         person_key = self.persons()[contact_id]
         if supersedes is None:
             supersedes = self._last_of(person_key)
@@ -127,31 +163,32 @@ class World:
             item = {"item": "ours", "status": "success", "candidate": candidate}
             other = {"item": "x", "status": "success", "candidate": {"fullName": "Not Ours"}}
             self._bodies[reply_id] = body or json.dumps([other, item, other]).encode()
-        self._book(
-            lookup_id=lookup_id,
-            provider="signalhire",
-            person_key=person_key,
-            supersedes=supersedes,
-            contact_id=contact_id,
-            item="ours",
-            item_kind="email",
-            freshness="new",
-            priority="bulk",
-            run_id=run_id,
-            state=state,
-            outcome=outcome,
-            reason=reason,
-            reply_id=reply_id if is_answered else None,
-            answer_index=1 if is_answered else None,
-            credits_charged=int(outcome == "matched"),
-            requested_at=at,
-            answered_at=at if is_answered else None,
-        )
-        return lookup_id
+        row: Row = {
+            "lookup_id": lookup_id,
+            "provider": "signalhire",
+            "person_key": person_key,
+            "supersedes": supersedes,
+            "contact_id": contact_id,
+            "item": "ours",
+            "item_kind": "email",
+            "freshness": "new",
+            "priority": "bulk",
+            "run_id": run_id,
+            "state": state,
+            "outcome": outcome,
+            "reason": reason,
+            "reply_id": reply_id if is_answered else None,
+            "answer_index": 1 if is_answered else None,
+            "credits_charged": int(outcome == "matched"),
+            "requested_at": at,
+            "answered_at": at if is_answered else None,
+        }
+        self._rows[lookup_id] = row
+        return row
 
     def settle(self, lookup_id: str, **changes: object) -> None:
         """Change a look-up that is booked, as the ledger does."""
-        self._book(**{**self._rows[lookup_id], **changes})
+        self._book({**self._rows[lookup_id], **changes})
 
     def copy_lookups(self) -> int:
         """Copy every look-up anew; how many rows that changed."""
@@ -163,11 +200,13 @@ class World:
             lambda ids: [(reply, self._bodies[reply]) for reply in ids],
         )
 
-    def _book(self, **row: object) -> None:
-        self._revision += 1
-        booked = {**row, "revision": self._revision}
-        self._rows[str(row["lookup_id"])] = booked
-        merge_lookups(self.connection, [_page(booked)])
+    def _book(self, *rows: Row) -> None:
+        booked = []
+        for row in rows:
+            self._revision += 1
+            booked.append({**row, "revision": self._revision})
+            self._rows[row["lookup_id"]] = booked[-1]
+        merge_lookups(self.connection, [_page(*booked)])
         self.copy_responses()
 
     def _last_of(self, person_key: str) -> str:

@@ -56,23 +56,24 @@ def test_only_what_is_new_or_changed_is_written(world: World) -> None:
     assert loaded_at(world) == {"C1": LATER, "C2": START, "C3": LATER}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"updated_at": "2026-01-02"},
-        {"job_title": "CTO"},
-        {"email": ""},
-        {"account_id": "A9"},
-        {"phone": "+49 30 901820"},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_a_change_in_any_column_counts(world: World, change: dict[str, str]) -> None:
+def test_a_change_in_any_column_counts(world: World) -> None:
+    changes = {
+        "updated_at": "2026-01-02",
+        "job_title": "CTO",
+        "email": "",
+        "account_id": "A9",
+        "phone": "+49 30 901820",
+    }
     row = {**ADA, "updated_at": "2026-01-01"}
-    world.load([row])
-    assert world.load([{**row, **change}], at=LATER).changed == 1
-    (contact,) = world.rows("staging.contacts")
-    assert contact["loaded_at"] == LATER
+    rows = [{**row, "contact_id": name} for name in [*changes, "nothing"]]
+    world.load(rows)
+    changed = [
+        {**row, name: changes[name]} if (name := row["contact_id"]) in changes else row
+        for row in rows
+    ]
+    assert world.load(changed, at=LATER).changed == len(changes)
+    loaded = world.rows("staging.contacts", f"loaded_at = '{LATER}'")
+    assert {row["contact_id"] for row in loaded} == changes.keys()
 
 
 def test_a_value_that_moves_to_the_next_column_counts(world: World) -> None:

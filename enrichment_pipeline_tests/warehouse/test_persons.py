@@ -59,16 +59,16 @@ def test_one_identifier_in_two_spellings_is_one_person(
     assert world.people() == groups("C1 C2")
 
 
-@pytest.mark.parametrize("nothing", ["N/A", "n/a", "-", "unknown", "nan", "None"])
-def test_what_tools_write_for_nothing_makes_nobody_one(world: World, nothing: str) -> None:
-    half_named = {"first_name": "Ada", "last_name": nothing, "company_domain": "acme.com"}
-    world.load(
-        [
-            *(contact(each, nothing, company_domain="acme.com") for each in ("C1", "C2")),
-            *(contact(each, "Ada Example", company_name=nothing) for each in ("C3", "C4")),
-            *(contact(each, **half_named) for each in ("C5", "C6")),
+def test_what_tools_write_for_nothing_makes_nobody_one(world: World) -> None:
+    rows = []
+    for nothing in ("N/A", "n/a", "-", "unknown", "nan", "None"):
+        half_named = {"first_name": "Ada", "last_name": nothing, "company_domain": "acme.com"}
+        rows += [
+            *(contact(f"{nothing}{n}", nothing, company_domain="acme.com") for n in (1, 2)),
+            *(contact(f"{nothing}{n}", "Ada Example", company_name=nothing) for n in (3, 4)),
+            *(contact(f"{nothing}{n}", **half_named) for n in (5, 6)),
         ]
-    )
+    world.load(rows)
     assert {len(person) for person in world.people()} <= {1}
 
 
@@ -311,25 +311,30 @@ def test_person_keys_do_not_depend_on_ids_order_or_instant(world: World, tmp_pat
         assert elsewhere.persons()["X2"] == world.persons()["C2"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"email": "ada.new@acme.com"},
-        {"linkedin_url": "linkedin.com/in/ada-renamed"},
-        {"full_name": "Ada Married"},
-        {"email": "ada.new@acme.com", "linkedin_url": ""},
-        {"email": "", "linkedin_url": ""},
-        {"email": "ada@other.com", "company_domain": "other.com"},
-        {"email": "broken"},
-    ],
-    ids=" and ".join,
-)
-def test_whoever_keeps_one_identifier_stays_who_they_were(
-    world: World, change: dict[str, str]
-) -> None:
-    world.load([ADA, BOB])
+def test_whoever_keeps_one_identifier_stays_who_they_were(world: World) -> None:
+    changes = {
+        "Ada": {"email": "ada.new@acme.com"},
+        "Bea": {"linkedin_url": "linkedin.com/in/bea-renamed"},
+        "Cleo": {"full_name": "Cleo Married"},
+        "Dora": {"email": "dora.new@acme.com", "linkedin_url": ""},
+        "Emma": {"email": "", "linkedin_url": ""},
+        "Fay": {"email": "fay@other.com", "company_domain": "other.com"},
+        "Gina": {"email": "broken"},
+    }
+    people = {
+        name: {
+            **ADA,
+            "contact_id": name,
+            "full_name": f"{name} Example",
+            "email": f"{name}@acme.com",
+            "linkedin_url": f"linkedin.com/in/{name}-example",
+        }
+        for name in changes
+    }
+    world.load([*people.values(), BOB])
     before = world.persons()
-    world.load([{**ADA, **change}, BOB], at=LATER)
+    assert len(set(before.values())) == len(changes) + 1
+    world.load([*({**people[name], **change} for name, change in changes.items()), BOB], at=LATER)
     assert world.persons() == before
 
 
@@ -459,41 +464,46 @@ def test_an_answer_does_not_take_an_identifier_from_its_owner(world: World) -> N
     assert world.persons() == persons
 
 
-@pytest.mark.parametrize(
-    ("name", "is_looked_up", "is_joined"),
-    [
-        ("EXAMPLE, Ada", False, True),
-        ("", False, True),
-        ("Bob Other", False, False),
-        ("Ada Example", True, False),
-    ],
-    ids=["alike", "nameless", "of another name", "looked up before"],
-)
 def test_an_answer_joins_who_was_never_looked_up_to_the_person_it_shows_them_to_be(
-    world: World, name: str, is_looked_up: bool, is_joined: bool
+    world: World,
 ) -> None:
-    by_email = contact("C1", "Ada Example", email="ada@acme.com")
-    by_profile = contact("C2", name, linkedin_url="linkedin.com/in/ada-found")
-    also_by_mail = contact(
-        "C3", name, email="ada@home.net", linkedin_url=by_profile["linkedin_url"]
-    )
-    world.load([by_email, by_profile, also_by_mail])
+    cases = {
+        "alike": ("EXAMPLE, Ada", False, True),
+        "nameless": ("", False, True),
+        "of-another-name": ("Bob Other", False, False),
+        "looked-up-before": ("Ada Example", True, False),
+    }
+    rows = []
+    for case, (name, _, _) in cases.items():
+        url = f"linkedin.com/in/{case}"
+        rows += [
+            contact(f"{case} 1", "Ada Example", email=f"{case}@acme.com"),
+            contact(f"{case} 2", name, linkedin_url=url),
+            contact(f"{case} 3", name, email=f"{case}@home.net", linkedin_url=url),
+        ]
+    world.load(rows)
     apart = world.persons()
-    assert len(set(apart.values())) == 2
-    if is_looked_up:
-        world.look_up("C2")
-    profile = {"type": "li", "link": "https://www.linkedin.com/in/ada-found"}
-    world.look_up(
-        "C1", candidate=candidate(emails=[("ada@acme.com", 100, "work")], social=[profile])
-    )
+    assert len(set(apart.values())) == 2 * len(cases)
+    for case, (_, is_looked_up, _) in cases.items():
+        if is_looked_up:
+            world.look_up(f"{case} 2")
+        profile = {"type": "li", "link": f"https://www.linkedin.com/in/{case}"}
+        emails = [(f"{case}@acme.com", 100, "work")]
+        world.look_up(f"{case} 1", candidate=candidate(emails=emails, social=[profile]))
     world.derive()
-    world.load([by_email, by_profile, also_by_mail], at=LATER)
-    joined = dict.fromkeys(apart, apart["C1"])
-    assert world.persons() == (joined if is_joined else apart)
+    world.load(rows, at=LATER)
+    joined = {
+        f"{case} {n}": apart[f"{case} 1"]
+        for case, (_, _, is_joined) in cases.items()
+        if is_joined
+        for n in (1, 2, 3)
+    }
+    assert world.persons() == {**apart, **joined}
     world.derive()
-    assert bool(world.facts("C2")) == is_joined
+    for case, (_, _, is_joined) in cases.items():
+        assert bool(world.facts(f"{case} 2")) == is_joined, case
     before = contents(world.connection)
-    world.load([by_email, by_profile, also_by_mail], at=LATER)
+    world.load(rows, at=LATER)
     assert contents(world.connection) == before
 
 

@@ -22,15 +22,23 @@ CY = {"contact_id": "C9", "full_name": "Cy Named", "company_domain": "acme.com"}
 CY_KEY = "name:cy"
 
 
-def searched(world: World, *profiles: dict[str, object], kind: str = "current_past") -> None:
+def searched(
+    world: World,
+    *profiles: dict[str, object],
+    kind: str = "current_past",
+    person_key: str = CY_KEY,
+    state: str = "answered",
+    reason: str | None = None,
+) -> None:
     """A search for Cy at Acme that gave these profiles, scored."""
     world.load([{**CY, "company_name": "Acme"}])
+    outcome = None if state == "released" else "found" if profiles else "nothing"
     world.connection.execute(
         "insert into raw.searches"
-        " (search_id, query_kind, person_key, contact_id, full_name, state, outcome, is_complete,"
-        "  answered_at, run_id, revision)"
-        " values ('S1', ?, ?, 'C9', 'Cy Named', 'answered', 'found', true, ?, 'run', 1)",
-        [kind, CY_KEY, START],
+        " (search_id, query_kind, person_key, contact_id, full_name, state, outcome, reason,"
+        "  is_complete, requested_at, answered_at, run_id, supersedes, revision)"
+        " values ('S1', ?, ?, 'C9', 'Cy Named', ?, ?, ?, true, ?, ?, 'run', '', 1)",
+        [kind, person_key, state, outcome, reason, START, START],
     )
     for position, profile in enumerate(profiles, start=1):
         world.connection.execute(
@@ -64,10 +72,50 @@ def test_where_a_profile_does_not_say_since_when_the_question_tells(
     assert scores(world) == {"unsaid": score}
 
 
-def due(world: World) -> list[DueSearch]:
+def due(world: World, days: int = 2) -> list[DueSearch]:
+    as_of = START + days * DAY
     with transaction(world.connection):
-        select_worklist(world.connection, SEARCHING, LANES, as_of=START + 2 * DAY, run_id="run-2")
+        select_worklist(world.connection, SEARCHING, LANES, as_of=as_of, run_id="run-2")
     return due_searches(world.connection, LANES, "bulk", limit=10)
+
+
+def searched_for(world: World, *profiles: dict[str, object], **search: str) -> None:
+    """The same for the person that Cy is in this world."""
+    world.load([{**CY, "company_name": "Acme"}])
+    searched(world, *profiles, person_key=world.persons()["C9"], **search)
+
+
+def test_a_miss_is_searched_for_again_when_it_is_a_month_old(world: World) -> None:
+    searched_for(world)
+    assert [len(due(world, days)) for days in (29, 31)] == [0, 1]
+
+
+def test_whom_nobody_of_that_company_is_is_searched_for_among_its_former_people(
+    world: World,
+) -> None:
+    searched_for(world, kind="current")
+    assert [search.search_kind for search in due(world, days=0)] == ["current_past"]
+
+
+def test_a_search_that_was_not_allowed_is_tried_again_and_its_contact_says_why(
+    world: World,
+) -> None:
+    searched_for(world, state="released", reason="not_allowed")
+    assert [search.search_kind for search in due(world)] == ["current"]
+    world.derive(policy=SEARCHING)
+    review = world.only("enrichment.needs_review")
+    assert (review["contact_id"], review["reason"]) == ("C9", "insufficient_identity")
+    assert "403" in review["detail"]
+
+
+@pytest.mark.parametrize(("decision", "items"), [("reject", []), ("accept", ["b" * 32])])
+def test_of_two_who_are_alike_only_the_one_that_a_reviewer_accepts_is_looked_up(
+    world: World, decision: str, items: list[str]
+) -> None:
+    searched_for(world, profile("a" * 32, is_current=True), profile("b" * 32, is_current=True))
+    world.decide("C9", decision, uid="b" * 32)
+    assert due(world) == []
+    assert [row["lookup_identity"] for row in world.rows("enrichment.worklist")] == items
 
 
 def asked(world: World) -> list[tuple[str, str]]:

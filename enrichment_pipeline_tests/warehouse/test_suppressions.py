@@ -13,6 +13,12 @@ from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
 from enrichment_pipeline_tests.support import START, policy_for
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+from enrichment_pipeline_tests.warehouse.prepared import prepared
+
+
+@prepared
+def two(world: World) -> None:
+    world.load([ADA, BOB])
 
 
 def sha256(text: str) -> str:
@@ -81,14 +87,13 @@ def test_what_cannot_be_read_suppresses_nobody_and_is_named_by_its_place_only(
         "contact:C1",
     ],
 )
-def test_any_identifier_of_a_contact_keeps_it_out_of_the_lanes(world: World, text: str) -> None:
-    world.load([ADA, BOB])
-    suppress(world, text)
-    assert suppressed(world) == {"C1"}
-    state = world.states()["C1"]
+def test_any_identifier_of_a_contact_keeps_it_out_of_the_lanes(two: World, text: str) -> None:
+    suppress(two, text)
+    assert suppressed(two) == {"C1"}
+    state = two.states()["C1"]
     assert state["freshness_reason"] == "suppressed_by_list"
-    execute(world.connection, "find_due_persons")
-    assert [row["contact_id"] for row in world.rows("due_persons")] == ["C2"]
+    execute(two.connection, "find_due_persons")
+    assert [row["contact_id"] for row in two.rows("due_persons")] == ["C2"]
 
 
 def test_a_role_address_counts_though_it_is_nobodys_key(world: World) -> None:
