@@ -87,7 +87,7 @@ class Bought:
     def observe_balance(self, *, more: int) -> None:
         """Have the ledger believe that the account had so many credits more than it has now."""
         pipeline = Pipeline(self.settings)
-        credits_left = pipeline._ask_balance() + more
+        credits_left = pipeline._ask_balance().credits_left + more
         pipeline.ledger(Run.none()).observe_balance("earlier", credits_left)
 
     def change_policy(self, **sections: dict[str, Any]) -> None:
