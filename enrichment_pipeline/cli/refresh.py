@@ -5,7 +5,6 @@ assets (`defs/`), and arguments (`main.py`).
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -77,8 +76,6 @@ def refresh(
                 result = _execute(settings, definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
-                with suppress(PipelineError):  # of a ledger that could not be opened
-                    pipeline.leave_whole_ledger()
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
             totals = pipeline.ledger(run).run_totals(run.run_id)
