@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.cli.main import STOP_SIGNALS, end_as_by_ctrl_c
-from enrichment_pipeline.cli.refresh import is_unconfirmed_too_often
 from enrichment_pipeline.cli.terminal import duration
+from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (

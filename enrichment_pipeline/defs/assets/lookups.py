@@ -11,7 +11,12 @@ import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
 from enrichment_pipeline.defs.charts import spend_chart
-from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
+from enrichment_pipeline.defs.checks import (
+    LOOKUPS_ARE_ANSWERED,
+    lookups_are_answered,
+    unique_key,
+    unique_key_spec,
+)
 from enrichment_pipeline.defs.metadata import (
     add_lane_metadata,
     lane_previews,
@@ -143,6 +148,7 @@ def search_results(
     kinds={"python"},
     owners=OWNERS,
     tags={"spends": "credits"},
+    check_specs=[LOOKUPS_ARE_ANSWERED],
 )
 def provider_lookups(
     context: dg.AssetExecutionContext,
@@ -158,7 +164,8 @@ def provider_lookups(
     run = begin(context, pipeline)
     purchase = pipeline.buy(run, lanes, progress(context.log))
     report = purchase.report
-    totals = pipeline.ledger(run).lane_totals(run.run_id)
+    ledger = pipeline.ledger(run)
+    totals = ledger.lane_totals(run.run_id)
     for lane in lanes:
         of_lane = totals.get((lane.freshness, lane.priority), RunTotals())
         metadata: dict[str, dg.RawMetadataValue] = dict(asdict(of_lane))
@@ -184,7 +191,7 @@ def provider_lookups(
     if purchase.credits_left is not None:
         of_run["credits_left"] = purchase.credits_left
     observe_run(context, of_run)
-    return dg.MaterializeResult()
+    return dg.MaterializeResult(check_results=[lookups_are_answered(ledger.run_totals(run.run_id))])
 
 
 @dg.asset(
