@@ -194,6 +194,7 @@ class Dispatcher:
             offers.append(self._backlog.take(self._batch_size))
         admit = partial(
             _admit_in_turn,
+            admitted_before=[],
             offers=offers,
             run_id=self._run_id,
             max_credits=self._max_credits,
@@ -423,6 +424,7 @@ class Dispatcher:
 
 def _admit_in_turn(
     ledger: Ledger,
+    admitted_before: list[str],
     offers: Sequence[Sequence[Candidate]],
     run_id: str,
     max_credits: int | None,
@@ -432,12 +434,16 @@ def _admit_in_turn(
     """A decision for each offer, up to the first for which there is no room.
 
     What is admitted is marked as sent. FenceError if it took longer than its lease.
+    `admitted_before` are the batches of earlier tries: their commit may have been made though its
+    connection died, and they are released, since they did not go out.
     """
+    ledger.release_unsent(admitted_before)
     decisions: list[Decision] = []
     for candidates in offers:
         decision = ledger.admit(candidates, run_id, max_credits)
         decisions.append(decision)
         if isinstance(decision, Admitted):
+            admitted_before.append(decision.batch_id)
             ledger.mark_sent(decision.batch_id, awaits_callback=awaits_callback)
         if isinstance(decision, Wait | Exhausted):
             break

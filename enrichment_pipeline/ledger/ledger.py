@@ -295,6 +295,30 @@ class Ledger:
                 )
             journal.mark_read(transaction, reply_id)
 
+    def release_unsent(self, batch_ids: Sequence[str]) -> None:
+        """Release what is marked as sent in these batches: their requests never went out.
+
+        Only for who has admitted them, and knows. Batches that are not there are passed over.
+        """
+        if not batch_ids:
+            return
+        now = self._clock.now()
+        with self._write() as transaction:
+            found = select(lookups.c.lookup_id).where(
+                lookups.c.batch_id.in_(batch_ids), lookups.c.state == SENT
+            )
+            unsent = transaction.connection.execute(found).scalars()
+            never_sent = dict.fromkeys(unsent, Settlement(RELEASED, "retriable", "never_sent"))
+            journal.settle(
+                transaction,
+                self.provider,
+                never_sent,
+                reply_id=None,
+                answered_at=self._clock.business_now(),
+            )
+            for batch_id in batch_ids:
+                journal.note_unsent(transaction, batch_id, "never_sent", now)
+
     def note_unsent(self, batch_id: str, error: str) -> None:
         with self._write() as transaction:
             journal.note_unsent(transaction, batch_id, error, self._clock.now())
