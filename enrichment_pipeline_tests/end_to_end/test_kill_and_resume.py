@@ -285,8 +285,10 @@ def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(tmp_pat
             kill(process)
             if not ((home / "ledger.sqlite").exists() and (home / "warehouse.duckdb").exists()):
                 assert enrichment(tmp_path, "restore", copy, **variables).returncode == 0
-            again = enrichment(tmp_path, "run", **variables)
-            assert (again.returncode, again.stderr) == (0, "")
-            assert charged(sandbox.journal) == bought
-            statuses = Counter(status for status, _ in outcomes(home).values())
-            assert statuses == {"enriched": len(CONTACTS)}
+            plan = enrichment(tmp_path, "plan", **variables)
+            assert (plan.returncode, plan.stderr) == (0, "")
+            assert "credits, at worst: 0 " in plan.stdout
+        again = enrichment(tmp_path, "run", **variables)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert charged(sandbox.journal) == bought
+    assert Counter(status for status, _ in outcomes(home).values()) == {"enriched": len(CONTACTS)}
