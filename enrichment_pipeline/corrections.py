@@ -163,6 +163,7 @@ class Corrections:
         self._pipeline.check_run(run)
         check_used(self._settings)
         self._pipeline.store_responses()
+        self._pipeline.leave_whole_ledger()
 
     @contextmanager
     def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:

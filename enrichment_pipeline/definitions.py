@@ -13,7 +13,12 @@ from enrichment_pipeline.defs import sensors
 from enrichment_pipeline.defs.assets import lookups, outcomes, publishing, source
 from enrichment_pipeline.defs.checks import OWN_STEPS
 from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, late_answers, range_tags
-from enrichment_pipeline.defs.resources import LoggedProgress, ProgressFactory, WarehouseResource
+from enrichment_pipeline.defs.resources import (
+    LoggedProgress,
+    ProgressFactory,
+    WarehouseResource,
+    pipeline_resource,
+)
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.settings import Settings, load_settings
@@ -54,7 +59,7 @@ def build_definitions(
         schedules=[daily_schedule(settings.policy.schedule)],
         sensors=[sensors.late_answers, sensors.new_contacts],
         resources={
-            "pipeline": Pipeline(settings),
+            "pipeline": pipeline_resource(Pipeline(settings)),
             "warehouse": WarehouseResource(database=settings.warehouse_url),
             "progress": progress,
         },

@@ -384,17 +384,14 @@ class Pipeline:
 
     @discreet
     def publish(self, run: Run) -> dict[str, int]:
-        """Publish a snapshot, the last step of a run; the ledger's file is whole after it."""
         with self.open_warehouse() as connection:
-            rows = publish(
+            return publish(
                 connection,
                 self.settings.published_dir,
                 run_id=run.run_id,
                 published_at=run.clock.business_now(),
                 group=self.settings.policy.publish.group,
             )
-        self.leave_whole_ledger()
-        return rows
 
     # --- questions ---------------------------------------------------------------------
 
@@ -475,7 +472,8 @@ class Pipeline:
 
     def leave_whole_ledger(self) -> None:
         """At the end of whatever wrote to the ledger; see `LedgerStore.leave_whole`."""
-        self._store.leave_whole()
+        if "_store" in vars(self):  # else it was not opened
+            self._store.leave_whole()
 
     def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
         """One kind of call to the provider."""

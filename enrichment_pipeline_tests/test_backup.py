@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -20,14 +21,17 @@ from pydantic import SecretStr
 
 from enrichment_pipeline import backup
 from enrichment_pipeline.backup import LEDGER, WAREHOUSE, Restored, back_up, restore
+from enrichment_pipeline.corrections import Corrections
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.ledger.copying import copy_from_file, copy_to_file
 from enrichment_pipeline.ledger.schema import head, metadata
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.rollback import RolledBack
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import hold_run_lock, release_run_lock
 from enrichment_pipeline_tests.bought import HALF, Bought
 from enrichment_pipeline_tests.databases import new_postgres
+from enrichment_pipeline_tests.defs.job import execute
 from enrichment_pipeline_tests.end_to_end.world import LOOKUPS, contents, ledger_rows
 from enrichment_pipeline_tests.ledger import STATES, Ledger, bring_to, candidate, limits_of, send
 from enrichment_pipeline_tests.support import MovingClock, open_to_others
@@ -54,15 +58,34 @@ def all_rows(store: LedgerStore) -> dict[str, list[tuple[object, ...]]]:
 # --- the ledger's file ------------------------------------------------------------------------
 
 
-def test_a_run_leaves_the_whole_ledger_in_its_file_while_the_receiver_has_it_open(
-    bought: Bought, tmp_path: Path
+def a_run_that_fails_before_it_publishes(bought: Bought) -> None:
+    bought.change_policy(source={"contacts": "select * from nowhere"})
+    assert not execute(bought.settings, assets=["contacts"], tags={}).success
+
+
+def a_replay(bought: Bought) -> None:
+    Corrections(bought.settings).replay(Run("replay", datetime.now(UTC)), is_applied=False)
+
+
+def an_undo(bought: Bought) -> None:
+    [(run_id,)] = ledger_rows(bought.home, "select run_id from lookups limit 1")
+    run = Run("undo", datetime.now(UTC))
+    Corrections(bought.settings).undo(run, run_id, undone_by="Eva", is_applied=False)
+
+
+@pytest.mark.parametrize("work", [a_run_that_fails_before_it_publishes, a_replay, an_undo])
+def test_the_whole_ledger_is_in_its_file_after_any_work_while_the_receiver_has_it_open(
+    bought: Bought, tmp_path: Path, work: Callable[[Bought], None]
 ) -> None:
     receiver = open_store(bought.settings.ledger_url.get_secret_value())
-    receiver.revision()  # its connection stays open
-    bought.run()
+    ledger = Ledger(receiver, "signalhire", limits_of(), MovingClock())
+    ledger.suppressions.add({"email:abc"})  # its connection stays open
+    assert (bought.home / f"{LEDGER}-wal").stat().st_size > 0
+    work(bought)
     shutil.copy(bought.home / LEDGER, tmp_path / "plain_copy.sqlite")
     with closing(sqlite3.connect(tmp_path / "plain_copy.sqlite")) as connection:
-        assert connection.execute("select count(*) from calls").fetchall() == [(LOOKUPS,)]
+        found = connection.execute("select identifier from suppressions").fetchall()
+    assert found == [("email:abc",)]
     assert receiver.revision() > 0
     receiver.close()
 

@@ -17,6 +17,7 @@ import pytest
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.rollback import RolledBack
 from enrichment_pipeline_tests.bought import HALF, Bought, charged
 from enrichment_pipeline_tests.end_to_end.world import LOOKUPS, ledger_rows
@@ -74,13 +75,10 @@ CASES: list[tuple[Callable[[Bought], None], int, int]] = [
 """What happened, how many look-ups the ledger lacks, and how many nobody has the answers of."""
 
 
-CASE = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     ("happened", "lacking", "lost"), CASES, ids=lambda value: getattr(value, "__name__", None)
 )
-
-
-@CASE
-def test_a_ledger_that_was_rolled_back_stops_the_run_before_anything_is_bought(
+def test_a_ledger_that_was_rolled_back_stops_every_run_until_that_is_accepted(
     bought: Bought, happened: Callable[[Bought], None], lacking: int, lost: int
 ) -> None:
     happened(bought)
@@ -95,25 +93,20 @@ def test_a_ledger_that_was_rolled_back_stops_the_run_before_anything_is_bought(
         assert "enrichment restore" in message
         assert "--accept-rollback" in message
 
+    bought.prepare(accepts_rollback=True)
+    # as the schedule would start it, before anything newer is published
+    bought.prepare()
+    # only those of whom nobody has the answer would be bought
+    assert bought.due() == lost
+    store = open_store(bought.settings.ledger_url.get_secret_value())
+    assert booked_budgets(store) == recomputed_budgets(store)
+    store.close()
+
 
 def test_a_folder_whose_stores_are_gone_is_noticed_by_its_stamp(bought: Bought) -> None:
     everything_but_the_stamp_deleted(bought)
     with pytest.raises(RolledBack, match="was used with another ledger, which is gone"):
         bought.prepare()
-
-
-@CASE
-def test_who_accepts_it_would_buy_only_what_nobody_has_the_answers_of(
-    bought: Bought, happened: Callable[[Bought], None], lacking: int, lost: int
-) -> None:
-    happened(bought)
-    bought.prepare(accepts_rollback=True)
-    # as the schedule would start it, before anything newer is published
-    bought.prepare()
-    assert bought.due() == lost
-    store = open_store(bought.settings.ledger_url.get_secret_value())
-    assert booked_budgets(store) == recomputed_budgets(store)
-    store.close()
 
 
 def test_what_is_accepted_is_recorded_beside_the_ledgers_stamp(bought: Bought) -> None:
@@ -137,7 +130,8 @@ def test_a_second_rollback_is_noticed_though_the_first_one_was_accepted(bought: 
 def test_answers_that_are_taken_over_are_in_the_ledger_as_they_came(bought: Bought) -> None:
     before = bought.answers()
     ledger_deleted(bought)
-    bought.run(accepts_rollback=True)
+    bought.prepare(accepts_rollback=True)
+    Pipeline(bought.settings).store_responses()
     assert bought.answers() == before
     # and a warehouse that is lost after it is derived from them
     bought.lose("warehouse.duckdb")
@@ -152,24 +146,35 @@ def test_another_ledger_with_look_ups_of_its_own_is_a_mistake(bought: Bought) ->
         bought.prepare(accepts_rollback=True)
 
 
-@pytest.mark.parametrize("which", ["older", "deleted"])
-def test_a_warehouse_that_was_rolled_back_is_derived_again_and_nothing_is_bought(
-    bought: Bought, which: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    bought.execute_on_ledger(
-        "insert into suppressions values ('contact:abc', 'review', '2026-01-01 00:00:00.000000')"
-    )
+NEVER = "insert into suppressions values ('contact:abc', 'review', '2026-01-01 00:00:00.000000')"
+"""Whom a reviewer said never to ask for, by a decision that the older warehouse lacks."""
+
+
+def test_an_older_warehouse_is_derived_again_and_nothing_is_bought(bought: Bought) -> None:
+    bought.execute_on_ledger(NEVER)
     bought.lose("warehouse.duckdb")
-    if which == "older":
-        bought.put_back("warehouse.duckdb")
+    bought.put_back("warehouse.duckdb")
     paid = charged(bought.sandbox)
     assert bought.run().sent == 0
     assert charged(bought.sandbox) == paid
     assert bought.statuses() == bought.statuses_before
-    assert "is older than the ledger, from which it is derived again" in caplog.text
-    # whom a reviewer said never to ask for, by a decision that is gone
     kept = ledger_rows(bought.home, "select identifier, origin from suppressions")
     assert kept == [("contact:abc", "command")]
+
+
+@pytest.mark.parametrize("which", ["older", "deleted"])
+def test_a_warehouse_that_was_rolled_back_is_told_and_keeps_suppressed_whom_reviewers_named(
+    bought: Bought, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bought.execute_on_ledger(NEVER)
+    bought.lose("warehouse.duckdb")
+    if which == "older":
+        bought.put_back("warehouse.duckdb")
+    bought.prepare()
+    assert bought.due() == 0
+    assert "is older than the ledger, from which it is derived again" in caplog.text
+    kept = ledger_rows(bought.home, "select identifier, origin from suppressions")
+    assert ("contact:abc", "command") in kept
 
 
 def test_a_ledger_that_is_only_ahead_is_nothing_to_notice(bought: Bought) -> None:

@@ -5,7 +5,6 @@ assets (`defs/`), and arguments (`main.py`).
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
+from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
 from enrichment_pipeline.pipeline import Pipeline
@@ -30,8 +30,6 @@ from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
-MOST_UNCONFIRMED = 0.1
-"""The share of a run's look-ups (those that were released do not count) that may end so."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster's log goes into its event store; the terminal shows the bar and the summary."""
 
@@ -77,8 +75,6 @@ def refresh(
                 result = _execute(settings, definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
-                with suppress(PipelineError):  # of a ledger that could not be opened
-                    pipeline.leave_whole_ledger()
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
             totals = pipeline.questions(run).run_totals(run.run_id)
@@ -101,11 +97,6 @@ def refresh(
             f"{settings.policy.freshness.unconfirmed_days} days, unless `enrichment ask-again` "
             "says so"
         )
-
-
-def is_unconfirmed_too_often(unconfirmed: int, asked: int) -> bool:
-    """Whether so much of what was asked has no answer that the run is no success."""
-    return unconfirmed > MOST_UNCONFIRMED * asked
 
 
 def _open_instance(settings: Settings) -> DagsterInstance:
@@ -150,10 +141,14 @@ def _execute(
 
 
 def _warnings(result: JobExecutionResult) -> dict[str, str]:
-    """The checks that failed without stopping the run, with the numbers that they give."""
+    """The checks that warn, with the numbers that they give.
+
+    Unconfirmed look-ups, whose check fails without stopping the run, are told for all blocks
+    together.
+    """
     failed = {}
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
+        if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             counts = [
                 f"{name.replace('_', ' ')} {told.value:,}"
                 for name, told in check.metadata.items()

@@ -14,6 +14,8 @@ import duckdb
 from enrichment_pipeline.defs.metadata import markdown_table
 from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.defs.runs import run_of
+from enrichment_pipeline.dispatch.report import MOST_UNCONFIRMED, is_unconfirmed_too_often
+from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -69,6 +71,26 @@ def unique_key(connection: duckdb.DuckDBPyConnection, asset: str) -> dg.AssetChe
         check_name="unique_key",
         passed=doubled == 0,
         metadata={"doubled_keys": doubled},
+    )
+
+
+LOOKUPS_ARE_ANSWERED = dg.AssetCheckSpec(
+    "lookups_are_answered",
+    asset="provider_lookups",
+    description=f"No more than {MOST_UNCONFIRMED:.0%} of what the run asked for ended unconfirmed: "
+    "sent, but not answered, and so perhaps billed.",
+)
+
+
+def lookups_are_answered(of_run: Totals) -> dg.AssetCheckResult:
+    """Whether what `LOOKUPS_ARE_ANSWERED` promises holds; the tables are as good as without it."""
+    asked = of_run.calls - of_run.released
+    return dg.AssetCheckResult(
+        asset_key="provider_lookups",
+        check_name=LOOKUPS_ARE_ANSWERED.name,
+        passed=not is_unconfirmed_too_often(of_run.unconfirmed, asked),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"unconfirmed_lookups": of_run.unconfirmed, "lookups": asked},
     )
 
 

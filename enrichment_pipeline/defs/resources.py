@@ -1,6 +1,6 @@
 """Resources that assets and checks are given.
 
-Here: the warehouse as Dagster knows it, and the progress that a run reports.
+Here: the pipeline and the warehouse as Dagster knows them, and the progress that a run reports.
 Not here: the pipeline's steps (`pipeline.py`).
 """
 
@@ -9,14 +9,27 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
 from enrichment_pipeline.dispatch.report import Progress
+from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.warehouse.connection import open_warehouse
 
 ProgressFactory = Callable[[logging.Logger], Progress]
 """Makes the progress of one run, given Dagster's log of it."""
+
+
+def pipeline_resource(pipeline: Pipeline) -> dg.ResourceDefinition:
+    """The pipeline; a run leaves the ledger's file whole, however it ends."""
+
+    def of_run_or_sensor(context: dg.InitResourceContext) -> Iterator[Pipeline]:
+        yield pipeline
+        if context.run is not None:
+            pipeline.leave_whole_ledger()
+
+    return dg.ResourceDefinition(of_run_or_sensor)
 
 
 class WarehouseResource(DuckDBResource):

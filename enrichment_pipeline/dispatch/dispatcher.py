@@ -222,8 +222,9 @@ class Dispatcher:
         offers: list[list[Candidate]] = []
         while self._backlog and len(self._flights) + len(offers) < self._concurrency:
             offers.append(self._backlog.take(self._batch_size))
+        admit = partial(self._admit_in_turn, admitted_before=[], offers=offers)
         try:
-            decisions = await self._write(partial(self._admit_in_turn, offers=offers))
+            decisions = await self._write(admit)
         except FenceError:
             # a machine that was suspended in the middle of it: nothing was written
             decisions = []
@@ -492,17 +493,24 @@ class Dispatcher:
             self._progress.advance(calls, 0)
 
     def _admit_in_turn(
-        self, transaction: Transaction, offers: Sequence[Sequence[Candidate]]
+        self,
+        transaction: Transaction,
+        admitted_before: list[str],
+        offers: Sequence[Sequence[Candidate]],
     ) -> list[Decision]:
         """A decision for each offer, up to the first for which there is no room.
 
         What is admitted is marked as sent. FenceError if it took longer than its lease.
+        `admitted_before` are the requests of earlier tries: their commit may have been made though
+        its connection died, and they are released, since they did not go out.
         """
+        self._calls.release_unsent(transaction, admitted_before)
         decisions: list[Decision] = []
         for candidates in offers:
             decision = self._calls.admit(transaction, candidates, self._run)
             decisions.append(decision)
             if isinstance(decision, Admitted):
+                admitted_before.append(decision.request_id)
                 self._calls.mark_sent(
                     transaction, decision.request_id, awaits_callback=self._asking.is_called
                 )

@@ -11,6 +11,9 @@ from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.schema import APPLIED, FOUND, MATCHED, NO_MATCH, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
 
+MOST_UNCONFIRMED = 0.1
+"""The share of a run's look-ups (those that were released do not count) that may end so."""
+
 
 class Progress(Protocol):
     """Told how far a run is; used by the progress bar and by Dagster's log."""
@@ -86,6 +89,11 @@ class DispatchReport:
             name = settlement.state
         setattr(self, name, getattr(self, name) + 1)
         self.units += settlement.units_charged
+
+
+def is_unconfirmed_too_often(unconfirmed: int, asked: int) -> bool:
+    """Whether so much of what was asked has no answer that the run is no success."""
+    return unconfirmed > MOST_UNCONFIRMED * asked
 
 
 def obey(

@@ -19,7 +19,7 @@ from enrichment_pipeline.ledger.gate import Gate
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
-from enrichment_pipeline.ledger.schema import RELEASED, UNCONFIRMED, calls, requests
+from enrichment_pipeline.ledger.schema import RELEASED, SENT, UNCONFIRMED, calls, requests
 from enrichment_pipeline.ledger.store import Transaction
 
 
@@ -197,6 +197,23 @@ class Calls:
                 answered_at=answered_at,
             )
         journal.mark_read(transaction, reply_id)
+
+    def release_unsent(self, transaction: Transaction, request_ids: Sequence[str]) -> None:
+        """Release what is marked as sent in these requests, which never went out.
+
+        Only for who has admitted them, and knows. Requests that are not there are passed over.
+        """
+        if not request_ids:
+            return
+        found = select(calls.c.call_id).where(
+            calls.c.request_id.in_(request_ids), calls.c.state == SENT
+        )
+        unsent = transaction.connection.execute(found).scalars()
+        self.settle(
+            transaction, dict.fromkeys(unsent, Settlement(RELEASED, "retriable", "never_sent"))
+        )
+        for request_id in request_ids:
+            self.note_unsent(transaction, request_id, "never_sent")
 
     def note_unsent(self, transaction: Transaction, request_id: str, error: str) -> None:
         """The request never left."""

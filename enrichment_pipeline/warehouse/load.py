@@ -67,7 +67,7 @@ def load_contacts(
     with attached_source(path, warehouse=connection) as reading:
         unread = read_contacts(reading, connection, source)
     if not accepts_shrink:
-        _refuse_sudden_shrink(connection, source.max_shrink)
+        refuse_sudden_shrink(connection, source.max_shrink)
     counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
     resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
     return replace(counts, not_eligible=_load_eligibility(connection, source, eligibility, path))
@@ -114,7 +114,7 @@ def resolve_persons(
     refresh_contacts(connection)
 
 
-def _refuse_sudden_shrink(connection: duckdb.DuckDBPyConnection, max_shrink: float) -> None:
+def refuse_sudden_shrink(connection: duckdb.DuckDBPyConnection, max_shrink: float) -> None:
     """A half-empty source would take contacts out of every table: rather stop and ask."""
     incoming, known, gone = execute(connection, "count_incoming_contacts").fetchall()[0]
     is_empty = known and not incoming

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.cli.main import STOP_SIGNALS, end_as_by_ctrl_c
-from enrichment_pipeline.cli.refresh import is_unconfirmed_too_often
 from enrichment_pipeline.cli.terminal import duration
+from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -194,7 +194,7 @@ def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("config", "status", "told"),
     [
-        ({"faults": {"error_500": 1.0}}, 1, "look-ups was answered. What is left stays queued"),
+        ({"faults": {"error_500": 1.0}}, 1, f"{LOOKUPS} of {LOOKUPS} look-ups ended unconfirmed"),
         pytest.param({"credits": 3}, 0, "", marks=pytest.mark.long),
     ],
     ids=["nothing but errors", "out of credits"],
@@ -213,6 +213,7 @@ def test_a_run_that_the_provider_ended_early_says_so_by_its_status(
     assert said.status == status, said
     assert told in said.err
     assert "credits spent by this run" in said.out
+    assert "lookups_are_answered" not in said.out  # is told by the error, for all lanes
 
 
 def test_whatever_a_run_and_a_report_leave_is_for_their_owner_alone(

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.errors import PipelineError, discreet, is_disk_full
+from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline_tests.cli.conftest import Command, Said
 
 
@@ -38,20 +40,48 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut in half", "overwritten", "empty"])
+def test_however_a_warehouse_is_damaged_it_is_told(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with open_warehouse(str(path)) as connection:
+        connection.execute("create table numbers as select random() as number from range(500_000)")
+    damage(path, how)
+    with (
+        pytest.raises(PipelineError, match=r"is damaged .* derives it again from the ledger"),
+        open_warehouse(str(path)) as connection,
+    ):
+        connection.execute("select sum(number) from numbers")
+
+
 def test_a_damaged_warehouse_is_told_with_what_can_be_derived_again(
-    ours: Command, tmp_path: Path, how: str
+    ours: Command, tmp_path: Path
 ) -> None:
     warehouse = tmp_path / "state" / "warehouse.duckdb"
-    damage(warehouse, how)
+    damage(warehouse, "overwritten")
     told = (str(warehouse), "is damaged", "derives it again from the ledger", "restore")
     assert_told(ours("plan"), *told)
     assert_told(ours("backup", str(tmp_path / "b")), *told)
     assert not (tmp_path / "b").exists()
 
 
-@pytest.mark.parametrize("name", ["history/runs.db", "history/runs/index.db"])
 @pytest.mark.parametrize("how", ["cut in half", "overwritten"])
-def test_a_damaged_database_of_dagsters_is_told(
+def test_however_a_database_of_dagsters_is_damaged_it_is_told(tmp_path: Path, how: str) -> None:
+    database = tmp_path / "history" / "runs.db"
+    database.parent.mkdir()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("create table runs as select randomblob(100000) as run")
+        connection.commit()
+    refuse_damage(tmp_path)  # there is none yet
+    damage(database, how)
+    with pytest.raises(PipelineError, match="record of runs is damaged"):
+        refuse_damage(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("history/runs.db", "cut in half"), ("history/runs/index.db", "overwritten")],
+    ids=["when it is opened", "in the middle of a run"],
+)
+def test_a_damaged_database_of_dagsters_is_told_by_a_run(
     ours: Command, tmp_path: Path, name: str, how: str
 ) -> None:
     database = tmp_path / "state" / "dagster" / name

@@ -15,8 +15,14 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from enrichment_pipeline.definitions import build_definitions
-from enrichment_pipeline.defs.checks import OWN_STEPS, UNIQUE_KEYS, unique_key
+from enrichment_pipeline.defs.checks import (
+    OWN_STEPS,
+    UNIQUE_KEYS,
+    lookups_are_answered,
+    unique_key,
+)
 from enrichment_pipeline.defs.resources import WarehouseResource
+from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import AS_OF_TAG, SIMULATE_TAG, Run
@@ -102,8 +108,8 @@ def ask_in_a_run(
 
 def test_every_check_of_a_good_run_passes_but_for_the_ids_that_repeat(finished: Finished) -> None:
     evaluations = finished.result.get_asset_check_evaluations()
-    # and the one on what another tool decided
-    assert len(evaluations) == len(OWN_STEPS) + len(UNIQUE_KEYS) + 1
+    # and those on what another tool decided, and on what was answered
+    assert len(evaluations) == len(OWN_STEPS) + len(UNIQUE_KEYS) + 2
     failed = [one.check_name for one in evaluations if not one.passed]
     assert failed == ["source_ids_are_unique"]
 
@@ -360,6 +366,25 @@ def test_what_somebody_else_spends_from_the_account_is_a_warning(copied: Setting
     assert values["unexplained_credits"] == 1
     # told once
     assert agreed.passed
+
+
+@pytest.mark.parametrize(
+    ("totals", "passed"),
+    [
+        (Totals(calls=264, unconfirmed=178), False),
+        (Totals(calls=21, released=1, unconfirmed=2), True),
+        (Totals(calls=20, released=1, unconfirmed=2), False),
+        (Totals(), True),
+    ],
+)
+def test_a_run_more_than_a_tenth_of_whose_look_ups_stay_unconfirmed_is_shown_as_an_error(
+    totals: Totals, passed: bool
+) -> None:
+    found = lookups_are_answered(totals)
+    assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.ERROR)
+    values = {name: value.value for name, value in found.metadata.items()}
+    assert values["unconfirmed_lookups"] == totals.unconfirmed
+    assert values["lookups"] == totals.calls - totals.released
 
 
 # --- what another tool decided ----------------------------------------------------------------

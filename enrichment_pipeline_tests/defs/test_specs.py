@@ -111,6 +111,7 @@ CHECKS = {
     ("review_decisions", "rows_can_be_taken"): False,
     ("worklist", "unique_key"): True,
     ("search_results", "unique_key"): True,
+    ("provider_lookups", "lookups_are_answered"): False,
     ("provider_lookups", "ledger_matches_balance"): False,
     ("provider_responses", "unique_key"): True,
     ("provider_responses", "match_rate_holds"): False,

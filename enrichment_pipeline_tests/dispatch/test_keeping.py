@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.outage import ATTEMPTS
-from enrichment_pipeline.ledger.schema import REPLIED, SENT
+from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline_tests.databases import Interruptible, migrated_postgres
@@ -187,4 +188,30 @@ def test_a_run_goes_on_after_its_postgres_was_away(
     assert (report.matched, report.unconfirmed) == (60, 0)
     assert set(map(tuple, states_of(store).values())) == {(REPLIED,)}
     assert booked_budgets(store) == recomputed_budgets(store)
+    store.close()
+
+
+def test_an_admission_whose_commit_was_made_though_its_connection_died_holds_nobody_up(
+    postgres_server: sa.URL, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing of it had gone out, so nobody waits for an answer to it."""
+    store = open_store(migrated_postgres(postgres_server))
+    commit = store._engine.dialect.do_commit
+
+    def commit_and_die(connection: sa.PoolProxiedConnection) -> None:
+        commit(connection)
+        monkeypatch.undo()
+        raise psycopg.errors.AdminShutdown
+
+    async def pause(_seconds: float) -> None:
+        pass
+
+    monkeypatch.setattr(store._engine.dialect, "do_commit", commit_and_die)
+    ledger = ledger_on(store)
+    report = buy(ledger, Wire(sandbox.base_url), persons(range(20)), sleep=pause)
+    assert (report.matched, report.not_due, report.unconfirmed) == (20, 0, 0)
+    assert charges(sandbox.journal) == Counter(uid(number) for number in range(20))
+    assert set(map(tuple, states_of(store).values())) == {(RELEASED, REPLIED)}
+    assert booked_budgets(store) == recomputed_budgets(store)
+    assert ledger.rate_window()[0] == 20
     store.close()

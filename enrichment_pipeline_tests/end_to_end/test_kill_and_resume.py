@@ -271,23 +271,23 @@ def test_copies_that_are_made_while_a_run_buys_can_be_restored_and_nobody_is_bou
         assert charged(sandbox.journal) == bought
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 0.9])
-def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(
-    tmp_path: Path, moment: float
-) -> None:
-    home = tmp_path / "state"
+def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(tmp_path: Path) -> None:
+    home, copy = tmp_path / "state", str(tmp_path / "copy")
     with many_requests(tmp_path) as (sandbox, variables):
         assert enrichment(tmp_path, "run", **variables).returncode == 0
-        copy = str(tmp_path / "copy")
         assert enrichment(tmp_path, "backup", copy, **variables).returncode == 0
         bought = charged(sandbox.journal)
-        shutil.rmtree(home)
-        process = start_enrichment(tmp_path, "restore", copy, **variables)
-        wait_until((home / ".backup.lock").exists, "the restore has begun")
-        time.sleep(moment)  # wherever it is then
-        kill(process)
-        if not ((home / "ledger.sqlite").exists() and (home / "warehouse.duckdb").exists()):
-            assert enrichment(tmp_path, "restore", copy, **variables).returncode == 0
+        for moment in (0.0, 0.3, 0.6, 0.9):
+            shutil.rmtree(home)
+            process = start_enrichment(tmp_path, "restore", copy, **variables)
+            wait_until((home / ".backup.lock").exists, "the restore has begun")
+            time.sleep(moment)  # wherever it is then
+            kill(process)
+            if not ((home / "ledger.sqlite").exists() and (home / "warehouse.duckdb").exists()):
+                assert enrichment(tmp_path, "restore", copy, **variables).returncode == 0
+            plan = enrichment(tmp_path, "plan", **variables)
+            assert (plan.returncode, plan.stderr) == (0, "")
+            assert "credits, at worst: 0 " in plan.stdout
         again = enrichment(tmp_path, "run", **variables)
         assert (again.returncode, again.stderr) == (0, "")
         assert charged(sandbox.journal) == bought

@@ -70,7 +70,6 @@ class World:
         phone_region: str = "",
         eligibility: Mapping[str, str] | None = None,
         max_shrink: float = 0.2,
-        accepts_shrink: bool = False,
     ) -> LoadCounts:
         """Load these rows as the whole source."""
         write_csv(self.folder / "contacts.csv", [{"contact_id": ""}, *contacts])
@@ -93,7 +92,6 @@ class World:
                 phone_region=phone_region,
                 loaded_at=at,
                 eligibility=EligibilityPolicy(**eligibility or {}),
-                accepts_shrink=accepts_shrink,
             )
 
     # --- the ledger --------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
+import duckdb
 import pytest
 
 from enrichment_pipeline.errors import PipelineError
-from enrichment_pipeline.warehouse.load import LoadCounts
+from enrichment_pipeline.warehouse.load import LoadCounts, refuse_sudden_shrink
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, contents
 
@@ -166,34 +168,46 @@ def people(number: int) -> list[dict[str, str]]:
     return [{"contact_id": f"P{one}", "email": f"p{one}@acme.com"} for one in range(number)]
 
 
-@pytest.mark.parametrize(("before", "now", "max_shrink"), [(100, 79, 0.2), (20, 0, 0.9)])
-def test_a_source_that_has_lost_many_contacts_is_refused_with_the_number(
-    world: World, before: int, now: int, max_shrink: float
+@pytest.mark.parametrize(
+    ("known", "present", "max_shrink", "lack"),
+    [
+        (100, range(79), 0.2, "has lost 21 of the 100 contacts"),
+        (100, range(80), 0.2, None),
+        (21, range(2), 0.2, None),
+        (20, range(0), 0.9, "gives no contacts at all, but gave 20 before"),
+        # ids that are gone, also where as many new ones came
+        (100, range(100, 200), 0.2, "has lost 100 of the 100 contacts"),
+        (100, range(100, 200), 1, None),
+    ],
+)
+def test_more_than_a_fifth_of_the_ids_and_at_least_twenty_must_not_be_gone_at_once(
+    known: int, present: range, max_shrink: float, lack: str | None
 ) -> None:
-    world.load(people(before))
+    with duckdb.connect() as connection:
+        connection.execute("create schema staging")
+        connection.execute(
+            "create table staging.contacts as "
+            "select range as contact_id, null as left_at from range(?)",
+            [known],
+        )
+        connection.execute(
+            "create table incoming_contacts as select range as contact_id from range(?, ?)",
+            [present.start, present.stop],
+        )
+        expected = pytest.raises(PipelineError, match=lack) if lack else nullcontext()
+        with expected:
+            refuse_sudden_shrink(connection, max_shrink)
+
+
+def test_a_source_that_has_lost_many_contacts_changes_nothing_unless_the_policy_lets_it(
+    world: World,
+) -> None:
+    world.load(people(21))
     tables = contents(world.connection)
-    with pytest.raises(PipelineError, match="--accept-shrink") as raised:
-        world.load(people(now), at=LATER, max_shrink=max_shrink)
-    assert "no contact was changed" in str(raised.value)
-    if now:
-        assert f"has lost {before - now} of the {before:,} contacts" in str(raised.value)
+    with pytest.raises(
+        PipelineError, match=r"lost 20 of the 21 .* no contact was .* --accept-shrink"
+    ):
+        world.load(people(1), at=LATER)
     assert contents(world.connection) == tables
-    gone = before - now
-    assert world.load(people(now), at=LATER, accepts_shrink=True).left == gone
-    assert world.load(people(now), at=LATER + DAY).present == now
-
-
-@pytest.mark.parametrize(("before", "now"), [(100, 80), (21, 2)])
-def test_a_fifth_of_the_contacts_or_fewer_than_twenty_may_leave(
-    world: World, before: int, now: int
-) -> None:
-    world.load(people(before))
-    assert world.load(people(now), at=LATER).left == before - now
-
-
-def test_ids_that_are_gone_count_also_where_as_many_new_ones_came(world: World) -> None:
-    world.load(people(100))
-    renamed = [{**one, "contact_id": f"new-{one['contact_id']}"} for one in people(100)]
-    with pytest.raises(PipelineError, match="has lost 100 of the 100 contacts"):
-        world.load(renamed, at=LATER)
-    assert world.load(renamed, at=LATER, max_shrink=1).changed == 100
+    assert world.load(people(1), at=LATER, max_shrink=1).left == 20
+    assert world.load(people(1), at=LATER + DAY).present == 1

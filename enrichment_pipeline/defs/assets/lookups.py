@@ -9,7 +9,12 @@ import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
 from enrichment_pipeline.defs.charts import spend_chart
-from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
+from enrichment_pipeline.defs.checks import (
+    LOOKUPS_ARE_ANSWERED,
+    lookups_are_answered,
+    unique_key,
+    unique_key_spec,
+)
 from enrichment_pipeline.defs.metadata import (
     add_lane_metadata,
     lane_previews,
@@ -147,6 +152,7 @@ def search_results(
     kinds={"python"},
     owners=OWNERS,
     tags={"spends": "credits"},
+    check_specs=[LOOKUPS_ARE_ANSWERED],
 )
 def provider_lookups(
     context: dg.AssetExecutionContext,
@@ -162,7 +168,8 @@ def provider_lookups(
     run = begin(context, pipeline)
     purchase = pipeline.buy(run, lanes, progress(context.log))
     report = purchase.report
-    totals = pipeline.questions(run).lane_totals(run.run_id)
+    questions = pipeline.questions(run)
+    totals = questions.lane_totals(run.run_id)
     for lane in lanes:
         of_lane = totals.get((lane.freshness, lane.priority), Totals())
         metadata: dict[str, dg.RawMetadataValue] = {
@@ -196,7 +203,9 @@ def provider_lookups(
     if purchase.credits_left is not None:
         of_run["credits_left"] = purchase.credits_left
     observe_run(context, of_run)
-    return dg.MaterializeResult()
+    return dg.MaterializeResult(
+        check_results=[lookups_are_answered(questions.run_totals(run.run_id))]
+    )
 
 
 @dg.asset(
