@@ -537,8 +537,8 @@ class Pipeline:
 
     def _take_back(self, run: Run) -> None:
         """Move what was set aside into the ledger."""
-        lookups = self.calls(run.clock)
-        take_back(self.settings.spilled_dir, self._store, lookups)
+        kinds = [self.calls(run.clock, kind) for kind in PROVIDERS[FIRST].calls]
+        take_back(self.settings.spilled_dir, self._store, *kinds)
 
     def _settle_what_was_left(self, run: Run, dead: Sequence[str]) -> None:
         """Bring to an end what killed runs have left of each kind of call."""

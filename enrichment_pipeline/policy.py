@@ -90,6 +90,12 @@ class ProviderPolicy(_Section):
         return self
 
     @property
+    def names_rates(self) -> bool:
+        """Whether it says how fast, and does not leave that to the defaults."""
+        of_rates = {"rates", "items_per_window", "window_seconds"}
+        return not self.model_fields_set.isdisjoint(of_rates)
+
+    @property
     def every_rate(self) -> tuple[RatePolicy, ...]:
         """The rates, whichever way they are given."""
         short = RatePolicy(units=self.items_per_window, seconds=self.window_seconds)

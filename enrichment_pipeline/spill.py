@@ -13,9 +13,8 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
-
 from enrichment_pipeline.disk import flush
+from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Halt, Reply
@@ -48,6 +47,7 @@ def spill(folder: Path, request_id: str, reply: Reply, received_at: datetime) ->
         "request_id": request_id,
         "http_status": reply.http_status,
         "credits_left": reply.credits_left,
+        "units_told": reply.units_told,
         "received_at": received_at.isoformat(),
     }
     path = folder / f"{request_id}.reply"
@@ -60,28 +60,35 @@ def spill(folder: Path, request_id: str, reply: Reply, received_at: datetime) ->
     flush(folder)
 
 
-def take_back(folder: Path, store: LedgerStore, calls: Calls) -> int:
-    """Move what was spilled into the ledger, as replies that nobody has read; how many."""
+def take_back(folder: Path, store: LedgerStore, *kinds: Calls) -> int:
+    """Move what was spilled into the ledger, as replies that nobody has read; how many.
+
+    `kinds` are all kinds of call, to whichever provider, that may have asked.
+    """
+    calls_of = {(calls.provider, calls.kind): calls for calls in kinds}
     taken = 0
     for path in sorted(folder.glob("*.reply")):
         try:
             head, _, body = path.read_bytes().partition(b"\n")
             of = json.loads(head)
+            request_id = of["request_id"] if "request_id" in of else of["batch_id"]
+            calls = calls_of.get(kept.asked_by(store, request_id))
+            if calls is None:
+                # a ledger that was restored from an older copy; it was paid for all the same
+                _log.warning("%s: the ledger knows of no such request; left as it is", path.name)
+                continue
             record = partial(
                 calls.record_reply,
-                request_id=of["request_id"] if "request_id" in of else of["batch_id"],
+                request_id=request_id,
                 http_status=of["http_status"],
                 body=body,
                 credits_left=of["credits_left"],
+                units_told=of.get("units_told"),
                 received_at=datetime.fromisoformat(of["received_at"]),
             )
             store.transact(record)
         except FileNotFoundError:
             continue  # another run was faster
-        except IntegrityError:
-            # a ledger that was restored from an older copy; the answer was paid for all the same
-            _log.warning("%s: the ledger knows of no such request; left where it is", path.name)
-            continue
         path.unlink(missing_ok=True)
         taken += 1
     return taken

@@ -45,12 +45,12 @@ def share_of(run: Run) -> RunShare:
 def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> Limits:
     policy = settings.policy
     of_provider = settings.limits(provider)
-    rates = tuple(
-        Rate(rate.units, timedelta(seconds=rate.seconds)) for rate in of_provider.every_rate
-    )
+    given = tuple((rate.units, rate.seconds) for rate in of_provider.every_rate)
+    documented = facts.rates if not of_provider.names_rates else ()
+    rates = tuple(Rate(units, timedelta(seconds=seconds)) for units, seconds in documented or given)
     draws_credits = facts.unit == "credits"
     longest = timedelta(seconds=facts.longest_seconds)
-    answered_by_callback = draws_credits and settings.callbacks is not None
+    answered_by_callback = facts.is_called_back and settings.callbacks is not None
     return Limits(
         rates=rates if draws_credits else (),
         counts_requests=facts.counts_requests,

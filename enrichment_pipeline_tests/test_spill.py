@@ -39,7 +39,7 @@ from enrichment_pipeline_tests.ledger import (
 from enrichment_pipeline_tests.support import START, MovingClock
 
 BODY = answer_body(("ada@crowd.example", "success"))
-REPLY = Reply(200, BODY, credits_left=7)
+REPLY = Reply(200, BODY, credits_left=7, units_told=3)
 
 
 @pytest.fixture
@@ -70,10 +70,21 @@ def test_what_was_spilled_is_read_back_as_it_came_and_when_it_came(
     assert take_back(tmp_path, store, ledger.calls) == 1
     [kept] = ledger.unread_replies()
     assert (kept.request_id, kept.bodies) == (batch.request_id, ((200, BODY),))
-    assert kept.answered_at == came_at
+    assert (kept.answered_at, kept.units_told) == (came_at, 3)
     assert not list(tmp_path.glob("*.reply"))
     assert take_back(tmp_path, store, ledger.calls) == 0
     assert ledger.rate_window()[0] == 0
+
+
+def test_a_spilled_reply_goes_to_the_kind_of_call_that_asked(store: LedgerStore, tmp_path: Path):
+    clock = MovingClock()
+    first, second = (Ledger(store, name, limits_of(), clock) for name in ("signalhire", "acme"))
+    batch = send(second, candidate("ada"))
+    spill(tmp_path, batch.request_id, REPLY, START)
+    assert take_back(tmp_path, store, first.calls) == 0
+    assert take_back(tmp_path, store, first.calls, second.calls) == 1
+    assert not list(first.unread_replies())
+    assert [kept.request_id for kept in second.unread_replies()] == [batch.request_id]
 
 
 def test_what_was_kept_after_all_is_not_kept_twice(store: LedgerStore, tmp_path: Path):

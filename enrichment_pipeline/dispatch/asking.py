@@ -12,6 +12,7 @@ from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     Accepted,
+    AnswersByCallback,
     CallbackReading,
     Found,
     Further,
@@ -57,22 +58,32 @@ class Asking(Protocol):
         ...
 
     def read_submission(self, reply: Reply) -> Accepted | None:
-        """Where answers come by callback: whether it was taken; see `Provider`."""
+        """Where answers come by callback: whether it was taken; see `AnswersByCallback`."""
         ...
 
-    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int) -> Reading:
-        """What the kept replies to the pages of these calls come to, the last of them new."""
+    def read(
+        self,
+        kept: Sequence[Kept],
+        items: Sequence[str],
+        series: int,
+        units_told: int | None = None,
+    ) -> Reading:
+        """What the kept replies to the pages of these calls come to, the last of them new.
+
+        `units_told`: what the last one cost, where the provider said so outside its body.
+        """
         ...
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
-        """See `Provider`."""
+        """See `AnswersByCallback`."""
         ...
 
 
 class AskLookups:
     """Asks for the profiles of several items at once.
 
-    With `callback_url`, which gives the URL for a request's answer, requests are only submitted.
+    With `callback_url`, which gives the URL for a request's answer, requests to a provider that
+    answers by callback are only submitted.
     """
 
     who = "the provider"
@@ -83,9 +94,10 @@ class AskLookups:
         self, provider: Provider, callback_url: Callable[[str], str] | None = None
     ) -> None:
         self._provider = provider
-        self._callback_url = callback_url
+        self._by_callback = provider if isinstance(provider, AnswersByCallback) else None
+        self._callback_url = None if self._by_callback is None else callback_url
         self.max_batch = provider.max_batch
-        self.is_called = callback_url is not None
+        self.is_called = self._callback_url is not None
 
     def used_up(self, period: str, priority: str) -> str:
         return f"the {period}'s budget for {priority} is used up"
@@ -94,19 +106,29 @@ class AskLookups:
         self, request_id: str, asked: Sequence[Candidate], further: Further | None = None
     ) -> Reply:
         items = [each.item for each in asked]
-        if self._callback_url is None:
+        if self._by_callback is None or self._callback_url is None:
             return await self._provider.lookup(items)
-        return await self._provider.submit(items, self._callback_url(request_id))
+        return await self._by_callback.submit(items, self._callback_url(request_id))
 
     def read_submission(self, reply: Reply) -> Accepted | None:
-        return self._provider.read_submission(reply.http_status, reply.body)
+        if self._by_callback is None:
+            return None
+        return self._by_callback.read_submission(reply.http_status, reply.body)
 
-    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int = 0) -> Reading:
+    def read(
+        self,
+        kept: Sequence[Kept],
+        items: Sequence[str],
+        series: int = 0,
+        units_told: int | None = None,
+    ) -> Reading:
         http_status, body = kept[-1]
-        return self._provider.read(http_status, body, items)
+        return self._provider.read(http_status, body, items, units_told)
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
-        return self._provider.read_callback(body, items)
+        if self._by_callback is None:
+            raise AssertionError("this provider never answers by callback")
+        return self._by_callback.read_callback(body, items)
 
 
 class AskSearches:
@@ -149,7 +171,13 @@ class AskSearches:
     def read_submission(self, reply: Reply) -> Accepted | None:
         return None
 
-    def read(self, kept: Sequence[Kept], items: Sequence[str], series: int) -> Reading:
+    def read(
+        self,
+        kept: Sequence[Kept],
+        items: Sequence[str],
+        series: int,
+        units_told: int | None = None,
+    ) -> Reading:
         """Page after page, until all are there, or as many as the policy allows.
 
         Where a further page is not to be had any more, the search starts over, once.

@@ -342,7 +342,7 @@ class Dispatcher:
         reply_id = await self._keep(flight.request_id, reply, received_at=received_at)
         flight.kept.append((reply.http_status, reply.body))
         items = [each.item for each in flight.asked]
-        reading = self._asking.read(flight.kept, items, flight.series)
+        reading = self._asking.read(flight.kept, items, flight.series, reply.units_told)
         if reading.further is not None:
             hindrance = await self._turn_page(flight, reading.further, reply_id)
             if hindrance is None:

@@ -84,6 +84,7 @@ async def keep_reply(
             http_status=reply.http_status,
             body=reply.body,
             credits_left=reply.credits_left,
+            units_told=reply.units_told,
         )
 
     def say_so(state: RetryCallState) -> None:

@@ -104,7 +104,7 @@ def obey(
             report.halted = halt
             progress.say(halt.message)
         case SlowDown():
-            progress.say(f"{who} asks to slow down (429); pausing")
+            progress.say(f"{who} asks to slow down; pausing")
         case Failing(reason):
             progress.say(f"{what} failed ({reason})")
         case _:

@@ -92,7 +92,7 @@ def read_kept_replies(
         if each.is_callback:
             reading = asking.read_callback(each.bodies[-1][1], items)
         else:
-            reading = asking.read(each.bodies, items, each.series)
+            reading = asking.read(each.bodies, items, each.series, each.units_told)
         new, later_successes = _what_is_new(each.asked, reading.items)
         settle = partial(
             calls.settle,

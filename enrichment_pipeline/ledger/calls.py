@@ -101,11 +101,14 @@ class Calls:
         http_status: int,
         body: bytes,
         credits_left: int | None,
+        units_told: int | None = None,
         received_at: datetime | None = None,
     ) -> str:
         """Commit the raw reply that came in response to the request, now or then; its id."""
         now = received_at or self.clock.now()
-        journal.note_response(transaction, request_id, credits_left=credits_left, now=now)
+        journal.note_response(
+            transaction, request_id, credits_left=credits_left, units_told=units_told, now=now
+        )
         return journal.keep_reply(
             transaction,
             self.provider,

@@ -70,7 +70,7 @@ class Gate:
         self._clock = clock
 
     def pause(self, transaction: Transaction, retry_after: timedelta | None) -> None:
-        """The provider asked everybody to slow down (429)."""
+        """The provider asked everybody to slow down."""
         close_for(transaction.connection, self._name, self._clock.now(), self._pause, retry_after)
 
     def count_failure(self, transaction: Transaction) -> None:

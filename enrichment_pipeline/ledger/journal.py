@@ -96,6 +96,7 @@ _RESPONDED = Prepared(
         responded_at=bindparam("responded_at"),
         counts_from=bindparam("counts_from"),
         credits_left=bindparam("credits_left"),
+        units_told=bindparam("units_told"),
         request_ref=bindparam("request_ref"),
     )
 )
@@ -300,10 +301,12 @@ def note_response(
     *,
     credits_left: int | None,
     now: datetime,
+    units_told: int | None = None,
     request_ref: str | None = None,
 ) -> None:
     """The request was responded to: it leaves each rate window one window from now.
 
+    `units_told` is what the response says that the request cost, outside its body.
     `request_ref` is the provider's own name for a request whose answer is still to come.
     """
     _RESPONDED.execute(
@@ -313,6 +316,7 @@ def note_response(
             "responded_at": now,
             "counts_from": now,
             "credits_left": credits_left,
+            "units_told": units_told,
             "request_ref": request_ref,
         },
     )

@@ -55,6 +55,7 @@ class UnreadReply:
     `asked` are all of its request's, as they stand. By a callback others may come for them.
     `bodies` are HTTP status and body of the reply itself, as the last, and before it of those
     to earlier pages of the same call; `series` is which start of the call they are of.
+    `units_told` is what the request cost, where its response said so outside the body.
     """
 
     reply_id: str
@@ -66,6 +67,7 @@ class UnreadReply:
     asked: tuple[Asked, ...]
     bodies: tuple[tuple[int, bytes], ...]
     series: int
+    units_told: int | None
 
 
 def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply]:
@@ -83,6 +85,7 @@ def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply
                 requests.c.call_id,
                 requests.c.series,
                 requests.c.page,
+                requests.c.units_told,
             )
             .join(requests, requests.c.request_id == replies.c.request_id)
             .where(replies.c.reply_id == reply_id)
@@ -103,6 +106,7 @@ def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply
             asked=tuple(Asked(*row) for row in asked),
             bodies=(*before, (reply.http_status, bytes(reply.body))),
             series=reply.series,
+            units_told=reply.units_told,
         )
 
 
@@ -120,6 +124,12 @@ def _pages_before(store: LedgerStore, reply: Row) -> tuple[tuple[int, bytes], ..
         .order_by(requests.c.page)
     )
     return tuple((row.http_status, bytes(row.body)) for row in rows)
+
+
+def asked_by(store: LedgerStore, request_id: str) -> tuple[str, str] | None:
+    """Which provider and kind of call a request was of; None for one that is not known."""
+    query = select(requests.c.provider, requests.c.kind).where(requests.c.request_id == request_id)
+    return next((tuple(row) for row in store.read_all(query)), None)
 
 
 def is_left_to_its_run(of: Calls, kept: UnreadReply, dead_run_ids: Sequence[str]) -> bool:

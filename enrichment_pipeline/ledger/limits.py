@@ -42,7 +42,8 @@ class Limits:
 
     `rates`: all of them hold at once, in units of items, or of requests where
     `counts_requests`. `at_once`: how many requests all processes may have on the wire; None:
-    as many as they like. `pause`: how long everybody waits after a 429 that does not say.
+    as many as they like. `pause`: how long everybody waits who is asked to slow down and is not
+    told for how long.
     `send_lease`: how long a reservation may stay unsent before anybody may release it.
     `response_deadline`: how long after sending the HTTP response can still come;
     `answer_deadline`: how long the answer can, which is the same unless it comes by callback.

@@ -113,6 +113,7 @@ requests = Table(
     Column("responded_at", UtcDateTime),
     Column("counts_from", UtcDateTime),
     Column("credits_left", Integer),
+    Column("units_told", Integer),
     Column("error", String(64)),
     Column("request_ref", String(64)),
     Column("awaits_callback", Boolean, nullable=False, server_default=false()),

@@ -100,7 +100,7 @@ class UsedUp(Halt):
 
 @dataclass(frozen=True)
 class SlowDown:
-    """Too many requests for now (429); `Reply.retry_after` says for how long, if anything does."""
+    """Too many requests for now; `Reply.retry_after` says for how long, if anything does."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,16 @@ Signal = Halt | SlowDown | Failing
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP reply as it came. `body` is kept before anything reads it."""
+    """An HTTP reply as it came. `body` is kept before anything reads it.
+
+    `units_told`: what the request cost, where the provider says so outside the body.
+    """
 
     http_status: int
     body: bytes
     credits_left: int | None = None
     retry_after: timedelta | None = None
+    units_told: int | None = None
 
 
 @dataclass(frozen=True)
@@ -250,10 +254,12 @@ class CallFacts:
 
     `identities`: by which kinds of identity it can be asked. `unit`: what a call draws on,
     "credits" or "requests" of a day's quota; `worst_units` so many at worst. `counts_requests`:
-    its rate limits count requests, not the items in them. `is_repeat_free`: the same call may
-    be made again at no charge. `is_paged`: an answer may go on over several requests.
+    its rate limits count requests, not the items in them. `rates`: the documented ones, so many
+    in so many seconds each; they hold where the policy names none. `is_repeat_free`: the same call
+    may be made again at no charge. `is_paged`: an answer may go on over several requests.
+    `is_called_back`: it can be answered by callback, and is where a receiver is set up.
     `longest_seconds`: how long a call can take that is answered in the end. `pause_seconds`: how
-    long to wait after a 429 that does not say; None: a window of its rate.
+    long to wait after a `SlowDown` that does not say; None: a window of its rate.
     """
 
     identities: frozenset[str]
@@ -262,8 +268,10 @@ class CallFacts:
     unit: str = "credits"
     worst_units: int = 1
     counts_requests: bool = False
+    rates: tuple[tuple[int, float], ...] = ()
     is_repeat_free: bool = False
     is_paged: bool = False
+    is_called_back: bool = False
     pause_seconds: float | None = None
 
 
@@ -284,7 +292,7 @@ class ProviderFacts:
 
 
 class Provider(Protocol):
-    """A provider of contact data, asked synchronously or with answers by callback."""
+    """A provider of contact data that answers in its response."""
 
     name: str
     max_batch: int
@@ -297,9 +305,21 @@ class Provider(Protocol):
         """Ask for up to `max_batch` items at once. Raises NotSentError or NoReplyError."""
         ...
 
-    def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
-        """What a kept reply says of each item. Never raises for what came from outside."""
+    def read(
+        self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None
+    ) -> Reading:
+        """What a kept reply says of each item. Never raises for what came from outside.
+
+        `units_told`: as in the `Reply`.
+        """
         ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class AnswersByCallback(Protocol):
+    """A provider that can also be asked for an answer by callback."""
 
     async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
         """Ask for up to `max_batch` items, to be answered at that URL. Raises as `lookup` does."""
@@ -312,8 +332,6 @@ class Provider(Protocol):
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         """What a kept callback says of each item. Never raises for what came from outside."""
         ...
-
-    async def close(self) -> None: ...
 
 
 @runtime_checkable

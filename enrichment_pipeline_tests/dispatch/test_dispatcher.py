@@ -257,7 +257,7 @@ def test_after_a_429_the_run_pauses_and_then_buys_the_rest(store: LedgerStore, t
     assert (report.matched, report.halted) == (10, None)
     assert charges(tmp_path / "journal") == Counter(uid(number) for number in range(10))
     assert set(column(store, replies.c.http_status)) == {200, 429}
-    assert "the provider asks to slow down (429); pausing" in told.said
+    assert "the provider asks to slow down; pausing" in told.said
     assert (told.total, told.done) == (10, 10)
     assert {state for states in states_of(store).values() for state in states[-1:]} == {REPLIED}
 
@@ -490,7 +490,9 @@ def test_a_reply_is_kept_before_anything_reads_it(store: LedgerStore, is_called:
         async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
             return Reply(422, b"as it came")
 
-        def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
+        def read(
+            self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None
+        ) -> Reading:
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -752,7 +754,9 @@ def test_a_kept_reply_that_its_living_run_settles_first_is_left_to_it(store: Led
     class Overtaken(Wire):
         """While the one reads, the other settles."""
 
-        def read(self, http_status: int, body: bytes, items: Sequence[str]):
+        def read(
+            self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None
+        ):
             if not column(store, calls.c.reply_id)[0]:
                 other = Wire("http://unused.invalid")
                 assert read_kept(ledger, other, ["dead"]).calls == 2

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enrichment_pipeline.providers import transport
 from enrichment_pipeline.providers.base import (
     Balance,
     Failing,
@@ -148,7 +149,7 @@ def test_an_odd_balance_in_a_header_costs_no_answer(header: str, credits_left: i
 
 
 def test_an_oversized_body_is_cut_off_and_ends_as_unconfirmed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client_module, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 100_000)
     body = b"[" + b'{"item": "ada@crowd.example", "status": "failed"},' * 9_000 + b"null]"
     with server_that(answers(200, body)) as server:
         reply = lookup(server.base_url)
@@ -159,7 +160,7 @@ def test_an_oversized_body_is_cut_off_and_ends_as_unconfirmed(monkeypatch: pytes
 
 
 def test_a_body_up_to_the_limit_is_whole(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client_module, "MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_BODY_BYTES", 100_000)
     body = b"[" + b" " * 99_998 + b"]"
     with server_that(answers(200, body)) as server:
         assert lookup(server.base_url).body == body

@@ -85,7 +85,7 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
 
 
 def read_submission(http_status: int, body: bytes) -> Accepted | None:
-    """Whether a request in asynchronous mode was taken; see `Provider.read_submission`."""
+    """Whether a request in asynchronous mode was taken; see `AnswersByCallback.read_submission`."""
     if http_status == 201:
         return Accepted(_request_ref(body))
     fault = fault_of_status(http_status)
@@ -94,7 +94,7 @@ def read_submission(http_status: int, body: bytes) -> Accepted | None:
 
 
 def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
-    """The outcome of each item that this callback answers; see `Provider.read_callback`."""
+    """The outcome of each item that it answers; see `AnswersByCallback.read_callback`."""
     answers = _decode(body)
     if answers is None:
         # another one may still answer them: until their deadline they are open

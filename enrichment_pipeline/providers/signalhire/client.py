@@ -47,13 +47,15 @@ from enrichment_pipeline.providers.signalhire.facts import (
     MAX_BATCH,
     SEARCH_SECONDS,
 )
-from enrichment_pipeline.providers.signalhire.faults import NEVER_SENT
 from enrichment_pipeline.providers.signalhire.profiles import read_page
+from enrichment_pipeline.providers.transport import (
+    NEVER_SENT,
+    balance_in,
+    limited_body,
+    whole_number,
+)
 
 LOOKUP = "candidate/search"
-MAX_BODY_BYTES = 64 * 1024 * 1024
-MAX_CREDITS = 2**31 - 1
-"""What the ledger's columns hold; a larger number is no balance."""
 IDLE_CONNECTION_SECONDS = 2.0
 """Shorter than any server's, so that no request goes out on a connection that is being closed."""
 
@@ -119,7 +121,7 @@ class SignalHireClient:
         return await self._ask(LOOKUP, {"items": list(items), "withoutWaterfall": True})
 
     async def submit(self, items: Sequence[str], callback_url: str) -> Reply:
-        """See `Provider.submit`. Tried again only where the request cannot have left."""
+        """See `AnswersByCallback.submit`. Tried again only where the request cannot have left."""
         return await self._ask(LOOKUP, {"items": list(items), "callbackUrl": callback_url})
 
     async def search(self, query: ProfileQuery) -> Reply:
@@ -151,22 +153,16 @@ class SignalHireClient:
         async with self._http.stream(
             "POST", path, content=body, headers={"content-type": "application/json"}
         ) as response:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in response.aiter_bytes():
-                size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    # kept cut off: it does not parse, and so ends as unconfirmed
-                    break
-                chunks.append(chunk)
             return Reply(
                 http_status=response.status_code,
-                body=b"".join(chunks),
-                credits_left=_credits(response.headers.get("x-credits-left")),
+                body=await limited_body(response),
+                credits_left=balance_in(response.headers.get("x-credits-left")),
                 retry_after=retry_after(response.headers.get("retry-after"), datetime.now(UTC)),
             )
 
-    def read(self, http_status: int, body: bytes, items: Sequence[str]) -> Reading:
+    def read(
+        self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None
+    ) -> Reading:
         return read_reply(http_status, body, items)
 
     def read_submission(self, http_status: int, body: bytes) -> Accepted | None:
@@ -192,7 +188,7 @@ def retry_after(header: str | None, now: datetime) -> timedelta | None:
     """A `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); None where it says nothing."""
     if header is None:
         return None
-    seconds = _whole_number(header)
+    seconds = whole_number(header)
     if seconds is not None:
         return timedelta(seconds=min(max(seconds, 0), 86_400))
     instant = _http_date(header)
@@ -225,19 +221,7 @@ def _credits_in(response: httpx.Response) -> int | None:
         document = response.json() if response.is_success else None
     except (ValueError, RecursionError):
         return None
-    return _credits(document.get("credits")) if isinstance(document, dict) else None
-
-
-def _credits(value: object) -> int | None:
-    number = _whole_number(value)
-    return number if number is not None and abs(number) <= MAX_CREDITS else None
-
-
-def _whole_number(value: object) -> int | None:
-    try:
-        return int(str(value))
-    except ValueError:
-        return None
+    return balance_in(document.get("credits")) if isinstance(document, dict) else None
 
 
 def _code(error: Exception) -> str:

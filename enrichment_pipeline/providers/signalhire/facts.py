@@ -57,6 +57,7 @@ SIGNALHIRE = ProviderFacts(
             max_batch=MAX_BATCH,
             # a moment more than the client itself takes to give up
             longest_seconds=longest_seconds(ANSWER_SECONDS) + 15,
+            is_called_back=True,
         ),
         SEARCH: CallFacts(
             identities=frozenset({"name"}),

@@ -11,8 +11,6 @@ cannot cost money twice: that it may have been charged.
 
 from dataclasses import dataclass
 
-import httpx
-
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
@@ -50,19 +48,6 @@ def _halt(outcome: Outcome, reason: str, message: str) -> Fault:
 def _rejected(reason: str, message: str) -> Fault:
     return Fault(Retriable(reason), Rejected(reason, f"SignalHire {message}"))
 
-
-NEVER_SENT: tuple[type[Exception], ...] = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
-"""Errors of the transport after which the request certainly did not leave: `not_sent`.
-
-Names that do not resolve and TLS that fails are ConnectErrors. After any other
-error of the transport it may have left: `no_reply`.
-"""
 
 FAULTS: dict[str, Fault] = {
     # --- the connection: which of the two it was is the client's to tell

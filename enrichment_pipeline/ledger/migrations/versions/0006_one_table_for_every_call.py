@@ -48,6 +48,7 @@ def _rename_requests() -> None:
         sa.Column("series", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("page", sa.Integer(), nullable=False, server_default="1"),
         sa.Column("counts_from", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("units_told", sa.Integer(), nullable=True),
     ):
         op.add_column("requests", column)
     # later than it was by one window: for so long the rate is kept to with room to spare
