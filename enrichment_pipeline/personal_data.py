@@ -1,11 +1,11 @@
 """Where a person stands: every table, column, file and body that can hold a person's data.
 
 Here: the list, by store, with what each place holds. Not here: erasing, and looking for what
-was left, which read it. Whoever adds a column or a file decides here what it holds; a test
-compares the list with the schemas.
+was left, which read it. A new column or file is listed here with what it holds; a test compares the
+list with the schemas.
 
 A column is listed by what can be found or learned in it about one person. Ids of our own
-(lookup_id, run_id), states, times and amounts say nothing about anybody once the columns
+(lookup_id, run_id), states, times and amounts tell nothing about a person once the columns
 listed beside them in their row are gone.
 """
 
@@ -20,7 +20,7 @@ class Holds(Enum):
     CONTACT_ID = "the source's id of a contact"
     VALUE = "a name, an address, a number, a title or a profile, readable"
     COMPANY = "a company's name, domain or figure: a person's where they work, or are, the company"
-    DIGEST = "a hash of identifiers or of a row: tells nobody's name, and confirms a known one"
+    DIGEST = "a hash of identifiers or of a row: confirms a known identifier, and tells none"
     TEXT = "free text, JSON or raw bytes, in which any of these can stand, of several people too"
     COLLEAGUE = "who of the users decided something: a login name"
 
@@ -100,7 +100,7 @@ WAREHOUSE: Mapping[str, Table] = {
         nothing="account_id created_at updated_at loaded_at left_at",
     ),
     "staging.hosts": _table(
-        # the host of an address of somebody's own
+        # the host of an e-mail address can be a person's own
         companies="host registrable_domain",
         nothing="is_free_mail is_disposable",
     ),
@@ -265,14 +265,14 @@ LEDGER: Mapping[str, Table] = {
     "ledger_head": _table(nothing="id revision"),
     "ledger_stamp": _table(nothing="key value"),
     "replies": _table(
-        # a body answers for a whole batch: what is somebody else's in it was paid for, too
+        # a body answers for a whole batch: the other people's answers in it were paid for, too
         texts="body",
         digests="body_sha256",
         nothing="reply_id request_id received_at answered_at is_callback http_status",
     ),
     "requests": _table(
         nothing="request_id provider kind run_id item_count rate_units call_id series page "
-        "reserved_at sent_at deadline_at responded_at counts_from credits_left error request_ref "
+        "reserved_at sent_at deadline_at responded_at counts_from credits_left units_told error request_ref "
         "awaits_callback"
     ),
     "suppressions": _table(digests="identifier", nothing="origin added_at"),
@@ -306,4 +306,4 @@ ELSEWHERE: tuple[str, ...] = (
     "the page that `enrichment report --out` has written: sums only",
     "the source, which is only ever read, and the table that [review] decisions reads",
 )
-"""Where a person can stand outside the state folder: named by users, and known to nobody else."""
+"""Where a person can stand outside the state folder: only users know these places."""

@@ -1,4 +1,4 @@
-"""Where a person stands: the list is the schemas', so that whoever adds a column must decide.
+"""Where a person stands: the list is the schemas', so that a new column must be decided on.
 
 The files of a state folder are compared where one is made (`end_to_end/test_run.py`).
 """
@@ -45,7 +45,7 @@ def test_each_column_of_the_ledger_is_listed_with_what_it_holds() -> None:
     assert undecided(schema, LEDGER) == []
 
 
-def test_a_column_that_nobody_decided_on_is_found() -> None:
+def test_a_column_that_is_not_listed_is_found() -> None:
     listed = {"calls": Table({}, frozenset({"call_id", "gone"}))}
     schema = {"calls": ["call_id", "nickname"], "new": ["email"]}
     assert undecided(schema, listed) == ["calls.gone", "calls.nickname", "new.email"]

@@ -271,7 +271,7 @@ def test_every_file_of_a_state_folder_is_listed_with_what_it_holds(two_runs: Two
     assert [name for name in names if not any(fnmatch(name, each) for each in patterns)] == []
 
 
-def test_columns_that_are_listed_as_nobodys_hold_nothing_personal(two_runs: TwoRuns) -> None:
+def test_columns_listed_without_personal_data_hold_none(two_runs: TwoRuns) -> None:
     queries = {
         name: f"select {', '.join(sorted(table.nothing))} from {name}"
         for name, table in {**WAREHOUSE, **LEDGER_TABLES}.items()

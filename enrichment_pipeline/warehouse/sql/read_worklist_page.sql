@@ -30,7 +30,8 @@ with ordered as (
 page as (
     select
         contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
-        coalesce(ledger_revision, 0) as ledger_revision, priority_rank, has_no_account, waiting_from, descending_score
+        coalesce(ledger_revision, 0) as ledger_revision, priority_rank, has_no_account,
+        waiting_from, descending_score
     from ordered
     where (priority_rank, has_no_account, waiting_from, descending_score, person_key) > (
         $after_rank, $after_account, cast($after_waiting as timestamptz), $after_score,
@@ -62,7 +63,8 @@ owned as (
 select
     page.contact_id, page.person_key, page.freshness, page.priority, page.lookup_identity,
     page.identity_kind, page.supersedes, known_by.identifiers, owned.identifiers as known_by,
-    page.ledger_revision, page.priority_rank, page.has_no_account, page.waiting_from, page.descending_score
+    page.ledger_revision, page.priority_rank, page.has_no_account, page.waiting_from,
+    page.descending_score
 from page
 left join known_by on known_by.person_key = page.person_key
 left join owned on owned.person_key = page.person_key
