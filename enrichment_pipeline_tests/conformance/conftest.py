@@ -1,0 +1,33 @@
+"""Fixtures of the conformance tests: each provider's case, and the made-up one's registration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline_tests.conformance import Case
+from enrichment_pipeline_tests.conformance.cases import CASES
+from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
+from enrichment_pipeline_tests.databases import migrated_sqlite
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line in the registry."""
+    monkeypatch.setitem(PROVIDERS, ACME.name, ACME)
+
+
+@pytest.fixture(params=CASES.values(), ids=str)
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[LedgerStore]:
+    store = open_store(migrated_sqlite(tmp_path / "ledger.sqlite"))
+    yield store
+    store.close()
