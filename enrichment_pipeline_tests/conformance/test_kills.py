@@ -67,7 +67,8 @@ def test_an_answer_that_was_kept_and_not_read_costs_what_the_stand_in_charged(
     calls = case.calls()
     share = RunShare("killed")
     with case.start(tmp_path, 4) as stand_in:
-        people = case.persons(range(min(3, case.lookups.max_batch)))
+        # not the first, whose cost may be the worst, which is what a forgotten one is taken for
+        people = case.persons(range(1, 1 + min(3, case.lookups.max_batch)))
         admitted = store.transact(lambda transaction: calls.admit(transaction, people, share))
         assert isinstance(admitted, Admitted)
         store.transact(lambda transaction: calls.mark_sent(transaction, admitted.request_id))
