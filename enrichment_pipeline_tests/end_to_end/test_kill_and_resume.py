@@ -271,6 +271,7 @@ def test_copies_that_are_made_while_a_run_buys_can_be_restored_and_nobody_is_bou
         assert charged(sandbox.journal) == bought
 
 
+@pytest.mark.timeout(600)  # sixteen commands, each in a process of its own
 def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(tmp_path: Path) -> None:
     home, copy = tmp_path / "state", str(tmp_path / "copy")
     with many_requests(tmp_path) as (sandbox, variables):
