@@ -272,8 +272,8 @@ LEDGER: Mapping[str, Table] = {
     ),
     "requests": _table(
         nothing="request_id provider kind run_id item_count rate_units call_id series page "
-        "reserved_at sent_at deadline_at responded_at counts_from credits_left units_told error request_ref "
-        "awaits_callback"
+        "reserved_at sent_at deadline_at responded_at counts_from credits_left units_told error "
+        "request_ref awaits_callback"
     ),
     "suppressions": _table(digests="identifier", nothing="origin added_at"),
     "unread_replies": _table(nothing="reply_id provider kind received_at"),

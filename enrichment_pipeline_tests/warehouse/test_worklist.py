@@ -83,6 +83,7 @@ def test_a_row_says_whom_to_ask_for_and_by_what(world: World) -> None:
         "contact_count": 1,
         "waiting_since": START,
         "run_id": "run-7",
+        "ledger_revision": 0,
     }
 
 
