@@ -114,6 +114,8 @@ class Plan:
 
     work: DueWork
     worst_case_credits: int
+    worst_case_cost: Decimal
+    """What these cost, in the unit of the budget."""
     seconds_at_limit: float
     budget_left_today: Decimal
     budget_left_this_month: Decimal
@@ -437,6 +439,7 @@ class Pipeline:
         return Plan(
             work=work,
             worst_case_credits=work.lookups,
+            worst_case_cost=work.lookups * self.settings.limits(FIRST).price,
             seconds_at_limit=_seconds_at_limit(self.calls(run.clock), work.lookups),
             budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
             budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),

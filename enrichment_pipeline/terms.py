@@ -38,8 +38,7 @@ def cost_of_credit(settings: Settings, provider: str) -> int:
 
 def share_of(run: Run) -> RunShare:
     """The run as budgets know it."""
-    at_most = None if run.max_credits is None else Decimal(run.max_credits)
-    return RunShare(run.run_id, run.earlier_run_ids, at_most)
+    return RunShare(run.run_id, run.earlier_run_ids, run.max_credits)
 
 
 def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> Limits:

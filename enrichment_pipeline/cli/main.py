@@ -178,8 +178,10 @@ def plan(
             f"to be searched for by name and company first: {work.searches:,} persons "
             f"({result.searches_left_today:,} searches left today)"
         )
+    is_other = result.worst_case_cost != result.worst_case_credits
+    cost = f", which cost {result.worst_case_cost:,}" if is_other else ""
     _out.print(
-        f"credits, at worst: {result.worst_case_credits:,} "
+        f"credits, at worst: {result.worst_case_credits:,}{cost} "
         f"(left in the budget: {result.budget_left_today:,} today, "
         f"{result.budget_left_this_month:,} this month)\n"
         f"time at the limit of {_rates(settings)}: "

@@ -45,8 +45,8 @@ def print_status(settings: Settings, console: Console) -> None:
     today = datetime.now(UTC).date().isoformat()
     budget = settings.policy.budget
     periods = ((f"day:{today}", budget.per_day), (f"month:{today[:7]}", budget.per_month))
-    credits = [(period, *reversed(ledger.budget_used(period)), limit) for period, limit in periods]
-    console.print(table("Credits", ("period", "charged", "reserved", "budget"), credits))
+    amounts = [(period, *reversed(ledger.budget_used(period)), limit) for period, limit in periods]
+    console.print(table("Budget", ("period", "charged", "reserved", "limit"), amounts))
     balance = ledger.last_balance()
     if balance is not None:
         console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")

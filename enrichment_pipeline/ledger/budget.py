@@ -83,12 +83,13 @@ class Budget:
 class RunShare:
     """A run as budgets know it: its id, the runs that it is one more try of, and its cap.
 
-    The earlier tries share its cap. None: nothing but the policy's `per_run` caps it.
+    The earlier tries share its cap. `max_credits` are credits, whatever one costs, and no
+    requests of a quota; None: nothing but the policy's `per_run` caps it.
     """
 
     run_id: str
     earlier_run_ids: tuple[str, ...] = ()
-    at_most: Decimal | None = None
+    max_credits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,13 @@ def room(connection: Connection, budget: Budget, run: RunShare, day: str, priori
     left = {"day": in_millionths(budget.per_day * usable_share) - used.get(of_day, 0)}
     if budget.per_month is not None:
         left["month"] = in_millionths(budget.per_month * usable_share) - used.get(of_month, 0)
-    caps = [cap for cap in (budget.per_run, run.at_most) if cap is not None]
+    caps = [] if budget.per_run is None else [in_millionths(budget.per_run)]
+    if run.max_credits is not None and budget.pool == CREDITS:
+        caps.append(run.max_credits * budget.millionths_per_unit)
     if caps:
         drawn = sum(used.get(period, 0) for period in tries)
         # first, so that of two that are as tight the run's is named
-        left = {"run": in_millionths(min(caps)) - drawn, **left}
+        left = {"run": min(caps) - drawn, **left}
     if used_up in used:
         left = {"day": 0}
     tightest = min(left, key=lambda period: left[period])

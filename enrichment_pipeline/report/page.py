@@ -33,12 +33,12 @@ def render_page(figures: Figures, policy: Policy) -> str:
             (
                 f"{figures.published_at:%d %b}",
                 figures.spend[-1].credits,
-                _plain(policy.budget.per_day),
+                _in_credits(policy.budget.per_day, policy),
             ),
             (
                 f"{figures.published_at:%B}",
                 figures.credits_of_the_month,
-                _plain(policy.budget.per_month),
+                _in_credits(policy.budget.per_month, policy),
             ),
         ],
         overdue=figures.debt[0],
@@ -50,16 +50,18 @@ def render_page(figures: Figures, policy: Policy) -> str:
     )
 
 
-def _plain(amount: Decimal) -> float:
-    """An amount to reckon and draw with; whole ones without decimals."""
-    return int(amount) if amount == int(amount) else float(amount)
+def _in_credits(amount: Decimal, policy: Policy) -> int:
+    """How many credits an amount of the budget buys at today's price."""
+    return int(amount / policy.signalhire.price)
 
 
 def _pictures(figures: Figures, policy: Policy) -> dict[str, Callable[[Layout], Markup]]:
     return {
         "coverage": partial(pictures.coverage_picture, figures.coverage),
         "ages": partial(pictures.ages_picture, figures.ages),
-        "spend": partial(pictures.spend_picture, figures.spend, _plain(policy.budget.per_day)),
+        "spend": partial(
+            pictures.spend_picture, figures.spend, _in_credits(policy.budget.per_day, policy)
+        ),
         "reasons": partial(pictures.reasons_picture, figures.reasons),
         "debt": partial(pictures.debt_picture, figures.debt),
     }

@@ -43,7 +43,7 @@ def ages_picture(ages: Sequence[AgeBand], layout: Layout) -> Markup:
     )
 
 
-def spend_picture(spend: Sequence[DaySpend], per_day: float, layout: Layout) -> Markup:
+def spend_picture(spend: Sequence[DaySpend], per_day: int, layout: Layout) -> Markup:
     """Credits charged day by day, against the day's budget where it is near."""
     return columns(
         "Credits by day",

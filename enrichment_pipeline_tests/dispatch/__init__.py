@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +133,12 @@ def dispatcher_of(
     **options: Any,
 ) -> Dispatcher:
     """One that makes look-ups."""
-    at_most = None if max_credits is None else Decimal(max_credits)
     return Dispatcher(
         ledger.store,
         ledger.calls,
         AskLookups(wire, callback_url),
         told or Told(),
-        run=RunShare(run_id, at_most=at_most),
+        run=RunShare(run_id, max_credits=max_credits),
         **options,
     )
 

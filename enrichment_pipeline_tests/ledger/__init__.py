@@ -132,11 +132,10 @@ class Ledger:
         self,
         candidates: Sequence[Candidate],
         run_id: str,
-        max_credits: float | None = None,
+        max_credits: int | None = None,
         earlier_run_ids: tuple[str, ...] = (),
     ) -> Decision:
-        at_most = None if max_credits is None else Decimal(str(max_credits))
-        share = RunShare(run_id, earlier_run_ids, at_most)
+        share = RunShare(run_id, earlier_run_ids, max_credits)
         return self._do(self.calls.admit, candidates, share)
 
     def admit_page(self, call_id: str, run_id: str = "run", **named: Any) -> Any:

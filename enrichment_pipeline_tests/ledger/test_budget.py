@@ -168,6 +168,18 @@ def test_one_budget_counts_what_all_providers_cost_together(ledger_of: LedgerOf)
     assert room_for(cheap, crowd(5)) == 1
 
 
+@pytest.mark.parametrize("unit_cost", [0.28, 1, 5])
+def test_a_runs_cap_counts_credits_whatever_one_costs(ledger_of: LedgerOf, unit_cost: float):
+    ledger = ledger_of(items_per_window=WIDE, unit_cost=unit_cost)
+    assert len(admitted(ledger.admit(crowd(9), "run", max_credits=4)).calls) == 4
+    assert ledger.admit(crowd(9, prefix="q"), "run", max_credits=4) == Exhausted("run")
+
+
+def test_a_runs_cap_on_credits_is_none_on_a_quota(ledger_of: LedgerOf):
+    ledger = ledger_of(items_per_window=WIDE, pool="signalhire.search")
+    assert len(admitted(ledger.admit(crowd(9), "run", max_credits=0)).calls) == 9
+
+
 def test_pools_are_budgets_of_their_own(ledger_of: LedgerOf):
     tight = {"items_per_window": WIDE, "per_day": 2, "floors": {"standard": 0}}
     buy(ledger_of(**tight), *crowd(2))

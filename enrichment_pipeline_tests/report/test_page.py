@@ -127,6 +127,11 @@ def test_a_budget_of_nothing_and_one_that_is_overdrawn_can_be_shown() -> None:
         assert f"300 of {per_day} credits" in outline(render_page(FIGURES, policy)).text
 
 
+def test_the_budget_is_told_in_credits_at_their_price() -> None:
+    policy = Policy.model_validate({"budget": {"per_day": 140}, "signalhire": {"price": 0.28}})
+    assert "300 of 500 credits" in outline(render_page(FIGURES, policy)).text
+
+
 def test_on_a_phone_each_picture_is_one_that_fits() -> None:
     page = render_page(FIGURES, Policy())
     widths = re.findall(r'<div class="(wide|narrow)"><svg [^>]*width="(\d+)"', page)
