@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import chain
 
 BENCHMARKS = (
-    *("throughput", "limit", "memory", "kills", "receiver", "callbacks"),
+    *("throughput", "limit", "admissions", "memory", "kills", "receiver", "callbacks"),
     *("identity", "resolving", "applying", "planning"),
 )
 LONG = ("kills", "readers", "year", "daemon")
