@@ -26,10 +26,18 @@ def test_an_unforeseen_error_is_named_by_its_kind_alone() -> None:
     assert "ada" not in said
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EMFILE])
 def test_what_the_system_says_of_a_file_is_told(number: int) -> None:
     why = os.strerror(number)
     assert told(OSError(number, why, "/state/published")) == f"publish: /state/published: {why}"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_what_is_safe_and_what_to_do(number: int) -> None:
+    said = told(OSError(number, os.strerror(number), "/state/published"))
+    assert said.startswith("publish: the disk of ENRICHMENT_HOME")
+    assert "Nothing that was paid for is lost" in said
+    assert "Make room" in said
 
 
 def test_what_the_network_says_is_not_taken_for_a_file() -> None:
