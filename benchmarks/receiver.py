@@ -69,8 +69,8 @@ class Stage:
 
     def kept(self) -> dict[str, bytes]:
         with self.store.read() as connection:
-            rows = connection.execute(sa.select(replies.c.batch_id, replies.c.body)).all()
-        return {batch_id: bytes(body) for batch_id, body in rows}
+            rows = connection.execute(sa.select(replies.c.request_id, replies.c.body)).all()
+        return {request_id: bytes(body) for request_id, body in rows}
 
     def resident(self) -> float:
         """The receiver's resident set now, in MB, as its own metrics tell it."""

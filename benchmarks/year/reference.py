@@ -256,7 +256,9 @@ class Reference:
             for row in sorted(rows, key=lambda row: row.reserved_at):
                 spent += row.credits_charged
                 share = 1 - getattr(budget.floors, row.priority)
-                is_free = row.credits_charged == 0 or spent <= math.floor(limit * share + 1e-9)
+                is_free = row.credits_charged == 0 or spent <= math.floor(
+                    float(limit) * share + 1e-9
+                )
                 self._must(is_free, 10, f"{row.priority} in {period}")
 
     # --- what they rest on --------------------------------------------------------------
