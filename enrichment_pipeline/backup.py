@@ -292,11 +292,12 @@ class _Restoring:
                 )
             else:
                 with open_warehouse(str(warehouse), on_wait=self._say) as connection:
-                    of_warehouse = warehouse_stamp(connection) or _with_new_id(stamp)
+                    of_warehouse = {**stamp, **warehouse_stamp(connection)}
                     refuse_other_stamp(f"warehouse {self._folder}", of_warehouse, stamp)
-                    of_ledger = store.check_stamp(of_warehouse)
+                    of_ledger = store.check_stamp({**_with_new_id(stamp), **of_warehouse})
                     refuse_other_stamp(f"ledger {self._folder}", of_ledger, stamp)
-                    if of_ledger["ledger"] != of_warehouse["ledger"]:
+                    # older versions named no ledger
+                    if of_warehouse.get("ledger") not in {None, of_ledger["ledger"]}:
                         refuse_other_ledger(str(warehouse))
                     if url != self._url:
                         self._restored.taken_over = take_over_answers(

@@ -101,6 +101,28 @@ def test_a_state_folder_that_bears_the_older_word_for_live_opens_as_live_and_kee
         Pipeline(replace(settings, provider="sandbox")).open_state()
 
 
+def test_a_state_folder_from_before_ledgers_had_ids_opens_and_gets_one(tmp_path: Path):
+    source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
+    settings = settings_for(tmp_path / "state", policy_for(source), None)
+    Pipeline(settings).open_state()
+    as_older = "delete from {} where key = 'ledger'"
+    with opened(settings.ledger_url.get_secret_value()) as store, store.write() as transaction:
+        transaction.connection.exec_driver_sql(as_older.format("ledger_stamp"))
+    with open_warehouse(settings.warehouse_url) as connection:
+        connection.execute(as_older.format("staging.stamp"))
+    stamp = settings.home / "stamp.json"
+    older = {key: value for key, value in json.loads(stamp.read_text()).items() if key != "ledger"}
+    stamp.write_text(json.dumps(older))
+
+    for _ in range(2):
+        Pipeline(settings).open_state()
+        with opened(settings.ledger_url.get_secret_value()) as store:
+            of_ledger = store.check_stamp({})
+        with open_warehouse(settings.warehouse_url) as connection:
+            assert warehouse_stamp(connection) == of_ledger
+        assert json.loads(stamp.read_text()) == of_ledger
+
+
 @pytest.mark.parametrize("days", [-95, -1.1, 1.1, 95])
 def test_a_clock_that_parts_from_the_providers_by_more_than_a_day_is_refused(days: float):
     provider_now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -203,7 +203,8 @@ def test_a_run_that_is_under_way_elsewhere_is_no_gap_in_the_balance(bought: Boug
     bought.observe_balance(more=1)
     bought.change_policy(signalhire={"exclusive": True})
     store = open_store(bought.settings.ledger_url.get_secret_value())
-    ledger = Ledger(store, "signalhire", limits_of(), Clock())
+    wide = limits_of(items_per_window=100_000)  # the world's purchases were a moment ago
+    ledger = Ledger(store, "signalhire", wide, Clock())
     send(ledger, candidate("on-the-wire"), run_id="another")
     store.close()
     bought.prepare()

@@ -173,22 +173,26 @@ class LedgerStore:
             return connection.execute(select(head.c.revision)).scalar_one()
 
     def check_stamp(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Stamp the ledger if it is new; the stamp that it bears after that."""
+        """Stamp the ledger with what it has no value of; the stamp that it bears after that.
+
+        A new one has none at all, one of an older version no id of its own.
+        """
         with self.read() as connection:
             found = _stamp(connection)
-        if not found:
-            with _begin(self._engine) as connection:
-                found = _stamp(connection)
-                if not found:
-                    rows = [{"key": key, "value": value} for key, value in wanted.items()]
-                    try:
-                        connection.execute(insert(stamp), rows)
-                        return dict(wanted)
-                    except IntegrityError:  # another process stamped it meanwhile
-                        connection.rollback()
-            with self.read() as connection:
-                found = _stamp(connection)
-        return found
+        if wanted.keys() <= found.keys():
+            return found
+        with _begin(self._engine) as connection:
+            found = _stamp(connection)
+            rows = [
+                {"key": key, "value": value} for key, value in wanted.items() if key not in found
+            ]
+            try:
+                if rows:
+                    connection.execute(insert(stamp), rows)
+            except IntegrityError:  # another process stamps it at this moment
+                connection.rollback()
+        with self.read() as connection:
+            return _stamp(connection)
 
     def note(self, key: str, value: str) -> None:
         """Write a value beside the stamp, in the place of an earlier one of this key."""

@@ -18,10 +18,9 @@ def warehouse_stamp(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def stamp_warehouse(
     connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]
 ) -> dict[str, str]:
-    """Stamp the warehouse if it is new; the stamp that it bears after that."""
+    """Stamp the warehouse with what it has no value of; the stamp that it bears after that."""
     found = warehouse_stamp(connection)
-    if not found:
-        for key, value in wanted.items():
+    for key, value in wanted.items():
+        if key not in found:
             connection.execute("insert into staging.stamp (key, value) values (?, ?)", [key, value])
-        found = dict(wanted)
-    return found
+    return {**wanted, **found}
