@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, number_field, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
 from enrichment_pipeline.ledger.schema import (
     MATCHED,
     RESERVED,
@@ -23,6 +23,7 @@ from enrichment_pipeline.ledger.schema import (
     calls,
 )
 
+_UNSETTLED = frozenset({RESERVED, SENT, UNCONFIRMED})
 _NOTE = Prepared(
     insert(call_identifiers).from_select(
         ["identifier", "call_id"],
@@ -38,33 +39,33 @@ _NOTE = Prepared(
         ),
     )
 )
-_TELLING = (
-    select(text_field(0).label("asked_about"), calls.c.call_id)
-    .select_from(
-        bound_rows.join(call_identifiers, call_identifiers.c.identifier == text_field(1)).join(
-            calls, calls.c.call_id == call_identifiers.c.call_id
-        )
+_BEARING = Prepared(
+    select(text_field(0), call_identifiers.c.call_id).select_from(
+        bound_rows.join(call_identifiers, call_identifiers.c.identifier == text_field(1))
     )
-    .where(
-        calls.c.provider == bindparam("of_provider"),
-        calls.c.kind == bindparam("of_kind"),
-        calls.c.person_key != text_field(0),
-        calls.c.is_released.is_not(True),
-        or_(
-            calls.c.state.in_((RESERVED, SENT)),
-            and_(
-                calls.c.state == UNCONFIRMED,
-                calls.c.requested_at > bindparam("held_since", type_=UtcDateTime),
-            ),
-            and_(calls.c.outcome == MATCHED, calls.c.revision > number_field(2)),
-        ),
-    )
-    .order_by(calls.c.revision)
 )
-"""Of bound rows of person, identifier and revision: calls about others that bear it.
-
-What is open tells, whoever knows of it, what may have been billed a while ago, and what was
-found since that revision. A miss tells nothing: it was by another identifier.
+"""Of bound rows of person and identifier: the calls that bear it."""
+_TELLING = select(
+    calls.c.call_id,
+    calls.c.provider,
+    calls.c.kind,
+    calls.c.person_key,
+    calls.c.state,
+    calls.c.revision,
+).where(
+    calls.c.call_id.in_(select(text_field(0))),
+    calls.c.is_released.is_not(True),
+    or_(
+        calls.c.state.in_((RESERVED, SENT)),
+        and_(
+            calls.c.state == UNCONFIRMED,
+            calls.c.requested_at > bindparam("held_since", type_=UtcDateTime),
+        ),
+        calls.c.outcome == MATCHED,
+    ),
+)
+"""Of bound ids: the calls that tell. What is open does, what may have been billed a while ago,
+and what was found. A miss tells nothing: it was by another identifier.
 """
 
 
@@ -84,18 +85,34 @@ def telling_calls(
     *,
     held_since: datetime,
 ) -> dict[str, str]:
-    """By person, the latest call about another key that shares one of its identifiers."""
+    """By person, the latest call about another key that shares one of its identifiers.
+
+    What was found tells only who asks without knowing of it: since their revision. First by
+    identifier alone, then by id alone: else SQLite reads all calls of the provider each time.
+    """
     rows = [
-        (person, identifier, seen_revision[person])
+        (person, identifier)
         for person, identifiers in known_by.items()
         for identifier in identifiers
     ]
     if not rows:
         return {}
+    bearers: dict[str, list[str]] = {}
+    for person, call_id in _BEARING.execute(connection, {ROWS: as_json(rows)}):
+        bearers.setdefault(call_id, []).append(person)
+    if not bearers:
+        return {}
     values = {
-        "of_provider": provider,
-        "of_kind": kind,
         "held_since": held_since,
-        ROWS: as_json(rows),
+        ROWS: as_json((call_id,) for call_id in bearers),
     }
-    return {row.asked_about: row.call_id for row in connection.execute(_TELLING, values)}
+    told: dict[str, str] = {}
+    telling = connection.execute(_TELLING, values).all()
+    for call in sorted(telling, key=lambda call: (call.revision, call.call_id)):
+        if (call.provider, call.kind) != (provider, kind):
+            continue
+        for person in bearers[call.call_id]:
+            is_new = call.revision > seen_revision[person] or call.state in _UNSETTLED
+            if is_new and person != call.person_key:
+                told[person] = call.call_id
+    return told

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Known, NotDue
 from enrichment_pipeline.ledger.schema import call_identifiers
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline_tests.ledger import (
     GIVEN_BACK,
     MATCHED,
@@ -22,6 +24,7 @@ from enrichment_pipeline_tests.ledger import (
     buy,
     candidate,
     ids,
+    limits_of,
     reply,
     reserve,
     send,
@@ -119,3 +122,29 @@ def test_an_identifier_is_kept_once_for_each_call(ledger: Ledger, store: LedgerS
     with store.read() as connection:
         rows = connection.execute(sa.select(call_identifiers)).all()
     assert sorted(map(tuple, rows)) == [(EMAIL, ada), (PROFILE, ada)]
+
+
+def test_admission_reads_calls_by_person_and_by_id_and_never_all_of_them(tmp_path: Path):
+    """Each admission would take longer than the one before it."""
+    store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    ledger = Ledger(store, "signalhire", limits_of(items_per_window=1_000), MovingClock())
+    reserve(ledger, by("by-email", EMAIL, PROFILE))
+    plans: dict[str, list[str]] = {}
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def explain(_connection, cursor, statement: str, parameters, *_: object) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            rows = cursor.execute(f"explain query plan {statement}", parameters).fetchall()
+            plans[statement] = [row[3] for row in rows]
+
+    assert known(ledger.admit([by("by-profile", PROFILE)], "run"))
+    of_calls = [
+        step
+        for steps in plans.values()
+        for step in steps
+        if step.split()[1] in {"calls", "call_identifiers"}
+    ]
+    assert len(of_calls) >= 3
+    keys = ("(identifier=?", "(call_id=?", "person_key=?")
+    assert [step for step in of_calls if not any(key in step for key in keys)] == []
+    store.close()
