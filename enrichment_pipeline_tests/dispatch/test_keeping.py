@@ -68,7 +68,8 @@ class Answering(Wire):
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         reply = await super().lookup(items)
-        self._disk.is_full = not self._disk.pauses
+        if not self._disk.pauses:  # a later answer makes no room
+            self._disk.is_full = True
         return reply
 
 
