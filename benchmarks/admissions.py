@@ -12,22 +12,18 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from benchmarks.common import candidates, verdict
+from benchmarks.common import candidates, verdict, wide_limits
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.admission import Admitted
-from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare
+from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.calls import Calls
-from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.policy import Floors
 from enrichment_pipeline.vocabulary import LOOKUP
 
 ASKED = {1: 0.6, 100: 0.3}
@@ -125,7 +121,7 @@ def admit_together(url: str, processes: int, at_once: int, seconds: float) -> li
 def admit(work: Work, barrier: Barrier, results: Queue[list[float]]) -> None:
     """One process: one admission after the other."""
     store = open_store(work.ledger_url)
-    calls = Calls("signalhire", LOOKUP, _limits(), Clock())
+    calls = Calls("signalhire", LOOKUP, wide_limits(), Clock())
     share = RunShare(f"worker-{work.first_person}")
     took: list[float] = []
     person = work.first_person
@@ -142,17 +138,3 @@ def admit(work: Work, barrier: Barrier, results: Queue[list[float]]) -> None:
         assert len(decision.calls) == work.at_once
     store.close()
     results.put(took)
-
-
-def _limits() -> Limits:
-    """Nothing that would hold anybody up."""
-    second = timedelta(seconds=1)
-    return Limits(
-        rates=(Rate(10**9, second),),
-        pause=second,
-        send_lease=timedelta(seconds=30),
-        response_deadline=timedelta(seconds=75),
-        answer_deadline=timedelta(seconds=75),
-        unconfirmed_hold=timedelta(days=30),
-        budget=Budget(CREDITS, per_day=Decimal(10**9), floors=Floors()),
-    )

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,8 +21,10 @@ from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport
 from enrichment_pipeline.identifiers import hashed
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.budget import CREDITS, Budget
+from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.store import LedgerStore
-from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.policy import Floors, Policy
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.serving.child import child_server
@@ -29,7 +32,7 @@ from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.terms import calls_of, share_of
 from enrichment_pipeline.vocabulary import LOOKUP
 
-UNLIMITED = 100_000
+RESPONSE_DEADLINE = timedelta(seconds=75)
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,20 @@ async def look_up(
         return await dispatcher.run([people])
     finally:
         await client.close()
+
+
+def wide_limits(answer_deadline: timedelta = RESPONSE_DEADLINE) -> Limits:
+    """Limits that hold nobody up."""
+    second = timedelta(seconds=1)
+    return Limits(
+        rates=(Rate(10**9, second),),
+        pause=second,
+        send_lease=timedelta(seconds=30),
+        response_deadline=RESPONSE_DEADLINE,
+        answer_deadline=answer_deadline,
+        unconfirmed_hold=timedelta(days=30),
+        budget=Budget(CREDITS, per_day=Decimal(10**9), floors=Floors()),
+    )
 
 
 def verdict(what: str, value: float, relation: str, bound: float) -> bool:

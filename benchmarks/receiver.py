@@ -19,7 +19,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -27,22 +26,21 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from benchmarks.common import candidates, verdict
+from benchmarks.common import candidates, verdict, wide_limits
 from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.admission import Admitted
-from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare
+from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.calls import Calls
-from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.policy import Floors
 from enrichment_pipeline.serving.child import child_server
 from enrichment_pipeline.vocabulary import LOOKUP
 
 PROVIDER = "signalhire"
 SECRET = "of the benchmark"  # noqa: S105 - nobody else's
 ITEMS = 100
+CALLBACK_DEADLINE = timedelta(minutes=60)
 PROVIDER_WAITS_SECONDS = 10.0
 HEAD_SECONDS = 5.0
 TRICKLE_SECONDS = 0.2
@@ -148,7 +146,8 @@ def stage(number: int) -> Iterator[Stage]:
         ledger_url = f"sqlite:///{home / 'ledger.sqlite'}"
         store = open_store(ledger_url)
         stack.callback(store.close)
-        batches = _submit(store, Calls(PROVIDER, LOOKUP, _limits(), Clock()), number)
+        calls = Calls(PROVIDER, LOOKUP, wide_limits(CALLBACK_DEADLINE), Clock())
+        batches = _submit(store, calls, number)
         port = _free_port()
         environment = os.environ | {
             "ENRICHMENT_HOME": str(home),
@@ -163,19 +162,6 @@ def stage(number: int) -> Iterator[Stage]:
             for batch in batches
         ]
         yield Stage(store, url, callbacks, f"http://127.0.0.1:{port}/metrics")
-
-
-def _limits() -> Limits:
-    window = timedelta(seconds=60)
-    return Limits(
-        rates=(Rate(10**6, window),),
-        pause=window,
-        send_lease=timedelta(seconds=30),
-        response_deadline=timedelta(seconds=75),
-        answer_deadline=timedelta(minutes=60),
-        unconfirmed_hold=timedelta(days=30),
-        budget=Budget(CREDITS, per_day=Decimal(10**8), floors=Floors()),
-    )
 
 
 def _submit(store: LedgerStore, calls: Calls, number: int) -> list[Admitted]:

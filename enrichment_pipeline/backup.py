@@ -31,10 +31,10 @@ from enrichment_pipeline.ledger.copying import (
     copy_to_file,
     is_empty,
     make_single_file,
-    opened,
     sqlite_path,
 )
 from enrichment_pipeline.ledger.known import count_lookups
+from enrichment_pipeline.ledger.store import opened
 from enrichment_pipeline.privacy import OWNER_WRITES, owner_only
 from enrichment_pipeline.rollback import behind_published, take_over_answers
 from enrichment_pipeline.settings import Settings

@@ -1,7 +1,8 @@
 """Runs that are killed with SIGKILL, each in a process of its own.
 
-Here: dying at the n-th instant of a run, running one after another in children, and the program
-around it. Not here: what a run is and which its instants are (the tests' own programs).
+Here: dying at the n-th instant of a run (around its commits, after its requests), running one
+after another in children, and the program around it. Not here: what a run is and which further
+instants it has (the tests' own programs).
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+from enrichment_pipeline.ledger import group
+from enrichment_pipeline.ledger.group import Work
+from enrichment_pipeline.ledger.store import LedgerStore
+
+R = TypeVar("R")
 _passed = 0
 
 
@@ -24,6 +31,30 @@ def pass_instant(dies_at: int) -> None:
     _passed += 1
     if _passed == dies_at:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_around_commits(dies_at: int) -> None:
+    """Before and after each group commit of this process is an instant."""
+    commit = group._commit
+
+    def mortal(store: LedgerStore, works: Sequence[Work]) -> list[Any]:
+        pass_instant(dies_at)
+        results = commit(store, works)
+        pass_instant(dies_at)
+        return results
+
+    group._commit = mortal  # ty: ignore[invalid-assignment] - a function is a type of its own
+
+
+def dying_after(call: Callable[..., Awaitable[R]], dies_at: int) -> Callable[..., Awaitable[R]]:
+    """The call, after each of which is an instant: its answer is here, and kept nowhere."""
+
+    async def mortal(*arguments: Any) -> R:
+        answer = await call(*arguments)
+        pass_instant(dies_at)
+        return answer
+
+    return mortal
 
 
 def run_in_children(run: Callable[[int], None], runs: int) -> None:

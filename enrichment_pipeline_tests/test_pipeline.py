@@ -19,8 +19,8 @@ import pytest
 
 from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
-from enrichment_pipeline.ledger.copying import opened
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
+from enrichment_pipeline.ledger.store import opened
 from enrichment_pipeline.pipeline import Pipeline, refuse_wrong_clock
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import release_run_lock

@@ -189,23 +189,23 @@ class AskSearches:
         last, units = pages[-1], int(pages[-1].is_counted)
         seen = sum(page.profiles for page in pages)
 
-        def came_to(reading: ItemReading, further: Further | None = None) -> Reading:
+        def result(reading: ItemReading, further: Further | None = None) -> Reading:
             return Reading((reading._replace(units=units),), last.signal, further=further)
 
         interrupted = ItemReading(Retriable("interrupted"))
         if last.is_gone:
             if series:
-                return came_to(ItemReading(Found("scroll_gone"), is_complete=False))
-            return came_to(interrupted, Further(series + 1, 1, units))
+                return result(ItemReading(Found("scroll_gone"), is_complete=False))
+            return result(interrupted, Further(series + 1, 1, units))
         if isinstance(last.outcome, Found):
             is_last = _is_last(last, seen)
             if is_last or len(pages) >= self._pages:
-                return came_to(ItemReading(Found(), is_complete=is_last))
-            return came_to(interrupted, Further(series, len(pages) + 1, units, last))
+                return result(ItemReading(Found(), is_complete=is_last))
+            return result(interrupted, Further(series, len(pages) + 1, units, last))
         if isinstance(last.outcome, NoMatch):
             outcome = Found() if seen else NoMatch()
-            return came_to(ItemReading(outcome, is_complete=True))
-        return came_to(ItemReading(last.outcome))
+            return result(ItemReading(outcome, is_complete=True))
+        return result(ItemReading(last.outcome))
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         raise AssertionError("a search is never answered by callback")

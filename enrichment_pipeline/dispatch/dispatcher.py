@@ -461,9 +461,7 @@ class Dispatcher:
         if isinstance(reading.signal, Rejected):
             retried = self._narrow_down([candidate for candidate, _ in released], reading.signal)
         else:
-            again = [
-                each for each, came_to in released if self._is_worth_another_try(each, came_to)
-            ]
+            again = [of for of, end in released if self._is_worth_another_try(of, end)]
             self._backlog.add(again)
             retried = len(again)
         self._backlog.add(self._blame.let_go(), at_most=1)

@@ -183,12 +183,6 @@ class NotDue:
 Decision = Admitted | Wait | Exhausted | NotDue
 
 
-@dataclass(frozen=True)
-class _Room:
-    calls: int
-    is_probe: bool
-
-
 def admit(
     transaction: Transaction,
     candidates: Sequence[Candidate],
@@ -210,10 +204,10 @@ def admit(
         return NotDue(skipped, known)
     day = business_now.date().isoformat()
     room = _room(connection, terms, run, candidates[0].priority, day, now)
-    if not isinstance(room, _Room):
+    if not isinstance(room, int):
         return room
 
-    chosen, left_over = due[: room.calls], due[room.calls :]
+    chosen, left_over = due[:room], due[room:]
     request_id = uuid4().hex[:_REQUEST_DIGITS]
     reserved = tuple(
         ReservedCall(f"{request_id}{position:04x}", candidate)
@@ -291,7 +285,7 @@ def admit_page(
         raise FenceError(f"call {call_id} was settled already")
     day = business_now.date().isoformat()
     room = _room(connection, terms, run, of.priority, day, now)
-    if not isinstance(room, _Room):
+    if not isinstance(room, int):
         return room
     request_id = uuid4().hex
     connection.execute(
@@ -336,7 +330,7 @@ def _room(
     priority: str,
     day: str,
     now: datetime,
-) -> _Room | Wait | Exhausted:
+) -> int | Wait | Exhausted:
     """How many calls may be made now in one request; else until when none may, or why none will."""
     limits = terms.limits
     gate_name = gate.gate_name(terms.provider, terms.kind)
@@ -360,8 +354,8 @@ def _room(
     if state.is_probe:
         # the response decides it, also where the answer comes much later
         gate.lease_probe(connection, gate_name, now + limits.response_deadline)
-        room = PROBE_CALLS
-    return _Room(room, state.is_probe)
+        return PROBE_CALLS
+    return room
 
 
 def _row(call: ReservedCall) -> tuple[str | None, ...]:

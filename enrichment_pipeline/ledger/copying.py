@@ -7,8 +7,7 @@ restore it, and a ledger can move from one to the other.
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -16,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.schema import head, metadata, stamp
-from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.store import LedgerStore, opened
 
 ROWS_AT_ONCE = 500
 """A reply of a hundred answers has some 300 kB."""
@@ -80,16 +79,6 @@ def is_empty(store: LedgerStore) -> bool:
             for table in metadata.sorted_tables
             if table.name not in own
         )
-
-
-@contextmanager
-def opened(url: str) -> Iterator[LedgerStore]:
-    """The ledger at a URL, closed on the way out."""
-    store = open_store(url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _copy_rows(reading: Connection, target: LedgerStore) -> None:

@@ -70,14 +70,50 @@ class Gate:
         self._clock = clock
 
     def pause(self, transaction: Transaction, retry_after: timedelta | None) -> None:
-        """The provider asked everybody to slow down."""
-        close_for(transaction.connection, self._name, self._clock.now(), self._pause, retry_after)
+        """After a 429: nobody sends for `retry_after`, where known, and then at half the rate.
+
+        A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
+        while it lasts answers a request from before it: the rate is halved once.
+        """
+        now = self._clock.now()
+        row = _find_or_insert(transaction.connection, self._name, now)
+        pause = min(max(retry_after or self._pause, timedelta(seconds=1)), LONGEST_PAUSE)
+        pause_until = _later(row.pause_until, now + pause)
+        is_halved = row.rate_share_at is not None and row.rate_share_at > now
+        share = _recovered(row.rate_share, row.rate_share_at, now, self._pause)
+        self._update(
+            transaction,
+            pause_until=pause_until,
+            rate_share=share if is_halved else share / 2,
+            rate_share_at=pause_until,
+        )
 
     def count_failure(self, transaction: Transaction) -> None:
-        count_failure(transaction.connection, self._name, self._clock.now())
+        """The provider failed (no connection, no answer, a 5xx, an answer that is none).
+
+        Requests that were on the wire when the breaker opened fail with it: during
+        the cool-down nothing counts, and only a failed probe lengthens it.
+        """
+        now = self._clock.now()
+        row = _find_or_insert(transaction.connection, self._name, now)
+        is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
+        if is_open and row.pause_until is not None and row.pause_until > now:
+            return
+        failures = row.failures_in_a_row + 1
+        values: dict[str, object] = {"failures_in_a_row": failures, "probe_until": None}
+        if failures >= FAILURES_THAT_OPEN:
+            doublings = min(failures - FAILURES_THAT_OPEN, 10)
+            cool_down = min(FIRST_COOL_DOWN * 2**doublings, LONGEST_PAUSE)
+            values["pause_until"] = _later(row.pause_until, now + cool_down)
+        self._update(transaction, **values)
 
     def count_success(self, transaction: Transaction) -> None:
-        count_success(transaction.connection, self._name)
+        """The provider answered; the breaker closes."""
+        _CLOSE_BREAKER.execute(transaction.connection, {"of_provider": self._name})
+
+    def _update(self, transaction: Transaction, **values: object) -> None:
+        of_this = gates.c.provider == self._name
+        transaction.connection.execute(update(gates).where(of_this).values(values))
 
 
 def gate_name(provider: str, kind: str) -> str:
@@ -102,58 +138,6 @@ def read(connection: Connection, gate: str, now: datetime, window: timedelta) ->
 def lease_probe(connection: Connection, gate: str, until: datetime) -> None:
     """Take the one probe that a half-open breaker allows; a killed prober loses it at `until`."""
     connection.execute(update(gates).where(gates.c.provider == gate).values(probe_until=until))
-
-
-def close_for(
-    connection: Connection,
-    gate: str,
-    now: datetime,
-    window: timedelta,
-    retry_after: timedelta | None,
-) -> None:
-    """After a 429: nobody sends for `retry_after` (one window if unknown), then at half the rate.
-
-    A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
-    while it lasts answers a request from before it: the rate is halved once.
-    """
-    row = _find_or_insert(connection, gate, now)
-    pause = min(max(retry_after or window, timedelta(seconds=1)), LONGEST_PAUSE)
-    pause_until = _later(row.pause_until, now + pause)
-    is_halved = row.rate_share_at is not None and row.rate_share_at > now
-    share = _recovered(row.rate_share, row.rate_share_at, now, window)
-    connection.execute(
-        update(gates)
-        .where(gates.c.provider == gate)
-        .values(
-            pause_until=pause_until,
-            rate_share=share if is_halved else share / 2,
-            rate_share_at=pause_until,
-        )
-    )
-
-
-def count_failure(connection: Connection, gate: str, now: datetime) -> None:
-    """The provider failed (no connection, no answer, a 5xx, an answer that is none).
-
-    Requests that were on the wire when the breaker opened fail with it: during
-    the cool-down nothing counts, and only a failed probe lengthens it.
-    """
-    row = _find_or_insert(connection, gate, now)
-    is_open = row.failures_in_a_row >= FAILURES_THAT_OPEN
-    if is_open and row.pause_until is not None and row.pause_until > now:
-        return
-    failures = row.failures_in_a_row + 1
-    values: dict[str, object] = {"failures_in_a_row": failures, "probe_until": None}
-    if failures >= FAILURES_THAT_OPEN:
-        doublings = min(failures - FAILURES_THAT_OPEN, 10)
-        cool_down = min(FIRST_COOL_DOWN * 2**doublings, LONGEST_PAUSE)
-        values["pause_until"] = _later(row.pause_until, now + cool_down)
-    connection.execute(update(gates).where(gates.c.provider == gate).values(values))
-
-
-def count_success(connection: Connection, gate: str) -> None:
-    """The provider answered; the breaker closes."""
-    _CLOSE_BREAKER.execute(connection, {"of_provider": gate})
 
 
 def _find(connection: Connection, gate: str, now: datetime) -> Row | None:

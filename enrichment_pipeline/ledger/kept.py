@@ -181,7 +181,7 @@ def finished_requests(
     is_open = select(calls.c.request_id).where(of_these, calls.c.state.in_((RESERVED, SENT)))
     unfinished = {row[0] for row in store.read_all(is_open.distinct(), {ROWS: rows})}
     finished = asked_for - unfinished
-    came_to = store.read_all(
+    settlements = store.read_all(
         select(
             calls.c.request_id,
             calls.c.state,
@@ -193,7 +193,7 @@ def finished_requests(
         {ROWS: as_json((request_id,) for request_id in finished)},
     )
     by_request: dict[str, list[Settlement]] = {request_id: [] for request_id in finished}
-    for request_id, *settlement in came_to:
+    for request_id, *settlement in settlements:
         by_request[request_id].append(Settlement(*settlement))
     return by_request
 

@@ -210,21 +210,21 @@ _COPIED = (
 
 def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
     """The columns that say what it came to."""
-    came_to: dict[str, Any]
+    columns: dict[str, Any]
     if one.ledger_state == UNCONFIRMED:
-        came_to = {"outcome": "unconfirmed", "reason": LOST_ANSWER, "units_charged": 0}
+        columns = {"outcome": "unconfirmed", "reason": LOST_ANSWER, "units_charged": 0}
         answered_at = one.answered_at or one.requested_at
     else:
-        came_to = {
+        columns = {
             "outcome": one.outcome,
             "reason": one.reason,
             "units_charged": one.credits_charged,
         }
         answered_at = one.answered_at
     if one.ledger_state == REPLIED:
-        came_to |= {"reply_id": one.reply_id, "answer_index": one.answer_index}
+        columns |= {"reply_id": one.reply_id, "answer_index": one.answer_index}
     return {
-        **came_to,
+        **columns,
         "state": one.ledger_state,
         "answered_at": answered_at,
         "is_released": one.ledger_state == RELEASED,

@@ -275,6 +275,16 @@ def open_store(url: str) -> LedgerStore:
     return LedgerStore(engine)
 
 
+@contextmanager
+def opened(url: str) -> Iterator[LedgerStore]:
+    """The ledger at a URL, closed on the way out."""
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def _shown(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 

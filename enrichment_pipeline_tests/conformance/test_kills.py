@@ -104,12 +104,11 @@ there, but nowhere yet. While its first batch is settled, the second one is admi
 PROGRAM = """
 import json, sys
 
-from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline_tests.conformance import buy
 from enrichment_pipeline_tests.conformance.cases import CASES
-from enrichment_pipeline_tests.dying import pass_instant, run_in_children
+from enrichment_pipeline_tests.dying import die_around_commits, dying_after, run_in_children
 
 given = json.loads(sys.argv[1])
 case = CASES[given["provider"]]
@@ -118,20 +117,8 @@ PROVIDERS[case.facts.name] = case.facts
 
 def run(number):
     client = case.connect(given["base_url"])
-    commit, lookup = group._commit, client.lookup
-
-    def mortal_commit(*arguments):
-        pass_instant(number)
-        results = commit(*arguments)
-        pass_instant(number)
-        return results
-
-    async def mortal_lookup(*arguments):
-        reply = await lookup(*arguments)
-        pass_instant(number)
-        return reply
-
-    group._commit, client.lookup = mortal_commit, mortal_lookup
+    client.lookup = dying_after(client.lookup, number)
+    die_around_commits(number)
     first = (number - 1) * 2 * given["batch"]
     people = case.persons(range(first, first + 2 * given["batch"]))
     buy(

@@ -318,29 +318,16 @@ PROGRAM = """
 import json, sys
 from datetime import timedelta
 
-from enrichment_pipeline.ledger import group
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline_tests.dispatch.test_searching import Wire, ask, persons
-from enrichment_pipeline_tests.dying import pass_instant, run_in_children
+from enrichment_pipeline_tests.dying import die_around_commits, dying_after, run_in_children
 
 given = json.loads(sys.argv[1])
 
 
 def run(number):
-    commit, search = group._commit, Wire.search
-
-    def mortal_commit(*arguments):
-        pass_instant(number)
-        results = commit(*arguments)
-        pass_instant(number)
-        return results
-
-    async def mortal_search(*arguments):
-        reply = await search(*arguments)
-        pass_instant(number)
-        return reply
-
-    group._commit, Wire.search = mortal_commit, mortal_search
+    Wire.search = dying_after(Wire.search, number)
+    die_around_commits(number)
     first = (number - 1) * given["per_run"]
     ask(
         open_store(given["url"]), Wire(given["base_url"]),

@@ -469,8 +469,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from enrichment_pipeline import terms
-from enrichment_pipeline.ledger import group
-from enrichment_pipeline_tests.dying import pass_instant, run_in_children
+from enrichment_pipeline_tests.dying import die_around_commits, run_in_children
 from enrichment_pipeline_tests.end_to_end.test_searches import DAY_ONE, World, search
 from enrichment_pipeline_tests.support import RunningSandbox
 
@@ -489,15 +488,7 @@ terms._limits = hasty
 
 
 def run(number):
-    commit = group._commit
-
-    def mortal_commit(*arguments):
-        pass_instant(number)
-        results = commit(*arguments)
-        pass_instant(number)
-        return results
-
-    group._commit = mortal_commit
+    die_around_commits(number)
     world = World.__new__(World)
     world.folder, world.home, world.source = folder, folder / "state", folder / "source"
     settings = world.settings(RunningSandbox(given["base_url"], folder / "journal"))

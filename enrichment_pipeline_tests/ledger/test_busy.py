@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -12,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.ledger import store as store_module
 from enrichment_pipeline.ledger.schema import SENT
-from enrichment_pipeline.ledger.store import MIGRATION_LOCK, LedgerStore, open_store
+from enrichment_pipeline.ledger.store import MIGRATION_LOCK, LedgerStore, open_store, opened
 from enrichment_pipeline_tests.ledger import Ledger, candidate, limits_of, send
 from enrichment_pipeline_tests.support import MovingClock
 
@@ -23,15 +20,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 of_postgres = pytest.mark.parametrize("ledger_url", ["postgres"], indirect=True)
-
-
-@contextmanager
-def opened(url: str) -> Iterator[LedgerStore]:
-    store = open_store(url)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def setting(store: LedgerStore, name: str) -> str:
