@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,21 +18,31 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.asking import AskSearches
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.report import DispatchReport, SearchProgress
+from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, calls, replies, requests
-from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.ledger.schema import (
+    RELEASED,
+    REPLIED,
+    RESERVED,
+    SENT,
+    calls,
+    replies,
+    requests,
+)
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import PageReading, ProfileQuery, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.sandbox.people import People, Person
 from enrichment_pipeline_tests.dispatch import KEY, Told
+from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.ledger.test_searches import ledger_of
 from enrichment_pipeline_tests.providers import hangs_up_after_reading, server_that
 from enrichment_pipeline_tests.sandbox import journal_lines
-from enrichment_pipeline_tests.support import RunningSandbox, running_sandbox
+from enrichment_pipeline_tests.support import MovingClock, RunningSandbox, running_sandbox
 
-PEOPLE = 120
+PEOPLE = 180
 CROWD = "Common Name"
 CROWD_SIZE = 25
 
@@ -310,7 +322,7 @@ def test_an_answer_is_kept_before_anything_reads_it(store: LedgerStore) -> None:
 
 
 KILLS = 30
-PER_RUN = 4
+PER_RUN = 6
 """A search passes five instants of its own (before and after its commits, and with its answer in
 hand): the n-th run is killed at its n-th."""
 
@@ -339,6 +351,51 @@ def run(number):
 
 run_in_children(run, given["kills"])
 """
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_thirty_kills_lose_no_answer_and_repeat_none(
+    durable_ledger_url: str, tmp_path: Path
+) -> None:
+    store = open_store(durable_ledger_url)
+    with running_sandbox(
+        directory(),
+        tmp_path / "journal",
+        searches=tmp_path / "searches",
+        searches_per_day=100_000,
+        searches_at_once=1000,
+    ) as sandbox:
+        given = {
+            "url": durable_ledger_url,
+            "base_url": sandbox.base_url,
+            "kills": KILLS,
+            "per_run": PER_RUN,
+        }
+        assert exit_codes(PROGRAM, given, timeout=150) == [-signal.SIGKILL] * KILLS
+        kept = Counter(
+            json.loads(page.body)["profiles"][0]["fullName"]
+            for page in asked_pages(store)
+            if page.body is not None
+        )
+        dead = [f"run-{number}" for number in range(1, KILLS + 1)]
+        clock = MovingClock(Clock().now() + timedelta(hours=1))
+        ledger = ledger_of(store, clock)
+        reader = AskSearches(Wire("http://unused.invalid"), pages=3, page_size=100)
+        read_kept_replies(store, ledger.calls, reader, dead)
+        ledger.clear_abandoned(dead)
+        wire = Wire(sandbox.base_url)
+        report = ask(store, wire, persons(range(PEOPLE)), clock=clock, per_day=100_000)
+
+    assert kept.total() > KILLS
+    assert set(kept.values()) == {1}
+    assert not set(wire.asked) & set(kept)
+    assert report.answered + report.not_due == PEOPLE
+    assert Counter(row.person_key for row in rows(store) if row.state == REPLIED) == Counter(
+        {f"person:Person N{number}": 1 for number in range(PEOPLE)}
+    )
+    assert {RESERVED, SENT}.isdisjoint(row.state for row in rows(store))
+    store.close()
 
 
 def test_a_run_that_is_stopped_asks_for_nobody_more_and_keeps_what_was_answered(
