@@ -145,10 +145,11 @@ def read_figures(published: duckdb.DuckDBPyConnection, max_age_days: int) -> Fig
 
 def read_meanings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """What each figure of the coverage and of a scorecard counts: the comments of their views."""
+    shapes = column_shapes(connection)
     return {
         shape.name: shape.comment
         for view in ("provider_scorecard", "coverage_by_priority")
-        for shape in column_shapes(connection, f"enrichment.{view}")
+        for shape in shapes[f"enrichment.{view}"]
         if shape.comment
     }
 

@@ -140,10 +140,10 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _comment_tables(
     connection: duckdb.DuckDBPyConnection, snapshot: duckdb.DuckDBPyConnection
 ) -> None:
-    comments = table_comments(connection)
+    comments, shapes = table_comments(connection), column_shapes(connection)
     for table in (f"enrichment.{name}" for name in PUBLISHED_TABLES):
         snapshot.execute(f"comment on table {table} is {_literal(comments[table])}")
-        for column in column_shapes(connection, table):
+        for column in shapes[table]:
             text = _literal(column.comment or "")
             snapshot.execute(f'comment on column {table}."{column.name}" is {text}')
 

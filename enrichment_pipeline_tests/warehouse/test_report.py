@@ -23,7 +23,7 @@ def test_every_table_is_counted_and_commented(world: World) -> None:
 
 
 def test_the_shape_of_a_table_is_told_in_its_order(warehouse: duckdb.DuckDBPyConnection) -> None:
-    first, *_, last = report.column_shapes(warehouse, "enrichment.enriched_contacts")
+    first, *_, last = report.column_shapes(warehouse)["enrichment.enriched_contacts"]
     assert (first.name, first.type, first.comment) == (
         *("contact_id", "VARCHAR"),
         "The source's id of the contact",
