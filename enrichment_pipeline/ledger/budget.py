@@ -15,7 +15,14 @@ from decimal import Decimal
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, number_field, text_field
+from enrichment_pipeline.ledger.rows import (
+    ROWS,
+    as_json,
+    bound_rows,
+    is_bound,
+    number_field,
+    text_field,
+)
 from enrichment_pipeline.ledger.schema import budgets
 from enrichment_pipeline.policy import Floors
 
@@ -26,7 +33,7 @@ MILLIONTHS = 1_000_000
 _POOL = bindparam("of_pool")
 _FIND = Prepared(
     select(budgets.c.period, budgets.c.reserved + budgets.c.charged).where(
-        budgets.c.pool == _POOL, budgets.c.period.in_(select(text_field(0)))
+        budgets.c.pool == _POOL, is_bound(budgets.c.period)
     )
 )
 _ADD = Prepared(

@@ -18,7 +18,7 @@ from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.gate import Gate
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits
-from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import RELEASED, SENT, UNCONFIRMED, calls, requests
 from enrichment_pipeline.ledger.store import Transaction
 
@@ -246,7 +246,7 @@ class Calls:
             select(calls.c.call_id).where(
                 calls.c.provider == self.provider,
                 calls.c.kind == self.kind,
-                calls.c.person_key.in_(select(text_field(0))),
+                is_bound(calls.c.person_key),
                 calls.c.state == UNCONFIRMED,
             ),
             {ROWS: as_json((key,) for key in person_keys)},
