@@ -337,7 +337,8 @@ def _room(
     state = gate.read(connection, gate_name, now, limits.pause)
     if state.closed_until is not None:
         return Wait(state.closed_until, "probe" if state.is_probe else "pause")
-    affordable = budget.room(connection, limits.budget, run, day, priority)
+    quota = budget.quota_name(terms.provider, terms.kind)
+    affordable = budget.room(connection, limits.budget, quota, run, day, priority)
     if affordable.calls == 0:
         return Exhausted(affordable.period)
     if limits.at_once is not None:

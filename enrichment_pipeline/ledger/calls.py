@@ -225,7 +225,7 @@ class Calls:
     def note_used_up(self, transaction: Transaction) -> None:
         """The provider says that the day's quota is used up: nobody asks again on that day."""
         day = self.clock.business_now().date().isoformat()
-        budget.close_day(transaction.connection, self.limits.budget.pool, day)
+        budget.close_day(transaction.connection, budget.quota_name(self.provider, self.kind), day)
 
     def clear_abandoned(self, transaction: Transaction, dead_run_ids: Sequence[str] = ()) -> int:
         """Bring to an end what nobody else will; how many calls that was."""
