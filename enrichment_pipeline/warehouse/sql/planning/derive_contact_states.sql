@@ -153,9 +153,7 @@ reasoned as (
         contact.person_key,
         contact.contact_count,
         coalesce(account.priority, 'bulk') as priority,
-        case coalesce(account.priority, 'bulk')
-            when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
-        end as priority_rank,
+        priority_rank(account.priority) as priority_rank,
         -- contacts without an account come last in their band
         coalesce(account.priority_score, -1) as priority_score,
         case

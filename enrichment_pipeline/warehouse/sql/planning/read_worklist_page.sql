@@ -11,9 +11,7 @@
 with ordered as (
     select
         *,
-        case priority
-            when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
-        end as priority_rank,
+        priority_rank(priority) as priority_rank,
         priority_score < 0 as has_no_account,
         -priority_score as descending_score,
         coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from

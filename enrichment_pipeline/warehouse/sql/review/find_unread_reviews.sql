@@ -7,6 +7,6 @@ select contact_id, reason, priority, first_flagged_at
 from enrichment.needs_review
 where first_flagged_at <= $flagged_before and reason <> 'rejected_by_reviewer'
 order by
-    case priority when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3 end,
+    priority_rank(priority),
     first_flagged_at,
     contact_id;

@@ -121,9 +121,7 @@ left join staging.contact_persons as assigned on assigned.contact_id = queue.con
 left join last_lookups as looked_up on looked_up.person_key = assigned.person_key
 left join shown_profiles as found on found.contact_id = queue.contact_id
 order by
-    case queue.priority
-        when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3
-    end,
+    priority_rank(queue.priority),
     queue.first_flagged_at,
     queue.contact_id
 limit $limit;

@@ -360,6 +360,10 @@ end;
 create or replace temp macro allowed(field, rule, human_fields, sourced, value) as
     case when is_written(field, rule, human_fields, sourced) then value end;
 
+-- The most important first, as in `lanes.PRIORITIES`.
+create or replace temp macro priority_rank(priority) as
+    case priority when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3 end;
+
 create or replace temp macro status_rank(status) as
     case status when 'verified' then 0 when 'likely' then 1 else 2 end;
 
