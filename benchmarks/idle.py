@@ -1,9 +1,10 @@
 """A run that has nothing to do, and `enrichment plan`: what is paid for each time, work or not.
 
 Measures: the CPU time of a second `enrichment run` over the sample, in a process of its own,
-against an empty Dagster job with as many assets in a process of its own, in turns; how often that
-run opens the warehouse, and how many statements it has DuckDB execute; and what `enrichment plan`
-takes over 500 contacts, in a new state folder and again.
+against an empty Dagster job with as many assets in a process of its own, in turns (and, for what
+of it is Dagster's, against one with as many lanes and checks as well); how often that run opens the
+warehouse, and how many statements it has DuckDB execute; and what `enrichment plan` takes over 500
+contacts, in a new state folder and again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ PLANNED_CONTACTS = 500
 POLICY = "[signalhire]\nitems_per_window = 100000\nwindow_seconds = 1.0\n"
 OPTIONS = ("--items-per-window", "100000", "--window-seconds", "1")
 ENRICHMENT = ("-m", "enrichment_pipeline.cli")
-COMMAND_LINE = "openings of the warehouse"
+EMPTY_JOB = ("-m", "benchmarks.empty_job")
+COUNTED = "openings of the warehouse"
 
 
 def main(rounds: int = ROUNDS) -> bool:
@@ -43,23 +45,33 @@ def idle_runs(folder: Path, rounds: int) -> bool:
     """A run after which nothing is left to do, then more of them."""
     from enrichment_pipeline.definitions import ASSETS
 
-    assets = sum(len(each.keys) for each in ASSETS)
     folder.mkdir()
     people = ("--people", str(PROJECT_ROOT / "data" / "sample" / "people.csv"))
+    assets = sum(len(each.keys) for each in ASSETS)
+    with_lanes = sum(each.partitions_def is not None for each in ASSETS)
+    checks = sum(len(list(each.check_keys)) for each in ASSETS)
+    commands = {
+        "a run of the sample with nothing to do": (*ENRICHMENT, "run"),
+        "an empty Dagster job of as many assets": (*EMPTY_JOB, str(assets), "0", "0"),
+        "the same with as many lanes and checks": (
+            *(*EMPTY_JOB, str(assets), str(with_lanes), str(checks)),
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
     with child_server("sandbox", [*people, *OPTIONS]) as base_url:
         variables = environment(folder, POLICY) | {"SIGNALHIRE_BASE_URL": base_url}
-        for _first in range(2):  # whoever is found late is bought by the second
+        for _first in range(2):  # those who are found late are bought by the second
             _timed((*ENRICHMENT, "run"), variables)
-        empty_job = ("-m", "benchmarks.empty_job", str(assets))
-        ours, empty = [], []
         for _round in range(rounds):
-            ours.append(_timed((*ENRICHMENT, "run"), variables)[1])
-            empty.append(_timed(empty_job, variables)[1])
+            for name, command in commands.items():
+                seconds[name].append(_timed(command, variables)[1])
         counted = _output(("-m", "benchmarks.idle"), variables)
-    print(f"  a run of the sample with nothing to do: {_told(ours)}")
-    print(f"  an empty Dagster job of as many assets: {_told(empty)}")
-    print(f"  {next(line for line in counted.splitlines() if COMMAND_LINE in line)}")
-    return verdict("to the empty job", statistics.median(ours) / statistics.median(empty), "<=", 2)
+    for name, measured in seconds.items():
+        print(f"  {name}: {_told(measured)}")
+    print(f"  {next(line for line in counted.splitlines() if COUNTED in line)}")
+    ours, empty, as_ours = map(statistics.median, seconds.values())
+    print(f"  to the one with lanes and checks: {ours / as_ours:.3f}")
+    return verdict("to the empty job", ours / empty, "<=", 2)
 
 
 def plans(folder: Path, rounds: int) -> bool:
@@ -177,7 +189,7 @@ def _run_counted() -> None:
     app(["run"], standalone_mode=False)
     macros = sum("temp macro" in text for text in _Counting.statements)
     print(
-        f"{len(_Counting.openings)} {COMMAND_LINE}, {len(_Counting.statements)} statements, "
+        f"{len(_Counting.openings)} {COUNTED}, {len(_Counting.statements)} statements, "
         f"{macros} of them macros"
     )
 
