@@ -20,7 +20,7 @@ from uuid import uuid4
 from enrichment_pipeline.backup import back_up
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.defs.resources import LoggedProgress
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from benchmarks.common import QuietProgress
 from benchmarks.year.crm import Crm
 from benchmarks.year.reference import Ended, Known, Lookup, Reference
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.run import Run

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.callback_urls import CallbackKeys
 from enrichment_pipeline.cli.backup import backup_command, restore_command
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver

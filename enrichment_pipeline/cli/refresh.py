@@ -18,7 +18,7 @@ from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
-from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
+from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
 from enrichment_pipeline.run import Run
@@ -26,8 +26,8 @@ from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.warehouse.counts import review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import read_meanings
-from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""

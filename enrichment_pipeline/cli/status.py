@@ -1,6 +1,6 @@
 """`enrichment status`: what is in the tables, in the lanes and in the ledger.
 
-Here: asking and showing. Not here: the questions themselves (`warehouse/report.py`,
+Here: asking and showing. Not here: the questions themselves (`warehouse/counts.py`,
 `ledger/questions.py`).
 """
 
@@ -16,7 +16,7 @@ from enrichment_pipeline.state import check_stamp, is_used
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import open_warehouse
-from enrichment_pipeline.warehouse.report import lane_counts, row_counts, status_counts
+from enrichment_pipeline.warehouse.counts import lane_counts, row_counts, status_counts
 
 
 def print_status(settings: Settings, console: Console) -> None:

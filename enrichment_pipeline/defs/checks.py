@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from enrichment_pipeline.defs.metadata import markdown_table
-from enrichment_pipeline.dispatch.report import MOST_UNCONFIRMED, is_unconfirmed_too_often
+from enrichment_pipeline.dispatch.progress import MOST_UNCONFIRMED, is_unconfirmed_too_often
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
 from enrichment_pipeline.warehouse.figures import WaitingReview
 from enrichment_pipeline.warehouse.findings import EARLIER_RUNS, UNREAD_AFTER, RunComparison

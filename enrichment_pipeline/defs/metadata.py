@@ -1,7 +1,7 @@
 """What the UI shows beside an asset: column schemas, row counts, previews.
 
 Here: metadata only, and nothing personal in it: contacts appear by id. Not
-here: what the numbers mean (`warehouse/report.py`).
+here: what the numbers mean (`warehouse/counts.py`).
 """
 
 import re
@@ -14,7 +14,7 @@ import dagster as dg
 import duckdb
 
 from enrichment_pipeline.lanes import Lane
-from enrichment_pipeline.warehouse.report import TABLES, column_shapes
+from enrichment_pipeline.warehouse.counts import TABLES, column_shapes
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.table_figures import Excerpt
 

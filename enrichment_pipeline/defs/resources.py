@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
-from enrichment_pipeline.dispatch.report import Progress
+from enrichment_pipeline.dispatch.progress import Progress
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.stores import Stores

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.errors import PipelineError, discreet
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate

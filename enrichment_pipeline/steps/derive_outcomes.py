@@ -13,6 +13,7 @@ from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import answers, findings, outcomes
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.counts import review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import (
     AgeBand,
     Coverage,
@@ -22,7 +23,6 @@ from enrichment_pipeline.warehouse.figures import (
     read_coverage,
     read_debt,
 )
-from enrichment_pipeline.warehouse.report import review_counts, status_counts
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
 

@@ -13,7 +13,7 @@ import duckdb
 
 from enrichment_pipeline.dispatch.asking import CURRENT, CURRENT_OR_PAST
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress, SearchProgress
+from enrichment_pipeline.dispatch.progress import DispatchReport, Progress, SearchProgress
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
@@ -25,7 +25,7 @@ from enrichment_pipeline.steps.provider import asking_of, connect_provider, run_
 from enrichment_pipeline.terms import share_of
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.report import verdict_counts
+from enrichment_pipeline.warehouse.counts import verdict_counts
 from enrichment_pipeline.warehouse.search import (
     due_searches,
     priorities_to_search,

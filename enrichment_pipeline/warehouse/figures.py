@@ -2,7 +2,7 @@
 
 Here: questions that the warehouse and the published file answer alike, typed.
 Not here: how they are drawn (`report/`), and counts for the command line
-(`report.py`). Contacts appear by id.
+(`counts.py`). Contacts appear by id.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from enrichment_pipeline.warehouse.report import column_shapes, review_counts
+from enrichment_pipeline.warehouse.counts import column_shapes, review_counts
 from enrichment_pipeline.warehouse.statements import execute
 
 AGE_BANDS = 6

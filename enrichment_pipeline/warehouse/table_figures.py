@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from enrichment_pipeline.lanes import Lane
-from enrichment_pipeline.warehouse.report import row_count
+from enrichment_pipeline.warehouse.counts import row_count
 from enrichment_pipeline.warehouse.statements import execute
 
 EXCERPT_ROWS = 10

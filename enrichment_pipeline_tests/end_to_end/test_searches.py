@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.corrections import Corrections
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run

@@ -31,7 +31,7 @@ from rich.console import Console
 
 from enrichment_pipeline.cli.refresh import refresh
 from enrichment_pipeline.defs.resources import LoggedProgress
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock, lane_blocks
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run

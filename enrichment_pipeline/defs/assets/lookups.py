@@ -8,7 +8,6 @@ made (`ledger/`).
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.charts import spend_chart
 from enrichment_pipeline.defs.checks import (
     LEDGER_MATCHES_BALANCE,
     LOOKUPS_ARE_ANSWERED,
@@ -19,6 +18,7 @@ from enrichment_pipeline.defs.checks import (
     unique_key,
     unique_key_spec,
 )
+from enrichment_pipeline.defs.markdown_charts import spend_chart
 from enrichment_pipeline.defs.metadata import (
     add_lane_metadata,
     markdown_table,
@@ -29,7 +29,7 @@ from enrichment_pipeline.defs.metadata import (
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
 from enrichment_pipeline.defs.resources import ProgressFactory, Runs
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.copy_answers import copy_answers

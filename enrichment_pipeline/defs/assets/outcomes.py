@@ -9,12 +9,6 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.charts import (
-    ages_chart,
-    count_chart,
-    coverage_chart,
-    debt_chart,
-)
 from enrichment_pipeline.defs.checks import (
     EVERY_CONTACT_IS_ACCOUNTED_FOR,
     NO_LIKELY_VALUE_IS_VERIFIED,
@@ -30,6 +24,12 @@ from enrichment_pipeline.defs.checks import (
     unique_key,
     unique_key_spec,
     verified_share_holds,
+)
+from enrichment_pipeline.defs.markdown_charts import (
+    ages_chart,
+    count_chart,
+    coverage_chart,
+    debt_chart,
 )
 from enrichment_pipeline.defs.metadata import preview, table_metadata
 from enrichment_pipeline.defs.resources import Runs
