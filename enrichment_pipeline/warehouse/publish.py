@@ -23,7 +23,7 @@ import duckdb
 from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.privacy import share
-from enrichment_pipeline.warehouse.connection import first_line
+from enrichment_pipeline.warehouse.connection import create_macros, first_line
 from enrichment_pipeline.warehouse.counts import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -118,6 +118,7 @@ def open_published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
+            create_macros(connection)  # which the figures' queries call
             yield connection
     except duckdb.CatalogException as error:
         raise PipelineError(
