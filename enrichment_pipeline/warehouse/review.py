@@ -2,7 +2,7 @@
 
 Here: what reviewers are shown, checking their decisions against what is known, and
 recording them. Not here: how files and rows of decisions are read (`review/`), and
-what decisions lead to (`sql/select_current_decisions.sql` and the outcomes' SQL).
+what decisions lead to (`sql/review/select_current_decisions.sql` and the outcomes' SQL).
 """
 
 import hashlib
