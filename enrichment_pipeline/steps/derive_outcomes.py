@@ -64,6 +64,7 @@ def derive_outcomes(context: RunContext) -> DerivedOutcomes:
             company_cache_hits = outcomes.derive_outcomes(
                 connection,
                 context.policy,
+                provider=context.settings.asked_provider,
                 as_of=context.run.as_of,
                 flagged_at=context.now,
             )

@@ -62,14 +62,25 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 loaded_at=loaded_at,
                 eligibility=policy.eligibility,
             )
-            review.record_table(connection, policy, settings.review_path, recorded_at=loaded_at)
+            review.record_table(
+                connection,
+                policy,
+                settings.review_path,
+                provider=settings.asked_provider,
+                recorded_at=loaded_at,
+            )
             suppressed = stores.suppressions(context.clock).everything()
             replace_suppressions(
                 connection, suppressed | suppressed_by_source(connection, settings)
             )
             score_searches(connection, policy.search)
             work = select_worklist(
-                connection, policy, lanes, as_of=context.run.as_of, run_id=context.run.run_id
+                connection,
+                policy,
+                lanes,
+                provider=settings.asked_provider,
+                as_of=context.run.as_of,
+                run_id=context.run.run_id,
             )
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()

@@ -107,7 +107,13 @@ def _take_over(context: RunContext, lanes: Sequence[Lane]) -> None:
     with context.stores.open_warehouse() as connection:
         take_over_searches(connection, context.stores.ledger)
         with transaction(connection):
-            resolve_worklist(connection, context.policy, lanes, context.run.as_of)
+            resolve_worklist(
+                connection,
+                context.policy,
+                lanes,
+                provider=context.settings.asked_provider,
+                as_of=context.run.as_of,
+            )
 
 
 def _candidates(context: RunContext, lanes: Sequence[Lane], priority: str) -> list[Candidate]:

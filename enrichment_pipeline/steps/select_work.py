@@ -42,10 +42,12 @@ def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     one wants never asked again are suppressed.
     """
     stores, ledger = context.stores, context.stores.ledger
+    provider = context.settings.asked_provider
     suppressions = stores.suppressions(context.clock)
     with stores.open_warehouse() as connection:
         take_over_lookups(connection, ledger)
-        if stores.release_unconfirmed(context.clock, review.persons_to_free(connection)):
+        waiting = review.persons_to_free(connection, provider)
+        if stores.release_unconfirmed(context.clock, waiting):
             take_over_lookups(connection, ledger)
         suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
         take_over_searches(connection, ledger)
@@ -56,6 +58,7 @@ def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
                 connection,
                 context.policy,
                 lanes,
+                provider=provider,
                 as_of=context.run.as_of,
                 run_id=context.run.run_id,
             )

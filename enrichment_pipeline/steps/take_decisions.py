@@ -31,6 +31,7 @@ def take_decisions(context: RunContext) -> TakenDecisions:
                 connection,
                 context.policy,
                 context.settings.review_path,
+                provider=context.settings.asked_provider,
                 recorded_at=context.now,
             )
         return TakenDecisions(recorded, read_table_figures(connection, "review_decisions"))

@@ -1,12 +1,15 @@
 -- Where every contact of the source stands at $as_of: its priority, by which identifier
--- its person would be looked up, what the last look-up came to, and whether it is due.
+-- its person would be looked up at $provider, what the last look-up there came to, and whether
+-- it is due there. What another provider said counts where it ends the matter: a legal stop
+-- does for all of them, an answer that is accepted does while it is recent.
 -- The work list and contact_status are both read off this. What reviewers decided on asking
 -- must have been selected before (`select_current_decisions.sql`).
 --
--- reads: decided_contacts, decided_persons, person_searches, raw.lookups, staging.accounts,
---        staging.contact_identities, staging.ineligible_contacts, staging.person_lookups,
+-- reads: decided_contacts, decided_persons, enrichment.person_facts, person_searches, raw.lookups,
+--        raw.undone_runs, staging.accounts, staging.contact_identities,
+--        staging.ineligible_contacts, staging.person_lookups, staging.read_answers,
 --        staging.suppressed_contacts
--- makes: account_priorities, contact_states
+-- makes: account_priorities, aged_lookups, contact_states, lookups_elsewhere, said_elsewhere
 
 -- How much each account matters. A tier that a band is named after decides the band;
 -- without one the score does. Every term but the tier is 100 per power of ten, so that weights
@@ -40,7 +43,9 @@ select
     ) as priority
 from scored;
 
--- The policy's numbers, and the instant: a view takes no parameters.
+-- Who is asked, the policy's numbers, and the instant: a view takes no parameters.
+set variable asked_provider = $provider;
+
 set variable aging = {
     'as_of': cast($as_of as timestamptz),
     'max_age_days': $max_age_days,
@@ -74,17 +79,22 @@ set variable freshness_of = map_from_entries([
     ('no_identity', 'unusable')
 ]);
 
-create or replace temp view contact_states as
+-- What the look-ups of each person at each provider have come to, and until when that is good.
+create or replace temp view aged_lookups as
 with
 -- at a reviewer's word to ask again only what failed after it counts
 failures_since as (
     select
         failed.person_key,
+        failed.provider,
         count(distinct failed.run_id) as failed_runs,
         max(failed.requested_at) as last_failed_at
     from raw.lookups as failed
-    join decided_persons as decided on decided.person_key = failed.person_key
-    join staging.person_lookups as lookup on lookup.person_key = failed.person_key
+    join decided_persons as decided
+        on decided.person_key = failed.person_key
+        and list_contains(decided.seen_providers, failed.provider)
+    join staging.person_lookups as lookup
+        on lookup.person_key = failed.person_key and lookup.provider = failed.provider
     where failed.state = 'released'
         and failed.reason in ('duplicate_query', 'timeout_exceeded')
         and failed.requested_at > decided.seen_at
@@ -92,7 +102,7 @@ failures_since as (
             greatest(lookup.requested_at, lookup.asked_again_at),
             cast('-infinity' as timestamptz)
         )
-    group by failed.person_key
+    group by failed.person_key, failed.provider
 ),
 
 decided_lookups as (
@@ -106,44 +116,86 @@ decided_lookups as (
         coalesce(list_contains(decided.seen_heads, coalesce(lookup.lookup_id, '')), false)
             as is_asked_again
     from staging.person_lookups as lookup
-    left join decided_persons as decided on decided.person_key = lookup.person_key
-    left join failures_since as since on since.person_key = lookup.person_key
-),
+    -- a reviewer's word is about the provider whose look-up they saw
+    left join decided_persons as decided
+        on decided.person_key = lookup.person_key
+        and list_contains(decided.seen_providers, lookup.provider)
+    left join failures_since as since
+        on since.person_key = lookup.person_key and since.provider = lookup.provider
+)
 
-lookups as (
-    select
-        *,
-        last_released_at > coalesce(requested_at, cast('-infinity' as timestamptz))
-            as has_failed_since,
-        -- when the answer stops being good enough; null for what is never asked again. Refreshes
-        -- are spread over the days before the age limit, by a draw that is each look-up's own
-        -- and the same every time: never later than the limit. Misses are not: that would be
-        -- asking sooner than the policy allows.
+select
+    *,
+    last_released_at > coalesce(requested_at, cast('-infinity' as timestamptz))
+        as has_failed_since,
+    -- when the answer stops being good enough; null for what is never asked again. Refreshes
+    -- are spread over the days before the age limit, by a draw that is each look-up's own
+    -- and the same every time: never later than the limit. Misses are not: that would be
+    -- asking sooner than the policy allows.
+    case
+        when state = 'unconfirmed'
+            then requested_at + to_days(getvariable('aging').unconfirmed_days)
+        when outcome = 'matched'
+            then answered_at + to_days(getvariable('aging').max_age_days)
+                - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw)
+        when outcome = 'no_match'
+            then answered_at + to_days(getvariable('aging').no_match_days)
+    end as due_at,
+    due_at > getvariable('aging').as_of as is_recent,
+    -- when to try again after failures in a row; null for at once. The first distance is
+    -- doubled with each further failure, up to the longest, which stays.
+    last_failed_at + to_seconds(
         case
-            when state = 'unconfirmed'
-                then requested_at + to_days(getvariable('aging').unconfirmed_days)
-            when outcome = 'matched'
-                then answered_at + to_days(getvariable('aging').max_age_days)
-                    - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw)
-            when outcome = 'no_match'
-                then answered_at + to_days(getvariable('aging').no_match_days)
-        end as due_at,
-        due_at > getvariable('aging').as_of as is_recent,
-        -- when to try again after failures in a row; null for at once. The first distance is
-        -- doubled with each further failure, up to the longest, which stays.
-        last_failed_at + to_seconds(
-            case
-                when failed_runs >= getvariable('aging').retry_max_attempts
-                    then getvariable('aging').retry_longest_days * 86400
-                else least(
-                    getvariable('aging').retry_first_hours * 3600 * pow(
-                        2, least(failed_runs, getvariable('aging').retry_max_attempts) - 1
-                    ),
-                    getvariable('aging').retry_longest_days * 86400
-                )
-            end
-        ) as retry_at
-    from decided_lookups
+            when failed_runs >= getvariable('aging').retry_max_attempts
+                then getvariable('aging').retry_longest_days * 86400
+            else least(
+                getvariable('aging').retry_first_hours * 3600 * pow(
+                    2, least(failed_runs, getvariable('aging').retry_max_attempts) - 1
+                ),
+                getvariable('aging').retry_longest_days * 86400
+            )
+        end
+    ) as retry_at
+from decided_lookups;
+
+-- What other providers than the asked one have said: as a table, so that it is known to be empty
+-- where there are none.
+create or replace temp table lookups_elsewhere as
+select
+    person_key, lookup_id, outcome, is_recent, due_at, attempts, last_attempt_at,
+    lookup_id in (
+        select lookup_id from raw.lookups
+        where run_id in (select run_id from raw.undone_runs)
+    ) as is_undone
+from aged_lookups
+where provider <> getvariable('asked_provider');
+
+-- What that is for each contact; no row where nobody else was asked.
+create or replace temp table said_elsewhere as
+select
+    contact.contact_id,
+    bool_or(coalesce(lookup.outcome = 'legal_stop', false)) as is_stopped,
+    cast(sum(lookup.attempts) as bigint) as attempts,
+    max(lookup.last_attempt_at) as last_attempt_at,
+    -- an answer that nobody has judged yet may be accepted
+    max(lookup.due_at) filter (
+        lookup.outcome = 'matched' and lookup.is_recent and not lookup.is_undone
+        and coalesce(judged.value = 'matched', read_before.lookup_id is null)
+    ) as accepted_until
+from lookups_elsewhere as lookup
+join staging.contact_identities as contact on contact.person_key = lookup.person_key
+left join enrichment.person_facts as judged
+    on judged.contact_id = contact.contact_id
+    and judged.lookup_id = lookup.lookup_id
+    and judged.field = 'lookup_outcome'
+left join staging.read_answers as read_before
+    on read_before.contact_id = contact.contact_id and read_before.lookup_id = lookup.lookup_id
+group by contact.contact_id;
+
+create or replace temp view contact_states as
+with
+lookups as (
+    select * from aged_lookups where provider = getvariable('asked_provider')
 ),
 
 reasoned as (
@@ -172,22 +224,29 @@ reasoned as (
         searched.search_detail,
         coalesce(contact.is_named, false) or searched.person_key is not null as is_named,
         coalesce(lookup.lookup_id, '') as last_lookup_id,
-        lookup.state as last_state,
-        lookup.outcome as last_outcome,
+        -- a look-up that was never answered needs no review once another provider has answered
+        case when elsewhere.accepted_until is not null then 'answered' else lookup.state end
+            as last_state,
+        case
+            when elsewhere.is_stopped then 'legal_stop'
+            when elsewhere.accepted_until is not null then 'matched'
+            else lookup.outcome
+        end as last_outcome,
         lookup.reason as last_reason,
-        coalesce(lookup.attempts, 0) as attempts,
-        lookup.last_attempt_at,
+        coalesce(lookup.attempts, 0) + coalesce(elsewhere.attempts, 0) as attempts,
+        greatest(lookup.last_attempt_at, elsewhere.last_attempt_at) as last_attempt_at,
         case
             when lookup.state = 'open' then 'awaiting_answer'
             when decided.is_never or decided_person.is_never then 'suppressed_by_review'
             when suppressed.contact_id is not null then 'suppressed_by_list'
             when ineligible.contact_id is not null then 'not_eligible'
-            when lookup.outcome = 'legal_stop' then 'legal_stop'
+            when lookup.outcome = 'legal_stop' or elsewhere.is_stopped then 'legal_stop'
             -- at a reviewer's word, whatever the last look-up came to
             when lookup.is_asked_again
                 and coalesce(contact.lookup_identity, searched.uid) is not null
                 then 'asked_again'
             when searched.is_choice_unasked then 'identity_changed'
+            when elsewhere.accepted_until is not null then 'answer_is_recent'
             -- refused for good: nothing but a changed identity makes it worth asking again
             when lookup.outcome = 'refused' then 'refused_for_good'
             when contact.lookup_identity is null and lookup.lookup_id is null
@@ -208,7 +267,10 @@ reasoned as (
             else 'answer_is_old'
         end as freshness_reason,
         case
+            when elsewhere.is_stopped then null
             when lookup.is_asked_again then coalesce(lookup.retry_at, lookup.last_attempt_at)
+            when elsewhere.accepted_until is not null and coalesce(lookup.state <> 'open', true)
+                then greatest(lookup.due_at, elsewhere.accepted_until)
             when lookup.lookup_id is null
                 then greatest(contact.assigned_at, lookup.retry_at, searched.due_at)
             when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
@@ -218,6 +280,7 @@ reasoned as (
     from staging.contact_identities as contact
     -- first, since whoever asks for some outcome needs no more of the others
     left join lookups as lookup on lookup.person_key = contact.person_key
+    left join said_elsewhere as elsewhere on elsewhere.contact_id = contact.contact_id
     left join account_priorities as account on account.account_id = contact.account_id
     left join person_searches as searched on searched.person_key = contact.person_key
     left join staging.suppressed_contacts as suppressed

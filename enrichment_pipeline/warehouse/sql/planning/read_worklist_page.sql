@@ -1,9 +1,10 @@
 -- The next page of the lanes' work after a given place, in the order in which it is to
 -- be bought: highest priority first, within it who has waited longest (those without an
 -- account last), then the highest score.
--- Passed over are persons who have been looked up since, and contacts that a later load found
--- not eligible. With each person comes what admission compares with the suppressed identifiers,
--- and, by themselves, those that are nobody else's: by these it knows the person in other calls.
+-- Passed over are persons who have been looked up since at the provider that is to be asked, and
+-- contacts that a later load found not eligible. With each person comes what admission compares
+-- with the suppressed identifiers, and, by themselves, those that are nobody else's: by these it
+-- knows the person in other calls.
 --
 -- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.ineligible_contacts,
 --        staging.person_aliases
@@ -23,6 +24,7 @@ with ordered as (
         and not exists (
             select 1 from raw.lookups as lookup
             where lookup.person_key = worklist.person_key
+                and lookup.provider = worklist.provider
                 and lookup.supersedes = worklist.supersedes
                 and lookup.state <> 'released'
         )

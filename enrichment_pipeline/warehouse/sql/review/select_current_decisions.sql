@@ -87,14 +87,16 @@ from shown;
 
 -- Whether to ask is about the person: whoever else of the source is this person shares it.
 -- `seen_heads` are the look-ups that stood for the person when somebody said `retry` (the one
--- that they saw or, if it was released, the one before it), `seen_at` dates what they saw.
+-- that they saw or, if it was released, the one before it), `seen_at` dates what they saw,
+-- and `seen_providers` tells who had been asked.
 create or replace temp table decided_persons as
 select
     assigned.person_key,
     bool_or(decided.is_never) as is_never,
     max(seen.requested_at) as seen_at,
     list(case seen.state when 'released' then seen.supersedes else seen.lookup_id end)
-        filter (seen.lookup_id is not null) as seen_heads
+        filter (seen.lookup_id is not null) as seen_heads,
+    list(distinct seen.provider) filter (seen.lookup_id is not null) as seen_providers
 from decided_contacts as decided
 join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
 left join raw.lookups as seen

@@ -240,8 +240,10 @@ create table if not exists staging.person_lookups (
     failed_runs bigint,
     last_failed_at timestamptz
 );
+alter table staging.person_lookups add column if not exists provider varchar;
 comment on table staging.person_lookups
-is 'What raw.lookups comes down to for each person, kept up to date with it: the look-up that stands, and the failed attempts since';
+is 'What raw.lookups comes down to for each person and provider, kept up to date with it: the look-up that stands, and the failed attempts since';
+comment on column staging.person_lookups.provider is 'Who was asked';
 comment on column staging.person_lookups.revision
 is 'The newest of its look-ups'' revisions; the greatest of all tells how far the table is';
 comment on column staging.person_lookups.lookup_id
@@ -364,6 +366,7 @@ alter table enrichment.worklist add column if not exists freshness_reason varcha
 alter table enrichment.worklist add column if not exists search_kind varchar;
 alter table enrichment.worklist add column if not exists last_search_id varchar;
 alter table enrichment.worklist add column if not exists ledger_revision bigint;
+alter table enrichment.worklist add column if not exists provider varchar;
 comment on table enrichment.worklist
 is 'What was due in each lane when a run last found work in it, one row per person to look up';
 comment on column enrichment.worklist.contact_id is 'The person''s contact of the highest priority';
@@ -383,7 +386,8 @@ is 'The search that is due first: current, or current_past as the second try; nu
 comment on column enrichment.worklist.last_search_id
 is 'The person''s last search, which that one would replace; empty for none';
 comment on column enrichment.worklist.supersedes
-is 'The person''s last look-up, which this one would replace; empty for none';
+is 'The person''s last look-up at this provider, which this one would replace; empty for none';
+comment on column enrichment.worklist.provider is 'Who is to be asked';
 comment on column enrichment.worklist.contact_count is 'How many contacts get the answer';
 comment on column enrichment.worklist.waiting_since is 'Since when it has been due';
 comment on column enrichment.worklist.run_id is 'The run that selected the row';
@@ -701,6 +705,11 @@ comment on column enrichment.contact_status.company_website
 is 'From any answer on somebody of the company, whether or not this contact was found';
 comment on column enrichment.contact_status.company_industry is 'As the company_website';
 comment on column enrichment.contact_status.company_employee_count is 'As the company_website';
+
+-- what was listed before a row said who is to be asked: there was one provider then
+update enrichment.worklist
+set provider = (select min(provider) from raw.lookups)
+where provider is null;
 
 -- what was read before the reading was booked is read anew
 delete from enrichment.person_facts

@@ -1,5 +1,6 @@
 -- Where every person stands who is known by name and company and by nothing better, or was when
--- it was searched for: which profile is the person, or which search is due, or why none is.
+-- it was searched for: which profile of $provider is the person, or which search there is due,
+-- or why none is. A profile's id means nothing to another provider.
 -- Reviewers' decisions must have been selected.
 --
 -- reads: decided_contacts, enrichment.search_results, raw.lookups, raw.provider_responses,
@@ -12,7 +13,8 @@ with
 heads as (
     select search_id, person_key, query_kind, state, reason, answered_at
     from raw.searches
-    where state <> 'released'
+    where provider = $provider
+        and state <> 'released'
         and search_id not in (
             select supersedes from raw.searches where state <> 'released' and supersedes <> ''
         )
@@ -22,7 +24,7 @@ heads as (
 released as (
     select person_key, max(requested_at) as released_at
     from raw.searches
-    where state = 'released'
+    where provider = $provider and state = 'released'
     group by person_key
 ),
 
@@ -63,6 +65,9 @@ choices as (
         select 1 from shown
         where shown.person_key = accepted.person_key and shown.uid = accepted.uid
     )
+        and accepted.person_key not in (
+            select person_key from raw.searches where provider <> $provider
+        )
 ),
 
 rejected as (
@@ -82,19 +87,22 @@ answered as (
     from staging.contact_identities
     where provider_uid is not null
         and person_key in (select person_key from persons)
+        and person_key not in (
+            select person_key from raw.lookups where provider <> $provider and outcome = 'matched'
+        )
 ),
 
 looked_up as (
     select distinct person_key, item
     from raw.lookups
-    where state <> 'released' and item_kind = 'uid'
+    where provider = $provider and state <> 'released' and item_kind = 'uid'
 ),
 
 -- the provider's last word on whether this account may search
 access as (
     select coalesce(arg_max(reason, revision) = 'not_allowed', false) as is_refused
     from raw.searches
-    where state <> 'open'
+    where provider = $provider and state <> 'open'
 ),
 
 known as (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.people import (
+from enrichment_pipeline.sandbox.signalhire.people import (
     CSV_COLUMNS,
     People,
     PeopleFileError,
@@ -16,7 +16,7 @@ from enrichment_pipeline.sandbox.people import (
     identify,
     load_people,
 )
-from enrichment_pipeline_tests.sandbox import (
+from enrichment_pipeline_tests.sandbox.signalhire import (
     LINKEDIN_OF_ADA,
     UID_OF_ADA,
     UID_OF_BOB,

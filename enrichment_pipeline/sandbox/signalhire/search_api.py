@@ -18,12 +18,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.journal import Journal, JournalError
-from enrichment_pipeline.sandbox.people import People, Person
-from enrichment_pipeline.sandbox.profiles import Profiles
-from enrichment_pipeline.sandbox.queries import read_query, read_scroll_id
-from enrichment_pipeline.sandbox.search import Refusal
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.people import People, Person
+from enrichment_pipeline.sandbox.signalhire.profiles import Profiles
+from enrichment_pipeline.sandbox.signalhire.queries import read_query, read_scroll_id
+from enrichment_pipeline.sandbox.signalhire.search import Refusal
 
 
 @dataclass(frozen=True)

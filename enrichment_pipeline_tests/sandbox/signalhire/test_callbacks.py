@@ -13,11 +13,18 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.callbacks import Callback, Callbacks, Part
-from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.journal import JournalError
-from enrichment_pipeline_tests.sandbox import NOW, journal_lines
-from enrichment_pipeline_tests.sandbox.receiver import PATIENCE_SECONDS, Receiver, receiver
+from enrichment_pipeline.sandbox.signalhire.callbacks import Callback, Callbacks, Part
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
+    NOW,
+)
+from enrichment_pipeline_tests.sandbox.signalhire.receiver import (
+    PATIENCE_SECONDS,
+    Receiver,
+    receiver,
+)
 
 pytestmark = pytest.mark.timeout(60)
 

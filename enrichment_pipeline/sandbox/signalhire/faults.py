@@ -1,26 +1,20 @@
 """What goes wrong with a search, and everything else about it that is left to chance.
 
 Belongs here: deciding, from the shares in the settings and the seed. Does not belong here: doing it
-(`app` and `callbacks`), and closing a connection (`tearing`).
-
-The shares' generator is no stream that searches draw from in turn: then what befalls one would
-depend on which others came before it, and a test that sends many at once could never be repeated.
-Each decision has a generator of its own, seeded with what is asked, so that another fault's share
-does not change it either.
+(`app` and `callbacks`), closing a connection (`sandbox/tearing.py`), and where the randomness comes
+from (`sandbox/chance.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from enrichment_pipeline.sandbox.config import Fault, SandboxConfig
-from enrichment_pipeline.sandbox.search import Search
+from enrichment_pipeline.sandbox.chance import Chance, Chances
+from enrichment_pipeline.sandbox.signalhire.config import Fault, SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.search import Search
 
 RETRY_AFTER_SECONDS = 1
 FEWEST_PARTS, MOST_PARTS = 2, 4
@@ -30,38 +24,32 @@ class Faults:
     """Says what befalls each search. The event loop of the server is the only caller."""
 
     def __init__(self, config: SandboxConfig) -> None:
-        self._seed = config.seed
         self._shares = config.faults
-        self._asked: Counter[str] = Counter()
+        self._chances = Chances(config.seed)
 
     def next_fate(self, search: Search) -> Fate:
         """The fate of this search, and another one the next time that just this is asked.
 
         The callback URL is not part of what is asked: its port differs from run to run.
         """
-        return self._next_fate([search.pool, search.callback_url is None, search.items])
+        asked_for = [search.pool, search.callback_url is None, search.items]
+        return Fate(self._chances.next(asked_for), self._shares)
 
     def next_fate_of_query(self, body: Mapping[str, object]) -> Fate:
         """Likewise for a call of the Search API, whose scroll id is always new."""
-        return self._next_fate(sorted(body.items()))
-
-    def _next_fate(self, asked_for: Sequence[object]) -> Fate:
-        asked = json.dumps(asked_for)
-        digest = hashlib.sha256(asked.encode()).hexdigest()
-        self._asked[digest] += 1
-        return Fate(f"{self._seed} {digest} {self._asked[digest]}", self._shares)
+        return Fate(self._chances.next(sorted(body.items())), self._shares)
 
 
 @dataclass(frozen=True)
 class Fate:
     """What befalls one search: the same at every look at it."""
 
-    _key: str
+    _chance: Chance
     _shares: Mapping[Fault, float]
 
     def chance(self, purpose: str) -> random.Random:
         """A generator for that purpose alone."""
-        return random.Random(f"{self._key} {purpose}")
+        return self._chance.of(purpose)
 
     def befalls(self, fault: Fault) -> bool:
         """Whether this fault, one of those per request, befalls the search."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from enrichment_pipeline.sandbox.search import Refusal
+from enrichment_pipeline.sandbox.signalhire.search import Refusal
 
 MOST_PER_PAGE = 100
 TEXTS = (

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-WindowKind = Literal["sliding", "fixed"]
+from enrichment_pipeline.sandbox.meter import WindowKind
+
 ChargeWhen = Literal["before_response", "after_response"]
 ItemOrder = Literal["kept", "shuffled"]
 NameMatch = Literal["all", "any"]

@@ -9,8 +9,13 @@ import httpx
 import pytest
 
 from enrichment_pipeline.serving.child import ChildServerError, child_server
-from enrichment_pipeline_tests.sandbox import UID_OF_ADA, UID_OF_BOB, journal_lines, some_people
-from enrichment_pipeline_tests.sandbox.receiver import receiver, wait_until
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
+    UID_OF_ADA,
+    UID_OF_BOB,
+    some_people,
+)
+from enrichment_pipeline_tests.sandbox.signalhire.receiver import receiver, wait_until
 
 ADA, BOB, NOBODY = "ada@acme.example", "bob@brio.example", "nobody@acme.example"
 

@@ -10,9 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.app import create_app
-from enrichment_pipeline.sandbox.config import SandboxConfig
-from enrichment_pipeline_tests.sandbox import NOW, Api, Clock, journal_lines, some_people, start
+from enrichment_pipeline.sandbox.signalhire.app import create_app
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline_tests.sandbox import Clock, journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
+    NOW,
+    Api,
+    some_people,
+    start,
+)
 
 CSV = """\
 uid,full_name,title,company,company_domain,previous_title,previous_company,location

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.config import SandboxConfig
-from enrichment_pipeline.sandbox.people import People
-from enrichment_pipeline_tests.sandbox import (
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.people import People
+from enrichment_pipeline_tests.sandbox import Clock
+from enrichment_pipeline_tests.sandbox.signalhire import (
     LINKEDIN_OF_ADA,
     UID_OF_ADA,
     UID_OF_BOB,
     Api,
-    Clock,
     crowd,
     some_people,
     start,
@@ -434,7 +434,7 @@ def test_latency_holds_back_answers_but_no_refusals(
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("enrichment_pipeline.sandbox.app.asyncio.sleep", sleep)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.app.asyncio.sleep", sleep)
     start(people).search(ADA)
     api = start(people, latency_ms=250)
     api.search()

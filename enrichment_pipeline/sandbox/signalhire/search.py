@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from enrichment_pipeline.sandbox.account import Pool
+from enrichment_pipeline.sandbox.signalhire.account import Pool
 
 ITEMS_PER_REQUEST = 100
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.account import JournalError
-from enrichment_pipeline.sandbox.people import People
-from enrichment_pipeline_tests.sandbox import (
+from enrichment_pipeline.sandbox.signalhire.account import JournalError
+from enrichment_pipeline.sandbox.signalhire.people import People
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
     UID_OF_ADA,
     UID_OF_BOB,
     Api,
-    journal_lines,
     some_people,
     start,
     statuses,

@@ -15,8 +15,8 @@ from datetime import datetime
 
 import httpx
 
-from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.journal import Journal
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 
 RETRIES = 3
 """After the first attempt. What is not acknowledged then is discarded for good."""

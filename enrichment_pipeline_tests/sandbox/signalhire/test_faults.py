@@ -15,15 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.callbacks import Callback, Callbacks
-from enrichment_pipeline.sandbox.config import FAULTS
-from enrichment_pipeline.sandbox.people import People
-from enrichment_pipeline_tests.sandbox import (
+from enrichment_pipeline.sandbox.signalhire.callbacks import Callback, Callbacks
+from enrichment_pipeline.sandbox.signalhire.config import FAULTS
+from enrichment_pipeline.sandbox.signalhire.people import People
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
     UID_OF_ADA,
     UID_OF_BOB,
     Api,
     crowd,
-    journal_lines,
     some_people,
     start,
     statuses,

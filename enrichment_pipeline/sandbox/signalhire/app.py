@@ -30,15 +30,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from enrichment_pipeline.sandbox.account import Account, Charge, Pool
-from enrichment_pipeline.sandbox.answers import Answer, Renderer, to_json
-from enrichment_pipeline.sandbox.callbacks import Callback, Callbacks, Part
-from enrichment_pipeline.sandbox.config import SandboxConfig
-from enrichment_pipeline.sandbox.faults import Fate, Faults
 from enrichment_pipeline.sandbox.meter import ItemMeter
-from enrichment_pipeline.sandbox.people import People, identify
-from enrichment_pipeline.sandbox.recent import RecentQueries
-from enrichment_pipeline.sandbox.search import (
+from enrichment_pipeline.sandbox.signalhire.account import Account, Charge, Pool
+from enrichment_pipeline.sandbox.signalhire.answers import Answer, Renderer, to_json
+from enrichment_pipeline.sandbox.signalhire.callbacks import Callback, Callbacks, Part
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.faults import Fate, Faults
+from enrichment_pipeline.sandbox.signalhire.people import People, identify
+from enrichment_pipeline.sandbox.signalhire.recent import RecentQueries
+from enrichment_pipeline.sandbox.signalhire.search import (
     Refusal,
     Search,
     items_asked,
@@ -46,7 +46,7 @@ from enrichment_pipeline.sandbox.search import (
     pool_of,
     read_search,
 )
-from enrichment_pipeline.sandbox.search_api import SearchApi
+from enrichment_pipeline.sandbox.signalhire.search_api import SearchApi
 from enrichment_pipeline.sandbox.tearing import TornConnection
 
 BASE_PATH = "/api/v1"
@@ -66,8 +66,8 @@ def create_app(
     """The app. `clock` (seconds) is what windows are measured by, `wall_clock` (UTC) dates charges.
 
     To deliver callbacks it must be run with its lifespan, and to tear connections with
-    `TearableProtocol`: see `server.server_config`. Raises `JournalError` if the configured journal
-    or file of deliveries cannot be used.
+    `TearableProtocol`: see `sandbox.server.server_config`. Raises `JournalError` if the configured
+    journal or file of deliveries cannot be used.
     """
     sandbox = _Sandbox(config, people, clock, wall_clock)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from anyascii import anyascii
 
-from enrichment_pipeline.sandbox.config import ExperienceShown, NameMatch
-from enrichment_pipeline.sandbox.people import People, Person
+from enrichment_pipeline.sandbox.signalhire.config import ExperienceShown, NameMatch
+from enrichment_pipeline.sandbox.signalhire.people import People, Person
 
 _POSITION_FIELDS = {
     "currentCompany": ("company", True),
