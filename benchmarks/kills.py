@@ -29,9 +29,11 @@ from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.schema import budgets, calls
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.prepare import open_state, prepare
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.terms import calls_of
 from enrichment_pipeline.vocabulary import LOOKUP
 
@@ -65,7 +67,7 @@ def measure(name: str, ledger_url: str, kills: int, seed: int = 1) -> bool:
     ]
     rng = random.Random(seed)
     with stage(people, policy=POLICY, sandbox=options, ledger_url=ledger_url) as here:
-        Pipeline(here.settings).open_state()
+        open_state(Stores(here.settings))
         on_the_wire = sum(kill_one(here, people, f"run-{n}", rng) for n in range(kills))
         last = start(here, people, "run-last")
         last.communicate()
@@ -150,9 +152,9 @@ def report(name: str, here: Stage, kills: int, on_the_wire: int, last_status: in
 def worker(home: str, base_url: str, ledger_url: str, people: str, run_id: str) -> None:
     """One run: what `enrichment run` does around the ledger, without Dagster's start."""
     settings = settings_for(Path(home), POLICY, base_url, ledger_url)
-    pipeline = Pipeline(settings)
     run = Run(run_id=run_id, as_of=now())
-    for dead in pipeline.prepare(run):
+    context = RunContext(Stores(settings), run)
+    for dead in prepare(context):
         forget_dead_run(settings.home, dead)
     print("buying", flush=True)
     everybody = candidates(range(int(people)))

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from benchmarks.common import candidates, look_up, now, stage, verdict
 from enrichment_pipeline.ledger.schema import requests
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.prepare import open_state
+from enrichment_pipeline.stores import Stores
 
 PROCESSES = 4
 ITEMS_PER_WINDOW = 600
@@ -40,7 +41,7 @@ def measure(kind: str, windows: int, window_seconds: float, latency_ms: int) -> 
         *("--window-kind", kind, "--latency-ms", str(latency_ms)),
     ]
     with stage(items, policy=policy, sandbox=options) as here:
-        Pipeline(here.settings).open_state()
+        open_state(Stores(here.settings))
         share = items // PROCESSES
         spawn = multiprocessing.get_context("spawn")
         barrier = spawn.Barrier(PROCESSES)

@@ -12,9 +12,12 @@ from multiprocessing.connection import Connection
 
 from benchmarks.common import QuietProgress, now, resident_mb, stage, verdict
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.prepare import open_state, prepare
+from enrichment_pipeline.stores import Stores
 
 LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]
 
@@ -30,9 +33,9 @@ def measure(rows: int) -> bool:
     }
     limits = ["--items-per-window", "1000000", "--window-seconds", "0.01"]
     with stage(1, policy=policy, sandbox=limits) as here:
-        pipeline = Pipeline(here.settings)
-        pipeline.open_state()
-        with pipeline.open_warehouse() as connection:
+        stores = Stores(here.settings)
+        open_state(stores)
+        with stores.open_warehouse() as connection:
             connection.execute(
                 "insert into enrichment.worklist by name select 'contact-' || n as contact_id, "
                 "md5(n::varchar) as person_key, 'new' as freshness, 'bulk' as priority, "
@@ -51,9 +54,9 @@ def measure(rows: int) -> bool:
 
 
 def buy(settings: Settings, sender: Connection) -> None:
-    pipeline = Pipeline(settings)
     run = Run(run_id="bench", as_of=now())
-    pipeline.prepare(run)
+    context = RunContext(Stores(settings), run)
+    prepare(context)
     before = resident_mb()
-    report = pipeline.buy(run, LANES, QuietProgress()).report
+    report = buy_lookups(context, LANES, QuietProgress()).report
     sender.send((before, resident_mb("VmHWM"), report.sent))

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from benchmarks.common import candidates, verdict, wide_limits
-from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
+from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.admission import Admitted
 from enrichment_pipeline.ledger.budget import RunShare

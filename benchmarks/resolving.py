@@ -17,10 +17,15 @@ from pathlib import Path
 
 from benchmarks.common import QuietProgress, now, settings_for, verdict
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import SearchPolicy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.serving.child import child_server
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_contacts
+from enrichment_pipeline.steps.prepare import open_state
+from enrichment_pipeline.steps.search_profiles import search_profiles
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 
 FOLDER = Path(__file__).parents[1] / "data" / "matching"
 SCORES = (0.5, 0.6, 0.65, 0.7, 0.72, 0.74, 0.76, 0.78, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.95)
@@ -74,14 +79,14 @@ def search_all(experience_shown: str) -> list[Labelled]:
                   "budget": {"floors": dict.fromkeys(PRIORITIES, 0.0)}}  # fmt: skip
         settings = settings_for(Path(folder), policy, base_url)
         shutil.copy(FOLDER / "contacts.csv", settings.source_path / "contacts.csv")
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
-        run = Run(run_id="resolving", as_of=now())
+        stores = Stores(settings)
+        open_state(stores)
+        context = RunContext(stores, Run(run_id="resolving", as_of=now()))
         lanes = [Lane(f, p) for f, p in product(FRESHNESS, PRIORITIES)]
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, lanes)
-        pipeline.search_profiles(run, lanes, QuietProgress())
-        with pipeline.open_warehouse() as connection:
+        load_contacts(context)
+        select_work(context, lanes)
+        search_profiles(context, lanes, QuietProgress())
+        with stores.open_warehouse() as connection:
             rows = connection.execute(
                 "select assigned.contact_id, result.score, result.lead, result.candidates "
                 "from enrichment.search_results as result "

@@ -29,8 +29,9 @@ from benchmarks.common import Stage, candidates, email, look_up, now, stage, ver
 from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS
 from enrichment_pipeline.identifiers import hashed
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
+from enrichment_pipeline.steps.prepare import open_state
+from enrichment_pipeline.stores import Stores
 
 BATCH = 100
 ROUNDS = 5
@@ -158,8 +159,8 @@ def least_loop(here: Stage, items: int) -> float:
 
 def ours(here: Stage, items: int) -> float:
     """Through the dispatcher and the ledger, from the work list's candidates to settled answers."""
-    pipeline = Pipeline(here.settings)
-    pipeline.open_state()
+    stores = Stores(here.settings)
+    open_state(stores)
     run = Run(run_id=uuid4().hex, as_of=now())
     # a person is not bought twice: each round asks for people of its own by the same e-mails
     people = [

@@ -1,7 +1,7 @@
 """What people change between runs: whom to ask again or never, what was bought, what they decided.
 
-Here: each such change, over the stores of one pipeline. Not here: the commands (`cli/`), and how
-facts and tables are derived (`warehouse/`).
+Here: each such change, over the stores of one state folder. Not here: the commands (`cli/`), and
+how facts and tables are derived (`warehouse/`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,17 @@ from pathlib import Path
 
 import duckdb
 
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import Format, fits, read_file, write_file
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, check_used
+from enrichment_pipeline.steps.copy_answers import take_over_answers
+from enrichment_pipeline.steps.prepare import check_run
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.warehouse import outcomes, replay, review
 from enrichment_pipeline.warehouse.connection import (
     create_macros,
@@ -54,7 +57,7 @@ class Corrections:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pipeline = Pipeline(settings)
+        self._stores = Stores(settings)
 
     # --- asking ------------------------------------------------------------------------
 
@@ -66,7 +69,7 @@ class Corrections:
         ConfigurationError for an id that is not in the source.
         """
         check_used(self._settings)
-        with self._pipeline.open_warehouse() as connection:
+        with self._stores.open_warehouse() as connection:
             found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
         persons = dict(found)
         unknown = sorted(set(contact_ids) - persons.keys())
@@ -74,8 +77,8 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        freed = self._pipeline.release_unconfirmed(Run.none(), set(persons.values()))
-        self._pipeline.leave_whole_ledger()
+        freed = self._stores.release_unconfirmed(Clock(), set(persons.values()))
+        self._stores.leave_whole_ledger()
         return freed
 
     @discreet
@@ -87,9 +90,9 @@ class Corrections:
         """
         check_stamp(self._settings, is_first_use=False)
         hashed = self._hashed(identifiers)
-        suppressions = self._pipeline.suppressions(Run.none())
+        suppressions = self._stores.suppressions(Clock())
         changed = suppressions.lift(hashed) if is_lifted else suppressions.add(hashed)
-        self._pipeline.leave_whole_ledger()
+        self._stores.leave_whole_ledger()
         return changed
 
     @discreet
@@ -162,16 +165,17 @@ class Corrections:
             )
 
     def _take_over_answers(self, run: Run) -> None:
-        self._pipeline.check_run(run)
+        check_run(self._settings, run)
         check_used(self._settings)
-        self._pipeline.store_responses()
-        self._pipeline.leave_whole_ledger()
+        with self._stores.open_warehouse() as connection:
+            take_over_answers(connection, self._stores.ledger)
+        self._stores.leave_whole_ledger()
 
     @contextmanager
     def _derived(self, is_applied: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         """The warehouse in a transaction, which is rolled back where nothing is to be applied."""
         ending = transaction if is_applied else rolled_back
-        with self._pipeline.open_warehouse() as connection, ending(connection):
+        with self._stores.open_warehouse() as connection, ending(connection):
             yield connection
 
     # --- review ------------------------------------------------------------------------
@@ -180,7 +184,7 @@ class Corrections:
     def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
         """Contacts for review by reason: the reason, how many by priority, how many in all."""
         check_used(self._settings)
-        with self._pipeline.open_warehouse() as connection:
+        with self._stores.open_warehouse() as connection:
             return review.queue_counts(connection)
 
     @discreet
@@ -205,7 +209,7 @@ class Corrections:
         that nobody waits for, and for a file that is there already or cannot be written.
         """
         check_used(self._settings)
-        with self._pipeline.open_warehouse() as connection:
+        with self._stores.open_warehouse() as connection:
             waiting = [row[0] for row in review.queue_counts(connection)]
             unknown = sorted(set(reasons or ()) - set(waiting))
             if unknown:
@@ -236,7 +240,7 @@ class Corrections:
         now = datetime.now(UTC)
         proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
         policy, provider = self._settings.policy, self._settings.asked_provider
-        with self._pipeline.open_warehouse() as connection, transaction(connection):
+        with self._stores.open_warehouse() as connection, transaction(connection):
             recorded = review.record_file(
                 connection,
                 policy,
@@ -246,10 +250,10 @@ class Corrections:
                 recorded_at=now,
             )
             if recorded.new:
-                suppressions = self._pipeline.suppressions(Run.none())
+                suppressions = self._stores.suppressions(Clock())
                 suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, suppressions.everything())
-                self._pipeline.leave_whole_ledger()
+                self._stores.leave_whole_ledger()
                 outcomes.derive_facts(connection, policy, loaded_at=now)
                 outcomes.derive_outcomes(
                     connection, policy, provider=provider, as_of=now, flagged_at=now

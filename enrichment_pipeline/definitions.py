@@ -11,17 +11,16 @@ import dagster as dg
 
 from enrichment_pipeline.defs import sensors
 from enrichment_pipeline.defs.assets import lookups, outcomes, publishing, source
-from enrichment_pipeline.defs.checks import OWN_STEPS
 from enrichment_pipeline.defs.jobs import daily_refresh, daily_schedule, late_answers, range_tags
 from enrichment_pipeline.defs.resources import (
     LoggedProgress,
     ProgressFactory,
-    WarehouseResource,
-    pipeline_resource,
+    Runs,
+    runs_resource,
 )
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.privacy import OWNER_ONLY
 from enrichment_pipeline.settings import Settings, load_settings
+from enrichment_pipeline.stores import Stores
 
 __all__ = ["build_definitions", "defs", "range_tags"]
 
@@ -51,7 +50,6 @@ def build_definitions(
     """Everything that Dagster runs, for one state folder; `progress` is told how far buying is."""
     return dg.Definitions(
         assets=dg.map_asset_specs(_expect_daily, ASSETS),
-        asset_checks=OWN_STEPS,
         jobs=[daily_refresh, late_answers],
         # A run is one process: by the lock that it holds its successors know that it lives.
         # And a process of its own costs each of these small steps some 2.5 s.
@@ -59,8 +57,7 @@ def build_definitions(
         schedules=[daily_schedule(settings.policy.schedule)],
         sensors=[sensors.late_answers, sensors.new_contacts],
         resources={
-            "pipeline": pipeline_resource(Pipeline(settings)),
-            "warehouse": WarehouseResource(database=settings.warehouse_url),
+            "runs": runs_resource(Runs(Stores(settings))),
             "progress": progress,
         },
     )

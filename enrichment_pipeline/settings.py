@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
+from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS

@@ -18,14 +18,26 @@ from typing import Any
 from uuid import uuid4
 
 from enrichment_pipeline.backup import back_up
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.defs.resources import LoggedProgress
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.steps.derive_facts import derive_facts
+from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.plan import plan
+from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.provider import ask_balance
+from enrichment_pipeline.steps.publish_tables import publish_tables
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.end_to_end.world import outcomes, rows, small_settings
 from enrichment_pipeline_tests.support import RunningSandbox, settings_for
 
@@ -50,20 +62,21 @@ class Bought:
     def prepare(self, *, accepts_rollback: bool = False) -> None:
         """What a run does before it loads and buys anything."""
         run = Run(uuid4().hex, datetime.now(UTC), accepts_rollback=accepts_rollback)
-        pipeline = Pipeline(self.settings)
+        stores = Stores(self.settings)
         try:
-            pipeline.prepare(run)
+            prepare(RunContext(stores, run))
         finally:
             release_run_lock(self.settings.home, run.run_id)
-            pipeline._store.close()
+            stores.ledger.close()
 
     def due(self) -> int:
         """How many look-ups a run would make now."""
-        pipeline = Pipeline(self.settings)
+        stores = Stores(self.settings)
+        lanes = LaneBlock(FRESHNESS, PRIORITIES).lanes
         try:
-            return pipeline.plan(Run.none(), LaneBlock(FRESHNESS, PRIORITIES).lanes).work.lookups
+            return plan(RunContext(stores, Run.none()), lanes).work.lookups
         finally:
-            pipeline._store.close()
+            stores.ledger.close()
 
     def run(self, *, accepts_rollback: bool = False, publishes: bool = True) -> DispatchReport:
         return steps(self.settings, accepts_rollback=accepts_rollback, publishes=publishes)
@@ -86,9 +99,8 @@ class Bought:
 
     def observe_balance(self, *, more: int) -> None:
         """Have the ledger believe that the account had so many credits more than it has now."""
-        pipeline = Pipeline(self.settings)
-        credits_left = pipeline._ask_balance().credits_left + more
-        pipeline.questions(Run.none()).observe_balance("earlier", credits_left)
+        credits_left = ask_balance(self.settings).credits_left + more
+        Stores(self.settings).questions(Clock()).observe_balance("earlier", credits_left)
 
     def change_policy(self, **sections: dict[str, Any]) -> None:
         document = self.settings.policy.model_dump(exclude_unset=True)
@@ -116,20 +128,20 @@ def steps(
     publishes: bool = True,
 ) -> DispatchReport:
     """A run's steps, without Dagster; what buying came to."""
-    pipeline = Pipeline(settings)
     run = Run(uuid4().hex, datetime.now(UTC), accepts_rollback=accepts_rollback)
+    context = RunContext(Stores(settings), run)
     lanes = LaneBlock(FRESHNESS, priorities).lanes
-    pipeline.prepare(run)
+    prepare(context)
     try:
-        pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, lanes)
-        report = pipeline.buy(run, lanes, LoggedProgress(logging.getLogger(__name__))).report
-        pipeline.store_responses()
-        pipeline.derive_facts(run)
-        pipeline.derive_outcomes(run)
+        load_accounts(context)
+        load_contacts(context)
+        select_work(context, lanes)
+        report = buy_lookups(context, lanes, LoggedProgress(logging.getLogger(__name__))).report
+        copy_answers(context)
+        derive_facts(context)
+        derive_outcomes(context)
         if publishes:
-            pipeline.publish(run)
+            publish_tables(context)
     finally:
         release_run_lock(settings.home, run.run_id)
     return report

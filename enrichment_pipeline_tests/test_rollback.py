@@ -17,8 +17,11 @@ import pytest
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.rollback import RolledBack
+from enrichment_pipeline.run import Run
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.bought import HALF, Bought, charged
 from enrichment_pipeline_tests.end_to_end.world import LOOKUPS, ledger_rows
 from enrichment_pipeline_tests.ledger import (
@@ -131,7 +134,7 @@ def test_answers_that_are_taken_over_are_in_the_ledger_as_they_came(bought: Boug
     before = bought.answers()
     ledger_deleted(bought)
     bought.prepare(accepts_rollback=True)
-    Pipeline(bought.settings).store_responses()
+    copy_answers(RunContext(Stores(bought.settings), Run.none()))
     assert bought.answers() == before
     # and a warehouse that is lost after it is derived from them
     bought.lose("warehouse.duckdb")

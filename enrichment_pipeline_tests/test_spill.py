@@ -14,11 +14,13 @@ import pytest
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.schema import REPLIED, replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.spill import LEAST_FREE_BYTES, lack_of_space, spill, take_back
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.prepare import open_state, prepare
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.end_to_end.world import (
     outcomes,
@@ -114,8 +116,8 @@ def test_a_reply_to_a_batch_that_the_ledger_does_not_know_stays_where_it_is(
 def test_the_next_run_settles_what_was_spilled_instead_of_giving_it_up(tmp_path: Path):
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
+        stores = Stores(settings)
+        open_state(stores)
         store = open_store(settings.ledger_url.get_secret_value())
         long_ago = datetime.now(UTC) - timedelta(hours=1)
         batch = send(
@@ -123,7 +125,7 @@ def test_the_next_run_settles_what_was_spilled_instead_of_giving_it_up(tmp_path:
         )
         spill(settings.spilled_dir, batch.request_id, REPLY, long_ago)
         run = Run("next", datetime.now(UTC))
-        pipeline.prepare(run)
+        prepare(RunContext(stores, run))
         release_run_lock(settings.home, run.run_id)
         assert list(states(store).values()) == [REPLIED]
         store.close()

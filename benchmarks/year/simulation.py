@@ -23,13 +23,22 @@ import sqlalchemy as sa
 from benchmarks.common import QuietProgress
 from benchmarks.year.crm import Crm
 from benchmarks.year.reference import Ended, Known, Lookup, Reference
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.ledger.schema import calls
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.steps.derive_facts import derive_facts
+from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.publish_tables import publish_tables
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.support import policy_for, running_sandbox, settings_for
 
 ALL_LANES = [Lane(freshness, priority) for freshness in FRESHNESS for priority in PRIORITIES]
@@ -170,7 +179,8 @@ class _Play:
         self, run_id: str, as_of: datetime, lanes: Sequence[Lane], *, repeats: bool = False
     ) -> None:
         self._crm.write_source()
-        report = _carry_out(Pipeline(self._settings), Run(run_id, as_of, is_simulated=True), lanes)
+        run = Run(run_id, as_of, is_simulated=True)
+        report = _carry_out(RunContext(Stores(self._settings), run), lanes)
         self._played.runs += 1
         self._played.rows |= self._crm.contacts.keys()
         self._played.days_without_budget.update(report.exhausted.keys())
@@ -236,20 +246,20 @@ class _Play:
             return [Known(*row) for row in connection.execute(KNOWN).fetchall()]
 
 
-def _carry_out(pipeline: Pipeline, run: Run, lanes: Sequence[Lane]) -> DispatchReport:
+def _carry_out(context: RunContext, lanes: Sequence[Lane]) -> DispatchReport:
     """The steps of the job `daily_refresh`, in this process."""
     try:
-        pipeline.prepare(run)
-        pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, lanes)
-        report = pipeline.buy(run, lanes, Silence()).report
-        pipeline.store_responses()
-        pipeline.derive_facts(run)
-        pipeline.derive_outcomes(run)
-        pipeline.publish(run)
+        prepare(context)
+        load_accounts(context)
+        load_contacts(context)
+        select_work(context, lanes)
+        report = buy_lookups(context, lanes, Silence()).report
+        copy_answers(context)
+        derive_facts(context)
+        derive_outcomes(context)
+        publish_tables(context)
     finally:
-        release_run_lock(pipeline.settings.home, run.run_id)
+        release_run_lock(context.settings.home, context.run.run_id)
     return report
 
 

@@ -2,7 +2,7 @@
 
 Here: parsing and preparing. Not here: running the job (`refresh.py`), the
 sandbox's many options (`sandbox.py`), how things are shown (`terminal.py`),
-and what they do (`pipeline.py`, `defs/`).
+and what they do (`steps/`, `defs/`).
 """
 
 import os
@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.callback_urls import CallbackKeys
 from enrichment_pipeline.cli.backup import backup_command, restore_command
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
@@ -143,8 +143,10 @@ def plan(
 ) -> None:
     """Show what a run would look up, by lane. Spends nothing, and changes no table."""
     from enrichment_pipeline.cli.terminal import duration, table
-    from enrichment_pipeline.pipeline import Pipeline
     from enrichment_pipeline.run import Run
+    from enrichment_pipeline.steps.context import RunContext
+    from enrichment_pipeline.steps.plan import plan as plan_run
+    from enrichment_pipeline.stores import Stores
 
     lanes = [
         Lane(f, p)
@@ -156,9 +158,8 @@ def plan(
         settings = settings.with_own_sandbox_limits()
     _check_state(settings)
     _create_sample(settings)
-    result = Pipeline(settings).plan(
-        Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate), lanes
-    )
+    planned = Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate)
+    result = plan_run(RunContext(Stores(settings), planned), lanes)
     work = result.work
     rows = [
         (lane.lane.key, lane.contacts, lane.lookups, lane.contacts - lane.lookups)

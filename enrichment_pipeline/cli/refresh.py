@@ -18,15 +18,16 @@ from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
-from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
+from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.prepare import check_run
+from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.warehouse.counts import review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import read_meanings
-from enrichment_pipeline.warehouse.report import review_counts, status_counts
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
@@ -50,8 +51,8 @@ def refresh(
     Raises ConfigurationError or PipelineError with the cause of a failed run, and, once all
     is printed, PipelineError where the provider ended one early or left too much unanswered.
     """
-    pipeline = Pipeline(settings)
-    pipeline.check_run(Run("", as_of, is_simulated))
+    stores = Stores(settings)
+    check_run(settings, Run("", as_of, is_simulated))
     spent = asked = unconfirmed = 0
     run_ids: list[str] = []
     bought_by: list[str] = []
@@ -77,13 +78,13 @@ def refresh(
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            totals = pipeline.questions(run).run_totals(run.run_id)
+            totals = stores.questions(run.clock).run_totals(run.run_id)
             spent += totals.units_charged
             if totals.units_charged:
                 bought_by.append(run.run_id)
             asked += totals.calls - totals.released
             unconfirmed += totals.unconfirmed
-    _print_summary(settings, pipeline, run, spent, console)
+    _print_summary(stores, run, spent, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
     for check, numbers in warnings.items():
@@ -185,14 +186,13 @@ def _cause(error: BaseException, run_id: str) -> PipelineError:
     return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
 
 
-def _print_summary(
-    settings: Settings, pipeline: Pipeline, run: Run, spent: int, console: Console
-) -> None:
-    with pipeline.open_warehouse() as connection:
+def _print_summary(stores: Stores, run: Run, spent: int, console: Console) -> None:
+    settings = stores.settings
+    with stores.open_warehouse() as connection:
         statuses = status_counts(connection)
         reasons = review_counts(connection)
         meanings = read_meanings(connection)
-    balance = pipeline.questions(run).last_balance()
+    balance = stores.questions(run.clock).last_balance()
     contacts = {status: count.contacts for status, count in statuses.items()}
     rows: list[tuple[str, object]] = [
         ("contacts in", sum(contacts.values())),

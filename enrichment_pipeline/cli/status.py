@@ -1,6 +1,6 @@
 """`enrichment status`: what is in the tables, in the lanes and in the ledger.
 
-Here: asking and showing. Not here: the questions themselves (`warehouse/report.py`,
+Here: asking and showing. Not here: the questions themselves (`warehouse/counts.py`,
 `ledger/questions.py`).
 """
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from enrichment_pipeline.cli.terminal import table
-from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.run import Run
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, is_used
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import open_warehouse
-from enrichment_pipeline.warehouse.report import lane_counts, row_counts, status_counts
+from enrichment_pipeline.warehouse.counts import lane_counts, row_counts, status_counts
 
 
 def print_status(settings: Settings, console: Console) -> None:
@@ -38,8 +38,8 @@ def print_status(settings: Settings, console: Console) -> None:
         columns = ("status", "contacts", "of them in enriched_contacts")
         console.print(table("Contacts by status", columns, by_status))
         console.print(table("Contacts", ("freshness", "priority", "contacts"), lanes))
-    pipeline, run = Pipeline(settings), Run.none()
-    ledger = pipeline.questions(run)
+    stores, clock = Stores(settings), Clock()
+    ledger = stores.questions(clock)
     states = sorted(ledger.count_by_state().items())
     console.print(table("Ledger", ("look-ups", "number"), states))
     today = datetime.now(UTC).date().isoformat()
@@ -52,7 +52,7 @@ def print_status(settings: Settings, console: Console) -> None:
         console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")
     for used, limit, seconds in ledger.rate_windows():
         console.print(f"rate window of {seconds:g} s: {used} of {limit} items")
-    searches = pipeline.questions(run, SEARCH)
+    searches = stores.questions(clock, SEARCH)
     if counts := sorted(searches.count_by_state().items()):
         console.print(table("Searches", ("state", "number"), counts))
         per_day = settings.policy.signalhire.searches_per_day

@@ -1,11 +1,11 @@
 """What the UI shows beside an asset: column schemas, row counts, previews.
 
 Here: metadata only, and nothing personal in it: contacts appear by id. Not
-here: what the numbers mean (`warehouse/report.py`).
+here: what the numbers mean (`warehouse/counts.py`).
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -14,10 +14,10 @@ import dagster as dg
 import duckdb
 
 from enrichment_pipeline.lanes import Lane
-from enrichment_pipeline.warehouse.report import TABLES, column_shapes
+from enrichment_pipeline.warehouse.counts import TABLES, column_shapes
 from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.table_figures import Excerpt
 
-PREVIEW_ROWS = 10
 BAR_CHARACTERS = 14
 _MARKDOWN = re.compile(r"[\\`*\[\]|~]")
 """What Markdown would make something of inside a line; HTML is escaped by itself."""
@@ -32,11 +32,12 @@ def column_schemas() -> dict[str, dg.TableSchema]:
     """
     with duckdb.connect(":memory:") as connection:
         execute(connection, "create_tables")
+        shapes = column_shapes(connection)
         return {
             table: dg.TableSchema(
                 [
                     dg.TableColumn(shape.name, shape.type, description=shape.comment)
-                    for shape in column_shapes(connection, table)
+                    for shape in shapes[table]
                 ]
             )
             for table in TABLES
@@ -51,25 +52,9 @@ def table_metadata(table: str) -> dict[str, object]:
     }
 
 
-def preview(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
-) -> dg.MarkdownMetadataValue:
-    """The first rows of a table; `columns` must hold nothing personal."""
-    shown = f"order by {columns[0]} limit {PREVIEW_ROWS}"
-    rows = connection.execute(f"select {', '.join(columns)} from {table} {shown}").fetchall()
-    return markdown_table(columns, rows)
-
-
-def lane_previews(
-    connection: duckdb.DuckDBPyConnection, run_id: str
-) -> Callable[[Lane], dg.MarkdownMetadataValue]:
-    """The first rows of each lane's work that a run has selected."""
-    shown: dict[str, list[tuple[object, ...]]] = {}
-    found = execute(connection, "preview_worklist", run_id=run_id, preview_rows=PREVIEW_ROWS)
-    columns = [column[0] for column in found.description]
-    for row in found.fetchall():
-        shown.setdefault(f"{row[1]}|{row[2]}", []).append(row)
-    return lambda lane: markdown_table(columns, shown.get(lane.key, []))
+def preview(excerpt: Excerpt) -> dg.MarkdownMetadataValue:
+    """A few rows, as the UI draws them."""
+    return markdown_table(excerpt.columns, excerpt.rows)
 
 
 def add_lane_metadata(

@@ -1,48 +1,45 @@
-"""Resources that assets and checks are given.
+"""Resources that assets and sensors are given.
 
-Here: the pipeline and the warehouse as Dagster knows them, and the progress that a run reports.
-Not here: the pipeline's steps (`pipeline.py`).
+Here: the state folder's runs as Dagster knows them, and the progress that a run reports. Not here:
+what a run does (`steps/`).
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import dagster as dg
-import duckdb
-from dagster_duckdb import DuckDBResource
 
-from enrichment_pipeline.dispatch.report import Progress
-from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.dispatch.progress import Progress
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.stores import Stores
 
 ProgressFactory = Callable[[logging.Logger], Progress]
 """Makes the progress of one run, given Dagster's log of it."""
 
 
-def pipeline_resource(pipeline: Pipeline) -> dg.ResourceDefinition:
-    """The pipeline; a run leaves the ledger's file whole, however it ends."""
+class Runs:
+    """The runs of this process over one state folder. Each is prepared once."""
 
-    def of_run_or_sensor(context: dg.InitResourceContext) -> Iterator[Pipeline]:
-        yield pipeline
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.prepared: dict[str, RunContext] = {}
+
+    @property
+    def settings(self) -> Settings:
+        return self.stores.settings
+
+
+def runs_resource(runs: Runs) -> dg.ResourceDefinition:
+    """The runs of one state folder; each leaves the ledger's file whole, however it ends."""
+
+    def of_run_or_sensor(context: dg.InitResourceContext) -> Iterator[Runs]:
+        yield runs
         if context.run is not None:
-            pipeline.leave_whole_ledger()
+            runs.stores.leave_whole_ledger()
 
     return dg.ResourceDefinition(of_run_or_sensor)
-
-
-class WarehouseResource(DuckDBResource):
-    """dagster-duckdb's resource, over our own way of opening the file.
-
-    The parent's `get_connection` leaks the file's lock where the body raises;
-    this one closes, waits for other processes, and brings the SQL macros.
-    """
-
-    @contextmanager
-    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with open_warehouse(self.database) as connection:
-            yield connection
 
 
 class LoggedProgress:

@@ -10,10 +10,13 @@ import dagster as dg
 from dagster import DagsterInstance, DagsterRun, RunRecord
 
 from enrichment_pipeline.defs.partitions import refuse_impossible_range
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import forget_dead_run, has_run_lock
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.prepare import prepare
 
 ROOT_RUN_TAG = "dagster/root_run_id"
 """Which run this one is another try of: one of Dagster's own retries, or a person's."""
@@ -22,35 +25,37 @@ SECONDS_TO_BEGIN = 900
 still has none was killed before, and nobody will ever find it dead by its lock."""
 
 
-def begin(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Run:
-    """This run's fixed values; refuses what cannot work, once per run (see Pipeline.prepare)."""
+def begin(context: dg.AssetExecutionContext, runs: Runs) -> RunContext:
+    """What this run has fixed; refuses what cannot work, once per run (see `steps/prepare.py`)."""
     refuse_impossible_range(context)
-    run = run_of(context.instance, context.run)
-    if pipeline.is_prepared(run):
-        return run
-    for dead_run_id in pipeline.prepare(run):
+    run_id = context.run.run_id
+    if run_id in runs.prepared:
+        return runs.prepared[run_id]
+    run_context = RunContext(runs.stores, run_of(context.instance, context.run))
+    for dead_run_id in prepare(run_context):
         _mark_failed(context.instance, dead_run_id)
-        forget_dead_run(pipeline.settings.home, dead_run_id)
-    mark_runs_that_never_began(context.instance, pipeline)
-    return run
+        forget_dead_run(runs.settings.home, dead_run_id)
+    mark_runs_that_never_began(context.instance, runs.settings)
+    runs.prepared[run_id] = run_context
+    return run_context
 
 
-def mark_runs_that_never_began(instance: DagsterInstance, pipeline: Pipeline) -> None:
+def mark_runs_that_never_began(instance: DagsterInstance, settings: Settings) -> None:
     """Mark those as failed that were killed between their start and their first asset.
 
     In a Dagster home of our own only: elsewhere such a run may be somebody else's.
     """
-    if not pipeline.settings.owns_dagster_home:
+    if not settings.owns_dagster_home:
         return
     for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        if never_began(record, pipeline):
+        if never_began(record, settings):
             _mark_failed(instance, record.dagster_run.run_id)
 
 
-def never_began(record: RunRecord, pipeline: Pipeline) -> bool:
+def never_began(record: RunRecord, settings: Settings) -> bool:
     """Whether it was started so long ago, and has no lock, that it must have been killed before."""
     is_old = record.start_time is not None and record.start_time < time.time() - SECONDS_TO_BEGIN
-    return is_old and not has_run_lock(pipeline.settings.home, record.dagster_run.run_id)
+    return is_old and not has_run_lock(settings.home, record.dagster_run.run_id)
 
 
 def run_of(instance: DagsterInstance, dagster_run: DagsterRun) -> Run:

@@ -9,11 +9,13 @@ import dagster as dg
 
 from enrichment_pipeline.defs.jobs import daily_refresh, range_tags
 from enrichment_pipeline.defs.jobs import late_answers as late_answers_job
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began, never_began
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import dead_runs
+from enrichment_pipeline.steps.triggers import count_late_answers, source_fingerprint
 
 SENSOR_TAG = "dagster/sensor_name"
 MOST_AT_ONCE = 3
@@ -38,15 +40,15 @@ UNDER_WAY = [
     "on from the start.",
 )
 def late_answers(
-    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+    context: dg.SensorEvaluationContext, runs: dg.ResourceParam[Runs]
 ) -> dg.RunRequest | dg.SkipReason:
     """One run, while there are callbacks that nobody reads and no such run is under way."""
     # the one sensor that is always on
-    mark_runs_that_never_began(context.instance, pipeline)
-    waiting = pipeline.late_answers()
+    mark_runs_that_never_began(context.instance, runs.settings)
+    waiting = count_late_answers(runs.stores)
     if not waiting:
         return dg.SkipReason("every callback that came has been read")
-    if _under_way(context, pipeline):
+    if _under_way(context, runs.settings):
         return dg.SkipReason(f"{waiting} callbacks wait, and a run is on its way to them")
     return dg.RunRequest()
 
@@ -60,17 +62,17 @@ def late_answers(
     "Spends money; off until you switch it on.",
 )
 def new_contacts(
-    context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
+    context: dg.SensorEvaluationContext, runs: dg.ResourceParam[Runs]
 ) -> dg.RunRequest | dg.SkipReason:
     """One run of the lanes `new` for each change of the source; the first look is one."""
     try:
-        found = pipeline.source_fingerprint()
+        found = source_fingerprint(runs.settings)
     except PipelineError as error:
         return dg.SkipReason(str(error))
     before = context.cursor or ""
     if before.rpartition(":")[2] == found:
         return dg.SkipReason("the source's contacts have not changed")
-    if _under_way(context, pipeline) >= MOST_AT_ONCE:
+    if _under_way(context, runs.settings) >= MOST_AT_ONCE:
         return dg.SkipReason("the source's contacts have changed; a run follows when one has ended")
     # The key carries all changes before it: a source that is again as it once was is a change,
     # and Dagster would start no second run for a key that it knows.
@@ -80,11 +82,11 @@ def new_contacts(
     return dg.RunRequest(run_key=run_key, tags=range_tags(LaneBlock(("new",), PRIORITIES)))
 
 
-def _under_way(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> int:
+def _under_way(context: dg.SensorEvaluationContext, settings: Settings) -> int:
     """How many runs of this sensor's are; a killed one only seems to be, for many minutes."""
     mine = dg.RunsFilter(statuses=UNDER_WAY, tags={SENSOR_TAG: context.sensor_name})
-    dead = set(dead_runs(pipeline.settings.home))
+    dead = set(dead_runs(settings.home))
     return sum(
-        record.dagster_run.run_id not in dead and not never_began(record, pipeline)
+        record.dagster_run.run_id not in dead and not never_began(record, settings)
         for record in context.instance.get_run_records(mine)
     )

@@ -16,14 +16,14 @@ from functools import partial
 from enrichment_pipeline.dispatch.asking import Asking, Kept
 from enrichment_pipeline.dispatch.backlog import Backlog
 from enrichment_pipeline.dispatch.blame import Blame
-from enrichment_pipeline.dispatch.callbacks import POLL_SECONDS, AwaitedAnswers
+from enrichment_pipeline.dispatch.callback_reader import POLL_SECONDS, AwaitedAnswers
 from enrichment_pipeline.dispatch.keeping import (
     SetAside,
     Sleep,
     keep_reply,
     write_patiently,
 )
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress, obey
+from enrichment_pipeline.dispatch.progress import DispatchReport, Progress, obey
 from enrichment_pipeline.dispatch.settling import identifiers_of, settlement_for
 from enrichment_pipeline.ledger.admission import (
     Admitted,

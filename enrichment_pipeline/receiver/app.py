@@ -19,9 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys
+from enrichment_pipeline.callback_urls import CALLBACK_PATH, CallbackKeys
 from enrichment_pipeline.ledger.calls import Receipt
-from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.lingering import LingeringClose
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 

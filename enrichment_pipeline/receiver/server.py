@@ -12,9 +12,9 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from enrichment_pipeline.callbacks import CallbackKeys
+from enrichment_pipeline.callback_urls import CallbackKeys
 from enrichment_pipeline.receiver.app import CountAnswers, Inbox, create_app
-from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS, serve_in_foreground
 

@@ -2,7 +2,7 @@
 
 Here: questions that the warehouse and the published file answer alike, typed.
 Not here: how they are drawn (`report/`), and counts for the command line
-(`report.py`). Contacts appear by id.
+(`counts.py`). Contacts appear by id.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from enrichment_pipeline.warehouse.report import column_shapes, review_counts
+from enrichment_pipeline.warehouse.counts import column_shapes, review_counts
 from enrichment_pipeline.warehouse.statements import execute
 
 AGE_BANDS = 6
@@ -145,10 +145,11 @@ def read_figures(published: duckdb.DuckDBPyConnection, max_age_days: int) -> Fig
 
 def read_meanings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """What each figure of the coverage and of a scorecard counts: the comments of their views."""
+    shapes = column_shapes(connection)
     return {
         shape.name: shape.comment
         for view in ("provider_scorecard", "coverage_by_priority")
-        for shape in column_shapes(connection, f"enrichment.{view}")
+        for shape in shapes[f"enrichment.{view}"]
         if shape.comment
     }
 

@@ -23,8 +23,8 @@ import duckdb
 from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.privacy import share
-from enrichment_pipeline.warehouse.connection import first_line
-from enrichment_pipeline.warehouse.report import column_shapes, row_count, table_comments
+from enrichment_pipeline.warehouse.connection import create_macros, first_line
+from enrichment_pipeline.warehouse.counts import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.statements import execute
 
 OUTCOME_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
@@ -118,6 +118,7 @@ def open_published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
+            create_macros(connection)  # which the figures' queries call
             yield connection
     except duckdb.CatalogException as error:
         raise PipelineError(
@@ -140,10 +141,10 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _comment_tables(
     connection: duckdb.DuckDBPyConnection, snapshot: duckdb.DuckDBPyConnection
 ) -> None:
-    comments = table_comments(connection)
+    comments, shapes = table_comments(connection), column_shapes(connection)
     for table in (f"enrichment.{name}" for name in PUBLISHED_TABLES):
         snapshot.execute(f"comment on table {table} is {_literal(comments[table])}")
-        for column in column_shapes(connection, table):
+        for column in shapes[table]:
             text = _literal(column.comment or "")
             snapshot.execute(f'comment on column {table}."{column.name}" is {text}')
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy, SearchPolicy
 from enrichment_pipeline.warehouse.answers import as_json_text
 from enrichment_pipeline.warehouse.connection import transaction
@@ -74,6 +74,14 @@ def last_search_revision(connection: duckdb.DuckDBPyConnection) -> int:
     """The newest ledger revision of which the warehouse has a search; 0 for none."""
     row = connection.execute("select coalesce(max(revision), 0) from raw.searches").fetchall()[0]
     return int(row[0])
+
+
+def priorities_to_search(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> list[str]:
+    """The priorities in which searches are due in these lanes, the highest first."""
+    keys = [lane.key for lane in lanes]
+    found = execute(connection, "list_priorities_to_search", lanes=keys).fetchall()
+    waiting = {priority for (priority,) in found}
+    return [priority for priority in PRIORITIES if priority in waiting]
 
 
 def due_searches(

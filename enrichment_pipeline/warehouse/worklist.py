@@ -144,12 +144,13 @@ def worklist_pages(
             rows = execute(
                 connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
             ).fetchall()
-        if not rows:
+        if rows:
+            yield [
+                WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9])
+                for row in rows
+            ]
+        if len(rows) < page_rows:
             return
-        yield [
-            WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9])
-            for row in rows
-        ]
         rank, has_no_account, waiting, score = rows[-1][10:]
         after = {
             "after_rank": rank,

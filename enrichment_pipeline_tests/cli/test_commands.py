@@ -13,7 +13,7 @@ import pytest
 
 from enrichment_pipeline.cli.main import STOP_SIGNALS, end_as_by_ctrl_c
 from enrichment_pipeline.cli.terminal import duration
-from enrichment_pipeline.dispatch.report import is_unconfirmed_too_often
+from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (

@@ -97,7 +97,7 @@ def test_a_disk_that_is_full_during_a_plan_is_told(
             connection.execute("pragma max_page_count = 1")
             connection.execute("create table contacts (email text)")
 
-    monkeypatch.setattr("enrichment_pipeline.pipeline.load_contacts", full)
+    monkeypatch.setattr("enrichment_pipeline.steps.plan.load_contacts", full)
     assert_told(ours("plan"), "is full", "derives the tables from it again", "Make room")
 
 

@@ -262,4 +262,4 @@ def test_its_process_imports_neither_duckdb_nor_the_warehouse_nor_dagster(home: 
     imported = set(said.stdout.split())
     assert "enrichment_pipeline.receiver.inbox" in imported, said.stderr
     unwanted = ("duckdb", "_duckdb", "dagster", "pyarrow", "enrichment_pipeline.warehouse")
-    assert imported.isdisjoint({*unwanted, "enrichment_pipeline.pipeline"})
+    assert imported.isdisjoint({*unwanted, "enrichment_pipeline.steps"})

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import load_settings
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_contacts
+from enrichment_pipeline.steps.prepare import open_state
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.end_to_end.world import KEY, contents
 
@@ -105,9 +108,9 @@ def test_whoever_suppresses_a_mail_provider_is_told_how_many_that_is_and_asked(
     with monkeypatch.context() as patch:
         patch.setenv("ENRICHMENT_HOME", str(tmp_path / "state"))
         patch.setenv("ENRICHMENT_CONFIG", str(policy))
-        pipeline = Pipeline(load_settings(needs_key=False))
-    pipeline.open_state()
-    pipeline.load_contacts(Run("load", datetime.now(UTC)))
+        stores = Stores(load_settings(needs_key=False))
+    open_state(stores)
+    load_contacts(RunContext(stores, Run("load", datetime.now(UTC))))
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     said = enrichment("suppress", "gmail.com", ENRICHMENT_CONFIG=policy)
     assert said.status == 0, said.err

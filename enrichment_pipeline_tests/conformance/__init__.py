@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.calls import Calls

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
+from typing import Any, TypeVar
 
 import dagster as dg
 import duckdb
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import ExecuteInProcessResult
 
-from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.defs.checks import (
-    OWN_STEPS,
-    UNIQUE_KEYS,
+    every_contact_is_accounted_for,
+    ledger_matches_balance,
     lookups_are_answered,
+    match_rate_holds,
+    no_likely_value_is_verified,
+    no_old_answer_is_fresh,
+    review_flag_agrees,
+    reviews_are_read,
     unique_key,
 )
-from enrichment_pipeline.defs.resources import WarehouseResource
 from enrichment_pipeline.ledger.questions import Totals
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.run import AS_OF_TAG, SIMULATE_TAG, Run
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline_tests.defs.job import QUIET, evaluation, execute, failure, materialized
+from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.warehouse import outcomes
+from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.warehouse.findings import (
+    compare_match_rate,
+    count_disagreeing_flags,
+    find_expired_answers,
+    find_unaccounted_contacts,
+    find_unproven_values,
+    find_unread_reviews,
+)
+from enrichment_pipeline.warehouse.table_figures import SHOWN, read_table_figures
+from enrichment_pipeline_tests.defs.job import evaluation, execute, failure, materialized
 from enrichment_pipeline_tests.defs.test_metadata import SHOWN_AT_ONCE
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
@@ -37,6 +52,22 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_settings,
 )
 from enrichment_pipeline_tests.support import RunningSandbox, write_csv
+
+R = TypeVar("R")
+FURTHER_CHECKS = (
+    "source_ids_are_unique",
+    "rows_can_be_taken",
+    "lookups_are_answered",
+    "ledger_matches_balance",
+    "match_rate_holds",
+    "verified_share_holds",
+    "review_flag_agrees",
+    "no_likely_value_is_verified",
+    "reviews_are_read",
+    "every_contact_is_accounted_for",
+    "no_old_answer_is_fresh",
+)
+"""Beside `unique_key`, which every table has."""
 
 
 @dataclass
@@ -79,28 +110,14 @@ def published_files(settings: Settings) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in settings.published_dir.iterdir() if path.is_file()}
 
 
-def ask(settings: Settings, asset: str, name: str) -> dg.AssetCheckResult:
-    """Run one check by itself on a warehouse as it is."""
-    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-    [check] = [one for one in OWN_STEPS if key in one.check_keys]
-    result = check(warehouse=WarehouseResource(database=settings.warehouse_url))
-    assert isinstance(result, dg.AssetCheckResult)
-    return result
+def checked(settings: Settings, check: Callable[..., R], find: Callable[..., object]) -> R:
+    """What a check says of a warehouse as it is, by what its step would find there."""
+    with open_warehouse(settings.warehouse_url) as connection:
+        return check(find(connection))
 
 
-def ask_in_a_run(
-    settings: Settings, asset: str, name: str, tags: Mapping[str, str] = MappingProxyType({})
-) -> dg.AssetCheckEvaluation:
-    """Run one check that asks for the run's instant: as the only step of a run."""
-    key = dg.AssetCheckKey(dg.AssetKey(asset), name)
-    alone = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(key))
-    definitions = dg.Definitions.merge(build_definitions(settings), dg.Definitions(jobs=[alone]))
-    with DagsterInstance.ephemeral() as instance:
-        result = definitions.resolve_job_def("alone").execute_in_process(
-            instance=instance, tags=dict(tags), run_config=QUIET, raise_on_error=False
-        )
-    [found] = result.get_asset_check_evaluations()
-    return found
+def values(found: dg.AssetCheckResult | dg.AssetCheckEvaluation) -> dict[str, object]:
+    return {name: value.value for name, value in found.metadata.items()}
 
 
 # --- a run as it should be --------------------------------------------------------------------
@@ -108,8 +125,8 @@ def ask_in_a_run(
 
 def test_every_check_of_a_good_run_passes_but_for_the_ids_that_repeat(finished: Finished) -> None:
     evaluations = finished.result.get_asset_check_evaluations()
-    # and those on what another tool decided, and on what was answered
-    assert len(evaluations) == len(OWN_STEPS) + len(UNIQUE_KEYS) + 2
+    assert len(evaluations) == len(SHOWN) + len(FURTHER_CHECKS)
+    assert {one.check_name for one in evaluations} == {"unique_key", *FURTHER_CHECKS}
     failed = [one.check_name for one in evaluations if not one.passed]
     assert failed == ["source_ids_are_unique"]
 
@@ -117,9 +134,9 @@ def test_every_check_of_a_good_run_passes_but_for_the_ids_that_repeat(finished: 
 def test_ids_that_repeat_in_the_source_are_a_warning(finished: Finished) -> None:
     found = evaluation(finished.result, "contacts", "source_ids_are_unique")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values["repeated_ids"] == values["rows_passed_over"] == 1
-    assert values["examples"] == ["twice"]
+    shown = values(found)
+    assert shown["repeated_ids"] == shown["rows_passed_over"] == 1
+    assert shown["examples"] == ["twice"]
 
 
 @pytest.mark.parametrize(
@@ -192,15 +209,15 @@ def test_charts_stand_beside_the_assets_and_are_shown_without_a_click(
 # --- tables that are not as they should be ----------------------------------------------------
 
 
-@pytest.mark.parametrize("asset", UNIQUE_KEYS)
+@pytest.mark.parametrize("asset", SHOWN)
 def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
-    table, [key, *_] = UNIQUE_KEYS[asset]
+    table, [key, *_] = SHOWN[asset].table, SHOWN[asset].key
     with duckdb.connect(copied.warehouse_url) as connection:
         if asset in {"review_decisions", "search_results"}:  # empty after that run
             connection.execute(f"insert into {table} ({key}) values ('one')")
-        assert unique_key(connection, asset).passed
+        assert unique_key(asset, read_table_figures(connection, asset)).passed
         connection.execute(f"insert into {table} from (from {table} order by all limit 1)")
-        found = unique_key(connection, asset)
+        found = unique_key(asset, read_table_figures(connection, asset))
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
     assert dict(found.metadata)["doubled_keys"] == dg.MetadataValue.int(1)
@@ -224,21 +241,20 @@ def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
 def test_a_contact_without_a_status_and_a_status_without_a_contact_are_found(
     copied: Settings, statement: str, problem: str, contact_id: str
 ) -> None:
-    assert ask(copied, "contact_status", "every_contact_is_accounted_for").passed
+    assert checked(copied, every_contact_is_accounted_for, find_unaccounted_contacts).passed
     spoil(copied, statement)
-    found = ask(copied, "contact_status", "every_contact_is_accounted_for")
+    found = checked(copied, every_contact_is_accounted_for, find_unaccounted_contacts)
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
-    values = {name: value.value for name, value in found.metadata.items()}
     expected = {"without_status": 0, "not_in_source": 0, problem: 1, "examples": [contact_id]}
-    assert values == expected
+    assert values(found) == expected
 
 
 def test_contacts_that_another_run_has_loaded_since_are_that_runs_to_account_for(
     copied: Settings,
 ) -> None:
     spoil(copied, "insert into staging.source_contact_ids (contact_id) values ('just-arrived')")
-    found = ask(copied, "contact_status", "every_contact_is_accounted_for")
+    found = checked(copied, every_contact_is_accounted_for, find_unaccounted_contacts)
     assert found.passed
     assert "another run" in str(found.metadata["note"].value)
 
@@ -253,9 +269,9 @@ def test_contacts_that_another_run_has_loaded_since_are_that_runs_to_account_for
 def test_a_flag_that_says_something_else_than_the_review_is_found(
     copied: Settings, statement: str
 ) -> None:
-    assert ask(copied, "enriched_contacts", "review_flag_agrees").passed
+    assert checked(copied, review_flag_agrees, count_disagreeing_flags).passed
     spoil(copied, statement)
-    found = ask(copied, "enriched_contacts", "review_flag_agrees")
+    found = checked(copied, review_flag_agrees, count_disagreeing_flags)
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
 
@@ -277,13 +293,14 @@ def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
     copied: Settings, monkeypatch: pytest.MonkeyPatch, statement: str, check: str
 ) -> None:
     files = published_files(copied)
-    derive = Pipeline.derive_outcomes
+    derive = outcomes.derive_outcomes
 
-    def derive_and_spoil(pipeline: Pipeline, run: Run) -> None:
-        derive(pipeline, run)
-        spoil(copied, statement)
+    def derive_and_spoil(connection: duckdb.DuckDBPyConnection, *args: Any, **named: Any) -> int:
+        hits = derive(connection, *args, **named)
+        connection.execute(statement)
+        return hits
 
-    monkeypatch.setattr(Pipeline, "derive_outcomes", derive_and_spoil)
+    monkeypatch.setattr(outcomes, "derive_outcomes", derive_and_spoil)
     result = execute(copied)
     assert not result.success
     failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}
@@ -293,22 +310,20 @@ def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
 
 
 def test_a_likely_value_in_a_verified_column_is_found(copied: Settings) -> None:
-    name = "no_likely_value_is_verified"
-    assert ask(copied, "enriched_contacts", name).passed
+    assert checked(copied, no_likely_value_is_verified, find_unproven_values).passed
     # a likely address, the way that a faulty rule would show it
     spoil(
         copied,
         "update enrichment.enriched_contacts set work_email_status = 'verified'"
         " where contact_id = 'only-likely'",
     )
-    found = ask(copied, "enriched_contacts", name)
+    found = checked(copied, no_likely_value_is_verified, find_unproven_values)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values == {"unproven_values": 1, "examples": ["only-likely: work_email"]}
+    assert values(found) == {"unproven_values": 1, "examples": ["only-likely: work_email"]}
 
 
 def test_a_match_rate_that_fell_by_a_third_is_a_warning(copied: Settings) -> None:
-    first = ask(copied, "provider_responses", "match_rate_holds")
+    first = checked(copied, match_rate_holds, compare_match_rate)
     assert first.passed
     assert "note" in first.metadata
     earlier = (
@@ -316,54 +331,57 @@ def test_a_match_rate_that_fell_by_a_third_is_a_warning(copied: Settings) -> Non
         " 'earlier' as run_id, requested_at - interval 1 day as requested_at) from raw.lookups"
     )
     spoil(copied, earlier)
-    assert ask(copied, "provider_responses", "match_rate_holds").passed
+    assert checked(copied, match_rate_holds, compare_match_rate).passed
     spoil(
         copied,
         "update raw.lookups set outcome = 'no_match' where run_id <> 'earlier' and lookup_id in"
         " (select lookup_id from raw.lookups where run_id <> 'earlier' and outcome = 'matched'"
         " order by lookup_id limit 12)",
     )
-    found = ask(copied, "provider_responses", "match_rate_holds")
+    found = checked(copied, match_rate_holds, compare_match_rate)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values["compared_answers"] == LOOKUPS
-    assert values["expected_match_rate"] == round(CREDITS / LOOKUPS, 4)
-    assert values["compared_match_rate"] == round((CREDITS - 12) / LOOKUPS, 4)
+    shown = values(found)
+    assert shown["compared_answers"] == LOOKUPS
+    assert shown["expected_match_rate"] == round(CREDITS / LOOKUPS, 4)
+    assert shown["compared_match_rate"] == round((CREDITS - 12) / LOOKUPS, 4)
 
 
 def test_an_answer_that_is_too_old_and_shown_as_fresh_is_found(copied: Settings) -> None:
-    assert ask_in_a_run(copied, "contact_status", "no_old_answer_is_fresh").passed
+    def expired(connection: duckdb.DuckDBPyConnection) -> object:
+        return find_expired_answers(connection, copied.policy.freshness, datetime.now(UTC))
+
+    assert checked(copied, no_old_answer_is_fresh, expired).passed
     spoil(copied, "update raw.lookups set answered_at = answered_at - interval 91 days")
-    found = ask_in_a_run(copied, "contact_status", "no_old_answer_is_fresh")
+    found = checked(copied, no_old_answer_is_fresh, expired)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values["shown_as_fresh"] == 30
+    assert values(found)["shown_as_fresh"] == 30
 
 
 def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
-    assert ask_in_a_run(copied, "needs_review", "reviews_are_read").passed
-    later = {AS_OF_TAG: (datetime.now(UTC) + timedelta(days=15)).isoformat(), SIMULATE_TAG: "true"}
-    found = ask_in_a_run(copied, "needs_review", "reviews_are_read", later)
+    now = datetime.now(UTC)
+    assert checked(copied, reviews_are_read, partial(find_unread_reviews, as_of=now)).passed
+    later = partial(find_unread_reviews, as_of=now + timedelta(days=15))
+    found = checked(copied, reviews_are_read, later)
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values["unread"] == 11
-    assert "| strategic | " in str(values["by_priority"])
+    assert values(found)["unread"] == 11
+    assert "| strategic | " in str(values(found)["by_priority"])
     assert leaks(secrets(), str(found.metadata)) == []
 
 
 def test_what_somebody_else_spends_from_the_account_is_a_warning(copied: Settings) -> None:
-    def after_buying(credits_left: int) -> dg.AssetCheckEvaluation:
-        questions = Pipeline(copied).questions(Run("another", datetime.now(UTC)))
-        questions.observe_balance("another", credits_left)
-        return ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance")
+    questions = Stores(copied).questions(Clock())
 
-    assert ask_in_a_run(copied, "provider_lookups", "ledger_matches_balance").passed
+    def after_buying(credits_left: int) -> dg.AssetCheckResult:
+        questions.observe_balance("another", credits_left)
+        return ledger_matches_balance(questions.balance_gap())
+
+    assert ledger_matches_balance(questions.balance_gap()).passed
     left = 100_000 - CREDITS
     parted, agreed = after_buying(left - 1), after_buying(left - 1)
     assert (parted.passed, parted.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in parted.metadata.items()}
-    assert (values["provider_spent"], values["ledger_charged"]) == (1, 0)
-    assert values["unexplained_credits"] == 1
+    shown = values(parted)
+    assert (shown["provider_spent"], shown["ledger_charged"]) == (1, 0)
+    assert shown["unexplained_credits"] == 1
     # told once
     assert agreed.passed
 
@@ -382,9 +400,9 @@ def test_a_run_more_than_a_tenth_of_whose_look_ups_stay_unconfirmed_is_shown_as_
 ) -> None:
     found = lookups_are_answered(totals)
     assert (found.passed, found.severity) == (passed, dg.AssetCheckSeverity.ERROR)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values["unconfirmed_lookups"] == totals.unconfirmed
-    assert values["lookups"] == totals.calls - totals.released
+    shown = values(found)
+    assert shown["unconfirmed_lookups"] == totals.unconfirmed
+    assert shown["lookups"] == totals.calls - totals.released
 
 
 # --- what another tool decided ----------------------------------------------------------------
@@ -412,8 +430,7 @@ def test_rows_of_another_tools_decisions_that_are_wrong_are_a_warning(
     assert result.success, failure(result)
     found = evaluation(result, "review_decisions", "rows_can_be_taken")
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    values = {name: value.value for name, value in found.metadata.items()}
-    assert values == {
+    assert values(found) == {
         "wrong_rows": 1,
         "problems": ["row 2 (contact nobody), contact_id: is not among the source's contacts"],
     }

@@ -9,8 +9,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import MAX_CREDITS_TAG, Run
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_contacts
+from enrichment_pipeline.steps.publish_tables import publish_tables
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
 from enrichment_pipeline_tests.end_to_end.world import (
     CONTACTS,
@@ -166,7 +169,7 @@ def test_a_run_of_the_schedule_stops_with_the_number_where_the_source_has_lost_m
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
     steps_here(settings, max_credits=0)
-    Pipeline(settings).publish(Run.none())
+    publish_tables(RunContext(Stores(settings), Run.none()))
     before = outcomes(settings), (settings.published_dir / "current").readlink()
     write_csv(tmp_path / "source" / "contacts.csv", CONTACTS[:10])
 
@@ -179,4 +182,4 @@ def test_a_run_of_the_schedule_stops_with_the_number_where_the_source_has_lost_m
 
     now = datetime.now(UTC)
     accepted = Run.from_tags("accepted", Run("", now, accepts_shrink=True).tags, now)
-    assert Pipeline(settings).load_contacts(accepted).left == 28
+    assert load_contacts(RunContext(Stores(settings), accepted)).counts.left == 28

@@ -14,15 +14,21 @@ import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from pydantic import SecretStr
 
-from enrichment_pipeline import pipeline as pipeline_module
+from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began
 from enrichment_pipeline.ledger.calls import Receipt
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import hold_run_lock, release_run_lock
+from enrichment_pipeline.steps import triggers
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_contacts
+from enrichment_pipeline.steps.prepare import open_state
+from enrichment_pipeline.steps.triggers import count_late_answers
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.defs.job import QUIET, execute, failure
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
@@ -39,7 +45,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
 from enrichment_pipeline_tests.ledger import Ledger, admitted, answer_body, candidate
 from enrichment_pipeline_tests.receiver import KEYS, running_receiver
 from enrichment_pipeline_tests.sandbox import journal_lines
-from enrichment_pipeline_tests.support import START, policy_for, settings_for, write_csv
+from enrichment_pipeline_tests.support import policy_for, settings_for, write_csv
 from enrichment_pipeline_tests.warehouse import held_by_another_process
 
 
@@ -64,7 +70,7 @@ def tick(
             instance=instance,
             cursor=cursor,
             repository_def=definitions.get_repository_def(),
-            resources={"pipeline": Pipeline(settings)},
+            resources={"runs": Runs(Stores(settings))},
             sensor_name=name,
         )
         return sensor.evaluate_tick(context)
@@ -82,17 +88,17 @@ def test_a_folder_that_was_never_used_has_nothing_late_and_stays_unused(tmp_path
 def test_the_sensors_job_settles_a_late_answer_and_leaves_nothing_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline_module, "LATE_AFTER", timedelta(0))
+    monkeypatch.setattr(triggers, "LATE_AFTER", timedelta(0))
     with small_sandbox(tmp_path) as sandbox:
         settings = replace(
             source_of(tmp_path, ADA), base_url=sandbox.base_url, api_key=SecretStr(KEY)
         )
         make_state(settings)
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
+        stores = Stores(settings)
+        open_state(stores)
         run = Run("before", datetime.now(UTC))
-        pipeline.load_contacts(run)
-        ledger = Ledger.of(pipeline, run)
+        load_contacts(RunContext(stores, run))
+        ledger = Ledger.of(stores, run.clock)
         ada = replace(candidate("ada"), person_key="email:ada@quillforge.com", item=ADA["email"])
         batch = admitted(ledger.admit([ada], run.run_id))
         ledger.mark_sent(batch.request_id, awaits_callback=True)
@@ -122,9 +128,9 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
         settings = small_settings(
             tmp_path, sandbox.base_url, policy, callback_url="http://unused", callback_keys=KEYS
         )
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
-        ledger = Ledger.of(pipeline, Run("receiver", START))
+        stores = Stores(settings)
+        open_state(stores)
+        ledger = Ledger.of(stores, Clock())
         with running_receiver(ledger) as receiver:
             settings = settings.with_callbacks(receiver.url, KEYS)
             result = execute(settings)
@@ -133,19 +139,19 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
             assert "lookup_unconfirmed" in reasons
             before = len(journal_lines(sandbox.journal))
 
-            monkeypatch.setattr(pipeline_module, "LATE_AFTER", timedelta(0))
+            monkeypatch.setattr(triggers, "LATE_AFTER", timedelta(0))
             unanswered = (
                 "select count(*) from requests "
                 "where request_id not in (select request_id from replies)"
             )
             wait_until(lambda: ledger_rows(settings, unanswered) == [(0,)], "the late callbacks")
-            assert pipeline.late_answers() > 0
+            assert count_late_answers(stores) > 0
             [request] = tick(settings).run_requests or []
             assert request.run_key is None
             job = build_definitions(settings).resolve_job_def("late_answers")
             with DagsterInstance.ephemeral() as instance:
                 assert job.execute_in_process(instance=instance, run_config=QUIET).success
-            assert pipeline.late_answers() == 0
+            assert count_late_answers(stores) == 0
             assert tick(settings).run_requests == []
     after = {reason for _, reason in outcomes(settings).values()}
     assert "lookup_unconfirmed" not in after
@@ -389,7 +395,7 @@ def test_a_run_that_never_began_is_marked_as_failed_in_a_home_of_our_own(
             dg.DagsterEvent("PIPELINE_START", run.job_name),
             datetime.now(UTC) - timedelta(minutes=age),
         )
-        mark_runs_that_never_began(instance, Pipeline(settings))
+        mark_runs_that_never_began(instance, settings)
         found = instance.get_run_by_id(run.run_id)
     assert found is not None
     assert (found.status == DagsterRunStatus.FAILURE) is is_failed

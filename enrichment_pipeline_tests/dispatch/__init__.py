@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
-from enrichment_pipeline.dispatch.report import DispatchReport, Progress
+from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.dispatch.settling import ReadReplies, read_kept_replies
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import RunShare

@@ -26,7 +26,7 @@ from enrichment_pipeline_tests.dispatch import (
     states_of,
     uid,
 )
-from enrichment_pipeline_tests.dispatch.test_callbacks import world
+from enrichment_pipeline_tests.dispatch.test_callback_reader import world
 from enrichment_pipeline_tests.ledger import booked_budgets, recomputed_budgets
 from enrichment_pipeline_tests.providers import answers, server_that
 

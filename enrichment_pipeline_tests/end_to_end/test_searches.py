@@ -17,14 +17,24 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.corrections import Corrections
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.sandbox.signalhire.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.steps.derive_facts import derive_facts
+from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.plan import plan
+from enrichment_pipeline.steps.prepare import open_state, prepare
+from enrichment_pipeline.steps.search_profiles import search_profiles
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.warehouse.worklist import CacheHits
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.dying import exit_codes
@@ -128,28 +138,28 @@ class World:
 
 def search(settings: Settings, run_id: str, as_of: datetime) -> None:
     """The steps of a run from the work list to the searches."""
-    pipeline = Pipeline(settings)
     run = Run(run_id, as_of, is_simulated=True)
-    pipeline.prepare(run)
-    pipeline.select_worklist(run, LANES)
-    pipeline.search_profiles(run, LANES, Told())
+    context = RunContext(Stores(settings), run)
+    prepare(context)
+    select_work(context, LANES)
+    search_profiles(context, LANES, Told())
 
 
 def run_steps(settings: Settings, run_id: str, as_of: datetime) -> DispatchReport | None:
     make_state(settings)
-    pipeline = Pipeline(settings)
     run = Run(run_id, as_of, is_simulated=True)
-    pipeline.prepare(run)
+    context = RunContext(Stores(settings), run)
+    prepare(context)
     try:
         if (settings.source_path / "accounts.csv").exists():
-            pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, LANES)
-        report = pipeline.search_profiles(run, LANES, Told())
-        pipeline.buy(run, LANES, Told())
-        pipeline.store_responses()
-        pipeline.derive_facts(run)
-        pipeline.derive_outcomes(run)
+            load_accounts(context)
+        load_contacts(context)
+        select_work(context, LANES)
+        report = search_profiles(context, LANES, Told()).report
+        buy_lookups(context, LANES, Told())
+        copy_answers(context)
+        derive_facts(context)
+        derive_outcomes(context)
     finally:
         release_run_lock(settings.home, run_id)
     return report
@@ -228,10 +238,9 @@ def test_none_is_a_miss_that_is_remembered_like_any(tmp_path: Path) -> None:
         ]
         early = world.run(sandbox, DAY_ONE + timedelta(days=29))
         instant = DAY_ONE + timedelta(days=29)
-        plan = Pipeline(world.settings(sandbox)).plan(
-            Run("plan", instant, is_simulated=True), LANES
-        )
-        assert plan.work.cache_hits == CacheHits(person=0, miss=1)
+        run = Run("plan", instant, is_simulated=True)
+        planned = plan(RunContext(Stores(world.settings(sandbox)), run), LANES)
+        assert planned.work.cache_hits == CacheHits(person=0, miss=1)
         late = world.run(sandbox, DAY_ONE + timedelta(days=31))
     assert (early.offered, late.offered) == (0, 2)
     assert len(world.asked) == 4
@@ -356,8 +365,8 @@ def test_nobody_who_is_suppressed_is_searched_for(tmp_path: Path) -> None:
     world = World(tmp_path, [ADA])
     with sandbox_of(world, [ADAS_PROFILE]) as sandbox:
         settings = world.settings(sandbox)
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
+        stores = Stores(settings)
+        open_state(stores)
         Corrections(settings).suppress(["contact:ada"])
         world.run(sandbox)
     assert world.asked == []
@@ -378,12 +387,12 @@ def test_what_is_accepted_of_the_labelled_set_is_right_and_most_of_what_can_be_h
     people = load_people(LABELLED / "people.csv")
     with running_sandbox(people, tmp_path / "journal", searches_per_day=10_000) as sandbox:
         settings = world.settings(sandbox, signalhire={"searches_per_day": 10_000})
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
-        run = Run("labelled", DAY_ONE, is_simulated=True)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, LANES)
-        pipeline.search_profiles(run, LANES, Told())
+        stores = Stores(settings)
+        open_state(stores)
+        context = RunContext(stores, Run("labelled", DAY_ONE, is_simulated=True))
+        load_contacts(context)
+        select_work(context, LANES)
+        search_profiles(context, LANES, Told())
     accepted = dict(
         rows(
             world.home,
@@ -520,9 +529,9 @@ def test_kills_while_searching_repeat_no_answer_and_charge_nobody_twice(
     config = {"searches_per_day": 100_000, "searches_at_once": 100}
     with sandbox_of(world, people, **config) as sandbox:
         settings = world.settings(sandbox)
-        pipeline = Pipeline(settings)
-        pipeline.open_state()
-        pipeline.load_contacts(Run("load", DAY_ONE, is_simulated=True))
+        stores = Stores(settings)
+        open_state(stores)
+        load_contacts(RunContext(stores, Run("load", DAY_ONE, is_simulated=True)))
         given = {"folder": str(tmp_path), "base_url": sandbox.base_url, "kills": KILLS}
         assert exit_codes(PROGRAM, given, timeout=350) == [-signal.SIGKILL] * KILLS
         kept = Counter(
@@ -555,7 +564,8 @@ def test_kills_while_searching_repeat_no_answer_and_charge_nobody_twice(
 def test_a_plan_tells_how_many_have_to_be_searched_for_and_asks_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, [ADA])
     with sandbox_of(world, [ADAS_PROFILE]) as sandbox:
-        pipeline = Pipeline(world.settings(sandbox))
-        plan = pipeline.plan(Run("plan", DAY_ONE, is_simulated=True), LANES)
-    assert (plan.work.searches, plan.work.lookups, plan.searches_left_today) == (1, 1, 300)
+        run = Run("plan", DAY_ONE, is_simulated=True)
+        planned = plan(RunContext(Stores(world.settings(sandbox)), run), LANES)
+    work = planned.work
+    assert (work.searches, work.lookups, planned.searches_left_today) == (1, 1, 300)
     assert world.asked == []

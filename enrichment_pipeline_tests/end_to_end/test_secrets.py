@@ -9,7 +9,6 @@ from typing import NoReturn
 
 import pytest
 
-from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline import terms
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
@@ -46,13 +45,19 @@ def blurt(*_: object, **__: object) -> NoReturn:
         raise Unforeseen(f"{KEY} {CONTACTS} {PEOPLE}") from cause
 
 
-@pytest.mark.parametrize("step", ["load_contacts", pytest.param("publish", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("step", "part"),
+    [
+        ("load_contacts", "load_source.load.load_contacts"),
+        pytest.param("publish_tables", "publish_tables.publish", marks=pytest.mark.long),
+    ],
+)
 def test_an_unforeseen_error_keeps_its_text_to_itself(
-    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, step: str, part: str
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline_module, step, blurt)
+        patch.setattr(f"enrichment_pipeline.steps.{part}", blurt)
         with pytest.raises(PipelineError, match=rf"{step} failed unexpectedly \(Unforeseen\)") as e:
             run_here(settings, keeps_events=True)
     assert leaks(secrets(), str(e.value), folder=settings.home) == []
@@ -72,7 +77,7 @@ def test_an_unforeseen_error_between_a_reply_and_its_reading_loses_no_answer_and
     settings = small_settings(tmp_path, sandbox.base_url)
     with monkeypatch.context() as patch:
         patch.setattr(SignalHireClient, "read", blurt)
-        with pytest.raises(PipelineError, match=r"buy failed unexpectedly \(Unforeseen\)"):
+        with pytest.raises(PipelineError, match=r"buy_lookups failed unexpectedly \(Unforeseen\)"):
             run_here(settings, keeps_events=True)
     assert leaks(secrets(), *capfd.readouterr(), folder=settings.home) == []
     paid = sandbox.journal.read_text()

@@ -14,9 +14,14 @@ import pytest
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     EXPECTED,
@@ -144,13 +149,13 @@ def test_a_run_that_is_tried_again_has_what_is_left_of_its_cap_and_its_budget(
     )
 
     def buy(run: Run) -> int:
-        pipeline = Pipeline(settings)
-        pipeline.prepare(run)
-        pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, LANES)
+        context = RunContext(Stores(settings), run)
+        prepare(context)
+        load_accounts(context)
+        load_contacts(context)
+        select_work(context, LANES)
         progress = LoggedProgress(logging.getLogger(__name__))
-        credits = pipeline.buy(run, LANES, progress).report.units
+        credits = buy_lookups(context, LANES, progress).report.units
         release_run_lock(settings.home, run.run_id)
         return credits
 

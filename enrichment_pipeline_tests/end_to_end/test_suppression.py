@@ -9,10 +9,16 @@ from pathlib import Path
 from enrichment_pipeline.corrections import Corrections
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import EligibilityPolicy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.plan import plan
+from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     LOOKUPS,
@@ -51,13 +57,13 @@ def test_who_is_not_eligible_costs_nothing(tmp_path: Path) -> None:
     policy = small_policy(tmp_path).model_copy(update={"eligibility": eligibility})
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url, policy)
-        pipeline, run = Pipeline(settings), Run("run", datetime.now(UTC))
-        assert pipeline.plan(run, LANES).work.lookups == LOOKUPS - 2
-        pipeline.prepare(run)
-        pipeline.load_accounts(run)
-        assert pipeline.load_contacts(run).not_eligible == 2
-        pipeline.select_worklist(run, LANES)
-        report = pipeline.buy(run, LANES, LoggedProgress(logging.getLogger(__name__))).report
+        context = RunContext(Stores(settings), Run("run", datetime.now(UTC)))
+        assert plan(context, LANES).work.lookups == LOOKUPS - 2
+        prepare(context)
+        load_accounts(context)
+        assert load_contacts(context).counts.not_eligible == 2
+        select_work(context, LANES)
+        report = buy_lookups(context, LANES, LoggedProgress(logging.getLogger(__name__))).report
     assert report.units == CREDITS - 2
     assert len(asked_for(settings)) == LOOKUPS - 2
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})
@@ -68,11 +74,11 @@ def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_
 ) -> None:
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)
-        pipeline, run = Pipeline(settings), Run("run", datetime.now(UTC))
-        pipeline.prepare(run)
-        pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, LANES)
+        context = RunContext(Stores(settings), Run("run", datetime.now(UTC)))
+        prepare(context)
+        load_accounts(context)
+        load_contacts(context)
+        select_work(context, LANES)
         assert (
             Corrections(settings).suppress(
                 ["giacomina.ferrabosco@brambleworks.com", "contact:fill-01"]
@@ -80,6 +86,6 @@ def test_whom_somebody_suppresses_while_a_run_is_under_way_is_not_asked_for_any_
             == 2
         )
         progress = LoggedProgress(logging.getLogger(__name__))
-        report = pipeline.buy(run, LANES, progress).report
+        report = buy_lookups(context, LANES, progress).report
     assert (report.not_due, report.units) == (2, CREDITS - 2)
     assert asked_for(settings).isdisjoint({"fill-01", "by-email"})

@@ -31,13 +31,21 @@ from rich.console import Console
 
 from enrichment_pipeline.cli.refresh import refresh
 from enrichment_pipeline.defs.resources import LoggedProgress
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock, lane_blocks
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.steps.derive_facts import derive_facts
+from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.select_work import select_work
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.support import (
     RunningSandbox,
@@ -428,20 +436,20 @@ def steps_here(
     With `as_of` the run is simulated.
     """
     make_state(settings)
-    pipeline = Pipeline(settings)
     instant = as_of or datetime.now(UTC)
     run = Run(uuid4().hex, instant, is_simulated=as_of is not None, max_credits=max_credits)
+    context = RunContext(Stores(settings), run)
     lanes = LaneBlock(tuple(freshness), tuple(priorities)).lanes
-    pipeline.prepare(run)
+    prepare(context)
     try:
-        pipeline.load_accounts(run)
-        pipeline.load_contacts(run)
-        pipeline.select_worklist(run, lanes)
+        load_accounts(context)
+        load_contacts(context)
+        select_work(context, lanes)
         progress = LoggedProgress(logging.getLogger(__name__))
-        report = pipeline.buy(run, lanes, progress).report
-        pipeline.store_responses()
-        pipeline.derive_facts(run)
-        pipeline.derive_outcomes(run)
+        report = buy_lookups(context, lanes, progress).report
+        copy_answers(context)
+        derive_facts(context)
+        derive_outcomes(context)
     finally:
         release_run_lock(settings.home, run.run_id)
     return report

@@ -35,9 +35,8 @@ from enrichment_pipeline.ledger.schema import (
 )
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.ledger.suppressions import Suppressions
-from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Floors
-from enrichment_pipeline.run import Run
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.vocabulary import LOOKUP
 
 WINDOW = timedelta(seconds=60)
@@ -120,10 +119,10 @@ class Ledger:
         self.suppressions = Suppressions(store, clock)
 
     @classmethod
-    def of(cls, pipeline: Pipeline, run: Run) -> Ledger:
+    def of(cls, stores: Stores, clock: Clock) -> Ledger:
         """The ledger of a state folder."""
-        lookups = pipeline.calls(run.clock)
-        return cls(pipeline._store, lookups.provider, lookups.limits, run.clock)
+        lookups = stores.calls(clock)
+        return cls(stores.ledger, lookups.provider, lookups.limits, clock)
 
     def _do(self, step: Callable[..., Any], *given: Any, **named: Any) -> Any:
         return self.store.transact(lambda transaction: step(transaction, *given, **named))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from enrichment_pipeline.dispatch.asking import AskLookups
-from enrichment_pipeline.dispatch.callbacks import AwaitedAnswers
+from enrichment_pipeline.dispatch.callback_reader import AwaitedAnswers
 from enrichment_pipeline.ledger.admission import Wait
 from enrichment_pipeline.ledger.gate import FAILURES_THAT_OPEN, FIRST_COOL_DOWN, LONGEST_PAUSE
 from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE

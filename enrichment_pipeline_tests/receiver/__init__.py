@@ -21,14 +21,14 @@ import httpx
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from enrichment_pipeline.callbacks import CALLBACK_PATH, CallbackKeys, Callbacks
+from enrichment_pipeline.callback_urls import CALLBACK_PATH, CallbackKeys, Callbacks
 from enrichment_pipeline.ledger.schema import replies
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.answers import count_answers
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.receiver.app import CountAnswers, Inbox, create_app
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.inbox import LedgerInbox
-from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline.receiver.server import server_config
 from enrichment_pipeline_tests.ledger import Ledger, answer_body, crowd, limits_of, reserve

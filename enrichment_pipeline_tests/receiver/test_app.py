@@ -21,8 +21,8 @@ from enrichment_pipeline.ledger.limits import (
 from enrichment_pipeline.ledger.schema import REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Failing
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.inbox import LedgerInbox
-from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline_tests.dispatch import read_kept
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.inbox import LedgerInbox
-from enrichment_pipeline.receiver.limits import ReceiverLimits
 from enrichment_pipeline_tests.dispatch import read_kept
 from enrichment_pipeline_tests.ledger import Ledger, booked_budgets, recomputed_budgets
 from enrichment_pipeline_tests.properties import draws

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
-from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline_tests.ledger import Ledger
 from enrichment_pipeline_tests.receiver import (

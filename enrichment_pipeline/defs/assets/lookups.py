@@ -8,30 +8,33 @@ made (`ledger/`).
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.charts import spend_chart
 from enrichment_pipeline.defs.checks import (
+    LEDGER_MATCHES_BALANCE,
     LOOKUPS_ARE_ANSWERED,
+    MATCH_RATE_HOLDS,
+    ledger_matches_balance,
     lookups_are_answered,
+    match_rate_holds,
     unique_key,
     unique_key_spec,
 )
+from enrichment_pipeline.defs.markdown_charts import spend_chart
 from enrichment_pipeline.defs.metadata import (
     add_lane_metadata,
-    lane_previews,
     markdown_table,
     observe_run,
     preview,
     table_metadata,
 )
 from enrichment_pipeline.defs.partitions import lanes_of, lanes_partitions
-from enrichment_pipeline.defs.resources import ProgressFactory, WarehouseResource
+from enrichment_pipeline.defs.resources import ProgressFactory, Runs
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.questions import Totals
-from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.vocabulary import SEARCH
-from enrichment_pipeline.warehouse.figures import read_spend
-from enrichment_pipeline.warehouse.report import row_count, verdict_counts
+from enrichment_pipeline.steps.buy_lookups import buy_lookups
+from enrichment_pipeline.steps.copy_answers import copy_answers
+from enrichment_pipeline.steps.search_profiles import search_profiles
+from enrichment_pipeline.steps.select_work import select_work
 
 
 @dg.asset(
@@ -46,16 +49,11 @@ from enrichment_pipeline.warehouse.report import row_count, verdict_counts
 )
 def worklist(
     context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    runs: dg.ResourceParam[Runs],
 ) -> dg.MaterializeResult:
     """What is due in this run's lanes, one row per person; other lanes' rows stay."""
-    lanes = lanes_of(context)
-    run = begin(context, pipeline)
-    work = pipeline.select_worklist(run, lanes)
-    with warehouse.get_connection() as connection:
-        previews = lane_previews(connection, run.run_id)
-        is_unique = unique_key(connection, "worklist")
+    selected = select_work(begin(context, runs), lanes_of(context))
+    work = selected.due
     for lane in work.lanes:
         add_lane_metadata(
             context,
@@ -65,7 +63,7 @@ def worklist(
                 "contacts": lane.contacts,
                 "person_cache_hits": lane.contacts - lane.lookups,
                 "searches": lane.searches,
-                "preview": previews(lane.lane),
+                "preview": preview(selected.excerpts[lane.lane]),
             },
         )
     observe_run(
@@ -78,7 +76,7 @@ def worklist(
             "miss_cache_hits": work.cache_hits.miss,
         },
     )
-    return dg.MaterializeResult(check_results=[is_unique])
+    return dg.MaterializeResult(check_results=[unique_key("worklist", selected.table)])
 
 
 @dg.asset(
@@ -93,8 +91,7 @@ def worklist(
 )
 def search_results(
     context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    runs: dg.ResourceParam[Runs],
     progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
     """Which profile it is, for those who are known by name and company only.
@@ -103,19 +100,15 @@ def search_results(
     profile's UID; several who are too close to call are for a person to choose from.
     """
     lanes = lanes_of(context)
-    run = begin(context, pipeline)
-    report = pipeline.search_profiles(run, lanes, progress(context.log))
-    with warehouse.get_connection() as connection:
-        verdicts = verdict_counts(connection)
-        is_unique = unique_key(connection, "search_results")
+    searched = search_profiles(begin(context, runs), lanes, progress(context.log))
+    report, is_unique = searched.report, unique_key("search_results", searched.table)
     if report is None:
         return dg.MaterializeResult(
             metadata={"searching": "switched off ([signalhire] search)"},
             check_results=[is_unique],
         )
-    totals = pipeline.questions(run, SEARCH).lane_totals(run.run_id)
     for lane in lanes:
-        of_lane = totals.get((lane.freshness, lane.priority), Totals())
+        of_lane = searched.by_lane.get((lane.freshness, lane.priority), Totals())
         metadata: dict[str, dg.RawMetadataValue] = {
             "searches": of_lane.calls,
             "found": of_lane.found,
@@ -136,8 +129,8 @@ def search_results(
             "refused": report.refused,
             "released": report.released,
             "not_due": report.not_due,
-            "rows_in_table": sum(verdicts.values()),
-            "verdicts": markdown_table(("verdict", "searches"), list(verdicts.items())),
+            "rows_in_table": sum(searched.verdicts.values()),
+            "verdicts": markdown_table(("verdict", "searches"), list(searched.verdicts.items())),
             **_halted(report),
         },
     )
@@ -152,11 +145,11 @@ def search_results(
     kinds={"python"},
     owners=OWNERS,
     tags={"spends": "credits"},
-    check_specs=[LOOKUPS_ARE_ANSWERED],
+    check_specs=[LOOKUPS_ARE_ANSWERED, LEDGER_MATCHES_BALANCE],
 )
 def provider_lookups(
     context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
+    runs: dg.ResourceParam[Runs],
     progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
     """Buys the work list, in order of priority, inside the rate limit and the budgets.
@@ -165,13 +158,10 @@ def provider_lookups(
     is read. Where credits or the budget run out, the rest stays queued.
     """
     lanes = lanes_of(context)
-    run = begin(context, pipeline)
-    purchase = pipeline.buy(run, lanes, progress(context.log))
-    report = purchase.report
-    questions = pipeline.questions(run)
-    totals = questions.lane_totals(run.run_id)
+    bought = buy_lookups(begin(context, runs), lanes, progress(context.log))
+    report = bought.report
     for lane in lanes:
-        of_lane = totals.get((lane.freshness, lane.priority), Totals())
+        of_lane = bought.by_lane.get((lane.freshness, lane.priority), Totals())
         metadata: dict[str, dg.RawMetadataValue] = {
             "lookups": of_lane.calls,
             "matched": of_lane.matched,
@@ -200,11 +190,14 @@ def provider_lookups(
     }
     if report.answered:
         of_run["match_rate"] = round(report.matched / report.answered, 4)
-    if purchase.credits_left is not None:
-        of_run["credits_left"] = purchase.credits_left
+    if bought.credits_left is not None:
+        of_run["credits_left"] = bought.credits_left
     observe_run(context, of_run)
     return dg.MaterializeResult(
-        check_results=[lookups_are_answered(questions.run_totals(run.run_id))]
+        check_results=[
+            lookups_are_answered(bought.of_run),
+            ledger_matches_balance(bought.balance_gap),
+        ]
     )
 
 
@@ -214,28 +207,26 @@ def provider_lookups(
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("raw.provider_responses"),
-    check_specs=[unique_key_spec("provider_responses")],
+    check_specs=[unique_key_spec("provider_responses"), MATCH_RATE_HOLDS],
 )
 def provider_responses(
     context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    runs: dg.ResourceParam[Runs],
 ) -> dg.MaterializeResult:
     """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
-    run = begin(context, pipeline)
-    new = pipeline.store_responses()
-    with warehouse.get_connection() as connection:
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": row_count(connection, "raw.provider_responses"),
-                "new_rows": new,
-                "spend": spend_chart(read_spend(connection, run.clock.business_now())),
-                "preview": preview(
-                    connection, "raw.provider_responses", ("lookup_id", "outcome", "answered_at")
-                ),
-            },
-            check_results=[unique_key(connection, "provider_responses")],
-        )
+    copied = copy_answers(begin(context, runs))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": copied.table.rows,
+            "new_rows": copied.new,
+            "spend": spend_chart(copied.spend),
+            "preview": preview(copied.table.excerpt),
+        },
+        check_results=[
+            unique_key("provider_responses", copied.table),
+            match_rate_holds(copied.match_rate),
+        ],
+    )
 
 
 def _halted(report: DispatchReport) -> "dict[str, dg.RawMetadataValue]":

@@ -4,25 +4,40 @@ Here: facts (one step, one transaction) and outcomes (likewise), so that tables
 that belong together change together. Not here: the rules (`warehouse/sql/`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
-from enrichment_pipeline.defs.charts import (
+from enrichment_pipeline.defs.checks import (
+    EVERY_CONTACT_IS_ACCOUNTED_FOR,
+    NO_LIKELY_VALUE_IS_VERIFIED,
+    NO_OLD_ANSWER_IS_FRESH,
+    REVIEW_FLAG_AGREES,
+    REVIEWS_ARE_READ,
+    VERIFIED_SHARE_HOLDS,
+    every_contact_is_accounted_for,
+    no_likely_value_is_verified,
+    no_old_answer_is_fresh,
+    review_flag_agrees,
+    reviews_are_read,
+    unique_key,
+    unique_key_spec,
+    verified_share_holds,
+)
+from enrichment_pipeline.defs.markdown_charts import (
     ages_chart,
     count_chart,
     coverage_chart,
     debt_chart,
 )
-from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
 from enrichment_pipeline.defs.metadata import preview, table_metadata
-from enrichment_pipeline.defs.resources import WarehouseResource
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.pipeline import Pipeline
-from enrichment_pipeline.warehouse.figures import read_ages, read_coverage, read_debt
+from enrichment_pipeline.steps.derive_facts import derive_facts
+from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
 from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
-from enrichment_pipeline.warehouse.report import review_counts, row_count, status_counts
+from enrichment_pipeline.warehouse.table_figures import TableFigures
 
 
 def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
@@ -50,29 +65,24 @@ def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
             "What answers say of companies, by registrable domain.",
         ),
     ],
-    check_specs=[unique_key_spec(table) for table in ("person_facts", "company_facts")],
+    check_specs=[
+        unique_key_spec("person_facts"),
+        VERIFIED_SHARE_HOLDS,
+        unique_key_spec("company_facts"),
+    ],
 )
 def facts(
-    context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> Iterator[dg.MaterializeResult]:
     """Read new answers into facts, in one transaction."""
-    pipeline.derive_facts(begin(context, pipeline))
-    with warehouse.get_connection() as connection:
-        previews = {
-            "person_facts": ("contact_id", "field", "status", "observed_at"),
-            "company_facts": ("company_domain", "field", "value", "valid_from", "valid_to"),
-        }
-        for table, columns in previews.items():
-            yield dg.MaterializeResult(
-                asset_key=table,
-                metadata={
-                    "dagster/row_count": row_count(connection, f"enrichment.{table}"),
-                    "preview": preview(connection, f"enrichment.{table}", columns),
-                },
-                check_results=[unique_key(connection, table)],
-            )
+    derived = derive_facts(begin(context, runs))
+    yield _result(
+        "person_facts",
+        derived.person_facts,
+        {},
+        [verified_share_holds(derived.verified_share)],
+    )
+    yield _result("company_facts", derived.company_facts, {}, [])
 
 
 @dg.multi_asset(
@@ -93,57 +103,65 @@ def facts(
             "Exactly one row for every contact of the source: nothing is dropped in silence.",
         ),
     ],
-    check_specs=[unique_key_spec(table) for table in OUTCOME_TABLES],
+    check_specs=[
+        *(unique_key_spec(table) for table in OUTCOME_TABLES),
+        REVIEW_FLAG_AGREES,
+        NO_LIKELY_VALUE_IS_VERIFIED,
+        REVIEWS_ARE_READ,
+        EVERY_CONTACT_IS_ACCOUNTED_FOR,
+        NO_OLD_ANSWER_IS_FRESH,
+    ],
 )
 def outcomes(
-    context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> Iterator[dg.MaterializeResult]:
     """Judge every contact of the source, in one transaction."""
-    run = begin(context, pipeline)
-    company_cache_hits = pipeline.derive_outcomes(run)
-    max_age_days = pipeline.settings.policy.freshness.max_age_days
-    with warehouse.get_connection() as connection:
-        yield dg.MaterializeResult(
-            asset_key="enriched_contacts",
-            metadata={
-                "dagster/row_count": row_count(connection, "enrichment.enriched_contacts"),
-                "ages": ages_chart(read_ages(connection, run.as_of, max_age_days)),
-                "preview": preview(
-                    connection,
-                    "enrichment.enriched_contacts",
-                    ("contact_id", "work_email_status", "mobile_phone_status", "enriched_at"),
-                ),
-            },
-            check_results=[unique_key(connection, "enriched_contacts")],
-        )
-        reasons = review_counts(connection)
-        yield dg.MaterializeResult(
-            asset_key="needs_review",
-            metadata={
-                "dagster/row_count": sum(reasons.values()),
-                "reasons": count_chart("reason", reasons),
-                "preview": preview(
-                    connection, "enrichment.needs_review", ("contact_id", "reason", "priority")
-                ),
-            },
-            check_results=[unique_key(connection, "needs_review")],
-        )
-        statuses = {status: count.contacts for status, count in status_counts(connection).items()}
-        yield dg.MaterializeResult(
-            asset_key="contact_status",
-            metadata={
-                "dagster/row_count": sum(statuses.values()),
-                "company_cache_hits": company_cache_hits,
-                "statuses": count_chart("status", statuses),
-                "coverage": coverage_chart(read_coverage(connection)),
-                "refresh_debt": debt_chart(read_debt(connection, run.as_of)),
-                "preview": preview(
-                    connection,
-                    "enrichment.contact_status",
-                    ("contact_id", "status", "freshness", "priority", "next_lookup_at"),
-                ),
-            },
-            check_results=[unique_key(connection, "contact_status")],
-        )
+    derived = derive_outcomes(begin(context, runs))
+    found = derived.findings
+    yield _result(
+        "enriched_contacts",
+        derived.enriched_contacts,
+        {"ages": ages_chart(derived.ages)},
+        [
+            review_flag_agrees(found.disagreeing_flags),
+            no_likely_value_is_verified(found.unproven_values),
+        ],
+    )
+    yield _result(
+        "needs_review",
+        derived.needs_review,
+        {"reasons": count_chart("reason", derived.reasons)},
+        [reviews_are_read(found.unread_reviews)],
+    )
+    yield _result(
+        "contact_status",
+        derived.contact_status,
+        {
+            "company_cache_hits": derived.company_cache_hits,
+            "statuses": count_chart("status", derived.statuses),
+            "coverage": coverage_chart(derived.coverage),
+            "refresh_debt": debt_chart(derived.debt),
+        },
+        [
+            every_contact_is_accounted_for(found.unaccounted_contacts),
+            no_old_answer_is_fresh(found.expired_answers),
+        ],
+    )
+
+
+def _result(
+    table: str,
+    figures: TableFigures,
+    metadata: "Mapping[str, dg.RawMetadataValue]",
+    checked: list[dg.AssetCheckResult],
+) -> dg.MaterializeResult:
+    """One of the tables: its rows and first rows, what else is shown of it, and its checks."""
+    return dg.MaterializeResult(
+        asset_key=table,
+        metadata={
+            "dagster/row_count": figures.rows,
+            **metadata,
+            "preview": preview(figures.excerpt),
+        },
+        check_results=[unique_key(table, figures), *checked],
+    )

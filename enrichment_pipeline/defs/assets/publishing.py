@@ -10,8 +10,9 @@ import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
 from enrichment_pipeline.defs.pruning import prune_old_runs
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.steps.publish_tables import publish_tables
 from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
 
 
@@ -22,15 +23,15 @@ from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
     owners=OWNERS,
 )
 def published(
-    context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """`published/warehouse.duckdb` and Parquet beside it, replaced whole or not at all."""
-    rows = pipeline.publish(begin(context, pipeline))
-    forgotten = prune_old_runs(context.instance, pipeline.settings, datetime.now(UTC))
+    rows = publish_tables(begin(context, runs))
+    forgotten = prune_old_runs(context.instance, runs.settings, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             **{f"rows_{table}": count for table, count in rows.items()},
             "old_runs_forgotten": forgotten,
-            "folder": dg.MetadataValue.path(str(pipeline.settings.published_dir)),
+            "folder": dg.MetadataValue.path(str(runs.settings.published_dir)),
         }
     )

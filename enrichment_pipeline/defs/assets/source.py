@@ -6,17 +6,23 @@ source is read.
 
 import dagster as dg
 
-from enrichment_pipeline.defs.checks import unique_key, unique_key_spec
+from enrichment_pipeline.defs.checks import (
+    ROWS_CAN_BE_TAKEN,
+    SOURCE_IDS_ARE_UNIQUE,
+    rows_can_be_taken,
+    source_ids_are_unique,
+    unique_key,
+    unique_key_spec,
+)
 from enrichment_pipeline.defs.metadata import preview, table_metadata
-from enrichment_pipeline.defs.resources import WarehouseResource
+from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import begin
-from enrichment_pipeline.pipeline import Pipeline
+from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
+from enrichment_pipeline.steps.take_decisions import take_decisions
 from enrichment_pipeline.warehouse.load import LoadCounts
-from enrichment_pipeline.warehouse.report import row_count
-from enrichment_pipeline.warehouse.statements import execute
 
 OWNERS = ["team:data-engineering"]
-SHOWN_PROBLEMS = 100
+SHOWN_TIERS = 100
 
 
 @dg.asset(
@@ -27,22 +33,17 @@ SHOWN_PROBLEMS = 100
     check_specs=[unique_key_spec("accounts")],
 )
 def accounts(
-    context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """Accounts of the source, new or changed since the last load: they give the priority."""
-    counts = pipeline.load_accounts(begin(context, pipeline))
-    with warehouse.get_connection() as connection:
-        first_rows = preview(connection, "staging.accounts", ("account_id", "tier", "loaded_at"))
-        is_unique = unique_key(connection, "accounts")
+    loaded = load_accounts(begin(context, runs))
     return dg.MaterializeResult(
         metadata={
-            **_counts(counts),
-            "unknown_tiers": list(counts.unknown_tiers[:SHOWN_PROBLEMS]),
-            "preview": first_rows,
+            **_counts(loaded.counts),
+            "unknown_tiers": list(loaded.counts.unknown_tiers[:SHOWN_TIERS]),
+            "preview": preview(loaded.table.excerpt),
         },
-        check_results=[is_unique],
+        check_results=[unique_key("accounts", loaded.table)],
     )
 
 
@@ -52,30 +53,25 @@ def accounts(
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("staging.contacts"),
-    check_specs=[unique_key_spec("contacts")],
+    check_specs=[unique_key_spec("contacts"), SOURCE_IDS_ARE_UNIQUE],
 )
 def contacts(
-    context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """Contacts of the source, new or changed since the last load, and who of them is who."""
-    counts = pipeline.load_contacts(begin(context, pipeline))
-    with warehouse.get_connection() as connection:
-        persons, identified = execute(connection, "count_persons").fetchall()[0]
-        first_rows = preview(
-            connection, "staging.contacts", ("contact_id", "account_id", "loaded_at")
-        )
-        is_unique = unique_key(connection, "contacts")
+    loaded = load_contacts(begin(context, runs))
     return dg.MaterializeResult(
         metadata={
-            **_counts(counts),
-            "persons": persons,
-            "contacts_without_identity": counts.present - identified,
-            "contacts_not_eligible": counts.not_eligible,
-            "preview": first_rows,
+            **_counts(loaded.counts),
+            "persons": loaded.persons,
+            "contacts_without_identity": loaded.counts.present - loaded.identified,
+            "contacts_not_eligible": loaded.counts.not_eligible,
+            "preview": preview(loaded.table.excerpt),
         },
-        check_results=[is_unique],
+        check_results=[
+            unique_key("contacts", loaded.table),
+            source_ids_are_unique(loaded.repeated_ids),
+        ],
     )
 
 
@@ -85,42 +81,22 @@ def contacts(
     kinds={"duckdb", "sql"},
     owners=OWNERS,
     metadata=table_metadata("raw.review_decisions"),
-    check_specs=[
-        unique_key_spec("review_decisions"),
-        dg.AssetCheckSpec(
-            "rows_can_be_taken",
-            asset="review_decisions",
-            description="Every row that is new in [review] decisions can be taken; the others are.",
-        ),
-    ],
+    check_specs=[unique_key_spec("review_decisions"), ROWS_CAN_BE_TAKEN],
 )
 def review_decisions(
-    context: dg.AssetExecutionContext,
-    pipeline: dg.ResourceParam[Pipeline],
-    warehouse: WarehouseResource,
+    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """What reviewers decided: the log, and what is new in another tool's table of decisions."""
-    recorded = pipeline.record_decisions(begin(context, pipeline))
-    with warehouse.get_connection() as connection:
-        rows = row_count(connection, "raw.review_decisions")
-        first_rows = preview(
-            connection, "raw.review_decisions", ("contact_id", "decision", "field", "decided_at")
-        )
-        is_unique = unique_key(connection, "review_decisions")
-    problems = recorded.problems
+    taken = take_decisions(begin(context, runs))
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "new_rows": recorded.new, "preview": first_rows},
+        metadata={
+            "dagster/row_count": taken.table.rows,
+            "new_rows": taken.recorded.new,
+            "preview": preview(taken.table.excerpt),
+        },
         check_results=[
-            is_unique,
-            dg.AssetCheckResult(
-                check_name="rows_can_be_taken",
-                passed=not problems,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "wrong_rows": len({problem.row for problem in problems}),
-                    "problems": [str(problem) for problem in problems[:SHOWN_PROBLEMS]],
-                },
-            ),
+            unique_key("review_decisions", taken.table),
+            rows_can_be_taken(taken.recorded),
         ],
     )
 

@@ -1,79 +1,26 @@
-"""The pipeline's steps, as far as their order guards what was paid for.
-
-Here: what stands in the ledger when a step fails. Not here: what a whole run comes to
-(`end_to_end/`).
-"""
+"""What a run refuses before it loads anything, and the stamps of the stores that it opens."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from enrichment_pipeline import pipeline as pipeline_module
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
-from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.ledger.store import opened
-from enrichment_pipeline.pipeline import Pipeline, refuse_wrong_clock
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.prepare import open_state, prepare, refuse_wrong_clock
+from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.stamp import warehouse_stamp
-from enrichment_pipeline_tests.ledger import (
-    MATCHED,
-    Ledger,
-    answer_body,
-    candidate,
-    reply,
-    send,
-    settle_all,
-)
 from enrichment_pipeline_tests.providers import answers, server_that
 from enrichment_pipeline_tests.support import policy_for, settings_for, write_csv
-
-
-def fails(*_arguments: Any, **_options: Any) -> None:
-    raise PipelineError("the disk is full")
-
-
-@contextmanager
-def cannot_commit(_connection: object) -> Iterator[None]:
-    yield
-    fails()
-
-
-@pytest.mark.parametrize(
-    ("name", "failing"),
-    [("outcomes.derive_outcomes", fails), ("transaction", cannot_commit)],
-    ids=["deriving", "committing"],
-)
-def test_answers_stay_replied_until_their_outcomes_stand_in_the_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failing: Any
-):
-    """`applied` is final: the tables of an answer that was marked too early would lack it."""
-    source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
-    pipeline = Pipeline(settings_for(tmp_path / "state", policy_for(source), None))
-    pipeline.open_state()
-    run = Run("run", datetime.now(UTC))
-    ledger = Ledger.of(pipeline, run)
-    batch = send(ledger, candidate("ada"))
-    reply_id = reply(ledger, batch, answer_body(("ada@crowd.example", "success")))
-    settle_all(ledger, batch, MATCHED, reply_id)
-    pipeline.store_responses()
-    with monkeypatch.context() as failed:
-        failed.setattr(f"{pipeline_module.__name__}.{name}", failing)
-        with pytest.raises(PipelineError):
-            pipeline.derive_outcomes(run)
-    assert ledger.count_by_state() == {REPLIED: 1}
-    pipeline.derive_outcomes(run)
-    assert ledger.count_by_state() == {APPLIED: 1}
 
 
 def test_a_state_folder_that_bears_the_older_word_for_live_opens_as_live_and_keeps_it(
@@ -81,7 +28,7 @@ def test_a_state_folder_that_bears_the_older_word_for_live_opens_as_live_and_kee
 ):
     source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
     settings = settings_for(tmp_path / "state", policy_for(source), None, provider="live")
-    Pipeline(settings).open_state()
+    open_state(Stores(settings))
     older = {"source": str(source), "answers": "signalhire"}
     (settings.home / "stamp.json").write_text(json.dumps(older))
     with opened(settings.ledger_url.get_secret_value()) as store:
@@ -89,22 +36,22 @@ def test_a_state_folder_that_bears_the_older_word_for_live_opens_as_live_and_kee
     with open_warehouse(settings.warehouse_url) as connection:
         connection.execute("update staging.stamp set value = 'signalhire' where key = 'answers'")
 
-    pipeline = Pipeline(settings)
-    pipeline.open_state()
-    pipeline.open_state()
+    stores = Stores(settings)
+    open_state(stores)
+    open_state(stores)
     with opened(settings.ledger_url.get_secret_value()) as store:
         assert store.check_stamp({}).items() >= older.items()
     with open_warehouse(settings.warehouse_url) as connection:
         assert warehouse_stamp(connection).items() >= older.items()
     assert json.loads((settings.home / "stamp.json").read_text()).items() >= older.items()
     with pytest.raises(ConfigurationError, match=r"its answers come from 'live', not .*'sandbox'"):
-        Pipeline(replace(settings, provider="sandbox")).open_state()
+        open_state(Stores(replace(settings, provider="sandbox")))
 
 
 def test_a_state_folder_from_before_ledgers_had_ids_opens_and_gets_one(tmp_path: Path):
     source = write_csv(tmp_path / "source" / "contacts.csv", [{"contact_id": "C1"}]).parent
     settings = settings_for(tmp_path / "state", policy_for(source), None)
-    Pipeline(settings).open_state()
+    open_state(Stores(settings))
     as_older = "delete from {} where key = 'ledger'"
     with opened(settings.ledger_url.get_secret_value()) as store, store.write() as transaction:
         transaction.connection.exec_driver_sql(as_older.format("ledger_stamp"))
@@ -115,7 +62,7 @@ def test_a_state_folder_from_before_ledgers_had_ids_opens_and_gets_one(tmp_path:
     stamp.write_text(json.dumps(older))
 
     for _ in range(2):
-        Pipeline(settings).open_state()
+        open_state(Stores(settings))
         with opened(settings.ledger_url.get_secret_value()) as store:
             of_ledger = store.check_stamp({})
         with open_warehouse(settings.warehouse_url) as connection:
@@ -146,8 +93,8 @@ def test_a_run_with_a_wrong_clock_stops_before_anything_is_opened_unless_it_is_s
     with server_that(answers(200, b'{"credits": 5}', f"date: {long_ago}")) as server:
         settings = settings_for(tmp_path / "state", policy_for(source), server.base_url)
         with pytest.raises(PipelineError, match="Set the clock, then run again"):
-            Pipeline(settings).prepare(Run("real", datetime.now(UTC)))
+            prepare(RunContext(Stores(settings), Run("real", datetime.now(UTC))))
         assert not (tmp_path / "state").exists()
         run = Run("simulated", datetime.now(UTC), is_simulated=True)
-        assert Pipeline(settings).prepare(run) == []
+        assert prepare(RunContext(Stores(settings), run)) == []
         release_run_lock(settings.home, run.run_id)

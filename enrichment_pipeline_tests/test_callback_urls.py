@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from enrichment_pipeline.callbacks import CallbackKeys, Callbacks
+from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 
 BATCH = "b" * 32
 

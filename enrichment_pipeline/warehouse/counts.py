@@ -53,11 +53,12 @@ def table_comments(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(execute(connection, "list_tables").fetchall())
 
 
-def column_shapes(connection: duckdb.DuckDBPyConnection, table: str) -> list[ColumnShape]:
-    """The columns of `schema.table`, in order."""
-    schema, name = table.split(".")
-    rows = execute(connection, "describe_columns", schema=schema, name=name).fetchall()
-    return [ColumnShape(*row) for row in rows]
+def column_shapes(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ColumnShape]]:
+    """The columns of every table and view in order, by `schema.table`."""
+    shapes: dict[str, list[ColumnShape]] = {}
+    for table, *shape in execute(connection, "describe_tables").fetchall():
+        shapes.setdefault(table, []).append(ColumnShape(*shape))
+    return shapes
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from enrichment_pipeline.warehouse import report
+from enrichment_pipeline.warehouse import counts
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 from enrichment_pipeline.warehouse.statements import execute
@@ -15,15 +15,15 @@ def test_every_table_is_counted_and_commented(world: World) -> None:
     world.load([ADA, BOB])
     world.look_up("C1", candidate=VERIFIED)
     world.derive()
-    counts = report.row_counts(world.connection)
-    assert set(counts) == set(report.TABLES)
-    assert (counts["staging.contacts"], counts["raw.lookups"]) == (2, 1)
-    comments = report.table_comments(world.connection)
+    found = counts.row_counts(world.connection)
+    assert set(found) == set(counts.TABLES)
+    assert (found["staging.contacts"], found["raw.lookups"]) == (2, 1)
+    comments = counts.table_comments(world.connection)
     assert all(comments[table] for table in contents(world.connection))
 
 
 def test_the_shape_of_a_table_is_told_in_its_order(warehouse: duckdb.DuckDBPyConnection) -> None:
-    first, *_, last = report.column_shapes(warehouse, "enrichment.enriched_contacts")
+    first, *_, last = counts.column_shapes(warehouse)["enrichment.enriched_contacts"]
     assert (first.name, first.type, first.comment) == (
         *("contact_id", "VARCHAR"),
         "The source's id of the contact",
@@ -36,16 +36,16 @@ def test_statuses_reasons_and_lanes_are_counted(world: World) -> None:
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", outcome="no_match")
     world.derive()
-    counts = report.status_counts(world.connection)
-    assert {status: count.contacts for status, count in counts.items()} == {
+    found = counts.status_counts(world.connection)
+    assert {status: count.contacts for status, count in found.items()} == {
         "enriched": 1,
         "needs_review": 3,
     }
     shown = world.rows("enrichment.enriched_contacts")
-    assert sum(count.with_answer for count in counts.values()) == len(shown)
-    reasons = list(report.review_counts(world.connection).items())
+    assert sum(count.with_answer for count in found.values()) == len(shown)
+    reasons = list(counts.review_counts(world.connection).items())
     assert reasons == [("insufficient_identity", 2), ("no_match", 1)]
-    assert report.lane_counts(world.connection) == [("fresh", "bulk", 2), ("unusable", "bulk", 2)]
+    assert counts.lane_counts(world.connection) == [("fresh", "bulk", 2), ("unusable", "bulk", 2)]
 
 
 def test_the_first_to_come_stamps_the_warehouse(warehouse: duckdb.DuckDBPyConnection) -> None:

@@ -13,7 +13,7 @@ from enrichment_pipeline.ledger.limits import (
     CALLBACKS_PER_BATCH,
     CALLBACKS_PER_ITEM,
 )
-from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS
 from enrichment_pipeline_tests.receiver import PROJECT
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline.dispatch.report import DispatchReport
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.ledger.schema import (
@@ -36,7 +36,7 @@ from enrichment_pipeline.ledger.schema import (
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Halt, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-from enrichment_pipeline.receiver.limits import ReceiverLimits
+from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline_tests.dispatch import (
     UNKNOWN,
     Told,

@@ -1,0 +1,71 @@
+"""The step `copy_answers`: what the ledger keeps of calls, copied into the warehouse.
+
+Here: which calls and answers are new to the warehouse, and the step's figures. Not here: the tables
+(`warehouse/answers.py`, `warehouse/search.py`), and reading answers into facts.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import duckdb
+
+from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
+from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
+from enrichment_pipeline.warehouse.search import (
+    insert_profiles,
+    last_search_revision,
+    merge_searches,
+    missing_profiles,
+)
+from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+
+
+@dataclass(frozen=True)
+class CopiedAnswers:
+    """How many answers were new, the table since, the last days' credits, and how many matched.
+
+    `match_rate` is None where nothing was answered yet.
+    """
+
+    new: int
+    table: TableFigures
+    spend: list[DaySpend]
+    match_rate: RunComparison | None
+
+
+@discreet
+def copy_answers(context: RunContext) -> CopiedAnswers:
+    """Copy look-ups and raw answers from the ledger into `raw`."""
+    with context.stores.open_warehouse() as connection:
+        new = take_over_answers(connection, context.stores.ledger)
+        return CopiedAnswers(
+            new,
+            read_table_figures(connection, "provider_responses"),
+            read_spend(connection, context.now),
+            compare_match_rate(connection),
+        )
+
+
+def take_over_answers(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> int:
+    """Copy look-ups and raw answers; how many answers were new."""
+    take_over_lookups(connection, ledger)
+    return answers.insert_responses(connection, partial(kept.reply_bodies, ledger))
+
+
+def take_over_lookups(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
+    """Copy look-ups, without their answers."""
+    since = answers.last_revision(connection)
+    answers.merge_lookups(connection, kept.changed_lookups(ledger, since))
+
+
+def take_over_searches(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
+    """Copy searches, with the profiles that they found."""
+    since = last_search_revision(connection)
+    merge_searches(connection, kept.changed_searches(ledger, since))
+    for search_ids in missing_profiles(connection):
+        insert_profiles(connection, kept.page_bodies(ledger, search_ids))

@@ -1,0 +1,95 @@
+"""The steps `load_accounts` and `load_contacts`: what the source has now, and who is who.
+
+Here: their order of work and their figures. Not here: loading (`warehouse/load.py`) and reading the
+source (`warehouse/source.py`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.ledger.suppressions import BY_SOURCE
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.warehouse import load
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.findings import find_repeated_ids
+from enrichment_pipeline.warehouse.load import LoadCounts
+from enrichment_pipeline.warehouse.source import read_suppressions
+from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.suppressions import hash_identifiers
+from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+
+
+@dataclass(frozen=True)
+class LoadedAccounts:
+    """What loading the accounts came to, and the table since."""
+
+    counts: LoadCounts
+    table: TableFigures
+
+
+@dataclass(frozen=True)
+class LoadedContacts:
+    """What loading the contacts came to, and the table since.
+
+    `identified` contacts could be told apart, as `persons` people; `repeated_ids` are the ids that
+    stand in the source more than once, with the number of their rows.
+    """
+
+    counts: LoadCounts
+    table: TableFigures
+    persons: int
+    identified: int
+    repeated_ids: list[tuple[str, int]]
+
+
+@discreet
+def load_accounts(context: RunContext) -> LoadedAccounts:
+    """Load the source's accounts."""
+    with context.stores.open_warehouse() as connection:
+        with transaction(connection):
+            counts = load.load_accounts(
+                connection,
+                context.policy.source,
+                context.settings.source_path,
+                loaded_at=context.now,
+            )
+        return LoadedAccounts(counts, read_table_figures(connection, "accounts"))
+
+
+@discreet
+def load_contacts(context: RunContext) -> LoadedContacts:
+    """Load the source's contacts, and its list of those who may not be looked up."""
+    with context.stores.open_warehouse() as connection:
+        with transaction(connection):
+            counts = load.load_contacts(
+                connection,
+                context.policy.source,
+                context.settings.source_path,
+                phone_region=context.policy.identity.phone_region,
+                loaded_at=context.now,
+                eligibility=context.policy.eligibility,
+                accepts_shrink=context.run.accepts_shrink,
+            )
+            suppressed = suppressed_by_source(connection, context.settings)
+        persons, identified = execute(connection, "count_persons").fetchall()[0]
+        table = read_table_figures(connection, "contacts")
+        repeated_ids = find_repeated_ids(connection)
+    context.stores.suppressions(context.clock).take_over(suppressed, BY_SOURCE)
+    return LoadedContacts(counts, table, persons, identified, repeated_ids)
+
+
+def suppressed_by_source(
+    connection: duckdb.DuckDBPyConnection, settings: Settings
+) -> frozenset[str]:
+    """The hashed identifiers of those whom the source says never to ask about."""
+    policy: Policy = settings.policy
+    return hash_identifiers(
+        connection,
+        read_suppressions(connection, policy.source, settings.source_path),
+        "[source] suppressions: rows",
+        phone_region=policy.identity.phone_region,
+    )

@@ -1,0 +1,111 @@
+"""What a run would do: its steps up to the work list, taken back at the end.
+
+Here: the plan, and how long the rate limit makes it last. Not here: showing it (`cli/`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.providers.registry import FIRST
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
+from enrichment_pipeline.steps.load_source import suppressed_by_source
+from enrichment_pipeline.steps.prepare import check_run, open_state
+from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse.connection import rolled_back
+from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
+from enrichment_pipeline.warehouse.search import score_searches
+from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline.warehouse.worklist import DueWork, select_worklist
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would look up at worst, and how long the rate limit makes it last."""
+
+    work: DueWork
+    worst_case_credits: int
+    worst_case_cost: Decimal
+    """What these cost, in the unit of the budget."""
+    seconds_at_limit: float
+    budget_left_today: Decimal
+    budget_left_this_month: Decimal
+    searches_left_today: int
+    unread_columns: tuple[str, ...]
+    """The source's columns that nothing reads, as `contacts.name` and `accounts.name`."""
+    unknown_tiers: tuple[str, ...]
+    """What accounts have for a tier that no priority is named after."""
+
+
+@discreet
+def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
+    """What a run over these lanes would look up. Selects it, then takes it all back."""
+    stores, settings, policy = context.stores, context.settings, context.policy
+    check_run(settings, context.run)
+    open_state(stores, context.run)
+    source = (policy.source, settings.source_path)
+    with stores.open_warehouse() as connection:
+        take_over_lookups(connection, stores.ledger)
+        take_over_searches(connection, stores.ledger)
+        with rolled_back(connection):
+            loaded_at = context.now
+            accounts = load_accounts(connection, *source, loaded_at=loaded_at)
+            contacts = load_contacts(
+                connection,
+                *source,
+                phone_region=policy.identity.phone_region,
+                loaded_at=loaded_at,
+                eligibility=policy.eligibility,
+            )
+            review.record_table(
+                connection,
+                policy,
+                settings.review_path,
+                provider=settings.asked_provider,
+                recorded_at=loaded_at,
+            )
+            suppressed = stores.suppressions(context.clock).everything()
+            replace_suppressions(
+                connection, suppressed | suppressed_by_source(connection, settings)
+            )
+            score_searches(connection, policy.search)
+            work = select_worklist(
+                connection,
+                policy,
+                lanes,
+                provider=settings.asked_provider,
+                as_of=context.run.as_of,
+                run_id=context.run.run_id,
+            )
+    stores.leave_whole_ledger()  # which a first plan has made
+    today = context.now.date().isoformat()
+    questions = stores.questions(context.clock)
+    searches = stores.questions(context.clock, SEARCH)
+    per_day, per_month = policy.budget.per_day, policy.budget.per_month
+    return Plan(
+        work=work,
+        worst_case_credits=work.lookups,
+        worst_case_cost=work.lookups * settings.limits(FIRST).price,
+        seconds_at_limit=_seconds_at_limit(stores.calls(context.clock), work.lookups),
+        budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
+        budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
+        searches_left_today=int(policy.signalhire.searches_per_day - searches.used_today()),
+        unread_columns=(
+            *(f"contacts.{name}" for name in contacts.unread),
+            *(f"accounts.{name}" for name in accounts.unread),
+        ),
+        unknown_tiers=accounts.unknown_tiers,
+    )
+
+
+def _seconds_at_limit(calls: Calls, items: int) -> float:
+    """How long so many items take, each in a request of its own where requests are counted."""
+    return max(
+        max(0, -(-items // rate.units) - 1) * rate.window.total_seconds()
+        for rate in calls.limits.rates
+    )

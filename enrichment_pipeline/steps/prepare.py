@@ -1,0 +1,196 @@
+"""The step before all others: refuse what cannot work, and clear up after killed runs.
+
+Here: the checks of a run, opening the state folder, and settling what killed runs have left. Not
+here: stamps (`state.py`), and comparing the stores (`rollback.py`).
+"""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.settling import read_kept_replies
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.rollback import Comparison, RolledBack
+from enrichment_pipeline.run import AS_OF_TAG, Run
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.spill import take_back
+from enrichment_pipeline.state import (
+    check_stamp,
+    dead_runs,
+    ensure_state_folder,
+    hold_run_lock,
+    refuse_other_ledger,
+    refuse_other_stamp,
+    stamp_of,
+    stamp_with_ledger,
+    stamped_ledger,
+)
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.provider import ask_balance, asking_of, connect_provider
+from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.terms import cost_of_credit
+from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.source import attached_source
+from enrichment_pipeline.warehouse.stamp import stamp_warehouse
+
+_log = logging.getLogger(__name__)
+AS_OF_TOLERANCE = timedelta(days=1)
+CLOCK_ERROR_TOLERANCE = timedelta(days=1)
+"""A clock that is further off than this makes people due who are not, and dates answers wrongly."""
+
+
+@discreet
+def prepare(context: RunContext) -> list[str]:
+    """Refuse what cannot work, and clear up after runs that were killed.
+
+    Gives the ids of those runs. Raises ConfigurationError before anything
+    is loaded: for a state folder of another source or provider, and for a
+    key that is not accepted; PipelineError where the clock is wrong by the provider's;
+    RolledBack for a ledger that is an older copy.
+    """
+    settings, run = context.settings, context.run
+    check_run(settings, run)
+    check_stamp(settings, is_first_use=False)
+    balance = ask_balance(settings)
+    if not run.is_simulated:
+        refuse_wrong_clock(run.clock.now(), balance.dated_at)
+    open_state(context.stores, run)
+    hold_run_lock(settings.home, run.run_id)
+    dead = dead_runs(settings.home)
+    _take_back(context)
+    _settle_what_was_left(context, dead)
+    if settings.policy.signalhire.exclusive:
+        _check_balance(context, balance.credits_left)
+    questions = context.stores.questions(run.clock)
+    if questions.last_balance() is None:
+        # Later ones are seen after buying only: so that two in a row span the time between
+        # two runs too, in which somebody else may have spent.
+        questions.observe_balance(run.run_id, balance.credits_left)
+    return dead
+
+
+def check_run(settings: Settings, run: Run) -> None:
+    """Refuse an instant or a simulation that is not allowed. Raises ConfigurationError."""
+    if run.is_simulated and settings.is_real_signalhire:
+        raise ConfigurationError(
+            "--simulate: not allowed against SignalHire's own host; it would date paid "
+            "answers wrongly"
+        )
+    if not run.is_simulated and abs(run.as_of - datetime.now(UTC)) > AS_OF_TOLERANCE:
+        raise ConfigurationError(
+            f"--as-of {run.as_of.isoformat()}: must lie within a day of now (for trials "
+            f"against the sandbox, add --simulate); in Dagster, see the run's {AS_OF_TAG}"
+        )
+
+
+def open_state(stores: Stores, run: Run | None = None) -> None:
+    """Make or check the state folder, the ledger and the warehouse: stamps and schema.
+
+    Raises RolledBack where the ledger lacks what lies beside it, unless the run accepts that.
+    """
+    settings, ledger = stores.settings, stores.ledger
+    ensure_state_folder(settings)
+    _check_source(settings)
+    check_stamp(settings)
+    stamp = stamp_of(settings)
+    of_ledger = ledger.check_stamp({**stamp, "ledger": uuid4().hex})
+    refuse_other_stamp("ledger", of_ledger, stamp)
+    with stores.open_warehouse() as connection:
+        with transaction(connection):
+            wanted = {**stamp, "ledger": of_ledger["ledger"]}
+            of_warehouse = stamp_warehouse(connection, wanted)
+            refuse_other_stamp("warehouse", of_warehouse, stamp)
+            compared = Comparison(
+                ledger,
+                of_ledger,
+                of_warehouse,
+                stamped_ledger(settings),
+                connection,
+                settings.published_dir,
+            )
+            is_rolled_back = compared.is_rolled_back()
+            if compared.is_another and has_lookups(ledger):
+                refuse_other_ledger(settings.warehouse_url)
+            if is_rolled_back and not (run and run.accepts_rollback):
+                raise RolledBack(compared.message())
+        if run and is_rolled_back:
+            unit_cost = partial(cost_of_credit, settings)
+            compared.accept(unit_cost, run_id=run.run_id, at=run.clock.now())
+        if is_ahead_of_tables(ledger, answers.last_revision(connection)):
+            _keep_what_reviewers_said(stores)
+    stamp_with_ledger(settings, of_ledger["ledger"])
+
+
+def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
+    """Raise PipelineError where our clock and the provider's part by more than a day.
+
+    A clock 95 days ahead would take every answer for expired, and buy everybody again.
+    """
+    if provider_now is None or abs(now - provider_now) <= CLOCK_ERROR_TOLERANCE:
+        return
+    raise PipelineError(
+        f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, the provider's "
+        f"{provider_now:%Y-%m-%d %H:%M} UTC: by a wrong clock people would be bought again, so "
+        "nothing was bought. Set the clock, then run again"
+    )
+
+
+def _check_source(settings: Settings) -> None:
+    """Refuse a source that is not there, before anything is stamped with its name."""
+    with attached_source(settings.source_path):
+        pass
+
+
+def _keep_what_reviewers_said(stores: Stores) -> None:
+    """The warehouse is new or an older copy: all but reviewers' decisions is derived again."""
+    stores.suppressions(Clock()).keep_reviewers()
+    _log.warning(
+        "warehouse %s: is older than the ledger, from which it is derived again; nothing is "
+        "bought for that. Reviewers' decisions that it lacks are not in the ledger; whom they "
+        "said never to ask for stays suppressed, until `enrichment suppress --lift`",
+        stores.settings.warehouse_url,
+    )
+
+
+def _take_back(context: RunContext) -> None:
+    """Move what was set aside into the ledger."""
+    stores = context.stores
+    kinds = [stores.calls(context.clock, kind) for kind in PROVIDERS[FIRST].calls]
+    take_back(context.settings.spilled_dir, stores.ledger, *kinds)
+
+
+def _settle_what_was_left(context: RunContext, dead: Sequence[str]) -> None:
+    """Bring to an end what killed runs have left of each kind of call."""
+    ledger = context.stores.ledger
+    provider = connect_provider(context.settings)
+    for kind in PROVIDERS[FIRST].calls:
+        calls = context.stores.calls(context.clock, kind)
+        read_kept_replies(ledger, calls, asking_of(context.settings, kind, provider), dead)
+        ledger.transact(partial(calls.clear_abandoned, dead_run_ids=dead))
+
+
+def _check_balance(context: RunContext, credits_left: int) -> None:
+    """Where nobody else uses the account: a balance that the ledger cannot explain stops.
+
+    Somebody bought what an older ledger does not know of.
+    """
+    questions = context.stores.questions(context.clock)
+    gap = questions.balance_gap(credits_left)
+    if gap is None or gap.unexplained <= 0:
+        return
+    if not context.run.accepts_rollback:
+        raise RolledBack(
+            f"ledger {context.stores.ledger.name}: the provider's balance fell by "
+            f"{gap.unexplained:,} credits more than it knows of, though [signalhire] exclusive = "
+            "true says that nobody else uses the account: the ledger was restored from an older "
+            "copy, or somebody does. Nothing was bought. Either restore the newest ledger "
+            "(`enrichment restore FOLDER`), or `enrichment run --accept-rollback` goes on, and may "
+            f"buy again what these {gap.unexplained:,} credits bought"
+        )
+    questions.observe_balance(context.run.run_id, credits_left)

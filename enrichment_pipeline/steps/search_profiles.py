@@ -1,0 +1,137 @@
+"""The step `search_profiles`: which profile it is, for those known by name and company only.
+
+Here: in which order they are searched for, and the step's figures. Not here: who is due and which
+profile is the person (`warehouse/search.py`), and sending (`dispatch/`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+
+import duckdb
+
+from enrichment_pipeline.dispatch.asking import CURRENT, CURRENT_OR_PAST
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.progress import DispatchReport, Progress, SearchProgress
+from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.questions import Totals
+from enrichment_pipeline.spill import spill
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import take_over_searches
+from enrichment_pipeline.steps.provider import asking_of, connect_provider, run_in_a_thread
+from enrichment_pipeline.terms import share_of
+from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.counts import verdict_counts
+from enrichment_pipeline.warehouse.search import (
+    due_searches,
+    priorities_to_search,
+    resolve_worklist,
+)
+from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+
+SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)
+
+
+@dataclass(frozen=True)
+class SearchedProfiles:
+    """What searching came to (None where it is switched off), by lane, and the results since."""
+
+    report: DispatchReport | None
+    by_lane: Mapping[tuple[str, str], Totals]
+    verdicts: dict[str, int]
+    table: TableFigures
+
+
+@discreet
+def search_profiles(
+    context: RunContext, lanes: Sequence[Lane], progress: Progress
+) -> SearchedProfiles:
+    """Find the profiles of those who are known by name and company.
+
+    Highest priority first, each with its second try before the next priority. DuckDB
+    is closed while anything is asked. Where the quota ends, the rest stays queued.
+    """
+    is_on = context.policy.signalhire.search != "off"
+    with context.stores.open_warehouse() as connection:
+        priorities = priorities_to_search(connection, lanes) if is_on else []
+        verdicts, table = _results(connection)
+    if not is_on:
+        return SearchedProfiles(None, {}, verdicts, table)
+    report = DispatchReport()
+    if priorities:
+        report = _search(context, lanes, priorities, progress)
+        with context.stores.open_warehouse() as connection:
+            verdicts, table = _results(connection)
+    questions = context.stores.questions(context.clock, SEARCH)
+    return SearchedProfiles(report, questions.lane_totals(context.run.run_id), verdicts, table)
+
+
+def _results(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], TableFigures]:
+    return verdict_counts(connection), read_table_figures(connection, "search_results")
+
+
+def _search(
+    context: RunContext, lanes: Sequence[Lane], priorities: Sequence[str], progress: Progress
+) -> DispatchReport:
+    provider = connect_provider(context.settings)
+    dispatcher = Dispatcher(
+        context.stores.ledger,
+        context.stores.calls(context.clock, SEARCH),
+        asking_of(context.settings, SEARCH, provider),
+        SearchProgress(progress),
+        run=share_of(context.run),
+        batch_size=1,
+        set_aside=partial(spill, context.settings.spilled_dir),
+    )
+
+    async def ask() -> None:
+        try:
+            for priority, _attempt in product(priorities, SEARCH_ATTEMPTS):
+                candidates = _candidates(context, lanes, priority)
+                if candidates and not dispatcher.is_over:
+                    await dispatcher.run([candidates])
+                    _take_over(context, lanes)
+        finally:
+            await provider.close()
+
+    run_in_a_thread(ask, dispatcher.stop)
+    return dispatcher.report
+
+
+def _take_over(context: RunContext, lanes: Sequence[Lane]) -> None:
+    """Copy what was answered, and put those who were found on the work list by their UID."""
+    with context.stores.open_warehouse() as connection:
+        take_over_searches(connection, context.stores.ledger)
+        with transaction(connection):
+            resolve_worklist(
+                connection,
+                context.policy,
+                lanes,
+                provider=context.settings.asked_provider,
+                as_of=context.run.as_of,
+            )
+
+
+def _candidates(context: RunContext, lanes: Sequence[Lane], priority: str) -> list[Candidate]:
+    limit = context.policy.signalhire.searches_per_day
+    with context.stores.open_warehouse() as connection:
+        due = due_searches(connection, lanes, priority, limit)
+    return [
+        Candidate(
+            person_key=each.person_key,
+            contact_id=each.contact_id,
+            question=each.search_kind,
+            item=each.full_name,
+            item_kind="name",
+            company=each.company,
+            freshness=each.freshness,
+            priority=each.priority,
+            supersedes=each.last_search_id,
+            identifiers=each.identifiers,
+        )
+        for each in due
+    ]

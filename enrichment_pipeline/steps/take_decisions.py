@@ -1,0 +1,37 @@
+"""The step `take_decisions`: what reviewers decided in another tool.
+
+Here: taking over its table and the step's figures. Not here: decisions in files
+(`corrections.py`), and which of them hold (`warehouse/review.py`).
+"""
+
+from dataclasses import dataclass
+
+from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+
+
+@dataclass(frozen=True)
+class TakenDecisions:
+    """What became of the other tool's rows, and the log of decisions since."""
+
+    recorded: Recorded
+    table: TableFigures
+
+
+@discreet
+def take_decisions(context: RunContext) -> TakenDecisions:
+    """Take over what another tool's table of decisions has that is new and sound."""
+    with context.stores.open_warehouse() as connection:
+        with transaction(connection):
+            recorded = review.record_table(
+                connection,
+                context.policy,
+                context.settings.review_path,
+                provider=context.settings.asked_provider,
+                recorded_at=context.now,
+            )
+        return TakenDecisions(recorded, read_table_figures(connection, "review_decisions"))

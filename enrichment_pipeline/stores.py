@@ -1,0 +1,63 @@
+"""The stores of one state folder: its ledger and its warehouse.
+
+Here: opening them, and the ledger as seen by a clock (calls, questions, suppressions). Not here:
+what a run does with them (`steps/`), and what people change between runs (`corrections.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+
+import duckdb
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.questions import Questions
+from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.suppressions import Suppressions
+from enrichment_pipeline.providers.registry import FIRST
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.terms import calls_of
+from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline.warehouse.connection import open_warehouse
+
+
+class Stores:
+    """Cheap to make: the ledger is opened when first needed, the warehouse for moments only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def ledger(self) -> LedgerStore:
+        return open_store(self.settings.ledger_url.get_secret_value())
+
+    @contextmanager
+    def open_warehouse(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_warehouse(self.settings.warehouse_url) as connection:
+            yield connection
+
+    def leave_whole_ledger(self) -> None:
+        """At the end of whatever wrote to the ledger; see `LedgerStore.leave_whole`."""
+        if "ledger" in vars(self):  # else it was not opened
+            self.ledger.leave_whole()
+
+    def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
+        """One kind of call to the provider."""
+        return calls_of(self.settings, FIRST, kind, clock)
+
+    def questions(self, clock: Clock, kind: str = LOOKUP) -> Questions:
+        """What the ledger tells of a kind of call, by this clock."""
+        return Questions(self.ledger, self.calls(clock, kind))
+
+    def suppressions(self, clock: Clock) -> Suppressions:
+        """The ledger's list of those who must not be asked about."""
+        return Suppressions(self.ledger, clock)
+
+    def release_unconfirmed(self, clock: Clock, person_keys: Iterable[str]) -> int:
+        """Free these persons to be asked for again, at a person's word; how many look-ups."""
+        persons = list(person_keys)
+        lookups = self.calls(clock)
+        return self.ledger.transact(
+            lambda transaction: lookups.release_unconfirmed(transaction, persons)
+        )
