@@ -115,6 +115,10 @@ WAREHOUSE: Mapping[str, Table] = {
         "requested_at answered_at asked_again_at spread_draw failed_runs last_failed_at",
     ),
     "staging.phones": _table(values="phone_text e164", nothing="region"),
+    "staging.profiles": _table(
+        values="uid full_name headline location profile_urls contact_points positions",
+        nothing="call_id call_kind position provider answered_at path unreadable_part reading",
+    ),
     "staging.read_answers": _table(contact_ids="contact_id", digests="basis", nothing="lookup_id"),
     "staging.restated_contacts": _table(contact_ids="contact_id"),
     "staging.shared_identifiers": _table(values="alias"),

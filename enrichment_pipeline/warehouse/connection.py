@@ -17,6 +17,7 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
 from enrichment_pipeline.privacy import owner_only
 from enrichment_pipeline.warehouse.derived import derive_anew
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
@@ -151,6 +152,7 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
         for name in DECLARATIONS:
             execute(connection, name)
         if found is not None:  # rows of an earlier version
+            read_answers(connection)
             derive_anew(connection)
             execute(connection, "restate_everybody")
         connection.execute("delete from staging.stamp where key = 'tables'")

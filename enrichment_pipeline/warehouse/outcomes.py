@@ -17,6 +17,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_phones,
     transliterate_names,
 )
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
@@ -35,6 +36,7 @@ def derive_facts(
     Answers that are new to a contact are read, what reviewers gave is taken over, and what
     came of answers that do not count any more is taken back.
     """
+    read_answers(connection)
     execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
@@ -44,11 +46,7 @@ def derive_facts(
         "company_similarity": policy.identity.company_similarity,
     }
     for batch, first_at, last_at in execute(connection, "list_batches").fetchall():
-        span = {"first_at": first_at, "last_at": last_at}
-        execute(connection, "find_new_answers", batch=batch, **span)
-        execute(connection, "find_suspect_answers")
-        if connection.execute("select 1 from suspects limit 1").fetchall():
-            execute(connection, "find_unreadable_answers", **span)
+        execute(connection, "find_new_answers", batch=batch, first_at=first_at, last_at=last_at)
         learn_hosts(connection, "find_new_answer_hosts")
         learn_company_names(connection, "find_new_answer_companies")
         learn_phones(connection, "find_new_answer_phones", default_region="")

@@ -35,9 +35,9 @@ def searched(
     outcome = None if state == "released" else "found" if profiles else "nothing"
     world.connection.execute(
         "insert into raw.searches"
-        " (search_id, query_kind, person_key, contact_id, full_name, state, outcome, reason,"
-        "  is_complete, requested_at, answered_at, run_id, supersedes, revision)"
-        " values ('S1', ?, ?, 'C9', 'Cy Named', ?, ?, ?, true, ?, ?, 'run', '', 1)",
+        " (search_id, provider, query_kind, person_key, contact_id, full_name, state, outcome,"
+        "  reason, is_complete, requested_at, answered_at, run_id, supersedes, revision)"
+        " values ('S1', 'signalhire', ?, ?, 'C9', 'Cy Named', ?, ?, ?, true, ?, ?, 'run', '', 1)",
         [kind, person_key, state, outcome, reason, START, START],
     )
     for position, profile in enumerate(profiles, start=1):

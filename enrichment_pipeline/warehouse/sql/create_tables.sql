@@ -334,6 +334,51 @@ create table if not exists raw.search_profiles (
 comment on table raw.search_profiles
 is 'Each profile that a search gave, as the provider gave it; which of them it is, is scored from here and can be again';
 
+create table if not exists staging.profiles (
+    call_id varchar,
+    call_kind varchar,
+    position integer,
+    provider varchar,
+    answered_at timestamptz,
+    path varchar,
+    unreadable_part varchar,
+    uid varchar,
+    full_name varchar,
+    headline varchar,
+    location varchar,
+    profile_urls varchar[],
+    contact_points struct(
+        kind varchar, field varchar, value varchar, status varchar, rating varchar,
+        given_type varchar, given_sub_type varchar
+    )[],
+    positions struct(
+        title varchar, company_name varchar, company_website varchar, company_industry varchar,
+        company_employee_count varchar, started varchar, is_current boolean
+    )[],
+    reading integer
+);
+comment on table staging.profiles
+is 'The common profile: what an answer says of a person, one row for each answer that does and each profile that a search gave, read by the SQL file of its provider';
+comment on column staging.profiles.call_id is 'The look-up or the search in the ledger';
+comment on column staging.profiles.call_kind is 'lookup or search';
+comment on column staging.profiles.position
+is 'Its place among what the search gave, as in raw.search_profiles; 1 for a look-up';
+comment on column staging.profiles.path
+is 'Where the profile stands in the raw answer, as a JSON path';
+comment on column staging.profiles.unreadable_part
+is 'What of the answer does not have the shape that is read; null where all has it';
+comment on column staging.profiles.uid is 'The provider''s id of the profile, as given';
+comment on column staging.profiles.full_name is 'As given';
+comment on column staging.profiles.headline is 'As given: what the person says of themself';
+comment on column staging.profiles.location is 'As given; the first of several';
+comment on column staging.profiles.profile_urls is 'Pages of the person elsewhere, as given';
+comment on column staging.profiles.contact_points
+is 'E-mails and phones in the order given: kind email or phone, the field that it is for, the value and the rating as given, and the rating mapped (verified, likely, unverified)';
+comment on column staging.profiles.positions
+is 'Where the person works or worked, in the order given; is_current is null where it is not said';
+comment on column staging.profiles.reading
+is 'The version of the provider''s reading: an answer that was read by another one is read anew';
+
 -- enrichment ---------------------------------------------------------------------------
 
 create table if not exists enrichment.worklist (

@@ -42,10 +42,11 @@ accepted as (
 
 -- profiles that answers to other questions than their UID have shown
 shown as (
-    select
-        response.person_key, lower(json_extract_string(response.answer, '$.candidate.uid')) as uid
+    select response.person_key, lower(profile.uid) as uid
     from raw.provider_responses as response
     join raw.lookups as lookup on lookup.lookup_id = response.lookup_id
+    join staging.profiles as profile
+        on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
     where response.person_key in (select person_key from accepted)
         and response.outcome = 'matched'
         and lookup.item_kind <> 'uid'

@@ -1,22 +1,29 @@
 -- Which answers are to be read, and what was read before and does not stand any more.
 --
--- Facts follow from raw.provider_responses, the contacts as they are now, and the logs of
--- undone runs and reviewers' decisions, and from nothing else: so an answer is read for each
--- contact of its person, and anew when that contact has changed or somebody has decided on the
--- profile; what came of it goes when the contact has left, is somebody else, or the run was
--- undone. A replay reads everything anew, by the same way. What was decided must have been
+-- Facts follow from the profiles that answers were read into, the contacts as they are now, and
+-- the logs of undone runs and reviewers' decisions, and from nothing else: so an answer is read
+-- for each contact of its person, and anew when that contact has changed or somebody has decided
+-- on the profile; what came of it goes when the contact has left, is somebody else, or the run
+-- was undone. A replay reads everything anew, by the same way. What was decided must have been
 -- selected before (`select_current_decisions.sql`).
 
 create or replace temp table wanted_answers as
 select
     contact.contact_id,
     response.lookup_id,
+    response.provider,
+    response.person_key,
+    response.outcome,
     response.answered_at,
+    response.run_id,
+    -- the first version of a reading is left out: what it read before it had a number stands
     md5(concat_ws(
         '|', assigned.person_key, contact.row_hash, part.phone_region_default, part.account_name,
-        part.account_domain, decided.judgement
+        part.account_domain, decided.judgement, nullif(profile.reading, 1)
     )) as basis
 from raw.provider_responses as response
+left join staging.profiles as profile
+    on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
 join staging.contact_persons as assigned on assigned.person_key = response.person_key
 join staging.contacts as contact
     on contact.contact_id = assigned.contact_id and contact.left_at is null
@@ -37,7 +44,7 @@ where not exists (
 );
 
 -- In batches by time, so that memory does not grow with the number of answers, and each
--- batch reads its part of the raw answers only. An answer to a contact has a number here, by
+-- batch reads its part of the profiles only. An answer to a contact has a number here, by
 -- which what is taken from it is joined: that is faster than by two texts.
 create or replace temp table pending_answers as
 select
@@ -45,7 +52,11 @@ select
     (answer_no - 1) // $batch_rows as batch,
     contact_id,
     lookup_id,
+    provider,
+    person_key,
+    outcome,
     answered_at,
+    run_id,
     basis
 from wanted_answers as wanted
 where not exists (

@@ -1,4 +1,6 @@
--- Have every answer read anew.
+-- Have every answer read anew, into the common profile first.
+
+delete from staging.profiles;
 
 delete from staging.read_answers;
 

@@ -6,18 +6,13 @@ with
 points as (
     select
         point.answer_no,
-        case
-            when point.type = 'email' and point.sub_type = 'work' then 'work_email'
-            when point.type = 'email' then 'personal_email'
-            when point.sub_type = 'mobile' then 'mobile_phone'
-            else 'direct_phone'
-        end as field,
-        case point.type when 'email' then point.email else coalesce(phone.e164, point.value) end
+        point.field,
+        case point.kind when 'email' then point.email else coalesce(phone.e164, point.value) end
             as value,
         point.given_type,
         point.given_sub_type,
         point.rating as confidence,
-        rating_status(point.rating) as status,
+        point.status,
         point.given_order
     from new_contact_points as point
     semi join judged_answers as judged
@@ -26,7 +21,6 @@ points as (
         on region.phone_text = point.value and region.company_domain is null
     left join staging.phones as phone
         on phone.phone_text = point.value and phone.region = region.region
-    where point.type in ('email', 'phone')
 ),
 
 -- one value may be given twice, with two ratings: the better one stands
