@@ -21,7 +21,7 @@ from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
-DECLARATIONS = ("create_tables", "expose_sources", "create_views")
+DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")
 """The SQL files that make up the schema, in order."""
 SCHEMAS = frozenset({"staging", "raw", "enrichment"})
 _log = logging.getLogger(__name__)
@@ -149,14 +149,24 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     if found == [(wanted,)]:
         return
     with transaction(connection):
+        has_stored_facts = _is_table(connection, "enrichment", "person_facts")
+        if has_stored_facts:  # an earlier version's, where there is a view now
+            connection.execute("alter table enrichment.person_facts rename to stored_facts")
         for name in DECLARATIONS:
             execute(connection, name)
+        if has_stored_facts:
+            execute(connection, "judge_from_stored_facts")
         if found is not None:  # rows of an earlier version
             read_answers(connection)
             derive_anew(connection)
             execute(connection, "restate_everybody")
         connection.execute("delete from staging.stamp where key = 'tables'")
         connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
+
+
+def _is_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    return bool(connection.execute(query, [schema, name]).fetchall())
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:

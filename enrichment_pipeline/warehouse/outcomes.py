@@ -40,7 +40,7 @@ def derive_facts(
     execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
-    execute(connection, "withdraw_facts")
+    execute(connection, "withdraw_judgements")
     rules = {
         "name_similarity": policy.identity.name_similarity,
         "company_similarity": policy.identity.company_similarity,
@@ -54,11 +54,10 @@ def derive_facts(
         transliterate_names(connection, "find_foreign_names")
         execute(connection, "compare_names", **rules)
         execute(connection, "judge_new_answers", **rules)
-        execute(connection, "merge_person_facts", loaded_at=loaded_at, batch=batch)
+        execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")
         restate_contacts(connection)
     execute(connection, "close_facts")
-    execute(connection, "merge_human_facts")
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")

@@ -459,45 +459,6 @@ comment on column enrichment.search_results.run_id is 'The run that asked';
 comment on column enrichment.search_results.scored_by
 is 'Digest of the rules and values by which it was scored: another one is scored again';
 
-create table if not exists enrichment.person_facts (
-    contact_id varchar,
-    person_key varchar,
-    field varchar,
-    value varchar,
-    position integer,
-    provider varchar,
-    confidence varchar,
-    status varchar,
-    observed_at timestamptz,
-    lookup_id varchar,
-    run_id varchar,
-    valid_from timestamptz,
-    valid_to timestamptz
-);
-comment on table enrichment.person_facts
-is 'Every value that an answer or a reviewer gave, with where it came from: the provenance and the history';
-comment on column enrichment.person_facts.contact_id is 'The source''s id of the contact';
-comment on column enrichment.person_facts.person_key is 'One key per human being';
-comment on column enrichment.person_facts.value
-is 'As the provider gives it; e-mails and phones normalised';
-comment on column enrichment.person_facts.provider is 'Who said so; human for a reviewer';
-comment on column enrichment.person_facts.observed_at is 'When the answer came';
-comment on column enrichment.person_facts.lookup_id
-is 'The look-up that gave it; for a reviewer''s value the decision';
-comment on column enrichment.person_facts.run_id is 'The run that bought it';
-comment on column enrichment.person_facts.valid_from
-is 'From when it held, as far as is known: the observation';
-comment on column enrichment.person_facts.field
-is 'What the value is; lookup_outcome is what the answer as a whole came to';
-comment on column enrichment.person_facts.position
-is 'Order among several values of one field in one answer, from 1';
-comment on column enrichment.person_facts.confidence
-is 'The provider''s rating as given; human where a reviewer decided';
-comment on column enrichment.person_facts.status
-is 'The rating mapped: verified, likely or unverified; null for what is not rated';
-comment on column enrichment.person_facts.valid_to
-is 'When the same provider gave this field anew; null while it is the newest';
-
 create table if not exists enrichment.company_facts (
     company_domain varchar,
     field varchar,
@@ -642,13 +603,47 @@ is 'One key per human being; contacts that share it share their look-ups; null f
 
 -- outcomes that can be replayed and undone ------------------------------------------------
 
-create table if not exists staging.read_answers (
-    contact_id varchar, lookup_id varchar, basis varchar
+create table if not exists staging.judgements (
+    contact_id varchar,
+    lookup_id varchar,
+    basis varchar,
+    person_key varchar,
+    provider varchar,
+    answered_at timestamptz,
+    run_id varchar,
+    judgement varchar,
+    is_decided boolean,
+    detail varchar,
+    provider_uid varchar,
+    full_name varchar,
+    location varchar,
+    linkedin_url varchar,
+    job_title varchar,
+    seniority varchar,
+    company_name varchar,
+    company_domain varchar,
+    company_website varchar,
+    company_industry varchar,
+    company_employee_count varchar,
+    points struct(
+        field varchar, value varchar, position integer, given_type varchar,
+        given_sub_type varchar, confidence varchar, status varchar
+    )[],
+    closed struct(field varchar, valid_to timestamptz)[]
 );
-comment on table staging.read_answers
-is 'Which answers have been read into facts, for which contact';
-comment on column staging.read_answers.basis
-is 'Digest of what else the reading depends on: the contact as it was then';
+comment on table staging.judgements
+is 'What each answer came to for each contact of its person, and the values that it gives where it was accepted: one wide row, which person_facts shows as one row for each value';
+comment on column staging.judgements.basis
+is 'Digest of what else the judgement depends on: the contact as it was then';
+comment on column staging.judgements.judgement
+is 'matched where it was accepted; else why not, or what the provider said';
+comment on column staging.judgements.is_decided is 'Whether a reviewer decided it';
+comment on column staging.judgements.detail
+is 'What is wrong with an answer that was not accepted; null otherwise';
+comment on column staging.judgements.points
+is 'E-mails and phones, normalised, in no order: position is the place in its field, the best first';
+comment on column staging.judgements.closed
+is 'The fields that the same provider gave anew later, and when; null for none';
 
 create table if not exists raw.undone_runs (
     run_id varchar, undone_at timestamptz, undone_by varchar
@@ -658,13 +653,6 @@ is 'Runs whose answers do not count; rows are only ever added, and a replay hono
 comment on column raw.undone_runs.run_id is 'The run whose answers do not count';
 comment on column raw.undone_runs.undone_at is 'When somebody said so';
 comment on column raw.undone_runs.undone_by is 'Who said so';
-
-alter table enrichment.person_facts add column if not exists given_type varchar;
-alter table enrichment.person_facts add column if not exists given_sub_type varchar;
-comment on column enrichment.person_facts.given_type
-is 'The provider''s type of an e-mail or phone as given; null for other fields';
-comment on column enrichment.person_facts.given_sub_type
-is 'The provider''s sub-type of an e-mail or phone as given; null for other fields';
 
 alter table enrichment.company_facts add column if not exists valid_from timestamptz;
 alter table enrichment.company_facts add column if not exists valid_to timestamptz;
@@ -735,10 +723,3 @@ comment on column enrichment.contact_status.company_website
 is 'From any answer on somebody of the company, whether or not this contact was found';
 comment on column enrichment.contact_status.company_industry is 'As the company_website';
 comment on column enrichment.contact_status.company_employee_count is 'As the company_website';
-
--- what was read before the reading was booked is read anew
-delete from enrichment.person_facts
-where lookup_id in (select lookup_id from raw.provider_responses)
-    and lookup_id not in (select lookup_id from staging.read_answers);
-delete from enrichment.company_facts
-where lookup_id not in (select lookup_id from staging.read_answers);

@@ -1,33 +1,32 @@
 -- A batch of the pending answers: what each profile says, and the contact that it is for.
 
--- Nothing else is joined here: a profile is big, and would be copied to be looked up.
-create or replace temp table new_profiles as
-select
-    pending.answer_no,
-    pending.contact_id,
-    pending.lookup_id,
-    pending.provider,
-    pending.person_key,
-    pending.outcome,
-    pending.answered_at,
-    pending.run_id,
-    profile.uid,
-    real_text(profile.full_name) as their_name,
-    real_text(profile.location) as location,
-    list_transform(profile.profile_urls, lambda url: linkedin_slug(url)) as their_slugs,
-    profile.unreadable_part,
-    profile.contact_points,
-    profile.positions
-from pending_answers as pending
-left join staging.profiles as profile
-    on profile.call_id = pending.lookup_id
-    and profile.call_kind = 'lookup'
-    and profile.answered_at between $first_at and $last_at
-where pending.batch = $batch;
-
 create or replace temp table new_answers as
+with batch as (
+    select * from pending_answers where batch = $batch
+),
+
+told as (
+    select
+        call_id,
+        uid,
+        real_text(full_name) as their_name,
+        real_text(location) as location,
+        list_transform(profile_urls, lambda url: linkedin_slug(url)) as their_slugs,
+        unreadable_part
+    from staging.profiles
+    where call_kind = 'lookup' and answered_at between $first_at and $last_at
+)
+
 select
-    profile.* exclude (contact_points, positions),
+    batch.answer_no,
+    batch.contact_id,
+    batch.lookup_id,
+    batch.provider,
+    batch.person_key,
+    batch.outcome,
+    batch.answered_at,
+    batch.run_id,
+    told.* exclude (call_id),
     contact.full_name as our_full_name,
     contact.first_name as our_first_name,
     contact.last_name as our_last_name,
@@ -40,9 +39,17 @@ select
     coalesce(real_text(contact.company_domain), part.account_domain) is not null
         as has_given_company_domain,
     part.company_key as our_company_key
-from new_profiles as profile
-join staging.contacts as contact on contact.contact_id = profile.contact_id
-join staging.contact_parts as part on part.contact_id = profile.contact_id;
+from batch
+join staging.contacts as contact on contact.contact_id = batch.contact_id
+join staging.contact_parts as part on part.contact_id = batch.contact_id
+left join told on told.call_id = batch.lookup_id;
+
+-- The lists are taken from where they are stored: they are big, and would be copied.
+create or replace temp view new_profiles as
+select pending.answer_no, pending.batch, profile.answered_at, profile.positions, profile.contact_points
+from staging.profiles as profile
+join pending_answers as pending
+    on pending.lookup_id = profile.call_id and profile.call_kind = 'lookup';
 
 create or replace temp table new_positions as
 with
@@ -52,7 +59,7 @@ unnested as (
         unnest(positions, recursive := true),
         generate_subscripts(positions, 1) as given_order
     from new_profiles
-    where outcome = 'matched'
+    where batch = $batch and answered_at between $first_at and $last_at
 ),
 
 companies as (
@@ -96,5 +103,5 @@ from (
         answer_no, unnest(contact_points) as point,
         generate_subscripts(contact_points, 1) as given_order
     from new_profiles
-    where outcome = 'matched'
+    where batch = $batch and answered_at between $first_at and $last_at
 );

@@ -34,7 +34,7 @@ where not exists (select 1 from raw.undone_runs as undone where undone.run_id = 
 
 create or replace temp table withdrawn_answers as
 select read_before.contact_id, read_before.lookup_id
-from staging.read_answers as read_before
+from staging.judgements as read_before
 where not exists (
     select 1
     from wanted_answers as wanted
@@ -61,7 +61,7 @@ select
 from wanted_answers as wanted
 where not exists (
     select 1
-    from staging.read_answers as read_before
+    from staging.judgements as read_before
     where read_before.contact_id = wanted.contact_id
         and read_before.lookup_id = wanted.lookup_id
         and read_before.basis = wanted.basis
@@ -74,8 +74,8 @@ create or replace temp table touched_contacts as
 select distinct contact_id from withdrawn_answers;
 
 create or replace temp table touched_domains as
-select distinct fact.value as company_domain
-from enrichment.person_facts as fact
+select distinct judged.company_domain
+from staging.judgements as judged
 join withdrawn_answers as withdrawn
-    on withdrawn.contact_id = fact.contact_id and withdrawn.lookup_id = fact.lookup_id
-where fact.field = 'company_domain';
+    on withdrawn.contact_id = judged.contact_id and withdrawn.lookup_id = judged.lookup_id
+where judged.company_domain is not null;

@@ -2,8 +2,6 @@
 
 delete from staging.profiles;
 
-delete from staging.read_answers;
-
-delete from enrichment.person_facts;
+delete from staging.judgements;
 
 delete from enrichment.company_facts;

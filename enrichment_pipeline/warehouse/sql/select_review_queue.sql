@@ -15,14 +15,13 @@ with queue as (
 -- what the answer to the last look-up of each contact says, as it was judged
 answered as (
     select
-        fact.contact_id,
-        arg_min(fact.lookup_id, (-epoch_us(fact.observed_at), fact.lookup_id)) as call_id
-    from enrichment.person_facts as fact
+        judged.contact_id,
+        arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) as call_id
+    from staging.judgements as judged
     join staging.contact_persons as assigned
-        on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
-    where fact.field = 'lookup_outcome'
-        and fact.contact_id in (select contact_id from queue)
-    group by fact.contact_id
+        on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+    where judged.contact_id in (select contact_id from queue)
+    group by judged.contact_id
 ),
 
 -- what the last search for its person gave, the best first
