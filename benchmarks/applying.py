@@ -23,6 +23,7 @@ import duckdb
 
 from benchmarks.common import profile, resident_mb, verdict
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
 
@@ -216,7 +217,9 @@ def apply(connection: duckdb.DuckDBPyConnection) -> None:
 
 def judge(connection: duckdb.DuckDBPyConnection) -> None:
     with transaction(connection):
-        derive_outcomes(connection, Policy(), as_of=ANSWERED_AT, flagged_at=ANSWERED_AT)
+        derive_outcomes(
+            connection, Policy(), provider=FIRST, as_of=ANSWERED_AT, flagged_at=ANSWERED_AT
+        )
 
 
 def taken(doing: Callable[[], object]) -> Taken:

@@ -38,6 +38,7 @@ from benchmarks.common import resident_mb, verdict
 from benchmarks.crm import fill_warehouse, write_source
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
@@ -134,7 +135,9 @@ def plan(path: str) -> Measured:
     with limited(path) as connection:
         began_at = time.perf_counter()
         with transaction(connection):
-            work = select_worklist(connection, POLICY, LANES, as_of=AS_OF, run_id="bench")
+            work = select_worklist(
+                connection, POLICY, LANES, provider=FIRST, as_of=AS_OF, run_id="bench"
+            )
         return measured(began_at, work.lookups)
 
 

@@ -138,6 +138,7 @@ class Corrections:
             return replay.replay(
                 connection,
                 self._settings.policy,
+                provider=self._settings.asked_provider,
                 as_of=run.as_of,
                 replayed_at=run.clock.business_now(),
             )
@@ -154,6 +155,7 @@ class Corrections:
                 connection,
                 self._settings.policy,
                 run_id,
+                provider=self._settings.asked_provider,
                 as_of=run.as_of,
                 undone_at=run.clock.business_now(),
                 undone_by=undone_by,
@@ -233,10 +235,15 @@ class Corrections:
         rows, problems = read_file(path)
         now = datetime.now(UTC)
         proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
-        policy = self._settings.policy
+        policy, provider = self._settings.policy, self._settings.asked_provider
         with self._pipeline.open_warehouse() as connection, transaction(connection):
             recorded = review.record_file(
-                connection, policy, proposals, problems + found, recorded_at=now
+                connection,
+                policy,
+                proposals,
+                problems + found,
+                provider=provider,
+                recorded_at=now,
             )
             if recorded.new:
                 suppressions = self._pipeline.suppressions(Run.none())
@@ -244,5 +251,7 @@ class Corrections:
                 replace_suppressions(connection, suppressions.everything())
                 self._pipeline.leave_whole_ledger()
                 outcomes.derive_facts(connection, policy, loaded_at=now)
-                outcomes.derive_outcomes(connection, policy, as_of=now, flagged_at=now)
+                outcomes.derive_outcomes(
+                    connection, policy, provider=provider, as_of=now, flagged_at=now
+                )
         return recorded

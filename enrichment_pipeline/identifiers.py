@@ -1,7 +1,7 @@
 """What a person goes by, as it is compared: normalised as in SQL, and hashed.
 
 Here: e-mails, profile URLs, phones and a provider's ids, one at a time, for those who have no
-warehouse at hand. Not here: the same rules over tables (`warehouse/sql/create_macros.sql`; a
+warehouse at hand. Not here: the same rules over tables (`warehouse/sql/schema/create_macros.sql`; a
 test holds the two together), and whose an identifier is.
 """
 
@@ -40,7 +40,7 @@ LONGEST_SLUG = 200
 
 
 def hashed(kind: str, value: str) -> str:
-    """As the ledger keeps it, and as `sql/create_hashed_identifiers.sql` writes it."""
+    """As the ledger keeps it, and as `sql/suppression/create_hashed_identifiers.sql` writes it."""
     return f"{kind}:{hashlib.sha256(value.encode()).hexdigest()}"
 
 

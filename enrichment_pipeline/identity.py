@@ -2,7 +2,7 @@
 
 Here: pure functions over one value each, called for distinct, new values only
 (`warehouse/normalise.py`). Not here: e-mails, LinkedIn URLs and names in Latin
-letters (SQL macros in `warehouse/sql/create_macros.sql`), and person keys (SQL).
+letters (SQL macros in `warehouse/sql/schema/create_macros.sql`), and person keys (SQL).
 """
 
 import re

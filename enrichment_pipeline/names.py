@@ -2,7 +2,8 @@
 
 Here: pure functions over name keys (lower-case words without accents and titles, in any order;
 the SQL macro `name_key` makes them). Not here: what else tells people apart, such as companies
-and identifiers (`warehouse/sql/judge_new_answers.sql`), and names of two scripts (`identity.py`).
+and identifiers (`warehouse/sql/facts/judge_new_answers.sql`), and names of two scripts
+(`identity.py`).
 """
 
 import re

@@ -111,7 +111,8 @@ WAREHOUSE: Mapping[str, Table] = {
         companies="company_name company_domain company_website company_industry "
         "company_employee_count",
         digests="person_key basis",
-        nothing="lookup_id provider answered_at run_id judgement is_decided detail seniority closed",
+        nothing="lookup_id provider answered_at run_id judgement is_decided detail seniority "
+        "closed",
     ),
     "staging.latin_names": _table(values="name_key latin_key"),
     "staging.person_aliases": _table(
@@ -119,8 +120,9 @@ WAREHOUSE: Mapping[str, Table] = {
     ),
     "staging.person_lookups": _table(
         digests="person_key",
-        nothing="revision attempts last_attempt_at last_released_at lookup_id state outcome reason "
-        "requested_at answered_at asked_again_at spread_draw failed_runs last_failed_at",
+        nothing="provider revision attempts last_attempt_at last_released_at lookup_id state "
+        "outcome reason requested_at answered_at asked_again_at spread_draw failed_runs "
+        "last_failed_at",
     ),
     "staging.phones": _table(values="phone_text e164", nothing="region"),
     "staging.profiles": _table(
@@ -247,7 +249,7 @@ WAREHOUSE: Mapping[str, Table] = {
         contact_ids="contact_id",
         values="lookup_identity",
         digests="person_key",
-        nothing="freshness priority priority_score identity_kind supersedes contact_count "
+        nothing="freshness priority priority_score identity_kind provider supersedes contact_count "
         "waiting_since run_id freshness_reason search_kind last_search_id ledger_revision",
     ),
 }

@@ -265,6 +265,7 @@ class Pipeline:
                 connection,
                 self.settings.policy,
                 self.settings.review_path,
+                provider=self.settings.asked_provider,
                 recorded_at=run.clock.business_now(),
             )
 
@@ -278,7 +279,8 @@ class Pipeline:
         suppressions = self.suppressions(run)
         with self.open_warehouse() as connection:
             self._copy_lookups(connection)
-            if self.release_unconfirmed(run, review.persons_to_free(connection)):
+            waiting = review.persons_to_free(connection, self.settings.asked_provider)
+            if self.release_unconfirmed(run, waiting):
                 self._copy_lookups(connection)
             suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
             self._copy_searches(connection)
@@ -286,7 +288,12 @@ class Pipeline:
                 score_searches(connection, self.settings.policy.search)
                 replace_suppressions(connection, suppressions.everything())
                 return select_worklist(
-                    connection, self.settings.policy, lanes, as_of=run.as_of, run_id=run.run_id
+                    connection,
+                    self.settings.policy,
+                    lanes,
+                    provider=self.settings.asked_provider,
+                    as_of=run.as_of,
+                    run_id=run.run_id,
                 )
 
     @discreet
@@ -377,6 +384,7 @@ class Pipeline:
                 company_cache_hits = outcomes.derive_outcomes(
                     connection,
                     self.settings.policy,
+                    provider=self.settings.asked_provider,
                     as_of=run.as_of,
                     flagged_at=run.clock.business_now(),
                 )
@@ -422,6 +430,7 @@ class Pipeline:
                     connection,
                     policy,
                     self.settings.review_path,
+                    provider=self.settings.asked_provider,
                     recorded_at=loaded_at,
                 )
                 suppressed = self.suppressions(run).everything() | self._suppressed_by_source(
@@ -430,7 +439,12 @@ class Pipeline:
                 replace_suppressions(connection, suppressed)
                 score_searches(connection, policy.search)
                 work = select_worklist(
-                    connection, policy, lanes, as_of=run.as_of, run_id=run.run_id
+                    connection,
+                    policy,
+                    lanes,
+                    provider=self.settings.asked_provider,
+                    as_of=run.as_of,
+                    run_id=run.run_id,
                 )
         self.leave_whole_ledger()  # which a first plan has made
         today = run.clock.business_now().date().isoformat()
@@ -612,7 +626,13 @@ class Pipeline:
         with self.open_warehouse() as connection:
             self._copy_searches(connection)
             with transaction(connection):
-                resolve_worklist(connection, self.settings.policy, lanes, run.as_of)
+                resolve_worklist(
+                    connection,
+                    self.settings.policy,
+                    lanes,
+                    provider=self.settings.asked_provider,
+                    as_of=run.as_of,
+                )
 
     def _search_candidates(self, lanes: Sequence[Lane], priority: str) -> list[Candidate]:
         limit = self.settings.policy.signalhire.searches_per_day

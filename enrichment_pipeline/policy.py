@@ -386,6 +386,11 @@ class Policy(_Section):
             return self.signalhire
         return self.providers.get(name, ProviderPolicy())
 
+    def searches_at(self, name: str) -> bool:
+        """Whether this provider is searched for those who are a name and a company."""
+        limits = self.provider(name)
+        return isinstance(limits, SignalHirePolicy) and limits.search == "on"
+
 
 def load_policy(path: Path | None) -> Policy:
     """Read a policy file, or the defaults for None.

@@ -129,6 +129,11 @@ class Settings:
         attach = self.policy.review.attach
         return self.source_path if attach is None else self._attached(attach)
 
+    @property
+    def asked_provider(self) -> str:
+        """Who is asked for whoever is due, and whom contact_status speaks of."""
+        return FIRST
+
     def limits(self, provider: str) -> ProviderPolicy:
         """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.
 

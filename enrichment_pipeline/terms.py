@@ -9,7 +9,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.budget import CREDITS, Budget, RunShare, in_millionths
+from enrichment_pipeline.ledger.budget import (
+    CREDITS,
+    Budget,
+    RunShare,
+    in_millionths,
+    quota_name,
+)
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.providers.base import CallFacts
@@ -57,7 +63,7 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         budget=_credits(settings, provider, facts)
         if draws_credits
         else Budget(
-            pool=f"{provider}.{kind}",
+            pool=quota_name(provider, kind),
             per_day=Decimal(policy.signalhire.searches_per_day),
             floors=policy.budget.floors,
         ),

@@ -3,7 +3,7 @@
 Here: the kinds of call, and the reasons for which a contact needs review, which SQL (as a value
 of `judge_contacts.sql`), the report, the review commands, the README and the tests read. Not
 here: when a reason applies, and what is told of one contact beyond these sentences
-(`warehouse/sql/judge_contacts.sql`).
+(`warehouse/sql/outcomes/judge_contacts.sql`).
 """
 
 from typing import NamedTuple

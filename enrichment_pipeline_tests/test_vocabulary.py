@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from pathlib import Path
 
 from enrichment_pipeline.vocabulary import MEANINGS, REVIEW_REASONS
+from enrichment_pipeline.warehouse.statements import text_of
 
 PROJECT = Path(__file__).parents[1]
-SQL = files("enrichment_pipeline.warehouse") / "sql"
 
 
 def test_the_readme_lists_the_reasons_with_the_same_sentences() -> None:
@@ -23,10 +22,7 @@ def test_the_readme_lists_the_reasons_with_the_same_sentences() -> None:
 
 
 def test_sql_gives_no_reason_that_the_list_lacks_and_the_list_none_that_sql_never_gives() -> None:
-    texts = {
-        name: (SQL / f"{name}.sql").read_text(encoding="utf-8")
-        for name in ("judge_contacts", "derive_search_states")
-    }
+    texts = {name: text_of(name) for name in ("judge_contacts", "derive_search_states")}
     _, _, judged = texts["judge_contacts"].partition("as outcome_detail,")
     judged, _, _ = judged.partition("end as reason,")
     _, _, searched = texts["derive_search_states"].rpartition("as search_kind,")

@@ -1,7 +1,7 @@
 """The command `enrichment sandbox`: a local SignalHire in the foreground, and its many settings.
 
 Here: the options, and what is printed. Not here: what a setting does
-(`sandbox/config.py`, `docs/sandbox.md`), and the sandbox that a run brings
+(`sandbox/signalhire/config.py`, `docs/sandbox.md`), and the sandbox that a run brings
 along (`main.py`).
 """
 
@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.sandbox.config import (
+from enrichment_pipeline.sandbox.meter import WindowKind
+from enrichment_pipeline.sandbox.signalhire.config import (
     FAULTS,
     ChargeWhen,
     ExperienceShown,
@@ -21,7 +22,6 @@ from enrichment_pipeline.sandbox.config import (
     ItemOrder,
     NameMatch,
     SandboxConfig,
-    WindowKind,
 )
 from enrichment_pipeline.settings import PROJECT_ROOT, SANDBOX_KEY
 
@@ -131,8 +131,9 @@ def sandbox(
     until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve a local SignalHire, over its own directory of people or yours."""
-    from enrichment_pipeline.sandbox.people import load_people
     from enrichment_pipeline.sandbox.server import serve
+    from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
+    from enrichment_pipeline.sandbox.signalhire.people import load_people
 
     def announce(url: str) -> None:
         if until_stdin_closes:
@@ -144,50 +145,50 @@ def sandbox(
             )
 
     try:
-        serve(
-            SandboxConfig(
-                api_key=api_key,
-                credits=credits,
-                items_per_window=items_per_window,
-                window_seconds=window_seconds,
-                window_kind=window_kind,
-                refused_counts_towards_minute=refused_counts_towards_minute,
-                latency_ms=latency_ms,
-                charge_when=charge_when,
-                charge_repeats=charge_repeats,
-                duplicate_query_seconds=duplicate_query_seconds,
-                item_order=item_order,
-                bad_item_spoils_batch=bad_item_spoils_batch,
-                echo_normalised=echo_normalised,
-                rating_as_string=rating_as_string,
-                callback_delay_min_ms=callback_delay_min_ms,
-                callback_delay_max_ms=(
-                    callback_delay_min_ms
-                    if callback_delay_max_ms is None
-                    else callback_delay_max_ms
-                ),
-                callback_timeout_seconds=callback_timeout_seconds,
-                callback_retry_seconds=callback_retry_seconds,
-                callback_parts=callback_parts,
-                callback_concurrency=callback_concurrency,
-                search_allowed=search_allowed,
-                searches_per_day=searches_per_day,
-                searches_at_once=searches_at_once,
-                search_page_size=search_page_size,
-                scroll_id_seconds=scroll_id_seconds,
-                search_name_match=search_name_match,
-                search_reads_other_scripts=search_reads_other_scripts,
-                search_experience=search_experience,
-                searches=searches,
-                faults=_shares(fault or ()),
-                late_seconds=late_seconds,
-                seed=seed,
-                journal=journal,
-                deliveries=deliveries,
+        config = SandboxConfig(
+            api_key=api_key,
+            credits=credits,
+            items_per_window=items_per_window,
+            window_seconds=window_seconds,
+            window_kind=window_kind,
+            refused_counts_towards_minute=refused_counts_towards_minute,
+            latency_ms=latency_ms,
+            charge_when=charge_when,
+            charge_repeats=charge_repeats,
+            duplicate_query_seconds=duplicate_query_seconds,
+            item_order=item_order,
+            bad_item_spoils_batch=bad_item_spoils_batch,
+            echo_normalised=echo_normalised,
+            rating_as_string=rating_as_string,
+            callback_delay_min_ms=callback_delay_min_ms,
+            callback_delay_max_ms=(
+                callback_delay_min_ms if callback_delay_max_ms is None else callback_delay_max_ms
             ),
-            load_people(people or SAMPLE_PEOPLE),
+            callback_timeout_seconds=callback_timeout_seconds,
+            callback_retry_seconds=callback_retry_seconds,
+            callback_parts=callback_parts,
+            callback_concurrency=callback_concurrency,
+            search_allowed=search_allowed,
+            searches_per_day=searches_per_day,
+            searches_at_once=searches_at_once,
+            search_page_size=search_page_size,
+            scroll_id_seconds=scroll_id_seconds,
+            search_name_match=search_name_match,
+            search_reads_other_scripts=search_reads_other_scripts,
+            search_experience=search_experience,
+            searches=searches,
+            faults=_shares(fault or ()),
+            late_seconds=late_seconds,
+            seed=seed,
+            journal=journal,
+            deliveries=deliveries,
+        )
+        app = create_app(config, load_people(people or SAMPLE_PEOPLE))
+        serve(
+            app,
             host,
             port,
+            base_path=BASE_PATH,
             announce=announce,
             exit_on_stdin_eof=until_stdin_closes,
         )

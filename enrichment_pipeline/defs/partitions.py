@@ -1,7 +1,7 @@
 """The lanes as Dagster partitions.
 
 Here: the partitions definition, and reading lanes off a run. Not here: what a
-lane means (`lanes.py`, `warehouse/sql/derive_contact_states.sql`).
+lane means (`lanes.py`, `warehouse/sql/planning/derive_contact_states.sql`).
 """
 
 import dagster as dg

@@ -17,7 +17,7 @@ from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.limits import Limits
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, is_bound, text_field
 from enrichment_pipeline.ledger.schema import (
     RESERVED,
     SENT,
@@ -34,20 +34,20 @@ _REQUEST_DIGITS = 28
 
 _IN_HAND = (
     select(
+        calls.c.provider,
+        calls.c.kind,
         calls.c.person_key,
         calls.c.call_id,
         calls.c.supersedes,
         calls.c.state,
         calls.c.requested_at,
     )
-    .where(
-        calls.c.provider == bindparam("of_provider"),
-        calls.c.kind == bindparam("of_kind"),
-        calls.c.person_key.in_(select(text_field(0))),
-        calls.c.is_released.is_not(True),
-    )
+    .where(is_bound(calls.c.person_key), calls.c.is_released.is_not(True))
     .order_by(calls.c.reserved_at)
 )
+"""Of bound persons: their calls. By person alone: a condition on provider and kind, which most
+calls share, leads Postgres to another index.
+"""
 _RESERVE_REQUEST = Prepared(insert(requests))
 _OF_CANDIDATE = (
     "call_id",
@@ -337,7 +337,8 @@ def _room(
     state = gate.read(connection, gate_name, now, limits.pause)
     if state.closed_until is not None:
         return Wait(state.closed_until, "probe" if state.is_probe else "pause")
-    affordable = budget.room(connection, limits.budget, run, day, priority)
+    quota = budget.quota_name(terms.provider, terms.kind)
+    affordable = budget.room(connection, limits.budget, quota, run, day, priority)
     if affordable.calls == 0:
         return Exhausted(affordable.period)
     if limits.at_once is not None:
@@ -388,14 +389,11 @@ def _still_due(
     meanwhile.
     """
     keys = {candidate.person_key for candidate in candidates}
-    rows = connection.execute(
-        _IN_HAND,
-        {
-            "of_provider": terms.provider,
-            "of_kind": terms.kind,
-            ROWS: as_json((key,) for key in keys),
-        },
-    ).all()
+    rows = [
+        row
+        for row in connection.execute(_IN_HAND, {ROWS: as_json((key,) for key in keys)})
+        if (row.provider, row.kind) == (terms.provider, terms.kind)
+    ]
     superseded = {row.supersedes for row in rows}
     last = {row.person_key: row for row in rows if row.call_id not in superseded}
     due: dict[str, Candidate] = {}
@@ -409,13 +407,12 @@ def _still_due(
         if is_held and row.requested_at + terms.limits.unconfirmed_hold > business_now:
             continue
         due.setdefault(candidate.person_key, candidate)
-    suppressed = suppressions.suppressed_persons(
-        connection,
-        ((person, identifier) for person in due for identifier in due[person].identifiers),
+    suppressed = suppressions.suppressed_among(
+        connection, {identifier for of in due.values() for identifier in of.identifiers}
     )
     return _without_known(
         connection,
-        [candidate for person, candidate in due.items() if person not in suppressed],
+        [candidate for candidate in due.values() if suppressed.isdisjoint(candidate.identifiers)],
         terms,
         business_now,
     )

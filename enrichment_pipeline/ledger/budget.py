@@ -12,10 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select, update
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, number_field, text_field
+from enrichment_pipeline.ledger.rows import (
+    ROWS,
+    as_json,
+    bound_rows,
+    is_bound,
+    number_field,
+    text_field,
+)
 from enrichment_pipeline.ledger.schema import budgets
 from enrichment_pipeline.policy import Floors
 
@@ -26,7 +33,10 @@ MILLIONTHS = 1_000_000
 _POOL = bindparam("of_pool")
 _FIND = Prepared(
     select(budgets.c.period, budgets.c.reserved + budgets.c.charged).where(
-        budgets.c.pool == _POOL, budgets.c.period.in_(select(text_field(0)))
+        or_(
+            and_(budgets.c.pool == _POOL, is_bound(budgets.c.period)),
+            and_(budgets.c.pool == bindparam("of_quota"), budgets.c.period == bindparam("used_up")),
+        )
     )
 )
 _ADD = Prepared(
@@ -109,19 +119,31 @@ def periods(run_id: str, day: str) -> tuple[str, str, str]:
     return f"run:{run_id}", f"day:{day}", f"month:{day[:7]}"
 
 
-def room(connection: Connection, budget: Budget, run: RunShare, day: str, priority: str) -> Room:
+def quota_name(provider: str, kind: str) -> str:
+    """The pool that one kind of call to one provider has to itself."""
+    return f"{provider}.{kind}"
+
+
+def room(
+    connection: Connection, budget: Budget, quota: str, run: RunShare, day: str, priority: str
+) -> Room:
     """How many calls this priority may still reserve: the least over run, day and month.
 
     A priority may draw the day's and the month's budget down to its floor, the
-    run's to nothing.
+    run's to nothing. None where the provider says that the day's quota is used up.
     """
     # decimal, as the policy says it: 1 - 0.8 is a little less than 0.2 in floating point
     usable_share = 1 - Decimal(str(getattr(budget.floors, priority)))
     of_run, of_day, of_month = periods(run.run_id, day)
     tries = (of_run, *(periods(run_id, day)[0] for run_id in run.earlier_run_ids))
-    used_up = f"used_up:{day}"
-    rows = [(period,) for period in (*tries, of_day, of_month, used_up)]
-    found = _FIND.execute(connection, {"of_pool": budget.pool, ROWS: as_json(rows)})
+    used_up = _used_up(day)
+    values = {
+        "of_pool": budget.pool,
+        ROWS: as_json((period,) for period in (*tries, of_day, of_month)),
+        "of_quota": quota,
+        "used_up": used_up,
+    }
+    found = _FIND.execute(connection, values)
     used: dict[str, int] = {row[0]: row[1] for row in found}
     left = {"day": in_millionths(budget.per_day * usable_share) - used.get(of_day, 0)}
     if budget.per_month is not None:
@@ -159,9 +181,13 @@ def book(connection: Connection, pool: str, moves: Mapping[tuple[str, str], Move
     _add(connection, pool, {period: move for period, move in by_period.items() if move != Move()})
 
 
-def close_day(connection: Connection, pool: str, day: str) -> None:
-    """The provider says that the pool is used up for that day, whatever was counted."""
-    _add(connection, pool, {f"used_up:{day}": Move(charged=0)})
+def close_day(connection: Connection, quota: str, day: str) -> None:
+    """The provider says that this quota is used up for that day, whatever was counted."""
+    _add(connection, quota, {_used_up(day): Move()})
+
+
+def _used_up(day: str) -> str:
+    return f"used_up:{day}"
 
 
 def _add(connection: Connection, pool: str, by_period: Mapping[str, Move]) -> None:

@@ -18,7 +18,7 @@ from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.gate import Gate
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits
-from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import RELEASED, SENT, UNCONFIRMED, calls, requests
 from enrichment_pipeline.ledger.store import Transaction
 
@@ -225,7 +225,7 @@ class Calls:
     def note_used_up(self, transaction: Transaction) -> None:
         """The provider says that the day's quota is used up: nobody asks again on that day."""
         day = self.clock.business_now().date().isoformat()
-        budget.close_day(transaction.connection, self.limits.budget.pool, day)
+        budget.close_day(transaction.connection, budget.quota_name(self.provider, self.kind), day)
 
     def clear_abandoned(self, transaction: Transaction, dead_run_ids: Sequence[str] = ()) -> int:
         """Bring to an end what nobody else will; how many calls that was."""
@@ -246,7 +246,7 @@ class Calls:
             select(calls.c.call_id).where(
                 calls.c.provider == self.provider,
                 calls.c.kind == self.kind,
-                calls.c.person_key.in_(select(text_field(0))),
+                is_bound(calls.c.person_key),
                 calls.c.state == UNCONFIRMED,
             ),
             {ROWS: as_json((key,) for key in person_keys)},

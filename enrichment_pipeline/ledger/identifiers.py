@@ -9,10 +9,11 @@ yet, and what those who ask without it go by.
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, exists, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select, text
+from sqlalchemy.dialects.postgresql import insert  # SQLite's own words for conflicts are the same
 
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, is_bound, text_field
 from enrichment_pipeline.ledger.schema import (
     MATCHED,
     RESERVED,
@@ -25,26 +26,20 @@ from enrichment_pipeline.ledger.schema import (
 
 _UNSETTLED = frozenset({RESERVED, SENT, UNCONFIRMED})
 _NOTE = Prepared(
-    insert(call_identifiers).from_select(
+    insert(call_identifiers)
+    .from_select(
         ["identifier", "call_id"],
-        select(text_field(0), text_field(1))
-        .select_from(bound_rows)
-        .where(
-            ~exists()
-            .where(
-                call_identifiers.c.identifier == text_field(0),
-                call_identifiers.c.call_id == text_field(1),
-            )
-            .correlate(bound_rows)
-        ),
+        # the condition tells SQLite that what follows is not the condition of a join
+        select(text_field(0), text_field(1)).select_from(bound_rows).where(text("true")),
     )
+    .on_conflict_do_nothing()
 )
 _BEARING = Prepared(
-    select(text_field(0), call_identifiers.c.call_id).select_from(
-        bound_rows.join(call_identifiers, call_identifiers.c.identifier == text_field(1))
+    select(call_identifiers.c.identifier, call_identifiers.c.call_id).where(
+        is_bound(call_identifiers.c.identifier)
     )
 )
-"""Of bound rows of person and identifier: the calls that bear it."""
+"""Of bound identifiers: those that a call bears, each with the call."""
 _TELLING = select(
     calls.c.call_id,
     calls.c.provider,
@@ -53,7 +48,7 @@ _TELLING = select(
     calls.c.state,
     calls.c.revision,
 ).where(
-    calls.c.call_id.in_(select(text_field(0))),
+    is_bound(calls.c.call_id),
     calls.c.is_released.is_not(True),
     or_(
         calls.c.state.in_((RESERVED, SENT)),
@@ -90,16 +85,16 @@ def telling_calls(
     What was found tells only who asks without knowing of it: since their revision. First by
     identifier alone, then by id alone: else SQLite reads all calls of the provider each time.
     """
-    rows = [
-        (person, identifier)
-        for person, identifiers in known_by.items()
-        for identifier in identifiers
-    ]
-    if not rows:
+    persons: dict[str, list[str]] = {}
+    for person, identifiers in known_by.items():
+        for identifier in identifiers:
+            persons.setdefault(identifier, []).append(person)
+    if not persons:
         return {}
     bearers: dict[str, list[str]] = {}
-    for person, call_id in _BEARING.execute(connection, {ROWS: as_json(rows)}):
-        bearers.setdefault(call_id, []).append(person)
+    rows = as_json((identifier,) for identifier in persons)
+    for identifier, call_id in _BEARING.execute(connection, {ROWS: rows}):
+        bearers.setdefault(call_id, []).extend(persons[identifier])
     if not bearers:
         return {}
     values = {

@@ -39,7 +39,7 @@ from enrichment_pipeline.ledger.limits import (
     furthest,
 )
 from enrichment_pipeline.ledger.prepared import Prepared
-from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, is_bound, text_field
 from enrichment_pipeline.ledger.schema import (
     ALLOWED_FROM,
     APPLIED,
@@ -134,7 +134,7 @@ _BY_BUDGET = Prepared(
         func.sum(calls.c.cost_reserved),
         func.sum(calls.c.unit_cost),
     )
-    .where(calls.c.call_id.in_(select(text_field(0))))
+    .where(is_bound(calls.c.call_id))
     .group_by(calls.c.run_id, calls.c.budget_day)
 )
 

@@ -15,7 +15,7 @@ from enrichment_pipeline.ledger import journal
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, furthest
-from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     NO_MATCH,
@@ -177,7 +177,7 @@ def finished_requests(
     """Those of the requests none of whose calls is open, and what these came to."""
     asked_for = set(request_ids)
     rows = as_json((request_id,) for request_id in asked_for)
-    of_these = calls.c.request_id.in_(select(text_field(0)))
+    of_these = is_bound(calls.c.request_id)
     is_open = select(calls.c.request_id).where(of_these, calls.c.state.in_((RESERVED, SENT)))
     unfinished = {row[0] for row in store.read_all(is_open.distinct(), {ROWS: rows})}
     finished = asked_for - unfinished
@@ -267,7 +267,7 @@ def page_bodies(store: LedgerStore, call_ids: Sequence[str]) -> list[tuple[str, 
         .join(calls, calls.c.call_id == requests.c.call_id)
         .join(last, last.c.request_id == calls.c.request_id)
         .where(
-            requests.c.call_id.in_(select(text_field(0))),
+            is_bound(requests.c.call_id),
             requests.c.series == last.c.series,
             replies.c.http_status == 200,
         )

@@ -16,7 +16,7 @@ from uuid import uuid4
 from sqlalchemy import func, insert, select, update
 
 from enrichment_pipeline.ledger import budget
-from enrichment_pipeline.ledger.rows import ROWS, as_json, text_field
+from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -84,7 +84,7 @@ def find_known(store: LedgerStore, lookup_ids: Iterable[str]) -> dict[str, Known
     wanted = list(lookup_ids)
     found: dict[str, Known] = {}
     query = select(calls.c.call_id, calls.c.revision, calls.c.state).where(
-        calls.c.call_id.in_(select(text_field(0)))
+        is_bound(calls.c.call_id)
     )
     for start in range(0, len(wanted), PAGE_ROWS):
         page = as_json((lookup_id,) for lookup_id in wanted[start : start + PAGE_ROWS])
@@ -235,7 +235,7 @@ def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
 def _states(transaction: Transaction, known: Sequence[KnownLookup]) -> dict[str, tuple[str, str]]:
     """State and budget day of those that the ledger has."""
     query = select(calls.c.call_id, calls.c.state, calls.c.budget_day).where(
-        calls.c.call_id.in_(select(text_field(0)))
+        is_bound(calls.c.call_id)
     )
     rows = {ROWS: as_json((one.lookup_id,) for one in known)}
     return {row[0]: (row[1], row[2]) for row in transaction.connection.execute(query, rows)}
@@ -249,7 +249,7 @@ def _taken_places(transaction: Transaction, known: Sequence[KnownLookup]) -> set
         calls.c.provider == known[0].provider,
         calls.c.kind == LOOKUP,
         calls.c.is_released.is_not(True),
-        calls.c.person_key.in_(select(text_field(0))),
+        is_bound(calls.c.person_key),
     )
     rows = {ROWS: as_json((one.person_key,) for one in known)}
     return {(row[0], row[1]) for row in transaction.connection.execute(query, rows)}

@@ -206,9 +206,9 @@ calls = Table(
 
 single_flight = Index(
     "calls_single_flight",
+    calls.c.person_key,
     calls.c.provider,
     calls.c.kind,
-    calls.c.person_key,
     calls.c.supersedes,
     unique=True,
     sqlite_where=calls.c.is_released.is_not(True),

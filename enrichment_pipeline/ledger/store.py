@@ -54,6 +54,9 @@ HANG_UP = {
     "tcp_user_timeout": 60_000,
 }
 """In libpq's words: when a connection to a Postgres that is gone counts as lost."""
+PLANNING = {"plan_cache_mode": "force_custom_plan", "random_page_cost": 1.1}
+"""How Postgres plans: anew each time, since a plan made for an empty table reads all of a full one;
+and by index early, since the pages that are read are those that were written a moment ago."""
 CHECKPOINT_SECONDS = 2
 """How long moving SQLite's log into its file waits for readers and writers; it is no matter if it
 must wait for the next command instead."""
@@ -296,6 +299,7 @@ def _postgres_engine(url: URL) -> Engine:
         "idle_in_transaction_session_timeout": IDLE_TIMEOUT_SECONDS,
     }
     ours = [f"-c {name}={round(seconds * 1000)}" for name, seconds in timeouts.items()]
+    ours += (f"-c {name}={value}" for name, value in PLANNING.items())
     options = " ".join([*ours, *url.normalized_query.get("options", ())])
     hang_up = {name: value for name, value in HANG_UP.items() if name not in url.query}
     return create_engine(

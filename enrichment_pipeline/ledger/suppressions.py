@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, text_field
+from enrichment_pipeline.ledger.prepared import Prepared
+from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, is_bound, text_field
 from enrichment_pipeline.ledger.schema import UtcDateTime, suppressions
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
@@ -22,10 +23,7 @@ BY_SOURCE = "source"
 BY_REVIEW = "review"
 """Suppressed by a reviewer's decision `never`, until one says `retry`."""
 
-_ANY = select(suppressions.c.identifier).limit(1)
-_SUPPRESSED = (
-    select(text_field(0)).distinct().where(text_field(1).in_(select(suppressions.c.identifier)))
-)
+_SUPPRESSED = Prepared(select(suppressions.c.identifier).where(is_bound(suppressions.c.identifier)))
 _ADD = insert(suppressions).from_select(
     ["identifier", "origin", "added_at"],
     select(text_field(0), bindparam("of_origin"), bindparam("at", type_=UtcDateTime)).select_from(
@@ -34,7 +32,7 @@ _ADD = insert(suppressions).from_select(
 )
 _REMOVE = delete(suppressions).where(
     suppressions.c.origin == bindparam("of_origin"),
-    suppressions.c.identifier.in_(select(text_field(0))),
+    is_bound(suppressions.c.identifier),
 )
 
 
@@ -105,14 +103,11 @@ def remove(connection: Connection, identifiers: Collection[str], origin: str) ->
     return len(gone)
 
 
-def suppressed_persons(
-    connection: Connection, identifiers: Iterable[tuple[str, str]]
-) -> frozenset[str]:
-    """Of pairs of a person and an identifier: the persons any of whose identifiers is here."""
-    if connection.execute(_ANY).one_or_none() is None:
+def suppressed_among(connection: Connection, identifiers: Collection[str]) -> frozenset[str]:
+    """Those of the identifiers that are suppressed."""
+    if not identifiers:
         return frozenset()
-    rows = {ROWS: as_json(identifiers)}
-    return frozenset(connection.execute(_SUPPRESSED, rows).scalars())
+    return frozenset(_SUPPRESSED.execute(connection, {ROWS: _rows(identifiers)}).scalars())
 
 
 def _rows(identifiers: Iterable[str]) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
-from enrichment_pipeline.sandbox.config import WindowKind
+WindowKind = Literal["sliding", "fixed"]
 
 
 class ItemMeter:

@@ -1,7 +1,7 @@
-"""The sandbox as a process in the foreground.
+"""A stand-in as a process in the foreground.
 
-Belongs here: what its app needs of uvicorn. Does not belong here: what is answered (`app`), the
-socket and when it stops (`serving`), and what is printed: the caller announces.
+Belongs here: what its app needs of uvicorn. Does not belong here: what is answered (the stand-in's
+own app), the socket and when it stops (`serving`), and what is printed: the caller announces.
 """
 
 from __future__ import annotations
@@ -11,9 +11,6 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
-from enrichment_pipeline.sandbox.app import BASE_PATH, create_app
-from enrichment_pipeline.sandbox.config import SandboxConfig
-from enrichment_pipeline.sandbox.people import People
 from enrichment_pipeline.sandbox.tearing import TearableProtocol
 from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS, serve_in_foreground
 
@@ -23,26 +20,26 @@ KEEP_ALIVE_SECONDS = 75
 
 
 def serve(
-    config: SandboxConfig,
-    people: People,
+    app: Starlette,
     host: str = "127.0.0.1",
     port: int = 8086,
     *,
+    base_path: str,
     announce: Callable[[str], None],
     exit_on_stdin_eof: bool = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is being answered and return.
 
-    `announce` is called with the API's base URL (what `SIGNALHIRE_BASE_URL` takes) once it answers;
-    for the rest see `serve_in_foreground`.
+    `announce` is called with the API's base URL, which ends in `base_path`, once it answers; for
+    the rest see `serve_in_foreground`.
 
-    Raises `OSError` if the address cannot be had, and `JournalError`; both before announcing.
+    Raises `OSError` if the address cannot be had, before announcing.
     """
     serve_in_foreground(
-        server_config(create_app(config, people)),
+        server_config(app),
         host,
         port,
-        announce=lambda url: announce(url + BASE_PATH),
+        announce=lambda url: announce(url + base_path),
         exit_on_stdin_eof=exit_on_stdin_eof,
     )
 

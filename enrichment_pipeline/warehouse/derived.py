@@ -1,9 +1,9 @@
 """What planning reads instead of working it out each time.
 
 `staging.contact_identities` and `staging.suppressed_contacts` follow from who is who, from
-answers and from the suppressed identifiers, `staging.person_lookups` from the look-ups; each
-step that changes one of these brings them up to date for whom it concerns (`load.py`,
-`answers.py`, `outcomes.py`, `search.py`, `suppressions.py`).
+answers and from the suppressed identifiers, `staging.person_lookups` (by person and provider)
+from the look-ups; each step that changes one of these brings them up to date for whom it
+concerns (`load.py`, `answers.py`, `outcomes.py`, `search.py`, `suppressions.py`).
 
 Here: the order of the statements that do so, for some contacts or for everybody at once. Not
 here: the rules, which are the files in `sql/`. Call what writes in a transaction.

@@ -71,14 +71,16 @@ def derive_outcomes(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     *,
+    provider: str,
     as_of: datetime,
     flagged_at: datetime,
 ) -> int:
     """Bring `enriched_contacts`, `needs_review` and `contact_status` up to date, together.
 
+    What is queued, or in flight, is so at `provider`.
     How many contacts have company fields from an answer on a colleague.
     """
-    derive_contact_states(connection, policy, as_of)
+    derive_contact_states(connection, policy, provider, as_of)
     execute(
         connection,
         "choose_values",

@@ -2,7 +2,7 @@
 
 Here: `published/warehouse.duckdb` and the Parquet files beside it. Not here:
 whether the tables are fit to be published (blocking asset checks), and what
-the views say (`sql/create_views.sql`).
+the views say (`sql/schema/create_views.sql`).
 
 Several files cannot be renamed at once, but one link can. Each snapshot is a
 folder of its own, `published/current` leads to the newest, and the paths that

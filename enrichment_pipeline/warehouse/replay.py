@@ -33,7 +33,12 @@ class Change:
 
 
 def replay(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, *, as_of: datetime, replayed_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    *,
+    provider: str,
+    as_of: datetime,
+    replayed_at: datetime,
 ) -> list[Change]:
     """Derive all facts and tables anew from the raw answers; what that changed."""
 
@@ -42,7 +47,7 @@ def replay(
         derive_facts(connection, policy, loaded_at=replayed_at)
         execute(connection, "forget_aliases")
         restate_contacts(connection)
-        derive_outcomes(connection, policy, as_of=as_of, flagged_at=replayed_at)
+        derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=replayed_at)
 
     return _compared(connection, derive)
 
@@ -52,6 +57,7 @@ def undo_run(
     policy: Policy,
     run_id: str,
     *,
+    provider: str,
     as_of: datetime,
     undone_at: datetime,
     undone_by: str,
@@ -78,7 +84,7 @@ def undo_run(
                 undone_by=undone_by,
             )
         derive_facts(connection, policy, loaded_at=undone_at)
-        derive_outcomes(connection, policy, as_of=as_of, flagged_at=undone_at)
+        derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=undone_at)
 
     return _compared(connection, derive)
 

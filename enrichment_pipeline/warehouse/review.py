@@ -2,7 +2,7 @@
 
 Here: what reviewers are shown, checking their decisions against what is known, and
 recording them. Not here: how files and rows of decisions are read (`review/`), and
-what decisions lead to (`sql/select_current_decisions.sql` and the outcomes' SQL).
+what decisions lead to (`sql/review/select_current_decisions.sql` and the outcomes' SQL).
 """
 
 import hashlib
@@ -124,6 +124,7 @@ def record_file(
     proposals: Sequence[Proposal],
     problems: Sequence[Problem],
     *,
+    provider: str,
     recorded_at: datetime,
 ) -> Recorded:
     """Record a file's decisions, all of them or, where anything is wrong with one, none.
@@ -132,7 +133,7 @@ def record_file(
     already is not recorded again, so that importing a file twice changes nothing.
     Call it in a transaction.
     """
-    evidence = _find_evidence(connection, policy, proposals, recorded_at)
+    evidence = _find_evidence(connection, policy, proposals, provider, recorded_at)
     standing = _standing(connection, evidence)
     wrong_rows = {problem.row for problem in problems}
     decisions, found, stood = [], list(problems), 0
@@ -158,7 +159,12 @@ def record_file(
 
 
 def record_table(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, path: Path, *, recorded_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    path: Path,
+    *,
+    provider: str,
+    recorded_at: datetime,
 ) -> Recorded:
     """Record what is new in the query `[review] decisions`; rows that are wrong are left out.
 
@@ -177,7 +183,7 @@ def record_table(
         ((number, cells) for number, _, cells in rows), now=recorded_at
     )
     wrong_rows = {problem.row for problem in problems}
-    evidence = _find_evidence(connection, policy, proposals, recorded_at)
+    evidence = _find_evidence(connection, policy, proposals, provider, recorded_at)
     decisions = []
     for proposal, (number, decision_id, _) in zip(proposals, rows, strict=True):
         if number in wrong_rows:
@@ -196,10 +202,14 @@ def record_table(
     return Recorded(len(decisions), stood - len(rows), tuple(sorted(problems)))
 
 
-def persons_to_free(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Persons whose last look-up was never answered, and whom a reviewer wants asked again."""
+def persons_to_free(connection: duckdb.DuckDBPyConnection, provider: str) -> list[str]:
+    """Persons whose last look-up at this provider was never answered, to be asked again.
+
+    A reviewer has said so.
+    """
     execute(connection, "select_current_decisions")
-    return [person for (person,) in execute(connection, "find_persons_to_free").fetchall()]
+    found = execute(connection, "find_persons_to_free", provider=provider)
+    return [person for (person,) in found.fetchall()]
 
 
 def never_identifiers(connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -211,13 +221,14 @@ def _find_evidence(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     proposals: Iterable[Proposal],
+    provider: str,
     as_of: datetime,
 ) -> dict[str, Evidence]:
     """What is known of these proposals' contacts, by id; leaves `current_decisions` selected."""
     contact_ids = sorted({proposal.contact_id for proposal in proposals})
     if not contact_ids:
         return {}
-    derive_contact_states(connection, policy, as_of)
+    derive_contact_states(connection, policy, provider, as_of)
     rows = execute(connection, "find_review_evidence", contact_ids=contact_ids).fetchall()
     return {
         contact_id: Evidence(

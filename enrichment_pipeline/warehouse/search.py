@@ -156,14 +156,19 @@ def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) 
 
 
 def resolve_worklist(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, lanes: Sequence[Lane], as_of: datetime
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    lanes: Sequence[Lane],
+    *,
+    provider: str,
+    as_of: datetime,
 ) -> None:
     """Score what was answered, and give those who were found their profile's UID to look up."""
     score_searches(connection, policy.search)
     execute(connection, "select_current_decisions")
     execute(connection, "join_found_persons")
     restate_contacts(connection)
-    derive_search_states(connection, policy, as_of)
+    derive_search_states(connection, policy, provider, as_of)
     execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
 
 

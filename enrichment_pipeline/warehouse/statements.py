@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 import duckdb
 import pyarrow as pa
+
+from enrichment_pipeline.warehouse import sql
 
 
 def execute(
     connection: duckdb.DuckDBPyConnection, name: str, /, **values: object
 ) -> duckdb.DuckDBPyConnection:
-    """Run every statement of `sql/<name>.sql` in order; the result is the last one's.
+    """Run every statement of the file `<name>.sql` in order; the result is the last one's.
 
     Values are bound to the parameters of the same name, in whichever statement
     has them. Raises duckdb.Error as it comes.
@@ -51,15 +54,23 @@ def registered(
 
 @cache
 def digest(*names: str) -> str:
-    """A digest of these files `sql/<name>.sql`: whether any has changed since it was last run."""
+    """A digest of the files `<name>.sql`: whether any has changed since it was last run."""
     return hashlib.sha256("".join(map(text_of, names)).encode()).hexdigest()
 
 
 @cache
 def text_of(name: str) -> str:
-    """What stands in `sql/<name>.sql`."""
-    return (
-        files("enrichment_pipeline.warehouse")
-        .joinpath("sql", f"{name}.sql")
-        .read_text(encoding="utf-8")
-    )
+    """What stands in the file `<name>.sql`, in whichever folder of `sql/` it is."""
+    return _places()[name].read_text(encoding="utf-8")
+
+
+@cache
+def _places() -> dict[str, Traversable]:
+    """Where each file is, by its name without the ending."""
+    topics = [each for each in files(sql).iterdir() if each.is_dir()]
+    return {
+        file.name.removesuffix(".sql"): file
+        for topic in topics
+        for file in topic.iterdir()
+        if file.name.endswith(".sql")
+    }

@@ -1,6 +1,6 @@
-"""Where every contact stands at an instant: what the work list and the outcomes share.
+"""Where every contact stands at an instant with a provider: what the work list and outcomes share.
 
-Here: handing the policy's numbers to `derive_contact_states.sql`. Not here: the
+Here: handing the provider and the policy's numbers to `derive_contact_states.sql`. Not here: the
 rules themselves, which are that file.
 """
 
@@ -13,18 +13,19 @@ from enrichment_pipeline.warehouse.statements import execute
 
 
 def derive_contact_states(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, policy: Policy, provider: str, as_of: datetime
 ) -> None:
-    """Make the temporary view `contact_states`, with ages counted to `as_of`.
+    """Make the temporary view `contact_states`: what is due at `provider`, ages counted to `as_of`.
 
     It holds on this connection until it is made again, and shows what the tables
     under it hold when it is read.
     """
     execute(connection, "select_current_decisions")
-    derive_search_states(connection, policy, as_of)
+    derive_search_states(connection, policy, provider, as_of)
     execute(
         connection,
         "derive_contact_states",
+        provider=provider,
         as_of=as_of,
         **policy.freshness.model_dump(),
         **{f"retry_{name}": value for name, value in policy.retry.model_dump().items()},
@@ -37,14 +38,15 @@ def derive_contact_states(
 
 
 def derive_search_states(
-    connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime
+    connection: duckdb.DuckDBPyConnection, policy: Policy, provider: str, as_of: datetime
 ) -> None:
     """Make the temporary table `person_searches`; reviewers' decisions must be selected."""
     execute(
         connection,
         "derive_search_states",
+        provider=provider,
         as_of=as_of,
-        is_search_on=policy.signalhire.search == "on",
+        is_search_on=policy.searches_at(provider),
         no_match_days=policy.freshness.no_match_days,
         max_age_days=policy.freshness.max_age_days,
     )

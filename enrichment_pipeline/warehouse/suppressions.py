@@ -2,7 +2,7 @@
 
 Here: identifiers as people and sources write them, and the warehouse's copy of the
 ledger's list. Not here: the list itself (`ledger/suppressions.py`), and who of the
-contacts is on it (`sql/refresh_suppressed_contacts.sql`).
+contacts is on it (`sql/suppression/refresh_suppressed_contacts.sql`).
 """
 
 import re

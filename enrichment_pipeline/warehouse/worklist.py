@@ -98,13 +98,14 @@ def select_worklist(
     policy: Policy,
     lanes: Sequence[Lane],
     *,
+    provider: str,
     as_of: datetime,
     run_id: str,
 ) -> DueWork:
-    """Replace the rows of these lanes by what is due at `as_of`; what each lane holds now."""
-    derive_contact_states(connection, policy, as_of)
+    """Replace the rows of these lanes by what is due at this provider; what each lane holds now."""
+    derive_contact_states(connection, policy, provider, as_of)
     execute(connection, "find_due_persons")
-    execute(connection, "replace_worklist", lanes=_keys(lanes), run_id=run_id)
+    execute(connection, "replace_worklist", lanes=_keys(lanes), provider=provider, run_id=run_id)
     work = _counted(connection, lanes)
     if connection.execute("select 1 from looked_up_items limit 1").fetchall():
         execute(connection, "restore_looked_up")

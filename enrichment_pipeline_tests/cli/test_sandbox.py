@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.config import FAULTS, SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.config import FAULTS, SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline_tests.cli.conftest import Command
 
 NOT_ON_THE_COMMAND_LINE = {"account_disabled", "credits_without_contacts"}
@@ -19,10 +20,11 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[SandboxConfig]:
     """The settings with which a sandbox would be served."""
     configs: list[SandboxConfig] = []
 
-    def serve(config: SandboxConfig, *_: Any, **__: Any) -> None:
+    def create_app(config: SandboxConfig, _people: People) -> None:
         configs.append(config)
 
-    monkeypatch.setattr("enrichment_pipeline.sandbox.server.serve", serve)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.app.create_app", create_app)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.server.serve", lambda *_, **__: None)
     return configs
 
 

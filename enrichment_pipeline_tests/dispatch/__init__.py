@@ -27,9 +27,12 @@ from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-from enrichment_pipeline.sandbox.people import People
+from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline_tests.ledger import Ledger, limits_of
-from enrichment_pipeline_tests.sandbox import crowd, journal_lines
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
+    crowd,
+)
 
 KEY = "sandbox"
 UNKNOWN = 900

@@ -34,7 +34,7 @@ from enrichment_pipeline.ledger.schema import (
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.base import PageReading, ProfileQuery, Reply
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
-from enrichment_pipeline.sandbox.people import People, Person
+from enrichment_pipeline.sandbox.signalhire.people import People, Person
 from enrichment_pipeline_tests.dispatch import KEY, Told
 from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.ledger.test_searches import ledger_of

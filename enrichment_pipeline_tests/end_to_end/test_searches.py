@@ -22,7 +22,7 @@ from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.pipeline import Pipeline
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
-from enrichment_pipeline.sandbox.people import load_people
+from enrichment_pipeline.sandbox.signalhire.people import load_people
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.warehouse.worklist import CacheHits

@@ -186,6 +186,17 @@ def test_pools_are_budgets_of_their_own(ledger_of: LedgerOf):
     assert room_for(ledger_of("another", **tight, pool="another.search"), crowd(5)) == 2
 
 
+def test_a_provider_whose_quota_is_used_up_leaves_the_common_pool_to_others(
+    ledger_of: LedgerOf, clock: MovingClock
+):
+    ledger, other = ledger_of(items_per_window=WIDE), ledger_of("another", items_per_window=WIDE)
+    ledger.note_used_up()
+    assert ledger.admit(crowd(2), "run") == Exhausted("day")
+    assert room_for(other, crowd(2)) == 2
+    clock.advance(days=1)
+    assert room_for(ledger, crowd(2)) == 2
+
+
 def test_what_was_reserved_at_one_price_is_given_back_at_that_price(ledger_of: LedgerOf):
     wide = {"items_per_window": WIDE}
     batch = reserve(ledger_of(**wide, unit_cost=3), *crowd(2))

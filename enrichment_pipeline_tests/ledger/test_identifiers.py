@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import event
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Known, NotDue
 from enrichment_pipeline.ledger.schema import call_identifiers
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline_tests.databases import new_postgres
 from enrichment_pipeline_tests.ledger import (
     GIVEN_BACK,
     MATCHED,
@@ -148,3 +150,30 @@ def test_admission_reads_calls_by_person_and_by_id_and_never_all_of_them(tmp_pat
     keys = ("(identifier=?", "(call_id=?", "person_key=?")
     assert [step for step in of_calls if not any(key in step for key in keys)] == []
     store.close()
+
+
+def test_admission_finds_calls_by_index_in_a_young_postgres(
+    postgres_server: sa.URL,
+):
+    """Which has no statistics of its tables yet."""
+    store = open_store(new_postgres(postgres_server))
+    ledger = Ledger(store, "signalhire", limits_of(items_per_window=10_000), MovingClock())
+    for first in range(0, 3_000, 500):
+        people = [by(f"p{number}", f"email:{number}") for number in range(first, first + 500)]
+        assert isinstance(ledger.admit(people, "run"), Admitted)
+    plans: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def explain(connection, _cursor, statement: str, parameters, *_: object) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            with connection.connection.cursor() as cursor:
+                rows = cursor.execute(f"explain {statement}", parameters).fetchall()
+            plans.append("\n".join(row[0] for row in rows))
+
+    assert known(ledger.admit([by("by-profile", "email:7")], "run"))
+    store.close()
+    of_calls = [plan for plan in plans if re.search(r"on (calls|call_identifiers)\b", plan)]
+    assert len(of_calls) >= 3
+    for plan in of_calls:
+        assert "Seq Scan" not in plan
+        assert re.search(r"Index Cond: \(\((person_key|identifier|call_id)\)", plan)

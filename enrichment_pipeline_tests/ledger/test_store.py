@@ -21,6 +21,7 @@ from alembic.script import ScriptDirectory
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.schema import calls, head, metadata, stamp
 from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, newest_revision, open_store
+from enrichment_pipeline_tests.databases import new_postgres
 from enrichment_pipeline_tests.ledger import (
     Ledger,
     candidate,
@@ -113,6 +114,17 @@ def test_a_commit_in_sqlite_has_reached_the_disk(tmp_path: Path):
                 for name in ("journal_mode", "synchronous", "foreign_keys")
             }
             assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    store.close()
+
+
+def test_postgres_plans_each_statement_by_the_size_of_its_tables_now(
+    postgres_server: sa.URL,
+):
+    """A plan that was kept from when they were empty would read all of them."""
+    store = open_store(new_postgres(postgres_server))
+    with store.write() as transaction:
+        mode = transaction.connection.exec_driver_sql("show plan_cache_mode").scalar_one()
+    assert mode == "force_custom_plan"
     store.close()
 
 

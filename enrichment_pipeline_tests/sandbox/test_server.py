@@ -15,10 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.config import SandboxConfig
 from enrichment_pipeline.sandbox.server import serve
-from enrichment_pipeline_tests.sandbox import UID_OF_ADA, journal_lines, some_people
-from enrichment_pipeline_tests.sandbox.receiver import receiver
+from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline_tests.sandbox import journal_lines
+from enrichment_pipeline_tests.sandbox.signalhire import (
+    UID_OF_ADA,
+    some_people,
+)
+from enrichment_pipeline_tests.sandbox.signalhire.receiver import receiver
 
 PROGRAM = """
 import json, sys
@@ -28,18 +33,20 @@ arguments = json.loads(sys.argv[1])
 for name in arguments["without"]:
     sys.modules[name] = None  # as if it were not installed
 
-from enrichment_pipeline.sandbox.config import SandboxConfig
-from enrichment_pipeline.sandbox.people import load_people
 from enrichment_pipeline.sandbox.server import serve
+from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.people import load_people
 
+config = SandboxConfig(
+    journal=Path(arguments["journal"]),
+    deliveries=Path(arguments["deliveries"]),
+    **arguments["settings"],
+)
 serve(
-    SandboxConfig(
-        journal=Path(arguments["journal"]),
-        deliveries=Path(arguments["deliveries"]),
-        **arguments["settings"],
-    ),
-    load_people(Path(arguments["people"])),
+    create_app(config, load_people(Path(arguments["people"]))),
     port=0,
+    base_path=BASE_PATH,
     announce=lambda url: print(url, flush=True),
     exit_on_stdin_eof=arguments["exit_on_stdin_eof"],
 )
@@ -150,9 +157,9 @@ def test_a_port_in_use_is_an_oserror_before_anything_is_announced(tmp_path: Path
     announced: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
         serve(
-            SandboxConfig(),
-            some_people(tmp_path),
+            create_app(SandboxConfig(), some_people(tmp_path)),
             port=other.getsockname()[1],
+            base_path=BASE_PATH,
             announce=announced.append,
         )
     assert announced == []

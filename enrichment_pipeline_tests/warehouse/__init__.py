@@ -31,6 +31,8 @@ Row = dict[str, Any]
 Rows = Iterable[Mapping[str, object]]
 
 DAY = timedelta(days=1)
+FIRST = "signalhire"
+"""The provider that is asked where a test names none."""
 ADA = {
     "contact_id": "C1",
     "full_name": "Ada Example",
@@ -108,11 +110,13 @@ class World:
         supersedes: str | None = None,
         body: bytes | None = None,
         run_id: str = "run-1",
+        provider: str = FIRST,
     ) -> str:
         """Book a look-up of this contact's person and copy it to the warehouse; its id.
 
         With a candidate it is a match. The answer stands in its reply between two others'.
-        Without `supersedes` it takes the place of the person's last one that was not released.
+        Without `supersedes` it takes the place of the person's last one at this provider that was
+        not released.
         """
         row = self._lookup(
             contact_id,
@@ -124,17 +128,22 @@ class World:
             supersedes=supersedes,
             body=body,
             run_id=run_id,
+            provider=provider,
         )
         self._book(row)
         return row["lookup_id"]
 
     def look_up_often(self, contact_id: str, instants: Iterable[datetime], **changes: Any) -> None:
         """A look-up at each instant, in runs of their own; all of them are copied at once."""
-        rows = [
-            self._lookup(contact_id, at=at, run_id=f"run-of-{at.isoformat()}", **changes)
+        self.look_up_each(
+            (contact_id, {"at": at, "run_id": f"run-of-{at.isoformat()}", **changes})
             for at in instants
-        ]
-        self._book(*rows)
+        )
+
+    def look_up_each(self, lookups: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """A look-up of each of these contacts, as `look_up` takes it; all are copied at once."""
+        usual: Row = {"at": START, "run_id": "run-1"}
+        self._book(*(self._lookup(each, **usual | {**changes}) for each, changes in lookups))
 
     def _lookup(
         self,
@@ -148,11 +157,12 @@ class World:
         reason: str | None = None,
         supersedes: str | None = None,
         body: bytes | None = None,
+        provider: str = FIRST,
     ) -> Row:
         """A look-up as the ledger has it, which takes its number and its place among the others."""
         person_key = self.persons()[contact_id]
         if supersedes is None:
-            supersedes = self._last_of(person_key)
+            supersedes = self._last_of(person_key, provider)
         number = len(self._rows) + 1
         lookup_id, reply_id = f"lookup-{number:03}", f"reply-{number:03}"
         is_answered = state == "answered"
@@ -163,7 +173,7 @@ class World:
             self._bodies[reply_id] = body or json.dumps([other, item, other]).encode()
         row: Row = {
             "lookup_id": lookup_id,
-            "provider": "signalhire",
+            "provider": provider,
             "person_key": person_key,
             "supersedes": supersedes,
             "contact_id": contact_id,
@@ -207,26 +217,38 @@ class World:
         merge_lookups(self.connection, [_page(*booked)])
         self.copy_responses()
 
-    def _last_of(self, person_key: str) -> str:
+    def _last_of(self, person_key: str, provider: str) -> str:
         mine = [
             row["lookup_id"]
             for row in self._rows.values()
-            if row["person_key"] == person_key and row["state"] != "released"
+            if (row["person_key"], row["provider"]) == (person_key, provider)
+            and row["state"] != "released"
         ]
         return mine[-1] if mine else ""
 
     # --- deriving ----------------------------------------------------------------------
 
-    def derive(self, *, at: datetime = START, policy: Policy | None = None) -> int:
+    def derive(
+        self, *, at: datetime = START, policy: Policy | None = None, provider: str = FIRST
+    ) -> int:
         """Facts and outcomes, as a run at this instant derives them; the company cache hits."""
+        chosen = policy or self.policy
         with transaction(self.connection):
-            derive_facts(self.connection, policy or self.policy, loaded_at=at)
+            derive_facts(self.connection, chosen, loaded_at=at)
         with transaction(self.connection):
-            return derive_outcomes(self.connection, policy or self.policy, as_of=at, flagged_at=at)
+            return derive_outcomes(
+                self.connection, chosen, provider=provider, as_of=at, flagged_at=at
+            )
 
     def replay(self, *, at: datetime = START, policy: Policy | None = None) -> list[Change]:
         with transaction(self.connection):
-            return replay(self.connection, policy or self.policy, as_of=at, replayed_at=at)
+            return replay(
+                self.connection,
+                policy or self.policy,
+                provider=FIRST,
+                as_of=at,
+                replayed_at=at,
+            )
 
     def undo(
         self, run_id: str, *, at: datetime = START, policy: Policy | None = None
@@ -236,6 +258,7 @@ class World:
                 self.connection,
                 policy or self.policy,
                 run_id,
+                provider=FIRST,
                 as_of=at,
                 undone_at=at,
                 undone_by="eve",
@@ -267,9 +290,11 @@ class World:
         )
         return decision_id
 
-    def states(self, *, at: datetime = START, policy: Policy | None = None) -> dict[str, Row]:
-        """Where every contact stands, by its id."""
-        derive_contact_states(self.connection, policy or self.policy, at)
+    def states(
+        self, *, at: datetime = START, policy: Policy | None = None, provider: str = FIRST
+    ) -> dict[str, Row]:
+        """Where every contact stands with this provider, by its id."""
+        derive_contact_states(self.connection, policy or self.policy, provider, at)
         return {row["contact_id"]: row for row in self.rows("contact_states")}
 
     # --- looking -----------------------------------------------------------------------

@@ -10,14 +10,18 @@ import duckdb
 import pytest
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
+from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import DECLARATIONS, open_warehouse, transaction
 from enrichment_pipeline.warehouse.statements import digest, execute
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline.warehouse.worklist import select_worklist
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
     ADA,
     BOB,
     DAY,
+    FIRST,
     VERIFIED,
     World,
     contents,
@@ -218,6 +222,38 @@ def test_a_file_of_an_older_version_has_what_is_derived_filled(path: Path, tmp_p
         # the next load makes sure of everybody once more, by the rules of this version
         world.load([ADA, BOB])
         assert contents(connection) == before
+
+
+def test_a_file_from_before_states_were_by_provider_opens_with_nothing_due(
+    path: Path, tmp_path: Path
+) -> None:
+    lanes = LaneBlock(FRESHNESS, PRIORITIES).lanes
+
+    def select(connection: duckdb.DuckDBPyConnection) -> int:
+        with transaction(connection):
+            work = select_worklist(
+                connection, Policy(), lanes, provider=FIRST, as_of=START, run_id="run-1"
+            )
+        return work.lookups
+
+    with open_warehouse(str(path)) as connection:
+        world = World(connection, tmp_path / "source")
+        world.load([ADA, BOB])
+        assert select(connection) == 2
+        world.look_up("C1", candidate=VERIFIED)
+        world.look_up("C2", outcome="no_match")
+        world.derive()
+        assert select(connection) == 0
+        before = contents(connection)
+        for table in ("staging.person_lookups", "enrichment.worklist"):
+            assert before[table]
+            connection.execute(f"alter table {table} drop column provider")
+        connection.execute("update staging.stamp set value = 'older' where key = 'tables'")
+    with open_warehouse(str(path)) as connection:
+        restated = {"staging.restated_contacts": [("C1",), ("C2",)]}
+        assert contents(connection) == before | restated
+        assert select(connection) == 0
+        assert contents(connection) == before | restated
 
 
 def test_a_file_of_an_older_version_gets_its_new_columns_and_keeps_who_is_who(

@@ -14,7 +14,7 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.search import due_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist, worklist_pages
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 SEARCHING = Policy.model_validate({"signalhire": {"search": "on"}})
@@ -125,7 +125,9 @@ def test_what_was_bought_before_stays_and_nothing_of_it_is_for_review(world: Wor
 
 def select(world: World) -> None:
     with transaction(world.connection):
-        select_worklist(world.connection, SEARCHING, LANES, as_of=START + DAY, run_id="run-1")
+        select_worklist(
+            world.connection, SEARCHING, LANES, provider=FIRST, as_of=START + DAY, run_id="run-1"
+        )
 
 
 def bought(world: World) -> set[str]:

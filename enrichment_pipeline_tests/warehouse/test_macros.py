@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import duckdb
 import pytest
 
+from enrichment_pipeline.lanes import PRIORITIES
+
 
 def ask(connection: duckdb.DuckDBPyConnection, expression: str, *values: object) -> object:
     return connection.execute(f"select {expression}", list(values)).fetchall()[0][0]
@@ -346,3 +348,8 @@ def test_names_of_two_people_are_not_alike(macros: duckdb.DuckDBPyConnection) ->
     found = judge(macros, DIFFERENT)
     assert len(found) == 2 * len(DIFFERENT)
     assert [pair for pair, is_alike in found.items() if is_alike is not False] == []
+
+
+def test_priorities_rank_in_the_order_of_the_lanes(macros: duckdb.DuckDBPyConnection) -> None:
+    ranks = [ask(macros, "priority_rank(?)", priority) for priority in (*PRIORITIES, None)]
+    assert ranks == [0, 1, 2, 3, 3]

@@ -23,7 +23,16 @@ from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START, write_csv
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate, contents
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    FIRST,
+    Row,
+    World,
+    candidate,
+    contents,
+)
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 UID, OTHER_UID = "a" * 32, "b" * 32
@@ -58,7 +67,7 @@ def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Reco
     proposals, problems = read_rows(sheet, decided_by="eva", decided_at=at)
     with transaction(world.connection):
         return review.record_file(
-            world.connection, world.policy, proposals, problems, recorded_at=at
+            world.connection, world.policy, proposals, problems, provider=FIRST, recorded_at=at
         )
 
 
@@ -472,21 +481,35 @@ def test_retry_is_over_with_the_next_look_up_though_the_clock_was_ahead_before_i
     decide(ada, "retry")
     assert ada.states()["C1"]["freshness_reason"] == "asked_again"
     ada.look_up("C1", state=state, at=START)
-    assert review.persons_to_free(ada.connection) == []
+    assert review.persons_to_free(ada.connection, FIRST) == []
     assert not ada.states()["C1"]["is_due"]
 
 
 def test_only_whose_look_up_is_open_to_doubt_is_freed(ada: World) -> None:
     lookup_id = ada.look_up("C1", state="unconfirmed")
     ada.derive()
-    assert review.persons_to_free(ada.connection) == []
+    assert review.persons_to_free(ada.connection, FIRST) == []
     decide(ada, "retry")
-    assert review.persons_to_free(ada.connection) == [ada.persons()["C1"]]
+    assert review.persons_to_free(ada.connection, FIRST) == [ada.persons()["C1"]]
     ada.settle(lookup_id, state="released", reason="asked_again")
-    assert review.persons_to_free(ada.connection) == []
+    assert review.persons_to_free(ada.connection, FIRST) == []
     assert ada.states()["C1"]["freshness"] == "retry"
     ada.look_up("C1", state="unconfirmed", at=START + DAY)
-    assert review.persons_to_free(ada.connection) == []
+    assert review.persons_to_free(ada.connection, FIRST) == []
+
+
+def test_retry_is_about_the_provider_whose_look_up_was_seen(ada: World) -> None:
+    ada.look_up("C1", state="unconfirmed")
+    ada.look_up("C1", provider="acme", state="unconfirmed", at=START + DAY)
+    ada.derive(at=START + DAY)
+    decide(ada, "retry")
+    at = START + 2 * DAY
+    reasons = [
+        ada.states(at=at, provider=name)["C1"]["freshness_reason"] for name in (FIRST, "acme")
+    ]
+    assert reasons == ["perhaps_billed", "asked_again"]
+    freed = [review.persons_to_free(ada.connection, name) for name in (FIRST, "acme")]
+    assert freed == [[], [ada.persons()["C1"]]]
 
 
 def test_retry_makes_up_for_failures_before_it_and_not_for_those_after(ada: World) -> None:
@@ -802,7 +825,11 @@ class Table:
         )
         with transaction(self.world.connection):
             return review.record_table(
-                self.world.connection, policy, self.folder, recorded_at=START + DAY
+                self.world.connection,
+                policy,
+                self.folder,
+                provider=FIRST,
+                recorded_at=START + DAY,
             )
 
 
@@ -886,5 +913,7 @@ def test_a_query_that_cannot_be_run_is_refused(table: Table, query: str, complai
 
 
 def test_without_a_query_there_is_nothing_to_read(ada: World) -> None:
-    nothing = review.record_table(ada.connection, ada.policy, Path("nowhere"), recorded_at=START)
+    nothing = review.record_table(
+        ada.connection, ada.policy, Path("nowhere"), provider=FIRST, recorded_at=START
+    )
     assert nothing == Recorded(0, 0, ())

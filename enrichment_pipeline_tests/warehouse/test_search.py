@@ -12,7 +12,7 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.search import DueSearch, due_searches, score_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, World, candidate
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 SEARCHING = Policy.model_validate({"signalhire": {"search": "on"}})
@@ -37,8 +37,8 @@ def searched(
         "insert into raw.searches"
         " (search_id, provider, query_kind, person_key, contact_id, full_name, state, outcome,"
         "  reason, is_complete, requested_at, answered_at, run_id, supersedes, revision)"
-        " values ('S1', 'signalhire', ?, ?, 'C9', 'Cy Named', ?, ?, ?, true, ?, ?, 'run', '', 1)",
-        [kind, person_key, state, outcome, reason, START, START],
+        " values ('S1', ?, ?, ?, 'C9', 'Cy Named', ?, ?, ?, true, ?, ?, 'run', '', 1)",
+        [FIRST, kind, person_key, state, outcome, reason, START, START],
     )
     for position, profile in enumerate(profiles, start=1):
         world.connection.execute(
@@ -75,7 +75,9 @@ def test_where_a_profile_does_not_say_since_when_the_question_tells(
 def due(world: World, days: int = 2) -> list[DueSearch]:
     as_of = START + days * DAY
     with transaction(world.connection):
-        select_worklist(world.connection, SEARCHING, LANES, as_of=as_of, run_id="run-2")
+        select_worklist(
+            world.connection, SEARCHING, LANES, provider=FIRST, as_of=as_of, run_id="run-2"
+        )
     return due_searches(world.connection, LANES, "bulk", limit=10)
 
 
@@ -150,3 +152,25 @@ def test_a_company_that_answers_have_renamed_is_asked_for_once_by_its_new_name(
 def test_a_company_written_as_nothing_is_asked_for_by_its_domain(world: World) -> None:
     world.load([{**CY, "company_name": "N/A"}])
     assert asked(world) == [("Cy Named", "acme")]
+
+
+def test_another_provider_is_never_asked_by_the_id_of_a_profile_that_was_found_here(
+    world: World,
+) -> None:
+    searched_for(world, profile("present", is_current=True))
+    asked_by = {
+        name: world.states(policy=SEARCHING, provider=name)["C9"] for name in (FIRST, "acme")
+    }
+    assert asked_by[FIRST]["lookup_identity"] == "present"
+    assert asked_by["acme"]["lookup_identity"] is None
+    assert asked_by["acme"]["freshness_reason"] == "no_identity"
+    # nor by one that an answer has given
+    world.look_up("C9", candidate=candidate("Cy Named", uid="present"))
+    world.derive(policy=SEARCHING)
+    late = START + 100 * DAY
+    asked_by = {
+        name: world.states(at=late, policy=SEARCHING, provider=name)["C9"]
+        for name in (FIRST, "acme")
+    }
+    assert asked_by[FIRST]["lookup_identity"] == "present"
+    assert asked_by["acme"]["lookup_identity"] is None

@@ -12,7 +12,16 @@ import pytest
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    FIRST,
+    VERIFIED,
+    Row,
+    World,
+    candidate,
+)
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 MOMENT = timedelta(microseconds=1)
@@ -375,6 +384,137 @@ def test_who_left_the_source_stands_nowhere(world: World) -> None:
     assert set(world.states()) == {"C2"}
 
 
+# --- with several providers ------------------------------------------------------------
+
+OTHER = "acme"
+NOT_OURS = candidate("Somebody Else", emails=[("else@x.org", 100, "work")])
+LEFT_OPEN: list[Row] = [
+    {"outcome": "no_match"},
+    {"outcome": "refused"},
+    {"state": "open"},
+    {"state": "unconfirmed"},
+    FAILED,
+]
+
+
+@pytest.mark.parametrize("said", LEFT_OPEN)
+def test_what_one_provider_leaves_open_is_new_to_another(ada: World, said: Row) -> None:
+    ada.look_up("C1", **said)
+    state = ada.states(provider=OTHER)["C1"]
+    assert (state["freshness_reason"], state["last_lookup_id"]) == ("never_looked_up", "")
+    assert (state["is_due"], state["due_at"]) == (True, START)
+
+
+def test_what_another_provider_leaves_open_changes_nothing_with_the_one_asked(
+    world: World,
+) -> None:
+    answers: list[Row | None] = [None, {"candidate": VERIFIED}, {"outcome": "legal_stop"}]
+    cases = [(own, other) for own in [*answers, *LEFT_OPEN] for other in LEFT_OPEN]
+    ids = [f"C{number}" for number in range(len(cases))]
+    world.load({"contact_id": each, "email": f"{each}@home.net"} for each in ids)
+    named = list(zip(ids, cases, strict=True))
+    world.look_up_each((each, own) for each, (own, _) in named if own is not None)
+    instants = [START, START + 30 * DAY, START + 90 * DAY]
+    before = [world.states(at=at) for at in instants]
+    world.look_up_each((each, {**other, "provider": OTHER}) for each, (_, other) in named)
+    for at, expected in zip(instants, before, strict=True):
+        found = world.states(at=at)
+        for contact_id in ids:
+            # all that were made count as attempts, and the last of them is the last
+            more = {"attempts": expected[contact_id]["attempts"] + 1, "last_attempt_at": START}
+            assert found[contact_id] == expected[contact_id] | more
+
+
+def test_each_provider_has_a_look_up_that_stands(ada: World) -> None:
+    first = ada.look_up("C1", outcome="no_match")
+    second = ada.look_up("C1", provider=OTHER, at=START + DAY, outcome="no_match")
+    assert ada.states()["C1"]["last_lookup_id"] == first
+    assert ada.states(provider=OTHER)["C1"]["last_lookup_id"] == second
+    at = START + 30 * DAY
+    found = [ada.states(at=at, provider=name)["C1"]["freshness"] for name in (FIRST, OTHER)]
+    assert found == ["stale", "fresh"]
+
+
+def test_a_row_of_failures_at_one_provider_puts_nobody_off_at_another(ada: World) -> None:
+    fail(ada, *(START + n * DAY for n in range(5)))
+    fail(ada, START + 4 * DAY, provider=OTHER)
+    at = START + 4 * DAY
+    assert ada.states(at=at)["C1"]["due_at"] == at + 16 * HOUR
+    assert ada.states(at=at, provider=OTHER)["C1"]["due_at"] == at + HOUR
+
+
+@pytest.mark.parametrize("own", [None, {"candidate": VERIFIED}, {"outcome": "no_match"}])
+def test_a_legal_stop_of_any_provider_ends_it_for_all(ada: World, own: Row | None) -> None:
+    if own is not None:
+        ada.look_up("C1", **own)
+    ada.look_up("C1", provider=OTHER, outcome="legal_stop")
+    state = ada.states(at=START + 3650 * DAY)["C1"]
+    assert (state["freshness_reason"], state["is_due"]) == ("legal_stop", False)
+    assert state["due_at"] is None
+    ada.derive()
+    assert ada.status("C1") == ("needs_review", "legal_stop")
+
+
+def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive()
+    expires_at = START + 90 * DAY
+    for at in (START, expires_at - MOMENT):
+        state = ada.states(at=at, provider=OTHER)["C1"]
+        assert (state["freshness_reason"], state["is_due"]) == ("answer_is_recent", False)
+        assert state["due_at"] == expires_at
+    state = ada.states(at=expires_at, provider=OTHER)["C1"]
+    assert (state["freshness_reason"], state["is_due"]) == ("never_looked_up", True)
+
+
+@pytest.mark.parametrize("own", LEFT_OPEN[:2] + LEFT_OPEN[3:])
+def test_one_row_says_of_a_contact_what_the_second_provider_settled(ada: World, own: Row) -> None:
+    ada.look_up("C1", **own)
+    ada.look_up("C1", provider=OTHER, at=START + DAY, candidate=VERIFIED)
+    for _ in range(2):  # and once more changes nothing
+        ada.derive(at=START + 2 * DAY)
+        row = ada.only("enrichment.contact_status")
+        assert (row["status"], row["reason"]) == ("enriched", None)
+        assert row["freshness_reason"] == "answer_is_recent"
+        assert row["next_lookup_at"] == START + 91 * DAY
+        assert ada.only("enrichment.enriched_contacts")["provider"] == OTHER
+    assert not ada.states(at=START + 40 * DAY)["C1"]["is_due"]
+
+
+def test_an_answer_that_is_somebody_elses_leaves_the_person_due_at_another_provider(
+    ada: World,
+) -> None:
+    ada.look_up("C1", candidate=NOT_OURS)
+    ada.derive()
+    assert ada.status("C1") == ("needs_review", "identity_mismatch")
+    assert freshness(ada) == "fresh"
+    assert ada.states(provider=OTHER)["C1"]["is_due"]
+
+
+def test_an_answer_that_is_not_judged_yet_is_waited_for(ada: World) -> None:
+    ada.look_up("C1", candidate=NOT_OURS)
+    assert not ada.states(provider=OTHER)["C1"]["is_due"]
+    ada.derive()
+    assert ada.states(provider=OTHER)["C1"]["is_due"]
+
+
+def test_an_answer_that_was_undone_holds_nothing_back_elsewhere(ada: World) -> None:
+    ada.look_up("C1", candidate=VERIFIED)
+    ada.derive()
+    ada.undo("run-1")
+    assert freshness(ada) == "fresh"
+    assert ada.states(provider=OTHER)["C1"]["is_due"]
+
+
+def test_of_two_contacts_of_a_person_each_waits_for_its_own_accepted_answer(world: World) -> None:
+    other_name = {**ADA, "contact_id": "C2", "full_name": "Somebody Else"}
+    world.load([ADA, other_name])
+    world.look_up("C1", candidate=VERIFIED)
+    world.derive()
+    states = world.states(provider=OTHER)
+    assert {each: state["is_due"] for each, state in states.items()} == {"C1": False, "C2": True}
+
+
 # --- spreading refreshes ---------------------------------------------------------------
 
 SPREAD = Policy.model_validate({"freshness": {"spread_days": 10}})
@@ -387,11 +527,11 @@ def crowd(world: World) -> None:
     world.connection.execute(
         """
         insert into raw.lookups (
-            lookup_id, person_key, supersedes, run_id, state, outcome, requested_at, answered_at,
-            revision
+            lookup_id, provider, person_key, supersedes, run_id, state, outcome, requested_at,
+            answered_at, revision
         )
         select
-            'of-' || contact_id, person_key, '', 'run-1', 'answered',
+            'of-' || contact_id, 'signalhire', person_key, '', 'run-1', 'answered',
             case when contact_id like '%0' then 'no_match' else 'matched' end,
             $start, $start, 1
         from staging.contact_persons

@@ -20,7 +20,7 @@ from enrichment_pipeline.warehouse.worklist import (
     worklist_pages,
 )
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World
 
 ALL_LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 ACCOUNTS = [{"account_id": tier, "tier": tier} for tier in PRIORITIES]
@@ -31,19 +31,27 @@ def select(
     *lanes: str,
     at: datetime = START,
     run_id: str = "run-1",
+    provider: str = FIRST,
 ) -> dict[str, LaneWork]:
     """Select these lanes' work (all lanes' for none); what each lane that has any came to."""
     chosen = [Lane.from_key(key) for key in lanes] or ALL_LANES
-    work = select_all(world, chosen, at=at, run_id=run_id)
+    work = select_all(world, chosen, at=at, run_id=run_id, provider=provider)
     assert [each.lane for each in work.lanes] == chosen
     return {each.lane.key: each for each in work.lanes if each.lookups}
 
 
 def select_all(
-    world: World, lanes: list[Lane] = ALL_LANES, *, at: datetime = START, run_id: str = "run-1"
+    world: World,
+    lanes: list[Lane] = ALL_LANES,
+    *,
+    at: datetime = START,
+    run_id: str = "run-1",
+    provider: str = FIRST,
 ) -> DueWork:
     with transaction(world.connection):
-        return select_worklist(world.connection, world.policy, lanes, as_of=at, run_id=run_id)
+        return select_worklist(
+            world.connection, world.policy, lanes, provider=provider, as_of=at, run_id=run_id
+        )
 
 
 def pages(world: World, *lanes: str, page_rows: int = 10_000) -> list[list[WorkItem]]:
@@ -77,6 +85,7 @@ def test_a_row_says_whom_to_ask_for_and_by_what(world: World) -> None:
         "priority_score": 2000.0,
         "lookup_identity": "https://www.linkedin.com/in/ada-example",
         "identity_kind": "linkedin",
+        "provider": FIRST,
         "supersedes": "",
         "search_kind": None,
         "last_search_id": "",
@@ -201,6 +210,33 @@ def test_nobody_stands_in_two_lanes(world: World) -> None:
     world.look_up("C1", candidate=VERIFIED)
     select(world, at=START + 90 * DAY)
     assert world.only("enrichment.worklist")["freshness"] == "stale"
+
+
+def test_who_one_provider_did_not_find_is_listed_for_another(world: World) -> None:
+    world.load([ADA])
+    world.look_up("C1", outcome="no_match")
+    assert select(world) == {}
+    assert set(select(world, provider="acme")) == {"new|bulk"}
+    row = world.only("enrichment.worklist")
+    assert (row["provider"], row["supersedes"]) == ("acme", "")
+    ((item,),) = pages(world)
+    assert item.supersedes == ""
+    missed = world.look_up("C1", provider="acme", outcome="no_match")
+    assert pages(world) == []
+    assert set(select(world, provider="acme", at=START + 30 * DAY)) == {"stale|bulk"}
+    assert world.only("enrichment.worklist")["supersedes"] == missed
+
+
+def test_a_lane_with_nothing_due_keeps_what_was_looked_up_at_the_listed_provider(
+    world: World,
+) -> None:
+    world.load([ADA, BOB])
+    select(world, run_id="first", provider="acme")
+    world.look_up("C1", candidate=VERIFIED, run_id="first", provider="acme")
+    world.look_up("C2", candidate=VERIFIED, run_id="first")
+    world.look_up("C2", state="open", run_id="second", provider="acme")
+    select(world, run_id="second", provider="acme")
+    assert world.only("enrichment.worklist")["contact_id"] == "C1"
 
 
 # --- reading it ------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 -- How SignalHire's pages of found profiles are cut into profiles.
+-- `place` is where one stands on its page.
 --
--- Reads `uncut_pages`: search_id, page, body. Makes the view `cut_profiles`: one row for each
--- profile, in the order in which it stands on its page.
+-- reads: uncut_pages
+-- makes: cut_profiles
 
 create or replace temp view cut_profiles as
 with lists as (

@@ -1,9 +1,11 @@
 -- How SignalHire's answers read into the common profile (`staging.profiles` says what it holds).
 -- version: 1 (another number has all answers read anew)
 --
--- Reads `unread_answers`: the look-ups' answers, and the profiles that searches gave, by
--- `call_kind`. Makes the view `read_profiles`: one row for each. Values are taken as they are
--- given; what they are worth is said by `kind`, `field` and `status`.
+-- One row for each look-up's answer, and for each profile that a search gave. Values are taken as
+-- they are given; what they are worth is said by `kind`, `field` and `status`.
+--
+-- reads: unread_answers
+-- makes: read_profiles
 
 -- the parts of a profile that are read
 create or replace temp macro signalhire_profile() as '{

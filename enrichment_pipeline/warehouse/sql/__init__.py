@@ -1,4 +1,19 @@
-"""SQL files, named verb_object.sql; run through `warehouse.statements`.
+"""SQL files in a folder for each topic, named verb_object.sql; run through `warehouse.statements`.
 
-Here: no Python. Values are bound by name; identifiers never come from input.
+Here: no Python. The head of a file says what it reads and makes: tables with their schema are
+stored, others are temporary or come from Python. Values are bound by name; identifiers never
+come from input.
+
+- `schema/`: tables, views, macros and comments.
+- `source/`: reading the source's contacts, accounts and decisions as they are, and loading them.
+- `identity/`: what each contact goes by, and which contacts are one person.
+- `suppression/`: who may not be asked about.
+- `planning/`: where each contact stands, and the work list.
+- `search/`: finding profiles by name and company, and how much speaks for each.
+- `answers/`: what the ledger knows, copied.
+- `facts/`: what answers and decisions say of a contact.
+- `outcomes/`: the values and the state that people see.
+- `review/`: the review queue, and what reviewers decide.
+- `replay/`: what a replay or an undo changes.
+- `publish/`, `report/`, `checks/`: the snapshot, the figures, and what must hold.
 """

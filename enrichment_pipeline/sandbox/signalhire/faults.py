@@ -1,0 +1,96 @@
+"""What goes wrong with a search, and everything else about it that is left to chance.
+
+Belongs here: deciding, from the shares in the settings and the seed. Does not belong here: doing it
+(`app` and `callbacks`), closing a connection (`sandbox/tearing.py`), and where the randomness comes
+from (`sandbox/chance.py`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from enrichment_pipeline.sandbox.chance import Chance, Chances
+from enrichment_pipeline.sandbox.signalhire.config import Fault, SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.search import Search
+
+RETRY_AFTER_SECONDS = 1
+FEWEST_PARTS, MOST_PARTS = 2, 4
+
+
+class Faults:
+    """Says what befalls each search. The event loop of the server is the only caller."""
+
+    def __init__(self, config: SandboxConfig) -> None:
+        self._shares = config.faults
+        self._chances = Chances(config.seed)
+
+    def next_fate(self, search: Search) -> Fate:
+        """The fate of this search, and another one the next time that just this is asked.
+
+        The callback URL is not part of what is asked: its port differs from run to run.
+        """
+        asked_for = [search.pool, search.callback_url is None, search.items]
+        return Fate(self._chances.next(asked_for), self._shares)
+
+    def next_fate_of_query(self, body: Mapping[str, object]) -> Fate:
+        """Likewise for a call of the Search API, whose scroll id is always new."""
+        return Fate(self._chances.next(sorted(body.items())), self._shares)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What befalls one search: the same at every look at it."""
+
+    _chance: Chance
+    _shares: Mapping[Fault, float]
+
+    def chance(self, purpose: str) -> random.Random:
+        """A generator for that purpose alone."""
+        return self._chance.of(purpose)
+
+    def befalls(self, fault: Fault) -> bool:
+        """Whether this fault, one of those per request, befalls the search."""
+        share = self._shares.get(fault, 0)
+        return share > 0 and self.chance(fault).random() < share
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds that a 429 of `slow_down` asks to wait for, if it says so at all."""
+        return self.chance("retry after").choice((RETRY_AFTER_SECONDS, None))
+
+    @property
+    def failure(self) -> Literal["error_500", "torn"] | None:
+        """What comes in the place of an answer."""
+        if self.befalls("torn"):
+            return "torn"
+        return "error_500" if self.befalls("error_500") else None
+
+    @property
+    def fails_unprocessed(self) -> bool:
+        """Whether that failure comes before anything is looked up and charged."""
+        return self.failure is not None and self.chance("when it fails").random() < 0.5
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the callback never comes: lost itself, or with half of the 500s."""
+        goes_down_too = self.chance("what fails").random() < 0.5
+        return self.befalls("lost") or (self.failure == "error_500" and goes_down_too)
+
+    def parts(self, usual: int) -> int:
+        """In how many POSTs the callback comes, which usually are that many."""
+        if not self.befalls("split"):
+            return usual
+        return self.chance("parts").randint(FEWEST_PARTS, MOST_PARTS)
+
+    def spoilt_items(self, count: int) -> list[str | None]:
+        """The status that each of so many items is answered with instead of being looked up."""
+        spoilt: list[str | None] = [None] * count
+        faults: tuple[Fault, ...] = ("timeout_exceeded", "duplicate_query")
+        for fault in faults:
+            if share := self._shares.get(fault, 0):
+                chance = self.chance(fault)
+                spoilt = [fault if chance.random() < share else status for status in spoilt]
+        return spoilt

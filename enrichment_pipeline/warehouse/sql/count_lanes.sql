@@ -1,6 +1,0 @@
--- Contacts by freshness and priority.
-
-select freshness, priority, count(*) as contacts
-from enrichment.contact_status
-group by freshness, priority
-order by freshness, priority;

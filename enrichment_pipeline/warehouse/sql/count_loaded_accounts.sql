@@ -1,6 +1,0 @@
--- Accounts after a load: present, gone by it.
-
-select
-    count(*) filter (left_at is null) as present,
-    count(*) filter (left_at = $loaded_at) as gone
-from staging.accounts;

@@ -1,6 +1,0 @@
--- Contacts for review by reason, most first.
-
-select reason, count(*) as contacts
-from enrichment.needs_review
-group by reason
-order by contacts desc, reason;

@@ -1,9 +1,0 @@
--- Of the persons with a single contact, those whom a search did not find so short a time ago
--- that nobody is asked again.
-
-select count(*)
-from contact_states
-where contact_count = 1
-    and last_outcome is distinct from 'no_match'
-    and freshness_reason = 'miss_is_recent'
-    and list_contains($priorities, priority);

@@ -1,6 +1,0 @@
--- Answered searches by what they came to.
-
-select verdict, count(*) as searches
-from enrichment.search_results
-group by verdict
-order by searches desc, verdict;

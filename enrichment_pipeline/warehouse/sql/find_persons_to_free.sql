@@ -1,9 +1,0 @@
--- Persons whose last look-up was never answered, and whom a reviewer wants asked again.
--- `decided_persons` must have been selected.
-
-select decided.person_key
-from decided_persons as decided
-join staging.person_lookups as lookup on lookup.person_key = decided.person_key
-where not decided.is_never
-    and lookup.state = 'unconfirmed'
-    and list_contains(decided.seen_heads, lookup.lookup_id);

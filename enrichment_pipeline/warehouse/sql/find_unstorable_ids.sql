@@ -1,6 +1,0 @@
--- Ids that a Postgres ledger cannot hold: those with a NUL byte.
-
-select contact_id
-from incoming_contacts
-where contains(contact_id, chr(0))
-order by contact_id;

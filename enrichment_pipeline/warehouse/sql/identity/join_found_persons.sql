@@ -1,0 +1,58 @@
+-- Persons whose searches found the same profile are one: the one that is known by it already,
+-- else the one that was found first. Contacts move there with what they are known by. Who was
+-- looked up under the old key stays: what was bought is kept under it.
+--
+-- reads: decided_contacts, enrichment.search_results, raw.lookups, staging.contact_persons,
+--        staging.person_aliases
+-- makes: enrichment.worklist, joined_persons, moved_aliases, staging.contact_persons,
+--        staging.person_aliases
+
+create or replace temp table joined_persons as
+with
+found as (
+    select distinct result.person_key, result.uid, result.answered_at
+    from enrichment.search_results as result
+    join staging.contact_persons as assigned on assigned.person_key = result.person_key
+    where result.verdict = 'resolved'
+        and not exists (
+            select 1 from decided_contacts as decided
+            where decided.contact_id = assigned.contact_id
+                and list_contains(decided.rejected_uids, result.uid)
+        )
+),
+
+targets as (
+    select
+        found.uid,
+        coalesce(
+            min(owned.person_key), arg_min(found.person_key, (found.answered_at, found.person_key))
+        ) as person_key
+    from found
+    left join staging.person_aliases as owned on owned.alias = concat('uid:', found.uid)
+    group by found.uid
+)
+
+select found.person_key as old_key, min(target.person_key) as new_key
+from found
+join targets as target on target.uid = found.uid
+where found.person_key <> target.person_key
+    and found.person_key not in (select person_key from raw.lookups)
+group by found.person_key;
+
+create or replace temp table moved_aliases as
+select owned.alias, joined.old_key, joined.new_key
+from joined_persons as joined
+left join staging.person_aliases as owned on owned.person_key = joined.old_key;
+
+update staging.contact_persons as assigned
+set person_key = joined.new_key
+from joined_persons as joined
+where joined.old_key = assigned.person_key;
+
+update staging.person_aliases as owned
+set person_key = joined.new_key
+from joined_persons as joined
+where joined.old_key = owned.person_key;
+
+delete from enrichment.worklist
+where person_key in (select old_key from joined_persons);

@@ -1,0 +1,21 @@
+-- Whose identity may have changed since identifiers got another owner, or none: whoever bears
+-- one of them, and whoever is the person that has or had one.
+--
+-- reads: all_identities, moved_aliases, staging.contact_persons
+-- makes: affected_contacts, staging.restated_contacts
+
+create or replace temp table affected_contacts as
+select contact_id
+from all_identities
+where alias in (select alias from moved_aliases)
+union
+select assigned.contact_id
+from staging.contact_persons as assigned
+where assigned.person_key in (
+    select old_key from moved_aliases
+    union all
+    select new_key from moved_aliases
+);
+
+insert into staging.restated_contacts (contact_id)
+select contact_id from affected_contacts;

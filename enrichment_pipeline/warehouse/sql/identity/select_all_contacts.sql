@@ -1,0 +1,7 @@
+-- Whose suppression has to be found out: everybody's.
+--
+-- reads: staging.contact_identities
+-- makes: changed_contacts
+
+create or replace temp table changed_contacts as
+select contact_id, person_key from staging.contact_identities;

@@ -1,4 +1,0 @@
--- Log that what this run bought does not count any more.
-
-insert into raw.undone_runs (run_id, undone_at, undone_by)
-values ($run_id, $undone_at, $undone_by);

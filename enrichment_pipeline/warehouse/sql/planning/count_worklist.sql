@@ -1,0 +1,13 @@
+-- What was selected, by lane.
+--
+-- reads: enrichment.worklist
+
+select
+    freshness,
+    priority,
+    cast(sum(contact_count) as bigint) as contacts,
+    count(*) as lookups,
+    count(search_kind) as searches
+from enrichment.worklist
+where list_contains($lanes, concat(freshness, '|', priority))
+group by freshness, priority;

@@ -1,0 +1,294 @@
+-- Where every contact of the source stands at $as_of: its priority, by which identifier
+-- its person would be looked up at $provider, what the last look-up there came to, and whether
+-- it is due there. What another provider said counts where it ends the matter: a legal stop
+-- does for all of them, an answer that is accepted does while it is recent.
+-- The work list and contact_status are both read off this. What reviewers decided on asking
+-- must have been selected before (`select_current_decisions.sql`).
+--
+-- reads: decided_contacts, decided_persons, person_searches, raw.lookups, raw.undone_runs,
+--        staging.accounts, staging.contact_identities, staging.ineligible_contacts,
+--        staging.judgements, staging.person_lookups, staging.suppressed_contacts
+-- makes: account_priorities, aged_lookups, contact_states, lookups_elsewhere, said_elsewhere
+
+-- How much each account matters. A tier that a band is named after decides the band;
+-- without one the score does. Every term but the tier is 100 per power of ten, so that weights
+-- of 1 compare like with like: 1 million in open pipeline counts 600, 1,000 heads 300.
+create or replace temp table account_priorities as
+with scored as (
+    select
+        account_id,
+        case when tier in ('strategic', 'target', 'standard', 'bulk') then tier end as known_tier,
+        $tier_weight
+        * case tier when 'strategic' then 3 when 'target' then 2 when 'standard' then 1 else 0 end
+        + $open_pipeline_weight * 100 * log10(1 + greatest(coalesce(open_pipeline, 0), 0))
+        + $annual_revenue_weight * 100 * log10(1 + greatest(coalesce(annual_revenue, 0), 0))
+        + $employee_count_weight * 100 * log10(1 + greatest(coalesce(employee_count, 0), 0))
+            as priority_score
+    from staging.accounts
+    where left_at is null
+)
+
+select
+    account_id,
+    priority_score,
+    coalesce(
+        known_tier,
+        case
+            when priority_score >= $strategic_band then 'strategic'
+            when priority_score >= $target_band then 'target'
+            when priority_score >= $standard_band then 'standard'
+            else 'bulk'
+        end
+    ) as priority
+from scored;
+
+-- Who is asked, the policy's numbers, and the instant: a view takes no parameters.
+set variable asked_provider = $provider;
+
+set variable aging = {
+    'as_of': cast($as_of as timestamptz),
+    'max_age_days': $max_age_days,
+    'no_match_days': $no_match_days,
+    'unconfirmed_days': $unconfirmed_days,
+    'spread_days': $spread_days,
+    'retry_first_hours': $retry_first_hours,
+    'retry_longest_days': $retry_longest_days,
+    'retry_max_attempts': $retry_max_attempts
+};
+
+-- Looked up, so that the reason is reckoned once and not for each of its words.
+set variable freshness_of = map_from_entries([
+    ('never_looked_up', 'new'),
+    ('identity_changed', 'new'),
+    ('attempt_failed', 'retry'),
+    ('never_answered', 'retry'),
+    ('asked_again', 'retry'),
+    ('answer_is_old', 'stale'),
+    ('miss_is_old', 'stale'),
+    ('answer_is_recent', 'fresh'),
+    ('miss_is_recent', 'fresh'),
+    ('refused_for_good', 'fresh'),
+    ('choice_is_open', 'fresh'),
+    ('awaiting_answer', 'in_flight'),
+    ('perhaps_billed', 'in_flight'),
+    ('suppressed_by_list', 'suppressed'),
+    ('suppressed_by_review', 'suppressed'),
+    ('not_eligible', 'suppressed'),
+    ('legal_stop', 'suppressed'),
+    ('no_identity', 'unusable')
+]);
+
+-- What the look-ups of each person at each provider have come to, and until when that is good.
+create or replace temp view aged_lookups as
+with
+-- at a reviewer's word to ask again only what failed after it counts
+failures_since as (
+    select
+        failed.person_key,
+        failed.provider,
+        count(distinct failed.run_id) as failed_runs,
+        max(failed.requested_at) as last_failed_at
+    from raw.lookups as failed
+    join decided_persons as decided
+        on decided.person_key = failed.person_key
+        and list_contains(decided.seen_providers, failed.provider)
+    join staging.person_lookups as lookup
+        on lookup.person_key = failed.person_key and lookup.provider = failed.provider
+    where failed.state = 'released'
+        and failed.reason in ('duplicate_query', 'timeout_exceeded')
+        and failed.requested_at > decided.seen_at
+        and failed.requested_at > coalesce(
+            greatest(lookup.requested_at, lookup.asked_again_at),
+            cast('-infinity' as timestamptz)
+        )
+    group by failed.person_key, failed.provider
+),
+
+decided_lookups as (
+    select
+        lookup.* exclude (failed_runs, last_failed_at),
+        case when decided.seen_at is null then lookup.failed_runs else since.failed_runs end
+            as failed_runs,
+        case when decided.seen_at is null then lookup.last_failed_at else since.last_failed_at end
+            as last_failed_at,
+        -- by their ids, since the clock may have been set back in between
+        coalesce(list_contains(decided.seen_heads, coalesce(lookup.lookup_id, '')), false)
+            as is_asked_again
+    from staging.person_lookups as lookup
+    -- a reviewer's word is about the provider whose look-up they saw
+    left join decided_persons as decided
+        on decided.person_key = lookup.person_key
+        and list_contains(decided.seen_providers, lookup.provider)
+    left join failures_since as since
+        on since.person_key = lookup.person_key and since.provider = lookup.provider
+)
+
+select
+    *,
+    last_released_at > coalesce(requested_at, cast('-infinity' as timestamptz))
+        as has_failed_since,
+    -- when the answer stops being good enough; null for what is never asked again. Refreshes
+    -- are spread over the days before the age limit, by a draw that is each look-up's own
+    -- and the same every time: never later than the limit. Misses are not: that would be
+    -- asking sooner than the policy allows.
+    case
+        when state = 'unconfirmed'
+            then requested_at + to_days(getvariable('aging').unconfirmed_days)
+        when outcome = 'matched'
+            then answered_at + to_days(getvariable('aging').max_age_days)
+                - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw)
+        when outcome = 'no_match'
+            then answered_at + to_days(getvariable('aging').no_match_days)
+    end as due_at,
+    due_at > getvariable('aging').as_of as is_recent,
+    -- when to try again after failures in a row; null for at once. The first distance is
+    -- doubled with each further failure, up to the longest, which stays.
+    last_failed_at + to_seconds(
+        case
+            when failed_runs >= getvariable('aging').retry_max_attempts
+                then getvariable('aging').retry_longest_days * 86400
+            else least(
+                getvariable('aging').retry_first_hours * 3600 * pow(
+                    2, least(failed_runs, getvariable('aging').retry_max_attempts) - 1
+                ),
+                getvariable('aging').retry_longest_days * 86400
+            )
+        end
+    ) as retry_at
+from decided_lookups;
+
+-- What other providers than the asked one have said: as a table, so that it is known to be empty
+-- where there are none.
+create or replace temp table lookups_elsewhere as
+select
+    person_key, lookup_id, outcome, is_recent, due_at, attempts, last_attempt_at,
+    lookup_id in (
+        select lookup_id from raw.lookups
+        where run_id in (select run_id from raw.undone_runs)
+    ) as is_undone
+from aged_lookups
+where provider <> getvariable('asked_provider');
+
+-- What that is for each contact; no row where nobody else was asked.
+create or replace temp table said_elsewhere as
+select
+    contact.contact_id,
+    bool_or(coalesce(lookup.outcome = 'legal_stop', false)) as is_stopped,
+    cast(sum(lookup.attempts) as bigint) as attempts,
+    max(lookup.last_attempt_at) as last_attempt_at,
+    -- an answer that nobody has judged yet may be accepted
+    max(lookup.due_at) filter (
+        lookup.outcome = 'matched' and lookup.is_recent and not lookup.is_undone
+        and coalesce(judged.judgement = 'matched', true)
+    ) as accepted_until
+from lookups_elsewhere as lookup
+join staging.contact_identities as contact on contact.person_key = lookup.person_key
+left join staging.judgements as judged
+    on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
+group by contact.contact_id;
+
+create or replace temp view contact_states as
+with
+lookups as (
+    select * from aged_lookups where provider = getvariable('asked_provider')
+),
+
+reasoned as (
+    select
+        contact.contact_id,
+        contact.account_id,
+        contact.person_key,
+        contact.contact_count,
+        coalesce(account.priority, 'bulk') as priority,
+        priority_rank(account.priority) as priority_rank,
+        -- contacts without an account come last in their band
+        coalesce(account.priority_score, -1) as priority_score,
+        case
+            when searched.is_chosen then 'uid'
+            when contact.identity_kind is not null then contact.identity_kind
+            when searched.uid is not null then 'uid'
+            when searched.search_kind is not null then 'name'
+        end as identity_kind,
+        case
+            when searched.is_chosen then searched.uid
+            else coalesce(contact.lookup_identity, searched.uid)
+        end as lookup_identity,
+        case when contact.lookup_identity is null then searched.search_kind end as search_kind,
+        coalesce(searched.search_id, '') as last_search_id,
+        case when contact.lookup_identity is null then searched.search_reason end as search_reason,
+        searched.search_detail,
+        coalesce(contact.is_named, false) or searched.person_key is not null as is_named,
+        coalesce(lookup.lookup_id, '') as last_lookup_id,
+        -- a look-up that was never answered needs no review once another provider has answered
+        case when elsewhere.accepted_until is not null then 'answered' else lookup.state end
+            as last_state,
+        case
+            when elsewhere.is_stopped then 'legal_stop'
+            when elsewhere.accepted_until is not null then 'matched'
+            else lookup.outcome
+        end as last_outcome,
+        lookup.reason as last_reason,
+        coalesce(lookup.attempts, 0) + coalesce(elsewhere.attempts, 0) as attempts,
+        greatest(lookup.last_attempt_at, elsewhere.last_attempt_at) as last_attempt_at,
+        case
+            when lookup.state = 'open' then 'awaiting_answer'
+            when decided.is_never or decided_person.is_never then 'suppressed_by_review'
+            when suppressed.contact_id is not null then 'suppressed_by_list'
+            when ineligible.contact_id is not null then 'not_eligible'
+            when lookup.outcome = 'legal_stop' or elsewhere.is_stopped then 'legal_stop'
+            -- at a reviewer's word, whatever the last look-up came to
+            when lookup.is_asked_again
+                and coalesce(contact.lookup_identity, searched.uid) is not null
+                then 'asked_again'
+            when searched.is_choice_unasked then 'identity_changed'
+            when elsewhere.accepted_until is not null then 'answer_is_recent'
+            -- refused for good: nothing but a changed identity makes it worth asking again
+            when lookup.outcome = 'refused' then 'refused_for_good'
+            when contact.lookup_identity is null and lookup.lookup_id is null
+                and (searched.person_key is null or searched.freshness_reason is not null)
+                then coalesce(searched.freshness_reason, 'no_identity')
+            when lookup.lookup_id is null and lookup.has_failed_since then 'attempt_failed'
+            when lookup.lookup_id is null and contact.has_changed then 'identity_changed'
+            when lookup.lookup_id is null then 'never_looked_up'
+            when lookup.is_recent and lookup.state = 'unconfirmed' then 'perhaps_billed'
+            when lookup.is_recent and lookup.outcome = 'no_match' then 'miss_is_recent'
+            when lookup.is_recent then 'answer_is_recent'
+            when contact.lookup_identity is null
+                and (searched.person_key is null or searched.freshness_reason is not null)
+                then coalesce(searched.freshness_reason, 'no_identity')
+            when lookup.state = 'unconfirmed' then 'never_answered'
+            when lookup.has_failed_since then 'attempt_failed'
+            when lookup.outcome = 'no_match' then 'miss_is_old'
+            else 'answer_is_old'
+        end as freshness_reason,
+        case
+            when elsewhere.is_stopped then null
+            when lookup.is_asked_again then coalesce(lookup.retry_at, lookup.last_attempt_at)
+            when elsewhere.accepted_until is not null and coalesce(lookup.state <> 'open', true)
+                then greatest(lookup.due_at, elsewhere.accepted_until)
+            when lookup.lookup_id is null
+                then greatest(contact.assigned_at, lookup.retry_at, searched.due_at)
+            when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
+        end as due_at,
+        -- in the lane `retry`, and not due yet
+        coalesce(lookup.retry_at > getvariable('aging').as_of, false) as is_put_off
+    from staging.contact_identities as contact
+    -- first, since whoever asks for some outcome needs no more of the others
+    left join lookups as lookup on lookup.person_key = contact.person_key
+    left join said_elsewhere as elsewhere on elsewhere.contact_id = contact.contact_id
+    left join account_priorities as account on account.account_id = contact.account_id
+    left join person_searches as searched on searched.person_key = contact.person_key
+    left join staging.suppressed_contacts as suppressed
+        on suppressed.contact_id = contact.contact_id
+    left join staging.ineligible_contacts as ineligible
+        on ineligible.contact_id = contact.contact_id
+    left join decided_contacts as decided on decided.contact_id = contact.contact_id
+    left join decided_persons as decided_person
+        on decided_person.person_key = contact.person_key
+)
+
+select
+    *,
+    getvariable('freshness_of')[freshness_reason] as freshness,
+    freshness in ('new', 'retry', 'stale') and not is_put_off as is_due
+from reasoned;

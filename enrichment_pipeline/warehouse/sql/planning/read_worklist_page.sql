@@ -1,0 +1,76 @@
+-- The next page of the lanes' work after a given place, in the order in which it is to
+-- be bought: highest priority first, within it who has waited longest (those without an
+-- account last), then the highest score.
+-- Passed over are persons who have been looked up since at the provider that is to be asked, and
+-- contacts that a later load found not eligible. With each person comes what admission compares
+-- with the suppressed identifiers, and, by themselves, those that are nobody else's: by these it
+-- knows the person in other calls.
+--
+-- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.ineligible_contacts,
+--        staging.person_aliases
+
+with ordered as (
+    select
+        *,
+        priority_rank(priority) as priority_rank,
+        priority_score < 0 as has_no_account,
+        -priority_score as descending_score,
+        coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
+    from enrichment.worklist
+    where list_contains($lanes, concat(freshness, '|', priority))
+        -- a name and a company have to be searched for first
+        and lookup_identity is not null
+        and contact_id not in (select contact_id from staging.ineligible_contacts)
+        and not exists (
+            select 1 from raw.lookups as lookup
+            where lookup.person_key = worklist.person_key
+                and lookup.provider = worklist.provider
+                and lookup.supersedes = worklist.supersedes
+                and lookup.state <> 'released'
+        )
+),
+
+page as (
+    select
+        contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
+        coalesce(ledger_revision, 0) as ledger_revision, priority_rank, has_no_account,
+        waiting_from, descending_score
+    from ordered
+    where (priority_rank, has_no_account, waiting_from, descending_score, person_key) > (
+        $after_rank, $after_account, cast($after_waiting as timestamptz), $after_score,
+        $after_person
+    )
+    order by priority_rank, has_no_account, waiting_from, descending_score, person_key
+    limit $limit
+),
+
+known_by as (
+    select person_key, list(distinct identifier) as identifiers
+    from hashed_identifiers
+    where person_key in (select person_key from page)
+    group by person_key
+),
+
+owned as (
+    select
+        person_key,
+        list(distinct hashed_identifier(
+            split_part(alias, ':', 1), substr(alias, strpos(alias, ':') + 1)
+        )) as identifiers
+    from staging.person_aliases
+    where person_key in (select person_key from page)
+        and split_part(alias, ':', 1) in ('email', 'linkedin', 'phone', 'uid')
+    group by person_key
+)
+
+select
+    page.contact_id, page.person_key, page.freshness, page.priority, page.lookup_identity,
+    page.identity_kind, page.supersedes, known_by.identifiers, owned.identifiers as known_by,
+    page.ledger_revision, page.priority_rank, page.has_no_account, page.waiting_from,
+    page.descending_score
+from page
+left join known_by on known_by.person_key = page.person_key
+left join owned on owned.person_key = page.person_key
+order by
+    page.priority_rank, page.has_no_account, page.waiting_from, page.descending_score,
+    page.person_key;

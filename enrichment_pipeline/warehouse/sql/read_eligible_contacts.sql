@@ -1,5 +1,0 @@
--- The ids of the contacts that may be asked about. `source_rows` holds the user's own query.
-
-create or replace temp table eligible_contacts as
-select distinct cast(contact_id as varchar) as contact_id
-from source_rows;

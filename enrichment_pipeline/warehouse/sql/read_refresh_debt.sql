@@ -1,4 +1,0 @@
--- What falls due in each week, and what it will cost.
-
-select week_starts_on, lookups, expected_credits, worst_case_credits
-from enrichment.refresh_debt;

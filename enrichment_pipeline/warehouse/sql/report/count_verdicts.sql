@@ -1,0 +1,8 @@
+-- Answered searches by what they came to.
+--
+-- reads: enrichment.search_results
+
+select verdict, count(*) as searches
+from enrichment.search_results
+group by verdict
+order by searches desc, verdict;

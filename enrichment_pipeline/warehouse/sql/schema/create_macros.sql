@@ -1,0 +1,393 @@
+-- Normalising text: the same rules wherever two values are compared.
+-- Temporary macros, made anew on each connection, so that the file holds no logic.
+
+-- DuckDB's own nullif and array_to_string are macros in which the value stands twice: nested a few
+-- times, that is an expression of a hundred times the size, which takes longer to plan than to
+-- run. In a lambda it stands once.
+create or replace temp macro filled(value) as list_filter([value], lambda text: text <> '')[1];
+
+create or replace temp macro joined(words, separator := ' ') as list_transform(
+    [words],
+    lambda each: case
+        when each is not null then coalesce(list_aggregate(each, 'string_agg', separator), '')
+    end
+)[1];
+
+-- Blanks of every kind and invisible characters are not content. Most text is plain ASCII
+-- without any at its ends, which is seen faster than two expressions are matched. (The lambda
+-- is there for the value to stand in the macro once: macros in macros multiply what they hold.)
+create or replace temp macro clean_text(value) as list_transform(
+    [value],
+    lambda text: case
+        when
+            strlen(text) = length(text)
+            and text[1] between '!' and '~'
+            and text[-1] between '!' and '~'
+            then text
+        else
+            filled(
+                regexp_replace(
+                    regexp_replace(text, '\p{Cf}', '', 'g'),
+                    '^[\s\p{Z}\p{Cc}]+|[\s\p{Z}\p{Cc}]+$', '', 'g'
+                )
+            )
+    end
+)[1];
+
+-- What tools and people write for nothing is nothing.
+create or replace temp macro real_text(value) as list_transform(
+    [clean_text(value)],
+    lambda text: case
+        when length(text) > 13 or text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
+        else
+            filled(
+                regexp_replace(
+                    text,
+                    '(?i)^(n/?a|n\.a\.|none|null|nil|nan|undefined|unknown|not available|[-.?]+)$',
+                    ''
+                )
+            )
+    end
+)[1];
+
+-- For the readings of providers: whether a text may be a JSON object or list that was read as
+-- text.
+create or replace temp macro looks_like_json(value) as
+    coalesce(value[1] in ('{', '['), false);
+
+-- The part of a personal profile URL that names the person; null for company pages, the old
+-- /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written. What
+-- holds a blank, a control character (%00) or more than 200 characters names nobody: its
+-- beginning might be somebody else.
+create or replace temp macro linkedin_slug(value) as list_transform(
+    list_transform(
+        list_transform(
+            [clean_text(value)],
+            lambda url: regexp_extract(
+                case
+                    when contains(url, '%') and not regexp_matches(url, '(?i)linkedin\.com/')
+                        then coalesce(try(url_decode(url)), url)
+                    else url
+                end,
+                '(?i)^(?:https?://)?(?:[a-z0-9-]+\.)*linkedin\.com/(?:mwlite/)?in/([^/?#\s]+)', 1
+            )
+        ),
+        lambda written: case
+            when contains(written, '%') then regexp_replace(
+                regexp_extract(coalesce(try(url_decode(written)), written), '^[^/?#]*'),
+                '^[\s\p{Z}]+|[\s\p{Z}]+$', '', 'g'
+            )
+            else written
+        end
+    ),
+    lambda slug: case
+        when length(slug) between 1 and 200
+            and not regexp_matches(slug, '(?i)[\s\p{Z}\p{Cc}]|%[01][0-9a-f]|%7f')
+            then lower(nfc_normalize(slug))
+    end
+)[1];
+
+-- A number that can be reckoned with: text such as `nan`, which tools write for nothing, is null.
+create or replace temp macro finite_number(value) as
+    case when isfinite(try_cast(value as double)) then try_cast(value as double) end;
+
+-- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms. None has
+-- more than 254 characters (RFC 5321).
+create or replace temp macro email_address(value) as list_filter(
+    [regexp_extract(
+        lower(clean_text(value)),
+        concat(
+            '^(?:mailto:)?(?:[^<>]*<)?',
+            '([a-z0-9.!#$%&''*+/=?^_`{|}~-]+@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24})',
+            '>?(?:\?.*)?$'
+        ),
+        1
+    )],
+    lambda address: length(address) between 1 and 254
+)[1];
+
+-- What is wrong with a profile URL, an e-mail or a phone number by which nobody can be looked
+-- up, and what to do; null for one by which somebody can, and for none.
+create or replace temp macro profile_url_problem(url) as case
+    when url is null or linkedin_slug(url) is not null then null
+    when length(url) > 500
+        then concat('linkedin_url has ', length(url), ' characters, as no profile URL has')
+    when regexp_matches(url, '(?i)linkedin\.com/(sales|recruiter|talent)/')
+        then concat(
+            'linkedin_url is a Sales Navigator or Recruiter link, which opens for its owner only: ',
+            'open it there and copy the public profile URL'
+        )
+    when regexp_matches(url, '(?i)linkedin\.com/(company|school|showcase)/')
+        then 'linkedin_url is a company''s page: give the person''s own profile URL'
+    when regexp_matches(url, '(?i)linkedin\.com/pub/')
+        then 'linkedin_url has the old form /pub/: open it and copy the address it leads to'
+    when regexp_matches(url, '(?i)linkedin\.com/(mwlite/)?in/')
+        then 'linkedin_url names no profile, or holds characters that no profile URL has'
+    when regexp_matches(url, '(?i)linkedin\.com')
+        then 'linkedin_url is a page of LinkedIn''s, but no profile'
+    else 'linkedin_url is no LinkedIn profile, such as https://www.linkedin.com/in/name'
+end;
+
+create or replace temp macro email_problem(email) as case
+    when email is null or email_address(email) is not null then null
+    when length(email) > 500
+        then concat('email has ', length(email), ' characters, as no address has')
+    when regexp_matches(email, '(?i)^\s*([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\s*$')
+        then 'email is the hash of an address, by which nobody can be looked up: give the address'
+    when not contains(email, '@') then 'email has no @'
+    else 'email is no address, such as name@example.com'
+end;
+
+create or replace temp macro phone_problem(phone, e164) as case
+    when phone is not null and e164 is null
+        then 'phone is no valid number, or lacks its country code: write it as +49…'
+end;
+
+-- A mailbox that a function reads, not a person.
+create or replace temp macro is_role_address(email) as list_contains(
+    [
+        'abuse', 'accounting', 'accounts', 'admin', 'administrator', 'billing', 'bookings',
+        'buchhaltung', 'career', 'careers', 'compras', 'contact', 'contacto', 'customerservice',
+        'empfang', 'enquiries', 'enquiry', 'facturation', 'feedback', 'finance', 'hello', 'help',
+        'hi', 'hr', 'info', 'information', 'inquiries', 'inquiry', 'invoice', 'invoices', 'jobs',
+        'kontakt', 'legal', 'mail', 'mailbox', 'marketing', 'media', 'news', 'newsletter',
+        'no-reply', 'noreply', 'office', 'oficina', 'orders', 'postmaster', 'presse', 'press',
+        'privacy', 'purchasing', 'reception', 'recruiting', 'sales', 'sekretariat', 'service',
+        'support', 'team', 'vendas', 'ventas', 'vertrieb', 'webmaster', 'welcome'
+    ],
+    split_part(email, '@', 1)
+);
+
+-- An identifier as the ledger keeps it.
+create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
+
+-- The identifier of a person that a fact gives; null for one that gives none. A role address
+-- is nobody's, and a phone at work may be a switchboard.
+create or replace temp macro fact_alias(field, value) as case
+    when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
+    when field = 'mobile_phone' then 'phone:' || value
+    when field = 'provider_uid' then 'uid:' || value
+    when field in ('work_email', 'personal_email') and not is_role_address(value)
+        then 'email:' || value
+end;
+
+-- In a name only what cannot be one is nothing: Nan, Na, Nil and Null are names of people;
+-- nan, NaN, null and None are what tools write.
+create or replace temp macro real_name(value) as list_transform(
+    [clean_text(value)],
+    lambda text: case
+        when text[1] not in ('n', 'N', 'u', 'U', '-', '.', '?') then text
+        else
+            filled(
+                regexp_replace(
+                    text,
+                    concat(
+                        '^((?i:n/a|n\.a\.|undefined|unknown|not available|[-.?]+)',
+                        '|nan|NaN|NAN|null|NULL|nil|NIL|none|None|NONE|NA)$'
+                    ),
+                    ''
+                )
+            )
+    end
+)[1];
+
+-- A contact's name: as a whole where the source has it, else of its parts. The same word for
+-- nothing all over is no name, as in `null` or `nan nan`.
+create or replace temp macro written_name(full_name, first_name, last_name) as list_filter(
+    [
+        coalesce(
+            real_name(full_name),
+            clean_text(concat_ws(' ', real_name(first_name), real_name(last_name)))
+        )
+    ],
+    lambda name: real_text(split_part(name, ' ', 1)) is not null
+    or len(list_distinct(string_split(lower(name), ' '))) > 1
+)[1];
+
+-- Letters as they are compared: lower case, without accents or apostrophes.
+create or replace temp macro plain_letters(value) as regexp_replace(
+    replace(replace(replace(replace(replace(
+        lower(strip_accents(clean_text(value))), 'ß', 'ss'
+    ), 'ø', 'o'), 'ł', 'l'), 'æ', 'ae'), 'đ', 'd'),
+    '[''’`´.]', '', 'g'
+);
+
+-- The words of a name in the order in which they are written, without titles.
+create or replace temp macro name_words(value) as list_filter(
+    string_split_regex(plain_letters(value), '[^\p{L}\p{N}]+'),
+    lambda word: word <> '' and not list_contains(
+        [
+            'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
+            'prof', 'sr'
+        ],
+        word
+    )
+);
+
+-- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
+create or replace temp macro name_key(value) as joined(list_sort(name_words(value)));
+
+-- The given name in `Ada Example`, `Example, Ada` and `Ada Example, Jr.`; null for an initial.
+create or replace temp macro given_name(value) as list_filter(
+    [
+        coalesce(
+            name_words(regexp_replace(clean_text(value), '^[^,]*,', ''))[1], name_words(value)[1]
+        )
+    ],
+    lambda word: length(word) > 1
+)[1];
+
+-- What is known to be the family name: the source's column, else what stands before the comma
+-- in `Example, Ada`.
+create or replace temp macro family_name(full_name, last_name) as coalesce(
+    real_name(last_name), filled(regexp_extract(full_name, '^([^,]+),[^,]*\p{L}', 1))
+);
+
+-- Whether a name is written in another script than Latin.
+create or replace temp macro is_in_other_script(value) as
+    coalesce(strlen(value) <> length(value) and regexp_matches(value, '[^\p{Latin}\P{L}]'), false);
+
+-- The letters of an identifier (a profile's slug, an e-mail before its @), in which a name
+-- may be spelled.
+create or replace temp macro identifier_letters(value) as
+    regexp_replace(plain_letters(split_part(value, '@', 1)), '[^a-z]', '', 'g');
+
+-- Whether such letters spell each word of a Latin name.
+create or replace temp macro spell_name(letters, key) as
+    contains(key, ' ')
+    and len(list_filter(
+        string_split(key, ' '), lambda word: not contains(coalesce(letters, ''), word)
+    )) = 0;
+
+-- How high a position stands, as far as its title tells; null where it does not.
+create or replace temp macro seniority_of(job_title) as list_transform(
+    [job_title],
+    lambda title: case
+        when title is null then null
+        when regexp_matches(lower(title), '\b(assistant|secretary|associate) (to|of)\b')
+            then 'entry'
+        when regexp_matches(
+            lower(title),
+            '\b(owner|founder|co-?founder|inhaber(in)?|g[eé]rant(e)?|propietari[oa])\b'
+        ) then 'owner'
+        when regexp_matches(
+            lower(title),
+            concat(
+                '\b(c[eftmoi]o|cpo|cro|ciso|chief|managing director|gesch[aä]ftsf[uü]hrer(in)?|',
+                'vorstand|pdg)\b'
+            )
+        ) or (
+            regexp_matches(lower(title), '\bpresident\b')
+            and not regexp_matches(lower(title), '\bvice[- ]president\b')
+        ) then 'c_suite'
+        when regexp_matches(lower(title), '\b([se]?vp|vice[- ]president)\b') then 'vp'
+        when regexp_matches(
+            lower(title),
+            '\b(director|directora|directeur|directrice|direktor(in)?|head of|head|partner)\b'
+        ) then 'director'
+        when regexp_matches(
+            lower(title),
+            concat(
+                '\b(manager(in)?|team ?lead|lead|leiter(in)?|jef[ea]|responsable|gerente|',
+                '[a-zäöü]+leiter(in)?|supervisor)\b'
+            )
+        ) then 'manager'
+        when regexp_matches(lower(title), '\b(senior|sr|principal|staff)\b') then 'senior'
+        when regexp_matches(
+            lower(title), '\b(junior|jr|intern|trainee|assistant|assistent(in)?|apprentice)\b'
+        ) then 'entry'
+    end
+)[1];
+
+-- The distinct words of a name that stand in it and not in another.
+create or replace temp macro words_besides(one, other) as list_filter(
+    list_distinct(string_split(one, ' ')),
+    lambda word: not list_contains(string_split(other, ' '), word)
+);
+
+-- Whether two words may be the same given name, and whether two name keys may belong to one
+-- person: the rules are in `names.py`. Most names are equal, which is seen without Python.
+-- (What stands after `or` is worked out for all of them, but not so what stands after `when`.)
+create or replace temp macro words_alike(one, other, least_similarity := 0.9) as
+    case when one = other then true else compare_words(one, other, least_similarity) end;
+
+create or replace temp macro names_alike(
+    one, other, least_similarity := 0.9, family_name := ''
+) as case
+    when coalesce(one, '') = '' or coalesce(other, '') = '' or one = other then true
+    else compare_names(one, other, least_similarity, coalesce(family_name, ''))
+end;
+
+-- A name as one would ask for it: in the order of speech, without titles, initials, suffixes
+-- and signs.
+create or replace temp macro spoken_name(value) as joined(
+    list_filter(
+        string_split_regex(
+            regexp_replace(clean_text(value), '^([^,]+),\s*([^,]+)$', '\2 \1'),
+            '[^\p{L}\p{M}\p{N}''’-]+'
+        ),
+        lambda word: length(word) > 1 and not list_contains(
+            [
+                'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
+                'prof', 'sr'
+            ],
+            lower(word)
+        )
+    )
+);
+
+-- Whether a write rule (overwrite, fill or never) lets what a provider gives for a field be
+-- written where the source has this. A human's word is written whatever the rule.
+create or replace temp macro is_written(field, rule, human_fields, sourced) as
+    rule = 'overwrite' or (rule = 'fill' and sourced is null) or list_contains(human_fields, field);
+
+-- What such a rule makes of the value that is given and the source's: nothing never replaces
+-- something.
+create or replace temp macro ruled(field, rule, value, human_fields, sourced) as case
+    when is_written(field, rule, human_fields, sourced) then coalesce(value, sourced)
+    else sourced
+end;
+
+-- The same for e-mails and phones: the source's own is of no known kind, and never shown as one.
+create or replace temp macro allowed(field, rule, human_fields, sourced, value) as
+    case when is_written(field, rule, human_fields, sourced) then value end;
+
+-- The most important first, as in `lanes.PRIORITIES`.
+create or replace temp macro priority_rank(priority) as
+    case priority when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3 end;
+
+create or replace temp macro status_rank(status) as
+    case status when 'verified' then 0 when 'likely' then 1 else 2 end;
+
+-- The first of a field's e-mails or phones in an answer; null for none.
+create or replace temp macro best_point(points, wanted_field) as list_filter(
+    points, lambda point: point.field = wanted_field and point.position = 1
+)[1];
+
+-- Of the e-mails and phones that are known those of a kind that requirements such as
+-- `verified_email` name, for people to read; null for none.
+create or replace temp macro points_that_count(known_points, requirements) as filled(
+    joined(
+        list_transform(
+            list_filter(
+                known_points,
+                lambda point: point.value is not null and len(list_filter(
+                    requirements,
+                    lambda each: regexp_replace(each, '^(verified|likely|any)_', '')
+                    in (point.field, point.kind)
+                )) > 0
+            ),
+            lambda point: concat(point.field, ' ', point.value, ' is ', point.status)
+        ),
+        separator := ', '
+    )
+);
+
+-- Whether the e-mails and phones that are known have what a requirement such as
+-- `verified_email` or `likely_mobile_phone` names, in its class or a better one.
+create or replace temp macro has_required(known_points, requirement) as len(list_filter(
+    known_points,
+    lambda point: point.status is not null
+    and regexp_replace(requirement, '^(verified|likely|any)_', '') in (point.field, point.kind)
+    and status_rank(point.status) <= status_rank(split_part(requirement, '_', 1))
+)) > 0;

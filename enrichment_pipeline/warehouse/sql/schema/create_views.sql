@@ -1,0 +1,307 @@
+-- The views that people read: coverage, spend, what falls due, and what a provider is worth.
+-- They stand over tables of the schema `enrichment` only, so that the same text makes them
+-- in the warehouse and in the published file. Days and weeks are UTC's; make_timestamp reads
+-- an instant as UTC whatever the reader's time zone, and needs no extension of DuckDB.
+--
+-- reads: enrichment.accounts, enrichment.contact_status, enrichment.enriched_contacts,
+--        enrichment.lookups
+-- makes: enrichment.coverage_by_account, enrichment.coverage_by_priority,
+--        enrichment.provider_scorecard, enrichment.refresh_debt, enrichment.spend_by_day
+
+create or replace view enrichment.coverage_by_account as
+select
+    state.account_id,
+    any_value(account.name) as account_name,
+    any_value(account.domain) as account_domain,
+    state.priority,
+    count(*) as contacts,
+    count(*) filter (state.status = 'enriched') as enriched,
+    count(*) filter (state.status = 'needs_review') as needs_review,
+    count(*) filter (state.status in ('queued', 'in_flight')) as waiting,
+    count(*) filter (state.status = 'suppressed') as suppressed,
+    count(*) filter (
+        best.work_email_status = 'verified' or best.personal_email_status = 'verified'
+    ) as with_verified_email,
+    count(*) filter (
+        best.direct_phone_status = 'verified' or best.mobile_phone_status = 'verified'
+    ) as with_verified_phone,
+    round(count(*) filter (state.status = 'enriched') / count(*), 4) as enriched_share,
+    min(best.enriched_at) as oldest_answer_at,
+    count(best.contact_id) as with_answer
+from enrichment.contact_status as state
+left join enrichment.enriched_contacts as best on best.contact_id = state.contact_id
+left join enrichment.accounts as account on account.account_id = state.account_id
+group by state.account_id, state.priority
+order by contacts desc, state.account_id;
+comment on view enrichment.coverage_by_account
+is 'How far the contacts of each account are enriched, one row per account that has contacts';
+comment on column enrichment.coverage_by_account.account_id
+is 'The source''s id; null for contacts without an account';
+comment on column enrichment.coverage_by_account.account_name is 'As the source has it';
+comment on column enrichment.coverage_by_account.account_domain is 'As the source has it';
+comment on column enrichment.coverage_by_account.priority
+is 'strategic, target, standard or bulk: from the tier or the score';
+comment on column enrichment.coverage_by_account.contacts is 'Contacts of the source';
+comment on column enrichment.coverage_by_account.enriched
+is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
+comment on column enrichment.coverage_by_account.needs_review
+is 'Contacts with the status needs_review: a person must look at them, whether or not an answer is shown';
+comment on column enrichment.coverage_by_account.waiting
+is 'Contacts that are queued or in flight';
+comment on column enrichment.coverage_by_account.suppressed
+is 'Contacts that are not to be looked up';
+comment on column enrichment.coverage_by_account.with_verified_email
+is 'Contacts with a verified e-mail, at work or personal, whatever their status';
+comment on column enrichment.coverage_by_account.with_verified_phone
+is 'Contacts with a verified phone, direct or mobile, whatever their status';
+comment on column enrichment.coverage_by_account.enriched_share is 'enriched ÷ contacts, 0 to 1';
+comment on column enrichment.coverage_by_account.oldest_answer_at
+is 'When the oldest answer came that is still shown';
+comment on column enrichment.coverage_by_account.with_answer
+is 'Rows of enriched_contacts: contacts that show an answer, whatever their status';
+
+create or replace view enrichment.coverage_by_priority as
+select
+    band.priority,
+    count(coverage.account_id) as accounts,
+    cast(coalesce(sum(coverage.contacts), 0) as bigint) as contacts,
+    cast(coalesce(sum(coverage.enriched), 0) as bigint) as enriched,
+    cast(coalesce(sum(coverage.needs_review), 0) as bigint) as needs_review,
+    cast(coalesce(sum(coverage.waiting), 0) as bigint) as waiting,
+    cast(coalesce(sum(coverage.suppressed), 0) as bigint) as suppressed,
+    cast(coalesce(sum(coverage.with_verified_email), 0) as bigint) as with_verified_email,
+    cast(coalesce(sum(coverage.with_verified_phone), 0) as bigint) as with_verified_phone,
+    round(sum(coverage.enriched) / sum(coverage.contacts), 4) as enriched_share,
+    min(coverage.oldest_answer_at) as oldest_answer_at,
+    cast(coalesce(sum(coverage.with_answer), 0) as bigint) as with_answer
+from (
+    values ('strategic', 1), ('target', 2), ('standard', 3), ('bulk', 4)
+) as band (priority, place)
+left join enrichment.coverage_by_account as coverage on coverage.priority = band.priority
+group by band.priority, band.place
+order by band.place;
+comment on view enrichment.coverage_by_priority
+is 'How far the contacts of each priority are enriched: four rows, the most important first';
+comment on column enrichment.coverage_by_priority.priority
+is 'strategic, target, standard or bulk';
+comment on column enrichment.coverage_by_priority.accounts
+is 'Accounts that have contacts';
+comment on column enrichment.coverage_by_priority.contacts is 'Contacts of the source';
+comment on column enrichment.coverage_by_priority.enriched
+is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
+comment on column enrichment.coverage_by_priority.needs_review
+is 'Contacts with the status needs_review: a person must look at them, whether or not an answer is shown';
+comment on column enrichment.coverage_by_priority.waiting
+is 'Contacts that are queued or in flight';
+comment on column enrichment.coverage_by_priority.suppressed
+is 'Contacts that are not to be looked up';
+comment on column enrichment.coverage_by_priority.with_verified_email
+is 'Contacts with a verified e-mail, at work or personal, whatever their status';
+comment on column enrichment.coverage_by_priority.with_verified_phone
+is 'Contacts with a verified phone, direct or mobile, whatever their status';
+comment on column enrichment.coverage_by_priority.enriched_share
+is 'enriched ÷ contacts, 0 to 1; null where there are none';
+comment on column enrichment.coverage_by_priority.oldest_answer_at
+is 'When the oldest answer came that is still shown';
+comment on column enrichment.coverage_by_priority.with_answer
+is 'Rows of enriched_contacts: contacts that show an answer, whatever their status';
+
+create or replace view enrichment.spend_by_day as
+with daily as (
+    select
+        cast(make_timestamp(epoch_us(requested_at)) as date) as day,
+        provider,
+        count(*) as lookups,
+        count(*) filter (outcome = 'matched') as matched,
+        count(*) filter (outcome = 'no_match') as no_match,
+        count(*) filter (outcome in ('refused', 'legal_stop')) as refused,
+        count(*) filter (state = 'unconfirmed') as unconfirmed,
+        count(*) filter (state = 'open') as in_flight,
+        round(
+            count(*) filter (outcome = 'matched') / nullif(count(*) filter (state = 'answered'), 0),
+            4
+        ) as match_rate,
+        cast(coalesce(sum(credits_charged), 0) as bigint) as credits_charged
+    from enrichment.lookups
+    where state <> 'released'
+    group by day, provider
+)
+
+select
+    *,
+    cast(
+        sum(credits_charged) over (partition by provider, date_trunc('month', day) order by day)
+        as bigint
+    ) as credits_month_to_date
+from daily
+order by day, provider;
+comment on view enrichment.spend_by_day
+is 'What was looked up and what it cost, one row per day and provider';
+comment on column enrichment.spend_by_day.day
+is 'UTC, of the request: the day whose budget it drew on';
+comment on column enrichment.spend_by_day.provider is 'Who was asked';
+comment on column enrichment.spend_by_day.lookups
+is 'Look-ups that were sent, or are about to be';
+comment on column enrichment.spend_by_day.matched is 'Look-ups that found somebody';
+comment on column enrichment.spend_by_day.no_match is 'Look-ups that found nobody; they cost nothing';
+comment on column enrichment.spend_by_day.refused is 'Look-ups that the provider does not take';
+comment on column enrichment.spend_by_day.unconfirmed
+is 'Look-ups that were never answered; perhaps billed';
+comment on column enrichment.spend_by_day.in_flight is 'Look-ups whose answer is still awaited';
+comment on column enrichment.spend_by_day.match_rate is 'matched ÷ answered, 0 to 1';
+comment on column enrichment.spend_by_day.credits_charged is 'What they cost';
+comment on column enrichment.spend_by_day.credits_month_to_date
+is 'What the month''s look-ups cost up to and with this day';
+
+create or replace view enrichment.refresh_debt as
+with
+answered as (
+    select
+        person_key,
+        outcome,
+        credits_charged,
+        lag(outcome) over newer as outcome_before,
+        lead(outcome) over newer is null as is_last
+    from enrichment.lookups
+    where state = 'answered'
+    window newer as (partition by person_key order by answered_at, lookup_id)
+),
+
+-- Whoever was found once is found again far more often than whoever was not: what a
+-- look-up costs on average is told by the answer before it, once there are enough of them.
+-- Until then whoever was found is taken to be found again.
+costs as (
+    select outcome_before, avg(credits_charged) as credits
+    from answered
+    group by outcome_before
+    having count(*) >= 30
+),
+
+average as (
+    select
+        avg(credits_charged) as credits,
+        avg(credits_charged) filter (outcome = 'matched') as credits_of_a_match
+    from answered
+),
+
+-- several contacts that are one person are one look-up
+due as (
+    select
+        person_key,
+        min(make_timestamp(epoch_us(next_lookup_at))) as due_at,
+        count(*) as contacts
+    from enrichment.contact_status
+    where next_lookup_at is not null and person_key is not null
+    group by person_key
+)
+
+select
+    cast(date_trunc('week', due.due_at) as date) as week_starts_on,
+    strftime(due.due_at, '%G-W%V') as iso_week,
+    cast(sum(due.contacts) as bigint) as contacts,
+    count(*) as lookups,
+    round(sum(coalesce(
+        cost.credits,
+        case when latest.outcome = 'matched' then average.credits_of_a_match end,
+        average.credits,
+        1
+    )), 1) as expected_credits,
+    count(*) as worst_case_credits
+from due
+cross join average
+left join answered as latest on latest.person_key = due.person_key and latest.is_last
+left join costs as cost on cost.outcome_before is not distinct from latest.outcome
+group by week_starts_on, iso_week
+order by week_starts_on;
+comment on view enrichment.refresh_debt
+is 'What falls due, one row per week: the look-ups, and what they will cost. Weeks that are over hold what is overdue';
+comment on column enrichment.refresh_debt.week_starts_on is 'The week''s Monday, UTC';
+comment on column enrichment.refresh_debt.iso_week is 'The week as ISO 8601 names it: 2026-W10';
+comment on column enrichment.refresh_debt.contacts is 'Contacts that fall due';
+comment on column enrichment.refresh_debt.lookups
+is 'People that they are: each is looked up once, however many contacts it has';
+comment on column enrichment.refresh_debt.expected_credits
+is 'What that costs at the average of look-ups so far, by what each person''s last answer was: whoever was found is mostly found again. 1 each before the first answer';
+comment on column enrichment.refresh_debt.worst_case_credits
+is 'What it costs if everybody is found: a credit each';
+
+create or replace view enrichment.provider_scorecard as
+with
+bought as (
+    select
+        provider,
+        count(*) as lookups,
+        count(*) filter (state = 'answered') as answered,
+        count(*) filter (outcome = 'matched') as matched,
+        count(*) filter (outcome = 'no_match') as no_match,
+        count(*) filter (outcome in ('refused', 'legal_stop')) as refused,
+        count(*) filter (state = 'unconfirmed') as unconfirmed,
+        coalesce(sum(credits_charged), 0) as credits_charged,
+        max(answered_at) as last_answer_at
+    from enrichment.lookups
+    where state <> 'released'
+    group by provider
+),
+
+shown as (
+    select
+        provider,
+        count(*) as contacts,
+        count(*) filter (
+            'verified' in (
+                work_email_status, personal_email_status, direct_phone_status, mobile_phone_status
+            )
+        ) as verified_contacts,
+        count(*) filter (
+            'verified' in (work_email_status, personal_email_status)
+        ) as with_verified_email
+    from enrichment.enriched_contacts
+    group by provider
+)
+
+select
+    bought.provider,
+    bought.lookups,
+    bought.matched,
+    bought.no_match,
+    bought.refused,
+    bought.unconfirmed,
+    round(bought.matched / nullif(bought.answered, 0), 4) as match_rate,
+    cast(bought.credits_charged as bigint) as credits_charged,
+    coalesce(shown.contacts, 0) as enriched_contacts,
+    coalesce(shown.verified_contacts, 0) as verified_contacts,
+    round(bought.credits_charged / nullif(bought.matched, 0), 4) as credits_per_match,
+    round(bought.credits_charged / nullif(shown.verified_contacts, 0), 4)
+        as credits_per_verified_contact,
+    bought.last_answer_at,
+    coalesce(shown.with_verified_email, 0) as with_verified_email,
+    round(bought.credits_charged / nullif(shown.with_verified_email, 0), 4)
+        as credits_per_verified_email
+from bought
+left join shown on shown.provider = bought.provider
+order by bought.provider;
+comment on view enrichment.provider_scorecard
+is 'What each provider was asked, found and cost so far, and what a verified contact costs';
+comment on column enrichment.provider_scorecard.provider is 'Who was asked';
+comment on column enrichment.provider_scorecard.lookups
+is 'Look-ups that were sent, or are about to be';
+comment on column enrichment.provider_scorecard.matched is 'Look-ups that found somebody';
+comment on column enrichment.provider_scorecard.no_match is 'Look-ups that found nobody';
+comment on column enrichment.provider_scorecard.refused is 'Look-ups that it does not take';
+comment on column enrichment.provider_scorecard.unconfirmed
+is 'Look-ups that were never answered; perhaps billed';
+comment on column enrichment.provider_scorecard.match_rate is 'matched ÷ answered, 0 to 1';
+comment on column enrichment.provider_scorecard.credits_charged
+is 'What all of them cost, refreshes included';
+comment on column enrichment.provider_scorecard.enriched_contacts
+is 'Contacts that show an answer of this provider';
+comment on column enrichment.provider_scorecard.verified_contacts
+is 'Of these, contacts with a verified e-mail or a verified phone';
+comment on column enrichment.provider_scorecard.credits_per_match is 'credits_charged ÷ matched';
+comment on column enrichment.provider_scorecard.credits_per_verified_contact
+is 'credits_charged ÷ verified_contacts, a verified e-mail or phone each; credits_per_verified_email counts e-mails alone';
+comment on column enrichment.provider_scorecard.last_answer_at is 'When it last answered';
+comment on column enrichment.provider_scorecard.with_verified_email
+is 'Of these, contacts with a verified e-mail, at work or personal';
+comment on column enrichment.provider_scorecard.credits_per_verified_email
+is 'credits_charged ÷ with_verified_email: all that was paid so far, refreshes included, for each contact that shows a verified e-mail';

@@ -1,4 +1,0 @@
--- Whose suppression has to be found out: everybody's.
-
-create or replace temp table changed_contacts as
-select contact_id, person_key from staging.contact_identities;

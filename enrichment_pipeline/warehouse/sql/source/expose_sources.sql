@@ -1,0 +1,41 @@
+-- What readers are given of the schemas `raw` and `staging`, under the names that it bears
+-- in the published file, where these are tables. Nothing by which a person could be told.
+--
+-- reads: raw.lookups, staging.accounts
+-- makes: enrichment.accounts, enrichment.lookups
+
+create or replace view enrichment.lookups as
+select
+    lookup_id, provider, person_key, contact_id, freshness, priority, run_id, state, outcome,
+    reason, credits_charged, requested_at, answered_at
+from raw.lookups;
+comment on view enrichment.lookups is 'Every paid look-up: for whom, what it came to, what it cost';
+comment on column enrichment.lookups.lookup_id is 'The look-up in the ledger';
+comment on column enrichment.lookups.provider is 'Who was asked';
+comment on column enrichment.lookups.person_key is 'Who was looked up';
+comment on column enrichment.lookups.contact_id is 'The contact for which it was made';
+comment on column enrichment.lookups.freshness is 'Why it was due: new, retry or stale';
+comment on column enrichment.lookups.priority is 'strategic, target, standard or bulk';
+comment on column enrichment.lookups.run_id is 'The run that bought it';
+comment on column enrichment.lookups.state
+is 'open, answered, released (not sent, or refused unbilled) or unconfirmed (perhaps billed)';
+comment on column enrichment.lookups.outcome
+is 'Of an answer: matched, no_match, refused or legal_stop; null otherwise';
+comment on column enrichment.lookups.reason is 'What the provider or the ledger says to it';
+comment on column enrichment.lookups.credits_charged is 'What it cost';
+comment on column enrichment.lookups.requested_at is 'When it was asked for';
+comment on column enrichment.lookups.answered_at is 'When the answer came';
+
+create or replace view enrichment.accounts as
+select account_id, name, domain, tier, annual_revenue, employee_count, open_pipeline
+from staging.accounts
+where left_at is null;
+comment on view enrichment.accounts is 'Accounts as the source gives them, one row per account_id';
+comment on column enrichment.accounts.account_id is 'The source''s id';
+comment on column enrichment.accounts.name is 'As the source has it';
+comment on column enrichment.accounts.domain is 'As the source has it';
+comment on column enrichment.accounts.tier
+is 'As the source has it, in lower case; the priority counts, see coverage_by_account';
+comment on column enrichment.accounts.annual_revenue is 'In the source''s currency';
+comment on column enrichment.accounts.employee_count is 'Heads';
+comment on column enrichment.accounts.open_pipeline is 'In the source''s currency';

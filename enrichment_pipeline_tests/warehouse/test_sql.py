@@ -1,0 +1,52 @@
+"""The SQL files: each name once, each in a topic's folder, each with a head that is true."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import enrichment_pipeline
+from enrichment_pipeline.warehouse import sql
+from enrichment_pipeline_tests.warehouse.sql_heads import (
+    UNREADABLE,
+    Relations,
+    by_head,
+    by_statements,
+    head_lines,
+    sql_files,
+)
+
+PACKAGE = Path(enrichment_pipeline.__file__).parent
+FILES = sql_files(PACKAGE)
+
+
+def test_the_head_of_each_file_says_what_its_statements_read_and_make():
+    wrong = {}
+    for file in FILES:
+        text = file.read_text()
+        if file.stem not in UNREADABLE and by_head(text) != (is_so := by_statements(text)):
+            wrong[file.relative_to(PACKAGE).as_posix()] = head_lines(is_so)
+    assert wrong == {}
+
+
+def test_each_file_has_a_name_of_its_own_and_lies_in_a_folder_that_is_described():
+    names = Counter(file.stem for file in FILES)
+    assert [name for name, count in names.items() if count > 1] == []
+    topics = {file.parent.name for file in FILES if Path(sql.__file__).parent in file.parents}
+    assert [topic for topic in topics if f"`{topic}/`" not in (sql.__doc__ or "")] == []
+
+
+def test_heads_are_read_off_statements():
+    text = """
+        create or replace temp table made as
+        with inner_rows as (select * from raw.lookups as lookup)
+        select * from inner_rows inner join given using (id);
+        merge into staging.contacts as known using made on known.id = made.id
+        when not matched then insert by name;
+        create or replace temp macro double(x) as 2 * x;
+    """
+    assert by_statements(text) == Relations(
+        reads=frozenset({"raw.lookups", "given"}), makes=frozenset({"made", "staging.contacts"})
+    )
+    head = "-- Why.\n--\n-- reads: raw.lookups,\n--        given\n-- makes: made\n\nselect 1;"
+    assert by_head(head) == Relations(frozenset({"raw.lookups", "given"}), frozenset({"made"}))
