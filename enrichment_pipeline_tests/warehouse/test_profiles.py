@@ -1,4 +1,8 @@
-"""The common profile: what is read into it, when it is read anew, and by whose file."""
+"""The common profile and the facts that are shown of it: what is read, when, by whose file.
+
+Here: `staging.profiles`, and that `person_facts` is a view with the rows that used to be stored.
+Not here: what an answer means (`test_facts.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import pytest
 from enrichment_pipeline.warehouse import profiles
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, DAY, VERIFIED, World, candidate
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World, candidate
 
 (SIGNALHIRE,) = profiles.readings()
 
@@ -52,7 +56,7 @@ def test_an_answer_is_read_when_it_comes(world: World) -> None:
     assert points(world) == [
         ("work_email", "Ada@ACME.com", "verified", "100"),
         ("personal_email", "a@b.com", "likely", "70.0"),
-        ("work_email", "x@y.io", "unverified", "true"),
+        ("work_email", "x@y.com", "unverified", "true"),
         ("mobile_phone", "+1 555", "unverified", None),
         ("direct_phone", "+1 556", "verified", "100"),
     ]
@@ -147,6 +151,68 @@ def test_each_providers_answers_are_read_by_its_own_file(
         ("acme", "ada.m@acme.com", "verified", "A+"),
     }
     assert set(world.facts()["full_name"]) == {"Ada M. Example", "Ada Example"}
+
+
+STORED_FACTS = """
+create temp table facts as select * from enrichment.person_facts;
+drop view enrichment.person_facts;
+create table enrichment.person_facts as select * from facts;
+create table staging.read_answers as select contact_id, lookup_id, basis from staging.judgements;
+drop table staging.judgements;
+drop table staging.profiles;
+update staging.stamp set value = 'older' where key = 'tables';
+"""
+"""Makes of a warehouse one of the version that stored a row for each value."""
+
+
+def test_facts_that_an_older_version_stored_are_put_together_and_nothing_is_judged_again(
+    tmp_path: Path,
+) -> None:
+    path = str(tmp_path / "older.duckdb")
+    bought_by_two = {**ADA, "contact_id": "C3", "full_name": "Somebody Else"}
+    with open_warehouse(path) as connection:
+        older = World(connection, tmp_path / "source")
+        older.load([ADA, BOB, bought_by_two])
+        job = {"company": "Acme", "position": "CTO", "website": "acme.com", "current": True}
+        told = candidate(
+            emails=[("ada@acme.com", 100, "work"), ("a@acme.com", 70, "work")],
+            phones=[("+41791234567", 70, "mobile")],
+            jobs=[job],
+        )
+        older.look_up("C1", candidate=told)
+        older.look_up("C1", candidate=candidate(jobs=[job]), at=START + DAY, run_id="run-2")
+        older.look_up("C2", outcome="no_match")
+        older.decide("C1", "accept", uid="f" * 32)
+        older.decide("C1", "replace", field="work_email", value="mine@acme.com")
+        older.derive(at=START + DAY)
+        facts = older.rows("enrichment.person_facts")
+        assert {row["provider"] for row in facts} == {"signalhire", "human"}
+        assert {row["confidence"] for row in facts if row["field"] == "lookup_outcome"} == {
+            None,
+            "human",
+        }
+        assert any(row["valid_to"] for row in facts)
+        judgements = older.rows("staging.judgements")
+        connection.execute(STORED_FACTS)
+    with open_warehouse(path) as connection:
+        newer = World(connection, tmp_path / "source")
+        assert newer.rows("enrichment.person_facts") == facts
+        assert by_place(newer.rows("staging.judgements")) == by_place(judgements)
+        newer.derive(at=START + DAY)
+        assert connection.execute("select count(*) from pending_answers").fetchall() == [(0,)]
+        assert newer.rows("enrichment.person_facts") == facts
+
+
+def by_place(judgements: list[Row]) -> list[Row]:
+    """The same with the points in order, which has no meaning where they are stored."""
+    return [
+        {
+            **row,
+            "points": row["points"]
+            and sorted(row["points"], key=lambda each: (each["field"], each["position"])),
+        }
+        for row in judgements
+    ]
 
 
 def test_a_file_of_an_older_version_has_its_answers_read_when_it_is_opened(
