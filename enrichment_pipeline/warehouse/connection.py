@@ -17,10 +17,11 @@ from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
 from enrichment_pipeline.privacy import owner_only
 from enrichment_pipeline.warehouse.derived import derive_anew
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import digest, execute
 
 LOCK_WAIT_SECONDS = 600.0
-DECLARATIONS = ("create_tables", "expose_sources", "create_views")
+DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")
 """The SQL files that make up the schema, in order."""
 SCHEMAS = frozenset({"staging", "raw", "enrichment"})
 _log = logging.getLogger(__name__)
@@ -148,13 +149,24 @@ def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
     if found == [(wanted,)]:
         return
     with transaction(connection):
+        has_stored_facts = _is_table(connection, "enrichment", "person_facts")
+        if has_stored_facts:  # an earlier version's, where there is a view now
+            connection.execute("alter table enrichment.person_facts rename to stored_facts")
         for name in DECLARATIONS:
             execute(connection, name)
+        if has_stored_facts:
+            execute(connection, "judge_from_stored_facts")
         if found is not None:  # rows of an earlier version
+            read_answers(connection)
             derive_anew(connection)
             execute(connection, "restate_everybody")
         connection.execute("delete from staging.stamp where key = 'tables'")
         connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
+
+
+def _is_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
+    return bool(connection.execute(query, [schema, name]).fetchall())
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:

@@ -17,6 +17,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_phones,
     transliterate_names,
 )
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
@@ -35,20 +36,17 @@ def derive_facts(
     Answers that are new to a contact are read, what reviewers gave is taken over, and what
     came of answers that do not count any more is taken back.
     """
+    read_answers(connection)
     execute(connection, "create_identities")
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
-    execute(connection, "withdraw_facts")
+    execute(connection, "withdraw_judgements")
     rules = {
         "name_similarity": policy.identity.name_similarity,
         "company_similarity": policy.identity.company_similarity,
     }
     for batch, first_at, last_at in execute(connection, "list_batches").fetchall():
-        span = {"first_at": first_at, "last_at": last_at}
-        execute(connection, "find_new_answers", batch=batch, **span)
-        execute(connection, "find_suspect_answers")
-        if connection.execute("select 1 from suspects limit 1").fetchall():
-            execute(connection, "find_unreadable_answers", **span)
+        execute(connection, "find_new_answers", batch=batch, first_at=first_at, last_at=last_at)
         learn_hosts(connection, "find_new_answer_hosts")
         learn_company_names(connection, "find_new_answer_companies")
         learn_phones(connection, "find_new_answer_phones", default_region="")
@@ -56,11 +54,10 @@ def derive_facts(
         transliterate_names(connection, "find_foreign_names")
         execute(connection, "compare_names", **rules)
         execute(connection, "judge_new_answers", **rules)
-        execute(connection, "merge_person_facts", loaded_at=loaded_at, batch=batch)
+        execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")
         restate_contacts(connection)
     execute(connection, "close_facts")
-    execute(connection, "merge_human_facts")
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")

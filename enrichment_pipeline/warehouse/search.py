@@ -23,6 +23,11 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_hosts,
     learn_latin_names,
 )
+from enrichment_pipeline.warehouse.profiles import (
+    insert_found_profiles,
+    read_answers,
+    readings,
+)
 from enrichment_pipeline.warehouse.statements import digest, execute, registered
 from enrichment_pipeline.warehouse.states import derive_search_states
 
@@ -126,8 +131,8 @@ def insert_profiles(
             "body": pa.array([as_json_text(body) for _, _, body in bodies], pa.string()),
         }
     )
-    with registered(connection, "body_page", page), transaction(connection):
-        execute(connection, "insert_search_profiles")
+    with transaction(connection):
+        insert_found_profiles(connection, page)
 
 
 def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) -> None:
@@ -136,6 +141,7 @@ def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) 
     What was scored by the same rules and values stays; a changed policy is applied
     to what was answered, and nothing is asked again.
     """
+    read_answers(connection)
     execute(connection, "find_unscored_searches", rules=_rules_digest(policy))
     if not connection.execute("select 1 from searched_contacts limit 1").fetchall():
         return
@@ -175,5 +181,6 @@ def resolve_worklist(
 
 
 def _rules_digest(policy: SearchPolicy) -> str:
-    rules = [policy.model_dump_json(), *map(digest, _RULES)]
+    read_by = [f"{reading.provider} {reading.version}" for reading in readings()]
+    rules = [policy.model_dump_json(), *map(digest, _RULES), *read_by]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()

@@ -26,8 +26,15 @@ def execute(
     Values are bound to the parameters of the same name, in whichever statement
     has them. Raises duckdb.Error as it comes.
     """
+    return execute_text(connection, text_of(name), **values)
+
+
+def execute_text(
+    connection: duckdb.DuckDBPyConnection, text: str, /, **values: object
+) -> duckdb.DuckDBPyConnection:
+    """The same with the text of a file."""
     result = connection
-    for statement in connection.extract_statements(text_of(name)):
+    for statement in connection.extract_statements(text):
         bound = {key: values[key] for key in statement.named_parameters}
         result = connection.execute(statement, bound)
     return result

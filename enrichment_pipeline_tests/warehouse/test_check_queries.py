@@ -100,22 +100,21 @@ def test_what_was_verified_before_it_was_rated_down_is_found(ada: World) -> None
 
 def test_a_rating_that_was_mapped_wrongly_is_found_in_facts_and_table(ada: World) -> None:
     # as if the mapping took 70 for verified: the table follows the facts, and both are wrong
-    ada.connection.execute(
-        "update enrichment.person_facts set status = 'verified' where field = 'personal_email'"
-    )
+    points = ada.only("staging.judgements")["points"]
+    for point in points:
+        if point["field"] == "personal_email":
+            point["status"] = "verified"
+    ada.connection.execute("update staging.judgements set points = ?", [points])
     assert unproven(ada) == [("C1", "personal_email")]
 
 
 def test_what_another_person_was_given_proves_nothing(ada: World) -> None:
-    ada.connection.execute("update enrichment.person_facts set person_key = 'somebody-else'")
+    ada.connection.execute("update staging.judgements set person_key = 'somebody-else'")
     assert unproven(ada) == [("C1", "direct_phone"), ("C1", "work_email")]
 
 
 def test_a_persons_word_is_proof(ada: World) -> None:
-    ada.connection.execute(
-        "update enrichment.person_facts set status = 'verified', confidence = 'human',"
-        " provider = 'human' where field = 'mobile_phone'"
-    )
+    ada.decide("C1", "replace", field="mobile_phone", value="+41791234567")
     ada.derive()
     assert ada.only("enrichment.enriched_contacts")["mobile_phone_status"] == "verified"
     assert unproven(ada) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import fits
 from enrichment_pipeline.warehouse import review
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START, write_csv
@@ -192,11 +193,35 @@ def ambiguous(ada: World) -> World:
     """As a search by name leaves them: ranked profiles, none of them looked up."""
     ada.look_up("C1")
     ada.derive()
-    ada.connection.execute(
-        "update enrichment.needs_review set reason = 'ambiguous_match', candidate = $found",
-        {"found": json.dumps(FOUND)},
-    )
+    show_found(ada, FOUND)
     return ada
+
+
+def show_found(ada: World, found: Sequence[Mapping[str, object]]) -> None:
+    """Have a search found these profiles, and nothing settle which of them it is."""
+    evidence = json.dumps(found)
+    for table in ("raw.searches", "raw.search_profiles", "enrichment.search_results"):
+        ada.connection.execute(f"delete from {table}")
+    ada.connection.execute("delete from staging.profiles where call_kind = 'search'")
+    ada.connection.execute(
+        "insert into raw.searches (search_id, provider, person_key, state, answered_at)"
+        " values ('S1', 'signalhire', ?, 'answered', ?)",
+        [ada.persons()["C1"], START],
+    )
+    for position, profile in enumerate(found, start=1):
+        ada.connection.execute(
+            "insert into raw.search_profiles values ('S1', ?, ?, ?)",
+            [position, profile["uid"], json.dumps(profile)],
+        )
+    read_answers(ada.connection)
+    ada.connection.execute(
+        "insert into enrichment.search_results (search_id, person_key, candidates, answered_at)"
+        " values ('S1', ?, ?, ?)",
+        [ada.persons()["C1"], evidence, START],
+    )
+    ada.connection.execute(
+        "update enrichment.needs_review set reason = 'ambiguous_match', candidate = ?", [evidence]
+    )
 
 
 def test_several_profiles_stand_in_lines_side_by_side_and_one_is_picked(ambiguous: World) -> None:
@@ -227,11 +252,8 @@ def test_several_profiles_stand_in_lines_side_by_side_and_one_is_picked(ambiguou
 def test_of_a_long_text_the_beginning_is_shown_and_every_profile_keeps_its_line(
     ambiguous: World,
 ) -> None:
-    found = [{**each, "fullName": "Ada " * 50_000} for each in FOUND]
-    ambiguous.connection.execute(
-        "update enrichment.needs_review set candidate = $found, detail = repeat('x', 1000000)",
-        {"found": json.dumps(found)},
-    )
+    show_found(ambiguous, [{**each, "fullName": "Ada " * 50_000} for each in FOUND])
+    ambiguous.connection.execute("update enrichment.needs_review set detail = repeat('x', 1000000)")
     (row,) = queue(ambiguous)
     assert fits(row)
     assert row["detail"].endswith("x…")

@@ -15,7 +15,7 @@ their_domains as (
     union all
     select answer_no, split_part(email, '@', 2) as company_domain
     from new_contact_points
-    where type = 'email' and email is not null
+    where kind = 'email' and email is not null
 ),
 
 our_domains as (

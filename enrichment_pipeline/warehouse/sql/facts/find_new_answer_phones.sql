@@ -4,4 +4,4 @@
 
 select distinct value as phone_text, cast(null as varchar) as company_domain
 from new_contact_points
-where type = 'phone' and value is not null;
+where kind = 'phone' and value is not null;

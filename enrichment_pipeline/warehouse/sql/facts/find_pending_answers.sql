@@ -1,26 +1,33 @@
 -- Which answers are to be read, and what was read before and does not stand any more.
 --
--- Facts follow from raw.provider_responses, the contacts as they are now, and the logs of
--- undone runs and reviewers' decisions, and from nothing else: so an answer is read for each
--- contact of its person, and anew when that contact has changed or somebody has decided on the
--- profile; what came of it goes when the contact has left, is somebody else, or the run was
--- undone. A replay reads everything anew, by the same way. What was decided must have been
+-- Facts follow from the profiles that answers were read into, the contacts as they are now, and
+-- the logs of undone runs and reviewers' decisions, and from nothing else: so an answer is read
+-- for each contact of its person, and anew when that contact has changed or somebody has decided
+-- on the profile; what came of it goes when the contact has left, is somebody else, or the run
+-- was undone. A replay reads everything anew, by the same way. What was decided must have been
 -- selected before (`select_current_decisions.sql`).
 --
--- reads: decided_answers, enrichment.person_facts, raw.provider_responses, raw.undone_runs,
---        staging.contact_parts, staging.contact_persons, staging.contacts, staging.read_answers
+-- reads: decided_answers, raw.provider_responses, raw.undone_runs, staging.contact_parts,
+--        staging.contact_persons, staging.contacts, staging.judgements, staging.profiles
 -- makes: pending_answers, touched_contacts, touched_domains, wanted_answers, withdrawn_answers
 
 create or replace temp table wanted_answers as
 select
     contact.contact_id,
     response.lookup_id,
+    response.provider,
+    response.person_key,
+    response.outcome,
     response.answered_at,
+    response.run_id,
+    -- the first version of a reading is left out: what it read before it had a number stands
     md5(concat_ws(
         '|', assigned.person_key, contact.row_hash, part.phone_region_default, part.account_name,
-        part.account_domain, decided.judgement
+        part.account_domain, decided.judgement, nullif(profile.reading, 1)
     )) as basis
 from raw.provider_responses as response
+left join staging.profiles as profile
+    on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
 join staging.contact_persons as assigned on assigned.person_key = response.person_key
 join staging.contacts as contact
     on contact.contact_id = assigned.contact_id and contact.left_at is null
@@ -31,7 +38,7 @@ where not exists (select 1 from raw.undone_runs as undone where undone.run_id = 
 
 create or replace temp table withdrawn_answers as
 select read_before.contact_id, read_before.lookup_id
-from staging.read_answers as read_before
+from staging.judgements as read_before
 where not exists (
     select 1
     from wanted_answers as wanted
@@ -41,7 +48,7 @@ where not exists (
 );
 
 -- In batches by time, so that memory does not grow with the number of answers, and each
--- batch reads its part of the raw answers only. An answer to a contact has a number here, by
+-- batch reads its part of the profiles only. An answer to a contact has a number here, by
 -- which what is taken from it is joined: that is faster than by two texts.
 create or replace temp table pending_answers as
 select
@@ -49,12 +56,16 @@ select
     (answer_no - 1) // $batch_rows as batch,
     contact_id,
     lookup_id,
+    provider,
+    person_key,
+    outcome,
     answered_at,
+    run_id,
     basis
 from wanted_answers as wanted
 where not exists (
     select 1
-    from staging.read_answers as read_before
+    from staging.judgements as read_before
     where read_before.contact_id = wanted.contact_id
         and read_before.lookup_id = wanted.lookup_id
         and read_before.basis = wanted.basis
@@ -67,8 +78,8 @@ create or replace temp table touched_contacts as
 select distinct contact_id from withdrawn_answers;
 
 create or replace temp table touched_domains as
-select distinct fact.value as company_domain
-from enrichment.person_facts as fact
+select distinct judged.company_domain
+from staging.judgements as judged
 join withdrawn_answers as withdrawn
-    on withdrawn.contact_id = fact.contact_id and withdrawn.lookup_id = fact.lookup_id
-where fact.field = 'company_domain';
+    on withdrawn.contact_id = judged.contact_id and withdrawn.lookup_id = judged.lookup_id
+where judged.company_domain is not null;

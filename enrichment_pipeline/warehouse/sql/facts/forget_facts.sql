@@ -1,9 +1,9 @@
--- Have every answer read anew.
+-- Have every answer read anew, into the common profile first.
 --
--- makes: enrichment.company_facts, enrichment.person_facts, staging.read_answers
+-- makes: enrichment.company_facts, staging.judgements, staging.profiles
 
-delete from staging.read_answers;
+delete from staging.profiles;
 
-delete from enrichment.person_facts;
+delete from staging.judgements;
 
 delete from enrichment.company_facts;

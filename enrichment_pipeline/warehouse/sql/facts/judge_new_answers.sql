@@ -16,8 +16,7 @@
 --
 -- reads: company_agreements, decided_answers, enrichment.search_results, name_agreements,
 --        new_answers, new_contact_points, new_positions, phone_regions, raw.lookups,
---        raw.search_profiles, raw.searches, staging.company_names, staging.hosts, staging.phones,
---        unreadable_answers
+--        raw.search_profiles, raw.searches, staging.company_names, staging.hosts, staging.phones
 -- makes: current_positions, judged_answers
 
 create or replace temp table judged_answers as
@@ -39,9 +38,9 @@ doubtful as (
 points as (
     select
         point.answer_no,
-        list(point.email) filter (point.type = 'email' and point.email is not null)
+        list(point.email) filter (point.kind = 'email' and point.email is not null)
             as their_emails,
-        list(phone.e164) filter (point.type = 'phone' and phone.e164 is not null)
+        list(phone.e164) filter (point.kind = 'phone' and phone.e164 is not null)
             as their_phones
     from new_contact_points as point
     semi join doubtful on doubtful.answer_no = point.answer_no
@@ -140,7 +139,7 @@ select
     answer.run_id,
     case
         when answer.outcome <> 'matched' then answer.outcome
-        when unreadable.part is not null then 'unreadable_answer'
+        when answer.unreadable_part is not null then 'unreadable_answer'
         when decided.judgement is not null then decided.judgement
         when searched.uid is not null then 'matched'
         when asked.is_name_searched_for then 'matched'
@@ -155,11 +154,11 @@ select
         ) then 'matched'
         else 'identity_mismatch'
     end as judgement,
-    unreadable.part is null and decided.judgement is not null as is_decided,
+    answer.unreadable_part is null and decided.judgement is not null as is_decided,
     -- what is wrong with an answer that is not accepted
     case
         when answer.outcome <> 'matched' then null
-        when unreadable.part is not null then unreadable.part
+        when answer.unreadable_part is not null then answer.unreadable_part
         when compared.is_same_name then 'company'
         else 'name'
     end as detail
@@ -169,8 +168,7 @@ left join searched_for as searched
 left join asked_by_id as asked on asked.answer_no = answer.answer_no
 left join compared on compared.answer_no = answer.answer_no
 left join decided_answers as decided
-    on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id
-left join unreadable_answers as unreadable on unreadable.answer_no = answer.answer_no;
+    on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id;
 
 -- the position that counts: a current one, at the company where we have the contact if there
 -- is one, else the latest started

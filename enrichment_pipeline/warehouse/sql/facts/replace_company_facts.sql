@@ -2,7 +2,7 @@
 -- of each field, from when to when it was what answers said. Answers that say the same in a
 -- row are one row, which names the last of them. Free-mail domains are nobody's company.
 --
--- reads: enrichment.person_facts, touched_domains
+-- reads: staging.judgements, touched_domains
 -- makes: enrichment.company_facts
 
 delete from enrichment.company_facts
@@ -12,25 +12,34 @@ insert into enrichment.company_facts (
     company_domain, field, value, provider, observed_at, lookup_id, run_id, valid_from, valid_to
 )
 with
-observed as (
+said as (
     select
-        domain.value as company_domain,
-        replace(fact.field, 'company_', '') as field,
-        min(fact.value) as value,
-        min(fact.provider) as provider,
-        fact.observed_at,
-        fact.lookup_id,
-        min(fact.run_id) as run_id
-    from enrichment.person_facts as domain
-    join enrichment.person_facts as fact
-        on fact.contact_id = domain.contact_id and fact.lookup_id = domain.lookup_id
-    where domain.field = 'company_domain'
-        and domain.provider <> 'human'
-        and domain.value in (select company_domain from touched_domains)
-        and fact.field in (
-            'company_name', 'company_website', 'company_industry', 'company_employee_count'
-        )
-    group by domain.value, fact.field, fact.observed_at, fact.lookup_id
+        company_domain,
+        answered_at as observed_at,
+        lookup_id,
+        min(company_name) as company_name,
+        min(company_website) as company_website,
+        min(company_industry) as company_industry,
+        min(company_employee_count) as company_employee_count,
+        min(provider) as provider,
+        min(run_id) as run_id
+    from staging.judgements
+    where company_domain in (select company_domain from touched_domains)
+    group by company_domain, answered_at, lookup_id
+),
+
+observed as (
+    select *
+    from (
+        select
+            company_domain, observed_at, lookup_id, provider, run_id,
+            unnest(['name', 'website', 'industry', 'employee_count']) as field,
+            unnest([
+                company_name, company_website, company_industry, company_employee_count
+            ]) as value
+        from said
+    )
+    where value is not null
 ),
 
 compared as (

@@ -3,28 +3,26 @@
 -- within a class the newer beats the older; nothing never replaces something, and a shorter
 -- form of a name (A. Example) never the fuller one.
 --
--- reads: enrichment.company_facts, enrichment.person_facts, staging.company_names,
---        staging.contact_parts, staging.contact_persons, staging.contacts, staging.read_answers
+-- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
+--        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
+--        staging.judgements
 -- makes: best_values, chosen_values, contested_contacts, known_companies, past_positions
 
 -- Positions at another employer than the newest one: who moved on takes nothing along.
 create or replace temp table past_positions as
 with positions as (
     select
-        fact.contact_id,
-        fact.lookup_id,
-        max(fact.observed_at) as observed_at,
-        max(company.company_key) as company_key,
-        max(fact.value) filter (fact.field = 'company_domain') as company_domain
-    from enrichment.person_facts as fact
-    left join staging.company_names as company
-        on company.company_name = fact.value and fact.field = 'company_name'
-    where fact.field in ('company_name', 'company_domain', 'job_title')
-        and fact.provider <> 'human'
-        and fact.contact_id in (
-            select contact_id from staging.read_answers group by contact_id having count(*) > 1
+        judged.contact_id,
+        judged.lookup_id,
+        judged.answered_at as observed_at,
+        company.company_key,
+        judged.company_domain
+    from staging.judgements as judged
+    left join staging.company_names as company on company.company_name = judged.company_name
+    where coalesce(judged.company_name, judged.company_domain, judged.job_title) is not null
+        and judged.contact_id in (
+            select contact_id from staging.judgements group by contact_id having count(*) > 1
         )
-    group by fact.contact_id, fact.lookup_id
 ),
 
 compared as (
@@ -42,9 +40,9 @@ where not coalesce(company_domain = newest[2], company_key = newest[1], false);
 
 -- Of one answer the first of each field is the best; only between several is there a choice.
 create or replace temp table contested_contacts as
-select contact_id from staging.read_answers group by contact_id having count(*) > 1
+select contact_id from staging.judgements group by contact_id having count(*) > 1
 union
-select contact_id from enrichment.person_facts where provider = 'human';
+select contact_id from raw.review_decisions where decision = 'replace';
 
 create or replace temp table best_values as
 with
@@ -101,15 +99,19 @@ contested as (
     ) = 1
 ),
 
-best as (
-    select * from contested
-    union all
-    select fact.contact_id, fact.field, fact.value, fact.status, false as is_human
-    from enrichment.person_facts as fact
+-- the first of each field of the only answer, as it stands
+uncontested as (
+    select
+        judged.*,
+        best_point(points, 'work_email') as work_email,
+        best_point(points, 'personal_email') as personal_email,
+        best_point(points, 'direct_phone') as direct_phone,
+        best_point(points, 'mobile_phone') as mobile_phone
+    from staging.judgements as judged
     semi join staging.contact_persons as assigned
-        on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
-    anti join contested_contacts as contested on contested.contact_id = fact.contact_id
-    where fact.position = 1
+        on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+    anti join contested_contacts as contested on contested.contact_id = judged.contact_id
+    where judged.judgement = 'matched'
 )
 
 select
@@ -133,9 +135,37 @@ select
     any_value(value) filter (field = 'mobile_phone') as their_mobile_phone,
     any_value(status) filter (field = 'mobile_phone') as their_mobile_phone_status,
     list(field) filter (is_human) as human_fields
-from best
+from contested
 where field not in ('lookup_outcome', 'outcome_detail', 'seniority')
-group by contact_id;
+group by contact_id
+union all
+select
+    contact_id,
+    full_name,
+    job_title,
+    company_name,
+    company_domain,
+    company_website,
+    company_industry,
+    company_employee_count,
+    linkedin_url,
+    location,
+    provider_uid,
+    work_email.value,
+    work_email.status,
+    personal_email.value,
+    personal_email.status,
+    direct_phone.value,
+    direct_phone.status,
+    mobile_phone.value,
+    mobile_phone.status,
+    null
+from uncontested
+where len(points) > 0
+    or coalesce(
+        provider_uid, full_name, location, linkedin_url, job_title, company_name, company_domain,
+        company_website, company_industry, company_employee_count
+    ) is not null;
 
 -- What is known of each company, as far as it may be written and is not too old.
 create or replace temp table known_companies as

@@ -1,8 +1,8 @@
 -- What every contact of the source has come to: whether what it has is good enough, and if
 -- not, why. `contact_states` and `chosen_values` must have been made before.
 --
--- reads: chosen_values, contact_states, decided_answers, decided_contacts, enrichment.person_facts,
---        raw.provider_responses, raw.undone_runs, staging.contact_parts, staging.contact_persons
+-- reads: chosen_values, contact_states, decided_answers, decided_contacts, raw.provider_responses,
+--        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.judgements
 -- makes: answer_outcomes, judged_contacts, review_reasons, undone_contacts
 
 -- what each reason means, and what to do about it
@@ -22,29 +22,24 @@ join staging.contact_persons as assigned on assigned.person_key = response.perso
 -- the last answer that each contact got, and the last one that was accepted
 create or replace temp table answer_outcomes as
 select
-    fact.contact_id,
-    arg_min(fact.value, (-epoch_us(fact.observed_at), fact.lookup_id)) as last_judgement,
-    arg_min(fact.lookup_id, (-epoch_us(fact.observed_at), fact.lookup_id)) as last_lookup_id,
-    max(fact.observed_at) filter (fact.value = 'matched') as enriched_at,
-    arg_min(fact.lookup_id, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
-        fact.value = 'matched'
+    judged.contact_id,
+    arg_min(judged.judgement, (-epoch_us(judged.answered_at), judged.lookup_id)) as last_judgement,
+    arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) as last_lookup_id,
+    max(judged.answered_at) filter (judged.judgement = 'matched') as enriched_at,
+    arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
+        judged.judgement = 'matched'
     ) as lookup_id,
-    arg_min(fact.run_id, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
-        fact.value = 'matched'
+    arg_min(judged.run_id, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
+        judged.judgement = 'matched'
     ) as run_id,
-    arg_min(fact.provider, (-epoch_us(fact.observed_at), fact.lookup_id)) filter (
-        fact.value = 'matched'
+    arg_min(judged.provider, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
+        judged.judgement = 'matched'
     ) as provider,
-    arg_min(detail.value, (-epoch_us(fact.observed_at), fact.lookup_id)) as detail
-from enrichment.person_facts as fact
+    arg_min(judged.detail, (-epoch_us(judged.answered_at), judged.lookup_id)) as detail
+from staging.judgements as judged
 join staging.contact_persons as assigned
-    on assigned.contact_id = fact.contact_id and assigned.person_key = fact.person_key
-left join enrichment.person_facts as detail
-    on detail.contact_id = fact.contact_id
-    and detail.lookup_id = fact.lookup_id
-    and detail.field = 'outcome_detail'
-where fact.field = 'lookup_outcome'
-group by fact.contact_id;
+    on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+group by judged.contact_id;
 
 create or replace temp table judged_contacts as
 with reasons as (

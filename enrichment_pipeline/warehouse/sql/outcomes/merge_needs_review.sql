@@ -1,6 +1,7 @@
 -- Whatever a person must look at. A contact keeps the instant at which it was first flagged.
 --
--- reads: chosen_values, enrichment.search_results, judged_contacts, raw.provider_responses
+-- reads: chosen_values, enrichment.search_results, judged_contacts, raw.provider_responses,
+--        staging.profiles
 -- makes: enrichment.needs_review
 
 delete from enrichment.needs_review
@@ -8,6 +9,18 @@ where contact_id not in (select contact_id from judged_contacts where reason is 
 
 merge into enrichment.needs_review as known
 using (
+    with profiles as (
+        select
+            call_id,
+            path,
+            full_name,
+            list_transform(positions, lambda job: job.company_name) as company_names,
+            list_transform(positions, lambda job: job.company_website) as company_websites,
+            list_transform(positions, lambda job: job.title) as job_titles
+        from staging.profiles
+        where call_kind = 'lookup'
+    )
+
     select
         judged.contact_id,
         judged.account_id,
@@ -17,10 +30,10 @@ using (
         case
             when judged.reason in (
                 'identity_mismatch', 'unreadable_answer', 'no_verified_email', 'job_changed'
-            ) then json_extract(response.answer, '$.candidate')
+            ) then json_extract(response.answer, profile.path)
             when judged.reason = 'ambiguous_match' then result.candidates
             when judged.reason = 'rejected_by_reviewer' then coalesce(
-                json_extract(response.answer, '$.candidate'), result.candidates
+                json_extract(response.answer, profile.path), result.candidates
             )
         end as candidate,
         case
@@ -36,13 +49,10 @@ using (
                     'job_title': chosen.source_job_title
                 },
                 'theirs': {
-                    'full_name': json_extract_string(response.answer, '$.candidate.fullName'),
-                    'company_names':
-                        json_extract_string(response.answer, '$.candidate.experience[*].company'),
-                    'websites':
-                        json_extract_string(response.answer, '$.candidate.experience[*].website'),
-                    'job_titles':
-                        json_extract_string(response.answer, '$.candidate.experience[*].position')
+                    'full_name': profile.full_name,
+                    'company_names': coalesce(profile.company_names, []),
+                    'websites': coalesce(profile.company_websites, []),
+                    'job_titles': coalesce(profile.job_titles, [])
                 }
             })
         end as evidence,
@@ -55,6 +65,7 @@ using (
     from judged_contacts as judged
     join chosen_values as chosen on chosen.contact_id = judged.contact_id
     left join raw.provider_responses as response on response.lookup_id = judged.last_lookup_id
+    left join profiles as profile on profile.call_id = judged.last_lookup_id
     left join enrichment.search_results as result on result.search_id = judged.last_search_id
     where judged.reason is not null
 ) as fresh

@@ -5,10 +5,9 @@
 -- The work list and contact_status are both read off this. What reviewers decided on asking
 -- must have been selected before (`select_current_decisions.sql`).
 --
--- reads: decided_contacts, decided_persons, enrichment.person_facts, person_searches, raw.lookups,
---        raw.undone_runs, staging.accounts, staging.contact_identities,
---        staging.ineligible_contacts, staging.person_lookups, staging.read_answers,
---        staging.suppressed_contacts
+-- reads: decided_contacts, decided_persons, person_searches, raw.lookups, raw.undone_runs,
+--        staging.accounts, staging.contact_identities, staging.ineligible_contacts,
+--        staging.judgements, staging.person_lookups, staging.suppressed_contacts
 -- makes: account_priorities, aged_lookups, contact_states, lookups_elsewhere, said_elsewhere
 
 -- How much each account matters. A tier that a band is named after decides the band;
@@ -180,16 +179,12 @@ select
     -- an answer that nobody has judged yet may be accepted
     max(lookup.due_at) filter (
         lookup.outcome = 'matched' and lookup.is_recent and not lookup.is_undone
-        and coalesce(judged.value = 'matched', read_before.lookup_id is null)
+        and coalesce(judged.judgement = 'matched', true)
     ) as accepted_until
 from lookups_elsewhere as lookup
 join staging.contact_identities as contact on contact.person_key = lookup.person_key
-left join enrichment.person_facts as judged
-    on judged.contact_id = contact.contact_id
-    and judged.lookup_id = lookup.lookup_id
-    and judged.field = 'lookup_outcome'
-left join staging.read_answers as read_before
-    on read_before.contact_id = contact.contact_id and read_before.lookup_id = lookup.lookup_id
+left join staging.judgements as judged
+    on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
 group by contact.contact_id;
 
 create or replace temp view contact_states as

@@ -2,7 +2,8 @@
 -- profiles that were found, and whether they can be asked for. `contact_states` must have
 -- been derived before. No row for a contact that is not in the source.
 --
--- reads: contact_states, enrichment.needs_review, raw.lookups, raw.provider_responses
+-- reads: contact_states, enrichment.needs_review, raw.lookups, raw.provider_responses,
+--        staging.profiles
 
 with wanted as (
     select *
@@ -27,12 +28,14 @@ answered as (
         arg_max_null(provider_uid, (answered_at, lookup_id)) as last_uid
     from (
         select
-            person_key, answered_at, lookup_id,
-            case when outcome = 'matched' then coalesce(
-                json_extract_string(answer, '$.candidate.uid'), lookup_id
-            ) end as provider_uid
-        from raw.provider_responses
-        where person_key in (select person_key from wanted)
+            response.person_key, response.answered_at, response.lookup_id,
+            case
+                when response.outcome = 'matched' then coalesce(profile.uid, response.lookup_id)
+            end as provider_uid
+        from raw.provider_responses as response
+        left join staging.profiles as profile
+            on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
+        where response.person_key in (select person_key from wanted)
     )
     group by person_key
 )

@@ -5,7 +5,7 @@
 -- then: nothing but `never` outlives a change of its identity.
 --
 -- reads: raw.lookups, raw.provider_responses, raw.review_decisions, staging.contact_persons,
---        staging.contacts
+--        staging.contacts, staging.profiles
 -- makes: current_decisions, decided_answers, decided_contacts, decided_persons
 
 create or replace temp table current_decisions as
@@ -65,13 +65,14 @@ with shown as (
     select
         decided.contact_id,
         response.lookup_id,
-        coalesce(json_extract_string(response.answer, '$.candidate.uid'), response.lookup_id)
-            as provider_uid,
+        coalesce(profile.uid, response.lookup_id) as provider_uid,
         decided.accepted_uid,
         decided.rejected_uids
     from decided_contacts as decided
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
     join raw.provider_responses as response on response.person_key = assigned.person_key
+    left join staging.profiles as profile
+        on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
     where response.outcome = 'matched'
 )
 

@@ -1,7 +1,8 @@
 -- What a reviewer is shown: whom we have, why it waits, and every profile that was found,
 -- highest priority first. Whose profile a reviewer has rejected is shown where that is asked for.
 --
--- reads: enrichment.needs_review, raw.lookups, staging.contact_persons, staging.contacts
+-- reads: enrichment.needs_review, enrichment.search_results, raw.lookups, raw.search_profiles,
+--        staging.contact_persons, staging.contacts, staging.judgements, staging.profiles
 
 with queue as (
     select *
@@ -14,31 +15,71 @@ with queue as (
         )
 ),
 
-profiles as (
+-- what the answer to the last look-up of each contact says, as it was judged
+answered as (
     select
-        contact_id,
-        unnest(from_json(
-            case json_type(candidate) when 'ARRAY' then candidate else json_array(candidate) end,
-            '[{
-                "uid": "VARCHAR",
-                "fullName": "VARCHAR",
-                "headLine": "VARCHAR",
-                "location": "VARCHAR",
-                "locations": [{"name": "VARCHAR"}],
-                "social": [{"type": "VARCHAR", "link": "VARCHAR"}],
-                "contacts": [{"type": "VARCHAR", "value": "VARCHAR", "rating": "VARCHAR"}],
-                "experience": [{
-                    "position": "VARCHAR", "title": "VARCHAR", "company": "VARCHAR",
-                    "current": "BOOLEAN"
-                }],
-                "score": "DOUBLE",
-                "name_score": "DOUBLE",
-                "company_score": "DOUBLE",
-                "title_score": "DOUBLE"
-            }]'
-        )) as profile
-    from queue
-    where candidate is not null
+        judged.contact_id,
+        arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) as call_id
+    from staging.judgements as judged
+    join staging.contact_persons as assigned
+        on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+    where judged.contact_id in (select contact_id from queue)
+    group by judged.contact_id
+),
+
+-- what the last search for its person gave, the best first
+searched as (
+    select contact_id, call_id, unnest(candidates) as scored, generate_subscripts(candidates, 1)
+        as place
+    from (
+        select
+            assigned.contact_id,
+            arg_max(result.search_id, (result.answered_at, result.search_id)) as call_id,
+            from_json(
+                arg_max(result.candidates, (result.answered_at, result.search_id)),
+                '[{
+                    "uid": "VARCHAR", "score": "DOUBLE", "name_score": "DOUBLE",
+                    "company_score": "DOUBLE", "title_score": "DOUBLE"
+                }]'
+            ) as candidates
+        from enrichment.search_results as result
+        join staging.contact_persons as assigned on assigned.person_key = result.person_key
+        where assigned.contact_id in (select contact_id from queue)
+            and result.candidates is not null
+        group by assigned.contact_id
+    )
+),
+
+profiles as (
+    select answered.contact_id, 1 as place, told as profile, null as scored
+    from answered
+    join queue on queue.contact_id = answered.contact_id
+    join staging.profiles as told
+        on told.call_id = answered.call_id and told.call_kind = 'lookup'
+    where queue.candidate is not null and queue.reason <> 'ambiguous_match'
+    union all
+    select searched.contact_id, searched.place, told as profile, searched.scored
+    from searched
+    join queue on queue.contact_id = searched.contact_id
+    join raw.search_profiles as found
+        on found.search_id = searched.call_id and found.uid = lower(searched.scored.uid)
+    join staging.profiles as told
+        on told.call_id = found.search_id
+        and told.call_kind = 'search'
+        and told.position = found.position
+    where queue.candidate is not null
+        and (
+            queue.reason = 'ambiguous_match'
+            or (
+                queue.reason = 'rejected_by_reviewer'
+                and queue.contact_id not in (
+                    select answered.contact_id
+                    from answered
+                    join staging.profiles as shown
+                        on shown.call_id = answered.call_id and shown.call_kind = 'lookup'
+                )
+            )
+        )
 ),
 
 shown_profiles as (
@@ -46,47 +87,49 @@ shown_profiles as (
         contact_id,
         list({
             'uid': profile.uid,
-            'name': clean_text(profile.fullName),
-            'title': clean_text(coalesce(jobs[1].position, jobs[1].title, profile.headLine)),
-            'companies': list_transform(jobs, lambda job: clean_text(job.company)),
-            'location': clean_text(coalesce(profile.location, profile.locations[1].name)),
+            'name': clean_text(profile.full_name),
+            'title': clean_text(coalesce(jobs[1].title, profile.headline)),
+            'companies': list_transform(jobs, lambda job: clean_text(job.company_name)),
+            'location': clean_text(profile.location),
             -- what a search finds has no address of its own: then where to look for one
             'link': coalesce(
                 clean_text(list_filter(
-                    profile.social, lambda place: linkedin_slug(place.link) is not null
-                )[1].link),
+                    profile.profile_urls, lambda url: linkedin_slug(url) is not null
+                )[1]),
                 concat(
                     'https://www.linkedin.com/search/results/people/?keywords=',
                     url_encode(regexp_replace(
-                        concat_ws(' ', clean_text(profile.fullName), jobs[1].company),
+                        concat_ws(' ', clean_text(profile.full_name), jobs[1].company_name),
                         '\s+', ' ', 'g'
                     ))
                 )
             ),
-            'score': profile.score,
+            'score': scored.score,
             'scores': {
-                'name': profile.name_score,
-                'company': profile.company_score,
-                'title': profile.title_score
+                'name': scored.name_score,
+                'company': scored.company_score,
+                'title': scored.title_score
             },
             'emails': list_transform(
-                list_filter(profile.contacts, lambda point: lower(point.type) = 'email'),
-                lambda point: rated_text(point.value, point.rating)
+                list_filter(profile.contact_points, lambda point: point.kind = 'email'),
+                lambda point: clean_text(point.value) || ' (' || point.status || ')'
             ),
             'phones': list_transform(
-                list_filter(profile.contacts, lambda point: lower(point.type) = 'phone'),
-                lambda point: rated_text(point.value, point.rating)
+                list_filter(profile.contact_points, lambda point: point.kind = 'phone'),
+                lambda point: clean_text(point.value) || ' (' || point.status || ')'
             )
-        }) as profiles
+        } order by place) as profiles
     from (
         select
             contact_id,
+            place,
             profile,
+            scored,
             -- a search does not say which jobs are held: then all that it shows
             case
-                when len(list_filter(profile.experience, lambda job: job.current)) > 0
-                    then list_filter(profile.experience, lambda job: job.current)
-                else list_filter(profile.experience, lambda job: job.current is null)
+                when len(list_filter(profile.positions, lambda job: job.is_current)) > 0
+                    then list_filter(profile.positions, lambda job: job.is_current)
+                else list_filter(profile.positions, lambda job: job.is_current is null)
             end as jobs
         from profiles
     )

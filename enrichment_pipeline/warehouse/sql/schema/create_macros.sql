@@ -50,7 +50,8 @@ create or replace temp macro real_text(value) as list_transform(
     end
 )[1];
 
--- Whether a text may be a JSON object or list that was read as text.
+-- For the readings of providers: whether a text may be a JSON object or list that was read as
+-- text.
 create or replace temp macro looks_like_json(value) as
     coalesce(value[1] in ('{', '['), false);
 
@@ -159,15 +160,6 @@ create or replace temp macro is_role_address(email) as list_contains(
 
 -- An identifier as the ledger keeps it.
 create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
-
--- The provider's scale, from its documentation: 100 high confidence, 70 likely.
-create or replace temp macro rating_status(rating) as
-    case try_cast(rating as double) when 100 then 'verified' when 70 then 'likely' else 'unverified'
-    end;
-
--- An e-mail or phone with its status, for people to read; null for none.
-create or replace temp macro rated_text(value, rating) as
-    clean_text(value) || ' (' || rating_status(rating) || ')';
 
 -- The identifier of a person that a fact gives; null for one that gives none. A role address
 -- is nobody's, and a phone at work may be a switchboard.
@@ -366,6 +358,11 @@ create or replace temp macro priority_rank(priority) as
 
 create or replace temp macro status_rank(status) as
     case status when 'verified' then 0 when 'likely' then 1 else 2 end;
+
+-- The first of a field's e-mails or phones in an answer; null for none.
+create or replace temp macro best_point(points, wanted_field) as list_filter(
+    points, lambda point: point.field = wanted_field and point.position = 1
+)[1];
 
 -- Of the e-mails and phones that are known those of a kind that requirements such as
 -- `verified_email` name, for people to read; null for none.

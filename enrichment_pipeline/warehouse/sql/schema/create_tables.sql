@@ -3,15 +3,15 @@
 -- checks keep keys unique. Comments are what Dagster and BI tools show.
 --
 -- makes: enrichment, enrichment.company_facts, enrichment.contact_status,
---        enrichment.enriched_contacts, enrichment.needs_review, enrichment.person_facts,
---        enrichment.search_results, enrichment.worklist, raw, raw.lookups, raw.provider_responses,
---        raw.review_decisions, raw.search_profiles, raw.searches, raw.undone_runs, staging,
---        staging.accounts, staging.company_names, staging.contact_identities,
---        staging.contact_parts, staging.contact_persons, staging.contacts, staging.hosts,
---        staging.ineligible_contacts, staging.latin_names, staging.person_aliases,
---        staging.person_lookups, staging.phones, staging.read_answers, staging.restated_contacts,
---        staging.shared_identifiers, staging.source_contact_ids, staging.stamp,
---        staging.suppressed_contacts, staging.suppressions
+--        enrichment.enriched_contacts, enrichment.needs_review, enrichment.search_results,
+--        enrichment.worklist, raw, raw.lookups, raw.provider_responses, raw.review_decisions,
+--        raw.search_profiles, raw.searches, raw.undone_runs, staging, staging.accounts,
+--        staging.company_names, staging.contact_identities, staging.contact_parts,
+--        staging.contact_persons, staging.contacts, staging.hosts, staging.ineligible_contacts,
+--        staging.judgements, staging.latin_names, staging.person_aliases, staging.person_lookups,
+--        staging.phones, staging.profiles, staging.restated_contacts, staging.shared_identifiers,
+--        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
+--        staging.suppressions
 
 create schema if not exists staging;
 create schema if not exists raw;
@@ -347,6 +347,51 @@ create table if not exists raw.search_profiles (
 comment on table raw.search_profiles
 is 'Each profile that a search gave, as the provider gave it; which of them it is, is scored from here and can be again';
 
+create table if not exists staging.profiles (
+    call_id varchar,
+    call_kind varchar,
+    position integer,
+    provider varchar,
+    answered_at timestamptz,
+    path varchar,
+    unreadable_part varchar,
+    uid varchar,
+    full_name varchar,
+    headline varchar,
+    location varchar,
+    profile_urls varchar[],
+    contact_points struct(
+        kind varchar, field varchar, value varchar, status varchar, rating varchar,
+        given_type varchar, given_sub_type varchar
+    )[],
+    positions struct(
+        title varchar, company_name varchar, company_website varchar, company_industry varchar,
+        company_employee_count varchar, started varchar, is_current boolean
+    )[],
+    reading integer
+);
+comment on table staging.profiles
+is 'The common profile: what an answer says of a person, one row for each answer that does and each profile that a search gave, read by the SQL file of its provider';
+comment on column staging.profiles.call_id is 'The look-up or the search in the ledger';
+comment on column staging.profiles.call_kind is 'lookup or search';
+comment on column staging.profiles.position
+is 'Its place among what the search gave, as in raw.search_profiles; 1 for a look-up';
+comment on column staging.profiles.path
+is 'Where the profile stands in the raw answer, as a JSON path';
+comment on column staging.profiles.unreadable_part
+is 'What of the answer does not have the shape that is read; null where all has it';
+comment on column staging.profiles.uid is 'The provider''s id of the profile, as given';
+comment on column staging.profiles.full_name is 'As given';
+comment on column staging.profiles.headline is 'As given: what the person says of themself';
+comment on column staging.profiles.location is 'As given; the first of several';
+comment on column staging.profiles.profile_urls is 'Pages of the person elsewhere, as given';
+comment on column staging.profiles.contact_points
+is 'E-mails and phones in the order given: kind email or phone, the field that it is for, the value and the rating as given, and the rating mapped (verified, likely, unverified)';
+comment on column staging.profiles.positions
+is 'Where the person works or worked, in the order given; is_current is null where it is not said';
+comment on column staging.profiles.reading
+is 'The version of the provider''s reading: an answer that was read by another one is read anew';
+
 -- enrichment ---------------------------------------------------------------------------
 
 create table if not exists enrichment.worklist (
@@ -428,45 +473,6 @@ comment on column enrichment.search_results.answered_at is 'When the answer came
 comment on column enrichment.search_results.run_id is 'The run that asked';
 comment on column enrichment.search_results.scored_by
 is 'Digest of the rules and values by which it was scored: another one is scored again';
-
-create table if not exists enrichment.person_facts (
-    contact_id varchar,
-    person_key varchar,
-    field varchar,
-    value varchar,
-    position integer,
-    provider varchar,
-    confidence varchar,
-    status varchar,
-    observed_at timestamptz,
-    lookup_id varchar,
-    run_id varchar,
-    valid_from timestamptz,
-    valid_to timestamptz
-);
-comment on table enrichment.person_facts
-is 'Every value that an answer or a reviewer gave, with where it came from: the provenance and the history';
-comment on column enrichment.person_facts.contact_id is 'The source''s id of the contact';
-comment on column enrichment.person_facts.person_key is 'One key per human being';
-comment on column enrichment.person_facts.value
-is 'As the provider gives it; e-mails and phones normalised';
-comment on column enrichment.person_facts.provider is 'Who said so; human for a reviewer';
-comment on column enrichment.person_facts.observed_at is 'When the answer came';
-comment on column enrichment.person_facts.lookup_id
-is 'The look-up that gave it; for a reviewer''s value the decision';
-comment on column enrichment.person_facts.run_id is 'The run that bought it';
-comment on column enrichment.person_facts.valid_from
-is 'From when it held, as far as is known: the observation';
-comment on column enrichment.person_facts.field
-is 'What the value is; lookup_outcome is what the answer as a whole came to';
-comment on column enrichment.person_facts.position
-is 'Order among several values of one field in one answer, from 1';
-comment on column enrichment.person_facts.confidence
-is 'The provider''s rating as given; human where a reviewer decided';
-comment on column enrichment.person_facts.status
-is 'The rating mapped: verified, likely or unverified; null for what is not rated';
-comment on column enrichment.person_facts.valid_to
-is 'When the same provider gave this field anew; null while it is the newest';
 
 create table if not exists enrichment.company_facts (
     company_domain varchar,
@@ -612,13 +618,47 @@ is 'One key per human being; contacts that share it share their look-ups; null f
 
 -- outcomes that can be replayed and undone ------------------------------------------------
 
-create table if not exists staging.read_answers (
-    contact_id varchar, lookup_id varchar, basis varchar
+create table if not exists staging.judgements (
+    contact_id varchar,
+    lookup_id varchar,
+    basis varchar,
+    person_key varchar,
+    provider varchar,
+    answered_at timestamptz,
+    run_id varchar,
+    judgement varchar,
+    is_decided boolean,
+    detail varchar,
+    provider_uid varchar,
+    full_name varchar,
+    location varchar,
+    linkedin_url varchar,
+    job_title varchar,
+    seniority varchar,
+    company_name varchar,
+    company_domain varchar,
+    company_website varchar,
+    company_industry varchar,
+    company_employee_count varchar,
+    points struct(
+        field varchar, value varchar, position integer, given_type varchar,
+        given_sub_type varchar, confidence varchar, status varchar
+    )[],
+    closed struct(field varchar, valid_to timestamptz)[]
 );
-comment on table staging.read_answers
-is 'Which answers have been read into facts, for which contact';
-comment on column staging.read_answers.basis
-is 'Digest of what else the reading depends on: the contact as it was then';
+comment on table staging.judgements
+is 'What each answer came to for each contact of its person, and the values that it gives where it was accepted: one wide row, which person_facts shows as one row for each value';
+comment on column staging.judgements.basis
+is 'Digest of what else the judgement depends on: the contact as it was then';
+comment on column staging.judgements.judgement
+is 'matched where it was accepted; else why not, or what the provider said';
+comment on column staging.judgements.is_decided is 'Whether a reviewer decided it';
+comment on column staging.judgements.detail
+is 'What is wrong with an answer that was not accepted; null otherwise';
+comment on column staging.judgements.points
+is 'E-mails and phones, normalised, in no order: position is the place in its field, the best first';
+comment on column staging.judgements.closed
+is 'The fields that the same provider gave anew later, and when; null for none';
 
 create table if not exists raw.undone_runs (
     run_id varchar, undone_at timestamptz, undone_by varchar
@@ -628,13 +668,6 @@ is 'Runs whose answers do not count; rows are only ever added, and a replay hono
 comment on column raw.undone_runs.run_id is 'The run whose answers do not count';
 comment on column raw.undone_runs.undone_at is 'When somebody said so';
 comment on column raw.undone_runs.undone_by is 'Who said so';
-
-alter table enrichment.person_facts add column if not exists given_type varchar;
-alter table enrichment.person_facts add column if not exists given_sub_type varchar;
-comment on column enrichment.person_facts.given_type
-is 'The provider''s type of an e-mail or phone as given; null for other fields';
-comment on column enrichment.person_facts.given_sub_type
-is 'The provider''s sub-type of an e-mail or phone as given; null for other fields';
 
 alter table enrichment.company_facts add column if not exists valid_from timestamptz;
 alter table enrichment.company_facts add column if not exists valid_to timestamptz;
@@ -710,10 +743,3 @@ comment on column enrichment.contact_status.company_employee_count is 'As the co
 update enrichment.worklist
 set provider = (select min(provider) from raw.lookups)
 where provider is null;
-
--- what was read before the reading was booked is read anew
-delete from enrichment.person_facts
-where lookup_id in (select lookup_id from raw.provider_responses)
-    and lookup_id not in (select lookup_id from staging.read_answers);
-delete from enrichment.company_facts
-where lookup_id not in (select lookup_id from staging.read_answers);

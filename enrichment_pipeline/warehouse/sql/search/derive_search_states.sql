@@ -4,7 +4,7 @@
 -- Reviewers' decisions must have been selected.
 --
 -- reads: decided_contacts, enrichment.search_results, raw.lookups, raw.provider_responses,
---        raw.searches, staging.contact_identities, staging.contact_persons
+--        raw.searches, staging.contact_identities, staging.contact_persons, staging.profiles
 -- makes: person_searches
 
 create or replace temp table person_searches as
@@ -48,10 +48,11 @@ accepted as (
 
 -- profiles that answers to other questions than their UID have shown
 shown as (
-    select
-        response.person_key, lower(json_extract_string(response.answer, '$.candidate.uid')) as uid
+    select response.person_key, lower(profile.uid) as uid
     from raw.provider_responses as response
     join raw.lookups as lookup on lookup.lookup_id = response.lookup_id
+    join staging.profiles as profile
+        on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
     where response.person_key in (select person_key from accepted)
         and response.outcome = 'matched'
         and lookup.item_kind <> 'uid'

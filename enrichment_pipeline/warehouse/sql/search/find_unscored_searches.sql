@@ -2,7 +2,7 @@
 -- for: a changed policy, contact or account is scored anew, without asking again.
 --
 -- reads: enrichment.company_facts, enrichment.search_results, raw.search_profiles, raw.searches,
---        staging.accounts, staging.contact_parts, staging.contacts
+--        staging.accounts, staging.contact_parts, staging.contacts, staging.profiles
 -- makes: found_jobs, found_profiles, searched_contacts
 
 create or replace temp table searched_contacts as
@@ -43,39 +43,29 @@ left join enrichment.search_results as result on result.search_id = compared.sea
 where result.scored_by is distinct from compared.scored_by;
 
 create or replace temp table found_profiles as
-with parsed as (
-    select
-        found.search_id,
-        found.position,
-        found.uid,
-        found.profile,
-        from_json(
-            found.profile,
-            '{
-                "fullName": "VARCHAR",
-                "experience": [{
-                    "company": "VARCHAR", "title": "VARCHAR", "position": "VARCHAR",
-                    "website": "VARCHAR", "current": "BOOLEAN"
-                }]
-            }'
-        ) as told
-    from raw.search_profiles as found
-    where found.search_id in (select search_id from searched_contacts)
-)
-
 select
-    search_id, position, uid, profile, coalesce(name_key(told.fullName), '') as their_name_key, told
-from parsed;
+    found.search_id,
+    found.position,
+    found.uid,
+    found.profile,
+    coalesce(name_key(profile.full_name), '') as their_name_key,
+    profile.positions
+from raw.search_profiles as found
+join staging.profiles as profile
+    on profile.call_id = found.search_id
+    and profile.call_kind = 'search'
+    and profile.position = found.position
+where found.search_id in (select search_id from searched_contacts);
 
 create or replace temp table found_jobs as
 select
     search_id,
     uid,
-    real_text(job.company) as company,
-    coalesce(real_text(job.title), real_text(job.position)) as title,
-    lower(real_text(job.website)) as website,
-    job.current as is_current
+    real_text(job.company_name) as company,
+    real_text(job.title) as title,
+    lower(real_text(job.company_website)) as website,
+    job.is_current
 from (
-    select search_id, uid, unnest(told.experience) as job
+    select search_id, uid, unnest(positions) as job
     from found_profiles
 );

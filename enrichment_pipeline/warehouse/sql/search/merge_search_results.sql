@@ -14,7 +14,12 @@ using (
             score,
             row_number() over (partition by search_id order by score desc, position) as place,
             json_merge_patch(
-                profile,
+                -- the evidence names the profile, whatever the provider calls its id
+                case
+                    when json_extract_string(profile, '$.uid') is null
+                        then json_merge_patch(profile, json_object('uid', uid))
+                    else profile
+                end,
                 json_object(
                     'score', score, 'name_score', name_score, 'company_score', company_score,
                     'title_score', title_score

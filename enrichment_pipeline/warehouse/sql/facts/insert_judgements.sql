@@ -1,9 +1,10 @@
--- Turn the judged answers into facts, one row per contact, field, value and observation.
+-- Keep what the answers of a batch came to, with the values of those that are accepted: one row
+-- for each answer to each contact.
 --
 -- reads: current_positions, judged_answers, new_answers, new_contact_points, pending_answers,
 --        phone_regions, staging.person_aliases, staging.phones
--- makes: accepted_answers, answered_aliases, enrichment.person_facts, new_points,
---        staging.person_aliases, staging.read_answers, touched_contacts, touched_domains
+-- makes: accepted_answers, answered_aliases, new_points, staging.judgements,
+--        staging.person_aliases, touched_contacts, touched_domains
 
 -- the e-mails and phones of the answers that are accepted, the best of each field first
 create or replace temp table new_points as
@@ -11,18 +12,13 @@ with
 points as (
     select
         point.answer_no,
-        case
-            when point.type = 'email' and point.sub_type = 'work' then 'work_email'
-            when point.type = 'email' then 'personal_email'
-            when point.sub_type = 'mobile' then 'mobile_phone'
-            else 'direct_phone'
-        end as field,
-        case point.type when 'email' then point.email else coalesce(phone.e164, point.value) end
+        point.field,
+        case point.kind when 'email' then point.email else coalesce(phone.e164, point.value) end
             as value,
         point.given_type,
         point.given_sub_type,
         point.rating as confidence,
-        rating_status(point.rating) as status,
+        point.status,
         point.given_order
     from new_contact_points as point
     semi join judged_answers as judged
@@ -31,7 +27,6 @@ points as (
         on region.phone_text = point.value and region.company_domain is null
     left join staging.phones as phone
         on phone.phone_text = point.value and phone.region = region.region
-    where point.type in ('email', 'phone')
 ),
 
 -- one value may be given twice, with two ratings: the better one stands
@@ -67,54 +62,46 @@ join new_answers as answer on answer.answer_no = judged.answer_no
 left join current_positions as position on position.answer_no = judged.answer_no
 where judged.judgement = 'matched';
 
-insert into enrichment.person_facts (
-    contact_id, person_key, field, value, position, given_type, given_sub_type, provider,
-    confidence, status, observed_at, lookup_id, run_id, valid_from, valid_to
-)
-with plain as (
+insert into staging.judgements by name
+with points as (
     select
-        *,
-        unnest([
-            'provider_uid', 'full_name', 'location', 'linkedin_url', 'job_title', 'seniority',
-            'company_name', 'company_domain', 'company_website', 'company_industry',
-            'company_employee_count'
-        ]) as field,
-        unnest([
-            provider_uid, full_name, location, linkedin_url, job_title, seniority,
-            company_name, company_domain, company_website, company_industry,
-            company_employee_count
-        ]) as value
-    from accepted_answers
+        answer_no,
+        list({
+            'field': field, 'value': value, 'position': position, 'given_type': given_type,
+            'given_sub_type': given_sub_type, 'confidence': confidence, 'status': status
+        }) as points
+    from new_points
+    group by answer_no
 )
 
 select
-    contact_id, person_key, field, value, 1, null, null, provider, null, null, answered_at,
-    lookup_id, run_id, answered_at, null
-from plain
-where value is not null
-union all
-select
-    answer.contact_id, answer.person_key, point.field, point.value, point.position,
-    point.given_type, point.given_sub_type, answer.provider, point.confidence, point.status,
-    answer.answered_at, answer.lookup_id, answer.run_id, answer.answered_at, null
-from new_points as point
-join accepted_answers as answer on answer.answer_no = point.answer_no
-union all
-select
-    contact_id, person_key, 'lookup_outcome', judgement, 1, null, null, provider,
-    case when is_decided then 'human' end, null, answered_at, lookup_id, run_id, answered_at, null
-from judged_answers
-union all
-select
-    contact_id, person_key, 'outcome_detail', detail, 1, null, null, provider, null, null,
-    answered_at, lookup_id, run_id, answered_at, null
-from judged_answers
-where detail is not null and judgement in ('identity_mismatch', 'unreadable_answer');
-
-insert into staging.read_answers (contact_id, lookup_id, basis)
-select contact_id, lookup_id, basis
-from pending_answers
-where batch = $batch;
+    judged.contact_id,
+    judged.lookup_id,
+    pending.basis,
+    judged.person_key,
+    judged.provider,
+    judged.answered_at,
+    judged.run_id,
+    judged.judgement,
+    judged.is_decided,
+    case when judged.judgement in ('identity_mismatch', 'unreadable_answer') then judged.detail end
+        as detail,
+    accepted.provider_uid,
+    accepted.full_name,
+    accepted.location,
+    accepted.linkedin_url,
+    accepted.job_title,
+    accepted.seniority,
+    accepted.company_name,
+    accepted.company_domain,
+    accepted.company_website,
+    accepted.company_industry,
+    accepted.company_employee_count,
+    points.points
+from judged_answers as judged
+join pending_answers as pending on pending.answer_no = judged.answer_no
+left join accepted_answers as accepted on accepted.answer_no = judged.answer_no
+left join points on points.answer_no = judged.answer_no;
 
 insert into touched_contacts (contact_id)
 select contact_id from judged_answers;

@@ -1,0 +1,74 @@
+"""The common profile: what providers' raw answers read into, and all that is read further on.
+
+Each provider says how in SQL files of its own folder: `read_profiles.sql` reads an answer, or a
+profile that a search gave, into a row of `staging.profiles`; `cut_pages.sql`, where it searches,
+cuts a page of raw answers into profiles. Here: which files there are, and running them over what
+has not been read. Not here: what an answer means (`outcomes.py`). Call it in a transaction.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.warehouse.statements import execute, execute_text, registered
+
+_VERSION = re.compile(r"^-- version: (\d+)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one provider's answers are read: its SQL, and the number of its version."""
+
+    provider: str
+    version: int
+    profiles: str
+    pages: str | None
+
+
+@cache
+def readings() -> tuple[Reading, ...]:
+    """Every provider's, from the files in its folder."""
+    folders = sorted(files("enrichment_pipeline.providers").iterdir(), key=lambda each: each.name)
+    return tuple(
+        Reading(folder.name, _version_of(text), text, _text(folder, "cut_pages.sql"))
+        for folder in folders
+        if folder.is_dir() and (text := _text(folder, "read_profiles.sql")) is not None
+    )
+
+
+def read_answers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring `staging.profiles` to the raw answers that there are, and to how they are read now."""
+    for reading in readings():
+        told = {"provider": reading.provider, "reading": reading.version}
+        execute(connection, "find_unread_answers", **told)
+        if connection.execute("select 1 from unread_calls limit 1").fetchall():
+            execute_text(connection, reading.profiles)
+            execute(connection, "insert_profiles", **told)
+
+
+def insert_found_profiles(connection: duckdb.DuckDBPyConnection, pages: pa.Table) -> None:
+    """Cut raw answers to searches (search_id, page, body) into profiles, and read these."""
+    with registered(connection, "body_page", pages):
+        for reading in readings():
+            if reading.pages is not None:
+                execute(connection, "select_uncut_pages", provider=reading.provider)
+                execute_text(connection, reading.pages)
+                execute(connection, "insert_search_profiles")
+    read_answers(connection)
+
+
+def _version_of(text: str) -> int:
+    found = _VERSION.search(text)
+    if found is None:
+        raise ValueError("a provider's read_profiles.sql says `-- version: N` at its head")
+    return int(found[1])
+
+
+def _text(folder: Traversable, name: str) -> str | None:
+    file = folder.joinpath(name)
+    return file.read_text(encoding="utf-8") if file.is_file() else None
