@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.warehouse import profiles
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline_tests.support import START
@@ -213,6 +214,23 @@ def by_place(judgements: list[Row]) -> list[Row]:
         }
         for row in judgements
     ]
+
+
+def test_an_answer_that_nothing_reads_is_for_review_until_something_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.load([ADA])
+    read_by(monkeypatch)
+    world.look_up("C1", candidate=VERIFIED)
+    world.derive()
+    assert world.status("C1") == ("needs_review", "unreadable_answer")
+    read_by(monkeypatch, SIGNALHIRE)
+    world.derive(at=START + DAY)
+    assert world.status("C1") == ("enriched", None)
+
+
+def test_every_provider_says_how_its_answers_are_read() -> None:
+    assert {reading.provider for reading in profiles.readings()} == set(PROVIDERS)
 
 
 def test_a_file_of_an_older_version_has_its_answers_read_when_it_is_opened(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse import profiles
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
@@ -468,7 +470,12 @@ def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: 
 
 
 @pytest.mark.parametrize("own", LEFT_OPEN[:2] + LEFT_OPEN[3:])
-def test_one_row_says_of_a_contact_what_the_second_provider_settled(ada: World, own: Row) -> None:
+def test_one_row_says_of_a_contact_what_the_second_provider_settled(
+    ada: World, own: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reading,) = profiles.readings()
+    both = (reading, replace(reading, provider=OTHER))
+    monkeypatch.setattr(profiles, "readings", lambda: both)
     ada.look_up("C1", **own)
     ada.look_up("C1", provider=OTHER, at=START + DAY, candidate=VERIFIED)
     for _ in range(2):  # and once more changes nothing

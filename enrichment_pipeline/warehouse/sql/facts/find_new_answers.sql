@@ -29,7 +29,10 @@ select
     batch.outcome,
     batch.answered_at,
     batch.run_id,
-    told.* exclude (call_id),
+    told.* exclude (call_id, unreadable_part),
+    -- an answer that no provider's file has read tells of somebody, but nobody knows what
+    case when told.call_id is null then 'the profile' else told.unreadable_part end
+        as unreadable_part,
     contact.full_name as our_full_name,
     contact.first_name as our_first_name,
     contact.last_name as our_last_name,

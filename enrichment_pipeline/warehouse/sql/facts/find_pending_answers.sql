@@ -23,7 +23,8 @@ select
     -- the first version of a reading is left out: what it read before it had a number stands
     md5(concat_ws(
         '|', assigned.person_key, contact.row_hash, part.phone_region_default, part.account_name,
-        part.account_domain, decided.judgement, nullif(profile.reading, 1)
+        part.account_domain, decided.judgement, nullif(profile.reading, 1),
+        case when response.outcome = 'matched' and profile.call_id is null then 'unread' end
     )) as basis
 from raw.provider_responses as response
 left join staging.profiles as profile
