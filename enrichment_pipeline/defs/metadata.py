@@ -26,12 +26,13 @@ _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @cache
 def column_schemas() -> dict[str, dg.TableSchema]:
-    """By `schema.table`, the columns with their comments, as `create_tables.sql` declares them.
+    """By `schema.table`, the columns with their comments, as SQL declares them.
 
     All at once: each process that imports the assets waits for this.
     """
     with duckdb.connect(":memory:") as connection:
         execute(connection, "create_tables")
+        execute(connection, "create_person_facts")
         shapes = column_shapes(connection)
         return {
             table: dg.TableSchema(

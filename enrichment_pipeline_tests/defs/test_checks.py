@@ -216,11 +216,14 @@ def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
         if asset in {"review_decisions", "search_results"}:  # empty after that run
             connection.execute(f"insert into {table} ({key}) values ('one')")
         assert unique_key(asset, read_table_figures(connection, asset)).passed
-        connection.execute(f"insert into {table} from (from {table} order by all limit 1)")
+        stored = "staging.judgements" if asset == "person_facts" else table
+        connection.execute(f"insert into {stored} from (from {stored} order by all limit 1)")
         found = unique_key(asset, read_table_figures(connection, asset))
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
-    assert dict(found.metadata)["doubled_keys"] == dg.MetadataValue.int(1)
+    doubled = dict(found.metadata)["doubled_keys"].value
+    assert isinstance(doubled, int)
+    assert doubled == 1 if stored == table else doubled > 1  # a judgement is several facts
 
 
 @pytest.mark.parametrize(
