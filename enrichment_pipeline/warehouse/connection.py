@@ -16,13 +16,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
 from enrichment_pipeline.privacy import owner_only
-from enrichment_pipeline.warehouse.derived import derive_anew
-from enrichment_pipeline.warehouse.profiles import read_answers
-from enrichment_pipeline.warehouse.statements import digest, execute
+from enrichment_pipeline.warehouse.migrations import is_up_to_date, migrate
+from enrichment_pipeline.warehouse.statements import execute
 
 LOCK_WAIT_SECONDS = 600.0
-DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")
-"""The SQL files that make up the schema, in order."""
 SCHEMAS = frozenset({"staging", "raw", "enrichment"})
 _log = logging.getLogger(__name__)
 
@@ -48,7 +45,7 @@ def open_warehouse(
         try:
             create_macros(connection)
             if not read_only:
-                _ensure_tables(connection)
+                _bring_up_to_date(connection)
             yield connection
         except duckdb.Error as error:
             if is_damage(error):
@@ -134,39 +131,11 @@ def rolled_back(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("rollback")
 
 
-def _ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing, once for each version of the files that declare it.
-
-    What newer versions derive when something is loaded or copied is derived here
-    for the rows that are there already: nothing else may touch them for long.
-    """
-    wanted = digest(*DECLARATIONS)
-    try:
-        query = "select value from staging.stamp where key = 'tables'"
-        found = connection.execute(query).fetchall()
-    except duckdb.CatalogException:  # quicker than to ask first, at each opening
-        found = None
-    if found == [(wanted,)]:
+def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
+    if is_up_to_date(connection):
         return
     with transaction(connection):
-        has_stored_facts = _is_table(connection, "enrichment", "person_facts")
-        if has_stored_facts:  # an earlier version's, where there is a view now
-            connection.execute("alter table enrichment.person_facts rename to stored_facts")
-        for name in DECLARATIONS:
-            execute(connection, name)
-        if has_stored_facts:
-            execute(connection, "judge_from_stored_facts")
-        if found is not None:  # rows of an earlier version
-            read_answers(connection)
-            derive_anew(connection)
-            execute(connection, "restate_everybody")
-        connection.execute("delete from staging.stamp where key = 'tables'")
-        connection.execute("insert into staging.stamp (key, value) values ('tables', ?)", [wanted])
-
-
-def _is_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
-    query = "select 1 from duckdb_tables() where schema_name = ? and table_name = ?"
-    return bool(connection.execute(query, [schema, name]).fetchall())
+        migrate(connection)
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:

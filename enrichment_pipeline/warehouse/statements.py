@@ -6,6 +6,7 @@ transactions (`connection.py`).
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -16,6 +17,8 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.warehouse import sql
+
+_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
 def execute(
@@ -54,8 +57,9 @@ def registered(
 
 @cache
 def digest(*names: str) -> str:
-    """A digest of the files `<name>.sql`: whether any has changed since it was last run."""
-    return hashlib.sha256("".join(map(text_of, names)).encode()).hexdigest()
+    """A digest of the files `<name>.sql` without comments: whether any has changed what it does."""
+    said = (_COMMENT.sub("", text_of(name)) for name in names)
+    return hashlib.sha256("".join(said).encode()).hexdigest()
 
 
 @cache

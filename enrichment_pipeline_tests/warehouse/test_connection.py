@@ -12,7 +12,8 @@ import pytest
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse.connection import DECLARATIONS, open_warehouse, transaction
+from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.migrations import DECLARATIONS, MIGRATIONS
 from enrichment_pipeline.warehouse.statements import digest, execute
 from enrichment_pipeline.warehouse.suppressions import replace_suppressions
 from enrichment_pipeline.warehouse.worklist import select_worklist
@@ -191,7 +192,33 @@ def test_a_file_of_an_older_version_gets_the_tables_that_it_lacks(path: Path) ->
     with open_warehouse(str(path)) as connection:
         assert contents(connection)["enrichment.contact_status"] == []
         assert contents(connection)["staging.source_contact_ids"] == [("C1", 1)]
-        assert contents(connection)["staging.stamp"] == [("tables", digest(*DECLARATIONS))]
+        assert contents(connection)["staging.stamp"] == [("tables", str(len(MIGRATIONS)))]
+
+
+def test_a_changed_declaration_has_a_step_of_its_own() -> None:
+    """Add one to MIGRATIONS, then put the number of steps and the new digest here.
+
+    Else the tables of a warehouse that is there already stay as they were.
+    """
+    assert (len(MIGRATIONS), digest(*DECLARATIONS)[:16]) == (1, "999cf36b61504be0")
+
+
+def test_a_step_is_made_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    with open_warehouse(str(path)):
+        pass
+    steps = (*MIGRATIONS, lambda _: made.append(2), lambda _: made.append(3))
+    monkeypatch.setattr("enrichment_pipeline.warehouse.migrations.MIGRATIONS", steps)
+    for _ in range(2):
+        with open_warehouse(str(path)):
+            pass
+    assert made == [2, 3]
+
+
+def test_a_comment_in_sql_is_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"one": "-- why\nselect 1;\n", "other": "-- why not\n  -- at all\nselect 1;\n"}
+    monkeypatch.setattr("enrichment_pipeline.warehouse.statements.text_of", texts.__getitem__)
+    assert digest("one") == digest("other")
 
 
 def test_a_file_of_an_older_version_has_what_is_derived_filled(path: Path, tmp_path: Path) -> None:
