@@ -16,8 +16,9 @@ from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.suppressions import refresh_suppressed_contacts
 
 
-def refresh_contacts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Bring up to date who the contacts in the temporary table `affected_contacts` are."""
+def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Bring up to date who the contacts in this table are, and whether they are suppressed."""
+    execute(connection, "select_affected_contacts", relation=relation)
     execute(connection, "refresh_contact_identities")
     refresh_suppressed_contacts(connection)
 
@@ -31,13 +32,13 @@ def restate_contacts(connection: duckdb.DuckDBPyConnection) -> None:
     if connection.execute("select 1 from moved_aliases limit 1").fetchall():
         execute(connection, "create_identities")
         execute(connection, "restate_contacts")
-        refresh_contacts(connection)
+        refresh_contacts(connection, "moved_contacts")
 
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:
     """Make these tables anew, for everybody, from what they follow from."""
     learn_company_names(connection, "find_unread_companies")
     execute(connection, "create_identities")
-    execute(connection, "affect_everybody")
-    refresh_contacts(connection)
+    execute(connection, "reread_contact_parts")
+    refresh_contacts(connection, "staging.contacts")
     execute(connection, "refresh_person_lookups")

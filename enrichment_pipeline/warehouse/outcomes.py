@@ -62,8 +62,7 @@ def derive_facts(
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
         restate_contacts(connection)
-    execute(connection, "affect_answered")
-    refresh_contacts(connection)
+    refresh_contacts(connection, "touched_contacts")
     execute(connection, "replace_company_facts")
 
 

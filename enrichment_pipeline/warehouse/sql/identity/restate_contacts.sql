@@ -2,9 +2,9 @@
 -- one of them, and whoever is the person that has or had one.
 --
 -- reads: all_identities, moved_aliases, staging.contact_persons
--- makes: affected_contacts, staging.restated_contacts
+-- makes: moved_contacts, staging.restated_contacts
 
-create or replace temp table affected_contacts as
+create or replace temp table moved_contacts as
 select contact_id
 from all_identities
 where alias in (select alias from moved_aliases)
@@ -18,4 +18,4 @@ where assigned.person_key in (
 );
 
 insert into staging.restated_contacts (contact_id)
-select contact_id from affected_contacts;
+select contact_id from moved_contacts;

@@ -4,7 +4,7 @@
 --
 -- reads: all_identities, staging.person_aliases, staging.shared_identifiers, stirred_contacts,
 --        stirred_identities, turned_identifiers
--- makes: affected_contacts, identities, name_bearers, turned_contacts
+-- makes: identities, name_bearers, reconsidered_contacts, turned_contacts
 
 create or replace temp table turned_contacts as
 select contact_id
@@ -27,7 +27,7 @@ where kind = 'name'
         where kind = 'name' and contact_id in (select contact_id from turned_contacts)
     );
 
-create or replace temp table affected_contacts as
+create or replace temp table reconsidered_contacts as
 select contact_id
 from turned_contacts
 union
@@ -40,5 +40,5 @@ where not exists (
 create or replace temp table identities as
 select contact_id, kind, kind_rank, value, alias
 from all_identities
-where contact_id in (select contact_id from affected_contacts)
+where contact_id in (select contact_id from reconsidered_contacts)
     and alias not in (select alias from staging.shared_identifiers);

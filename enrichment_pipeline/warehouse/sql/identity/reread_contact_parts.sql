@@ -1,8 +1,9 @@
--- For a warehouse of an older version: have everything derived anew, for everybody. Contacts
--- that left have no parts any more; newer loads see to that by themselves.
+-- For a warehouse of an older version: bring the parts of contacts to what newer rules make of
+-- them, and have the look-ups of everybody summed up anew. Contacts that left have no parts any
+-- more; newer loads see to that by themselves.
 --
 -- reads: staging.company_names, staging.contacts
--- makes: affected_contacts, staging.contact_parts, staging.person_lookups
+-- makes: staging.contact_parts, staging.person_lookups
 
 delete from staging.contact_parts
 where contact_id in (select contact_id from staging.contacts where left_at is not null);
@@ -28,8 +29,5 @@ where contact.contact_id = part.contact_id
 update staging.contact_parts
 set name_company = coalesce(company_domain, company_key)
 where name_company is null;
-
-create or replace temp table affected_contacts as
-select contact_id from staging.contacts;
 
 delete from staging.person_lookups;
