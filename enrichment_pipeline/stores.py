@@ -15,7 +15,6 @@ from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
-from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.terms import calls_of
 from enrichment_pipeline.vocabulary import LOOKUP
@@ -44,7 +43,7 @@ class Stores:
 
     def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
         """One kind of call to the provider."""
-        return calls_of(self.settings, FIRST, kind, clock)
+        return calls_of(self.settings, self.settings.asked_provider, kind, clock)
 
     def questions(self, clock: Clock, kind: str = LOOKUP) -> Questions:
         """What the ledger tells of a kind of call, by this clock."""

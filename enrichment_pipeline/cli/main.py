@@ -43,7 +43,6 @@ from enrichment_pipeline.errors import (
 )
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
-from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
@@ -366,7 +365,7 @@ def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
 
 def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
     settings = settings.with_own_sandbox_limits()
-    rate = settings.limits(FIRST).every_rate[0]
+    rate = settings.limits(settings.asked_provider).every_rate[0]
     options = [
         *("--items-per-window", str(rate.units)),
         *("--window-seconds", str(rate.seconds)),
@@ -381,7 +380,7 @@ def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
 
 
 def _rates(settings: Settings) -> str:
-    rates = settings.limits(FIRST).every_rate
+    rates = settings.limits(settings.asked_provider).every_rate
     return " and ".join(f"{rate.units} items per {rate.seconds:g} s" for rate in rates)
 
 

@@ -27,7 +27,7 @@ def receiver(
     """Take the provider's callbacks, and keep each in the ledger before it is acknowledged."""
     from enrichment_pipeline.clock import Clock
     from enrichment_pipeline.ledger.store import open_store
-    from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+    from enrichment_pipeline.providers.registry import PROVIDERS
     from enrichment_pipeline.receiver.inbox import LedgerInbox
     from enrichment_pipeline.receiver.server import serve
     from enrichment_pipeline.state import check_stamp, ensure_state_folder
@@ -60,9 +60,9 @@ def receiver(
 
     try:
         serve(
-            LedgerInbox(store, calls_of(settings, FIRST, LOOKUP, Clock())),
+            LedgerInbox(store, calls_of(settings, settings.asked_provider, LOOKUP, Clock())),
             settings.callback_keys,
-            PROVIDERS[FIRST].count_answers,
+            PROVIDERS[settings.asked_provider].count_answers,
             host,
             port,
             metrics_port=metrics_port or None,

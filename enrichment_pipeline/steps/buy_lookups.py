@@ -14,7 +14,6 @@ from enrichment_pipeline.errors import PipelineError, discreet
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
-from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.spill import lack_of_space, spill
 from enrichment_pipeline.steps.context import RunContext
@@ -31,7 +30,7 @@ from enrichment_pipeline.warehouse.worklist import worklist_pages
 
 @dataclass(frozen=True)
 class BoughtLookups:
-    """What buying came to, what the ledger has of this run, and the provider's balance after it.
+    """How buying ended, what the ledger has of this run, and the provider's balance after it.
 
     `credits_left` is None where the balance could not be asked, `balance_gap` where it was not
     seen twice yet.
@@ -83,7 +82,7 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
 
 
 def _batch_size(settings: Settings) -> int:
-    limits = settings.limits(FIRST)
+    limits = settings.limits(settings.asked_provider)
     return min(limits.items_per_request, *(rate.units for rate in limits.every_rate))
 
 

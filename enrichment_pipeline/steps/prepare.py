@@ -14,7 +14,7 @@ from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
 from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
-from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.rollback import Comparison, RolledBack
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline.settings import Settings
@@ -70,7 +70,7 @@ def prepare(context: RunContext) -> list[str]:
     questions = context.stores.questions(run.clock)
     if questions.last_balance() is None:
         # Later ones are seen after buying only: so that two in a row span the time between
-        # two runs too, in which somebody else may have spent.
+        # two runs too, in which others may have spent.
         questions.observe_balance(run.run_id, balance.credits_left)
     return dead
 
@@ -161,24 +161,25 @@ def _keep_what_reviewers_said(stores: Stores) -> None:
 def _take_back(context: RunContext) -> None:
     """Move what was set aside into the ledger."""
     stores = context.stores
-    kinds = [stores.calls(context.clock, kind) for kind in PROVIDERS[FIRST].calls]
-    take_back(context.settings.spilled_dir, stores.ledger, *kinds)
+    kinds = PROVIDERS[context.settings.asked_provider].calls
+    calls = [stores.calls(context.clock, kind) for kind in kinds]
+    take_back(context.settings.spilled_dir, stores.ledger, *calls)
 
 
 def _settle_what_was_left(context: RunContext, dead: Sequence[str]) -> None:
     """Bring to an end what killed runs have left of each kind of call."""
     ledger = context.stores.ledger
     provider = connect_provider(context.settings)
-    for kind in PROVIDERS[FIRST].calls:
+    for kind in PROVIDERS[context.settings.asked_provider].calls:
         calls = context.stores.calls(context.clock, kind)
         read_kept_replies(ledger, calls, asking_of(context.settings, kind, provider), dead)
         ledger.transact(partial(calls.clear_abandoned, dead_run_ids=dead))
 
 
 def _check_balance(context: RunContext, credits_left: int) -> None:
-    """Where nobody else uses the account: a balance that the ledger cannot explain stops.
+    """Where the account is used here only: stop at a balance that the ledger cannot explain.
 
-    Somebody bought what an older ledger does not know of.
+    Calls were bought that this ledger, an older copy, does not know of.
     """
     questions = context.stores.questions(context.clock)
     gap = questions.balance_gap(credits_left)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from enrichment_pipeline.dispatch.asking import Asking, AskLookups, AskSearches
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.providers.base import Balance, ProfileSearch, Provider
-from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.vocabulary import SEARCH
 
@@ -27,7 +27,9 @@ def connect_provider(settings: Settings) -> Provider:
             "no sandbox is running; start the pipeline with `enrichment run` or "
             "`enrichment ui`, which bring one, or set SIGNALHIRE_BASE_URL"
         )
-    return PROVIDERS[FIRST].connect(settings.base_url, settings.api_key.get_secret_value())
+    return PROVIDERS[settings.asked_provider].connect(
+        settings.base_url, settings.api_key.get_secret_value()
+    )
 
 
 def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:
