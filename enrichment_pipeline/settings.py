@@ -131,7 +131,7 @@ class Settings:
 
     @property
     def asked_provider(self) -> str:
-        """Who is asked for whoever is due, and whom contact_status speaks of."""
+        """The provider that due persons are looked up at, and that contact_status is about."""
         return FIRST
 
     def limits(self, provider: str) -> ProviderPolicy:

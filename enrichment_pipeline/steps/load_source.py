@@ -10,7 +10,6 @@ import duckdb
 
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.ledger.suppressions import BY_SOURCE
-from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import load
@@ -25,7 +24,7 @@ from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table
 
 @dataclass(frozen=True)
 class LoadedAccounts:
-    """What loading the accounts came to, and the table since."""
+    """What loading the accounts changed, and the table since."""
 
     counts: LoadCounts
     table: TableFigures
@@ -33,7 +32,7 @@ class LoadedAccounts:
 
 @dataclass(frozen=True)
 class LoadedContacts:
-    """What loading the contacts came to, and the table since.
+    """What loading the contacts changed, and the table since.
 
     `identified` contacts could be told apart, as `persons` people; `repeated_ids` are the ids that
     stand in the source more than once, with the number of their rows.
@@ -85,8 +84,8 @@ def load_contacts(context: RunContext) -> LoadedContacts:
 def suppressed_by_source(
     connection: duckdb.DuckDBPyConnection, settings: Settings
 ) -> frozenset[str]:
-    """The hashed identifiers of those whom the source says never to ask about."""
-    policy: Policy = settings.policy
+    """The hashed identifiers of the persons that the source says never to ask about."""
+    policy = settings.policy
     return hash_identifiers(
         connection,
         read_suppressions(connection, policy.source, settings.source_path),

@@ -10,18 +10,16 @@ from decimal import Decimal
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.calls import Calls
-from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
 from enrichment_pipeline.steps.load_source import suppressed_by_source
 from enrichment_pipeline.steps.prepare import check_run, open_state
+from enrichment_pipeline.steps.select_work import select_due
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse import review
 from enrichment_pipeline.warehouse.connection import rolled_back
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
-from enrichment_pipeline.warehouse.search import score_searches
-from enrichment_pipeline.warehouse.suppressions import replace_suppressions
-from enrichment_pipeline.warehouse.worklist import DueWork, select_worklist
+from enrichment_pipeline.warehouse.worklist import DueWork
 
 
 @dataclass(frozen=True)
@@ -70,18 +68,8 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 recorded_at=loaded_at,
             )
             suppressed = stores.suppressions(context.clock).everything()
-            replace_suppressions(
-                connection, suppressed | suppressed_by_source(connection, settings)
-            )
-            score_searches(connection, policy.search)
-            work = select_worklist(
-                connection,
-                policy,
-                lanes,
-                provider=settings.asked_provider,
-                as_of=context.run.as_of,
-                run_id=context.run.run_id,
-            )
+            suppressed |= suppressed_by_source(connection, settings)
+            work = select_due(connection, context, lanes, suppressed)
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()
     questions = stores.questions(context.clock)
@@ -90,7 +78,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     return Plan(
         work=work,
         worst_case_credits=work.lookups,
-        worst_case_cost=work.lookups * settings.limits(FIRST).price,
+        worst_case_cost=work.lookups * settings.limits(settings.asked_provider).price,
         seconds_at_limit=_seconds_at_limit(stores.calls(context.clock), work.lookups),
         budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
         budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),

@@ -38,7 +38,7 @@ SEARCH_ATTEMPTS = (CURRENT, CURRENT_OR_PAST)
 
 @dataclass(frozen=True)
 class SearchedProfiles:
-    """What searching came to (None where it is switched off), by lane, and the results since."""
+    """How searching ended (None where it is switched off), by lane, and the results since."""
 
     report: DispatchReport | None
     by_lane: Mapping[tuple[str, str], Totals]

@@ -4,8 +4,10 @@ Here: bringing look-ups, searches and suppressions up to date before selecting, 
 figures. Not here: the selection (`warehouse/worklist.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import duckdb
 
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.lanes import Lane
@@ -38,32 +40,41 @@ class SelectedWork:
 def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     """Take over the ledger's latest look-ups, then select what is due in the lanes.
 
-    Those whom a reviewer wants asked again are freed first, as `ask_again` does, and those whom
-    one wants never asked again are suppressed.
+    Persons that a reviewer wants asked about again are freed first, as `ask_again` does, and those
+    that a reviewer wants never asked about again are suppressed.
     """
     stores, ledger = context.stores, context.stores.ledger
-    provider = context.settings.asked_provider
     suppressions = stores.suppressions(context.clock)
     with stores.open_warehouse() as connection:
         take_over_lookups(connection, ledger)
-        waiting = review.persons_to_free(connection, provider)
+        waiting = review.persons_to_free(connection, context.settings.asked_provider)
         if stores.release_unconfirmed(context.clock, waiting):
             take_over_lookups(connection, ledger)
         suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
         take_over_searches(connection, ledger)
         with transaction(connection):
-            score_searches(connection, context.policy.search)
-            replace_suppressions(connection, suppressions.everything())
-            due = select_worklist(
-                connection,
-                context.policy,
-                lanes,
-                provider=provider,
-                as_of=context.run.as_of,
-                run_id=context.run.run_id,
-            )
+            due = select_due(connection, context, lanes, suppressions.everything())
         return SelectedWork(
             due,
             read_table_figures(connection, "worklist"),
             excerpts_by_lane(connection, context.run.run_id, lanes),
         )
+
+
+def select_due(
+    connection: duckdb.DuckDBPyConnection,
+    context: RunContext,
+    lanes: Sequence[Lane],
+    suppressed: Collection[str],
+) -> DueWork:
+    """Put on the work list who is due and not suppressed. Call it in a transaction."""
+    score_searches(connection, context.policy.search)
+    replace_suppressions(connection, suppressed)
+    return select_worklist(
+        connection,
+        context.policy,
+        lanes,
+        provider=context.settings.asked_provider,
+        as_of=context.run.as_of,
+        run_id=context.run.run_id,
+    )

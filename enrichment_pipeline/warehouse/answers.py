@@ -109,8 +109,9 @@ def insert_responses(
         )
         with registered(connection, "reply_page", page), transaction(connection):
             inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
-    with transaction(connection):
-        read_answers(connection)
+    if inserted:
+        with transaction(connection):
+            read_answers(connection)
     return inserted
 
 

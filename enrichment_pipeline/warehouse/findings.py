@@ -79,7 +79,7 @@ def compare_match_rate(connection: duckdb.DuckDBPyConnection) -> RunComparison |
 
 
 def compare_verified_share(connection: duckdb.DuckDBPyConnection) -> RunComparison | None:
-    """The share of those found who have a verified e-mail; None where nobody was found."""
+    """The share of those found who have a verified e-mail; None where no one was found."""
     return _compare(connection, "verified_share")
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import duckdb
 
 from enrichment_pipeline.lanes import Lane
-from enrichment_pipeline.warehouse.counts import row_count
 from enrichment_pipeline.warehouse.statements import execute
 
 EXCERPT_ROWS = 10
@@ -87,17 +86,12 @@ class TableFigures:
 def read_table_figures(connection: duckdb.DuckDBPyConnection, asset: str) -> TableFigures:
     """The figures of an asset's table."""
     shown = SHOWN[asset]
-    return TableFigures(
-        row_count(connection, shown.table),
-        count_doubled_keys(connection, shown),
-        _read_excerpt(connection, shown),
-    )
-
-
-def count_doubled_keys(connection: duckdb.DuckDBPyConnection, shown: Shown) -> int:
-    """How many keys stand in the table more than once."""
-    repeated = f"select 1 from {shown.table} group by {', '.join(shown.key)} having count(*) > 1"
-    return connection.execute(f"select count(*) from ({repeated})").fetchall()[0][0]
+    by_key = f"select count(*) as times from {shown.table} group by {', '.join(shown.key)}"
+    rows, doubled_keys = connection.execute(
+        "select cast(coalesce(sum(times), 0) as bigint), count(*) filter (times > 1) "
+        f"from ({by_key})"
+    ).fetchall()[0]
+    return TableFigures(rows, doubled_keys, _read_excerpt(connection, shown))
 
 
 def excerpts_by_lane(

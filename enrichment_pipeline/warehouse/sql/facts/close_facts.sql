@@ -23,7 +23,7 @@ from (
             from enrichment.person_facts
             where provider <> 'human'
                 and contact_id in (
-                    -- whoever has one answer only has no fact that could be closed
+                    -- with one answer only there is no fact that could be closed
                     select contact_id from withdrawn_answers
                     union
                     select contact_id

@@ -30,7 +30,7 @@ select
     batch.answered_at,
     batch.run_id,
     told.* exclude (call_id, unreadable_part),
-    -- an answer that no provider's file has read tells of somebody, but nobody knows what
+    -- an answer that no provider's file has read tells of a person, but not yet what
     case when told.call_id is null then 'the profile' else told.unreadable_part end
         as unreadable_part,
     contact.full_name as our_full_name,

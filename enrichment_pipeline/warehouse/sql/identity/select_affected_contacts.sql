@@ -1,4 +1,4 @@
--- Whom a change concerns: the contacts of $relation, which the caller has made.
+-- The contacts that a change concerns: those of $relation, which the caller has made.
 --
 -- makes: affected_contacts
 

@@ -169,14 +169,14 @@ select
 from aged_lookups
 where provider <> getvariable('asked_provider');
 
--- What that is for each contact; no row where nobody else was asked.
+-- What that is for each contact; no row where no other provider was asked.
 create or replace temp table said_elsewhere as
 select
     contact.contact_id,
     bool_or(coalesce(lookup.outcome = 'legal_stop', false)) as is_stopped,
     cast(sum(lookup.attempts) as bigint) as attempts,
     max(lookup.last_attempt_at) as last_attempt_at,
-    -- an answer that nobody has judged yet may be accepted
+    -- an answer that was not judged yet may be accepted
     max(lookup.due_at) filter (
         lookup.outcome = 'matched' and lookup.is_recent and not lookup.is_undone
         and coalesce(judged.judgement = 'matched', true)

@@ -1,5 +1,5 @@
--- Persons whose last look-up at $provider was never answered, and whom a reviewer wants asked
--- again. `decided_persons` must have been selected.
+-- Persons whose last look-up at $provider was never answered, and that a reviewer wants
+-- asked about again. `decided_persons` must have been selected.
 --
 -- reads: decided_persons, staging.person_lookups
 

@@ -1,4 +1,4 @@
--- What a reviewer is shown: whom we have, why it waits, and every profile that was found,
+-- What a reviewer is shown: the contact, why it waits, and every profile that was found,
 -- highest priority first. Whose profile a reviewer has rejected is shown where that is asked for.
 --
 -- reads: enrichment.needs_review, enrichment.search_results, raw.lookups, raw.search_profiles,
