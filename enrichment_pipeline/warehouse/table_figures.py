@@ -87,10 +87,8 @@ def read_table_figures(connection: duckdb.DuckDBPyConnection, asset: str) -> Tab
     """The figures of an asset's table."""
     shown = SHOWN[asset]
     by_key = f"select count(*) as times from {shown.table} group by {', '.join(shown.key)}"
-    rows, doubled_keys = connection.execute(
-        "select cast(coalesce(sum(times), 0) as bigint), count(*) filter (times > 1) "
-        f"from ({by_key})"
-    ).fetchall()[0]
+    counted = f"coalesce(sum(times), 0)::bigint, count(*) filter (times > 1) from ({by_key})"
+    rows, doubled_keys = connection.execute(f"select {counted}").fetchall()[0]
     return TableFigures(rows, doubled_keys, _read_excerpt(connection, shown))
 
 
