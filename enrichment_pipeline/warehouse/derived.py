@@ -23,16 +23,18 @@ def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> No
     refresh_suppressed_contacts(connection)
 
 
-def restate_contacts(connection: duckdb.DuckDBPyConnection) -> None:
+def restate_contacts(connection: duckdb.DuckDBPyConnection) -> bool:
     """After identifiers in the temporary table `moved_aliases` have got another owner, or none.
 
     The next load finds out anew who the contacts are that bear them. Costs nothing
-    where there are none.
+    where there are none, and tells whether there were.
     """
-    if connection.execute("select 1 from moved_aliases limit 1").fetchall():
+    have_moved = bool(connection.execute("select 1 from moved_aliases limit 1").fetchall())
+    if have_moved:
         execute(connection, "create_identities")
         execute(connection, "restate_contacts")
         refresh_contacts(connection, "moved_contacts")
+    return have_moved
 
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:

@@ -34,10 +34,19 @@ def derive_facts(
     """Bring person and company facts to what the raw answers say of the contacts as they are.
 
     Answers that are new to a contact are read, what reviewers gave is taken over, and what
-    came of answers that do not count any more is taken back.
+    came of answers that do not count any more is taken back. An answer can show that a further
+    contact is its person: then it is read for that one, too, until nobody new is shown.
     """
     read_answers(connection)
     execute(connection, "create_identities")
+    while _judge_answers(connection, policy, loaded_at):
+        pass
+
+
+def _judge_answers(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, loaded_at: datetime
+) -> bool:
+    """Judge answers for the contacts of their persons; whether that made more contacts theirs."""
     execute(connection, "select_current_decisions")
     execute(connection, "find_pending_answers", batch_rows=ANSWERS_PER_BATCH)
     execute(connection, "withdraw_judgements")
@@ -45,6 +54,7 @@ def derive_facts(
         "name_similarity": policy.identity.name_similarity,
         "company_similarity": policy.identity.company_similarity,
     }
+    are_more = False
     for batch, first_at, last_at in execute(connection, "list_batches").fetchall():
         execute(connection, "find_new_answers", batch=batch, first_at=first_at, last_at=last_at)
         learn_hosts(connection, "find_new_answer_hosts")
@@ -56,7 +66,7 @@ def derive_facts(
         execute(connection, "judge_new_answers", **rules)
         execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")
-        restate_contacts(connection)
+        are_more |= restate_contacts(connection)
     execute(connection, "close_facts")
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
@@ -64,6 +74,7 @@ def derive_facts(
         restate_contacts(connection)
     refresh_contacts(connection, "touched_contacts")
     execute(connection, "replace_company_facts")
+    return are_more
 
 
 def derive_outcomes(

@@ -1,12 +1,12 @@
 -- Whom an accepted answer has just shown to be somebody known: a person who was never looked
--- up, all of whose contacts bear a name like the one that was found. What they are known by
--- becomes that person's, so that the next load takes them for who they are, and nobody buys
--- again what is in hand. Somebody who was looked up before stays who they are: their
--- look-ups, and what was said of them for good, are theirs.
+-- up, all of whose contacts bear a name like the one that was found. They become that person,
+-- with what they are known by: what is in hand is theirs too, and nobody buys it again. Somebody
+-- who was looked up before stays who they are: their look-ups, and what was said of them for
+-- good, are theirs.
 --
 -- reads: answered_aliases, name_agreements, raw.lookups, staging.contact_parts,
 --        staging.contact_persons, staging.person_aliases
--- makes: known_by_answer, moved_aliases, staging.person_aliases
+-- makes: known_by_answer, moved_aliases, staging.contact_persons, staging.person_aliases
 
 create or replace temp table known_by_answer as
 select owned.person_key as unknown_key, min(told.person_key) as person_key
@@ -19,6 +19,11 @@ join staging.contact_parts as part on part.contact_id = assigned.contact_id
 where owned.person_key not in (select person_key from raw.lookups where state <> 'released')
 group by owned.person_key
 having bool_and(names_alike(part.name_key, names.their_key));
+
+update staging.contact_persons as assigned
+set person_key = known.person_key
+from known_by_answer as known
+where known.unknown_key = assigned.person_key;
 
 update staging.person_aliases as owned
 set person_key = known.person_key
