@@ -3,9 +3,7 @@
 -- reads: raw.lookups, raw.provider_responses, reply_page
 -- makes: raw.provider_responses
 
-insert into raw.provider_responses (
-    lookup_id, provider, person_key, item, outcome, answer, answered_at, run_id
-)
+insert into raw.provider_responses by name
 with lists as (
     -- what Python's reader took and DuckDB's does not stays in the ledger only
     select reply_id, case when json_valid(body) then from_json(body, '["JSON"]') end as answers

@@ -18,11 +18,7 @@ delete from staging.person_lookups
 where person_key in (select person_key from stirred_lookups);
 
 -- The look-up that stands for each person at a provider is the one that nothing supersedes.
-insert into staging.person_lookups (
-    person_key, provider, revision, attempts, last_attempt_at, last_released_at, lookup_id, state,
-    outcome, reason, requested_at, answered_at, asked_again_at, spread_draw, failed_runs,
-    last_failed_at
-)
+insert into staging.person_lookups by name
 with
 heads as (
     select *

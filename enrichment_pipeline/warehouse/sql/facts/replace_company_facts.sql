@@ -8,9 +8,7 @@
 delete from enrichment.company_facts
 where company_domain in (select company_domain from touched_domains);
 
-insert into enrichment.company_facts (
-    company_domain, field, value, provider, observed_at, lookup_id, run_id, valid_from, valid_to
-)
+insert into enrichment.company_facts by name
 with
 said as (
     select

@@ -97,10 +97,7 @@ where contact_id not in (select contact_id from staging.contact_persons);
 delete from staging.contact_identities
 where contact_id in (select contact_id from changed_contacts);
 
-insert into staging.contact_identities (
-    contact_id, account_id, person_key, assigned_at, has_changed, contact_count, identity_kind,
-    lookup_identity, is_named, provider_uid
-)
+insert into staging.contact_identities by name
 select
     contact.contact_id, contact.account_id, assigned.person_key, assigned.assigned_at,
     assigned.has_changed, person.contact_count, person.identity_kind, person.lookup_identity,

@@ -2,13 +2,15 @@
 --
 -- reads: chosen_values, enrichment.search_results, judged_contacts, raw.provider_responses,
 --        staging.profiles
--- makes: enrichment.needs_review
+-- makes: changed_reviews, enrichment.needs_review
 
 delete from enrichment.needs_review
 where contact_id not in (select contact_id from judged_contacts where reason is not null);
 
-merge into enrichment.needs_review as known
-using (
+-- what has changed goes, and comes again with what is new
+create or replace temp table changed_reviews as
+select fresh.*
+from (
     with profiles as (
         select
             call_id,
@@ -58,7 +60,9 @@ using (
         end as evidence,
         judged.priority,
         judged.attempts,
+        coalesce(flagged.first_flagged_at, $flagged_at) as first_flagged_at,
         judged.last_attempt_at,
+        true as needs_manual_enrichment,
         chosen.source_full_name as full_name,
         chosen.our_company_name as company_name,
         chosen.source_email as email
@@ -67,34 +71,14 @@ using (
     left join raw.provider_responses as response on response.lookup_id = judged.last_lookup_id
     left join profiles as profile on profile.call_id = judged.last_lookup_id
     left join enrichment.search_results as result on result.search_id = judged.last_search_id
+    left join enrichment.needs_review as flagged on flagged.contact_id = judged.contact_id
     where judged.reason is not null
 ) as fresh
-on known.contact_id = fresh.contact_id
-when matched and row(
-    known.account_id, known.reason, known.detail, cast(known.candidate as varchar),
-    cast(known.evidence as varchar), known.priority, known.attempts, known.last_attempt_at,
-    known.full_name, known.company_name, known.email
-) is distinct from row(
-    fresh.account_id, fresh.reason, fresh.detail, cast(fresh.candidate as varchar),
-    cast(fresh.evidence as varchar), fresh.priority, fresh.attempts, fresh.last_attempt_at,
-    fresh.full_name, fresh.company_name, fresh.email
-) then update set
-    account_id = fresh.account_id,
-    reason = fresh.reason,
-    detail = fresh.detail,
-    candidate = fresh.candidate,
-    evidence = fresh.evidence,
-    priority = fresh.priority,
-    attempts = fresh.attempts,
-    last_attempt_at = fresh.last_attempt_at,
-    full_name = fresh.full_name,
-    company_name = fresh.company_name,
-    email = fresh.email
-when not matched then insert (
-    contact_id, account_id, reason, detail, candidate, evidence, priority, attempts,
-    first_flagged_at, last_attempt_at, needs_manual_enrichment, full_name, company_name, email
-) values (
-    fresh.contact_id, fresh.account_id, fresh.reason, fresh.detail, fresh.candidate,
-    fresh.evidence, fresh.priority, fresh.attempts, $flagged_at, fresh.last_attempt_at, true,
-    fresh.full_name, fresh.company_name, fresh.email
-);
+left join enrichment.needs_review as known on known.contact_id = fresh.contact_id
+where fresh is distinct from known;
+
+delete from enrichment.needs_review
+where contact_id in (select contact_id from changed_reviews);
+
+insert into enrichment.needs_review by name
+select * from changed_reviews;

@@ -28,15 +28,11 @@ where list_contains($lanes, concat(listed.freshness, '|', listed.priority));
 delete from enrichment.worklist
 where list_contains($lanes, concat(freshness, '|', priority));
 
-insert into enrichment.worklist (
-    contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
-    identity_kind, provider, supersedes, contact_count, waiting_since, run_id, search_kind,
-    last_search_id, ledger_revision
-)
+insert into enrichment.worklist by name
 select
     contact_id, person_key, freshness, freshness_reason, priority, priority_score, lookup_identity,
-    identity_kind, $provider, last_lookup_id, contact_count, due_at, $run_id, search_kind,
-    last_search_id,
+    identity_kind, $provider as provider, last_lookup_id as supersedes, contact_count,
+    due_at as waiting_since, $run_id as run_id, search_kind, last_search_id,
     (select coalesce(max(revision), 0) from raw.lookups) as ledger_revision
 from due_persons
 where list_contains($lanes, concat(freshness, '|', priority));

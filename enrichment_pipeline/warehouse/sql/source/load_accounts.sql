@@ -8,23 +8,13 @@ set left_at = $loaded_at
 where left_at is null
     and account_id not in (select account_id from incoming_accounts);
 
-merge into staging.accounts as known
+-- what has changed goes, and comes again with what is new
+delete from staging.accounts as known
 using incoming_accounts as incoming
-on known.account_id = incoming.account_id
-when matched and (known.row_hash <> incoming.row_hash or known.left_at is not null) then update set
-    name = incoming.name,
-    domain = incoming.domain,
-    tier = incoming.tier,
-    annual_revenue = incoming.annual_revenue,
-    employee_count = incoming.employee_count,
-    open_pipeline = incoming.open_pipeline,
-    row_hash = incoming.row_hash,
-    loaded_at = $loaded_at,
-    left_at = null
-when not matched then insert (
-    account_id, name, domain, tier, annual_revenue, employee_count, open_pipeline, row_hash,
-    loaded_at, left_at
-) values (
-    incoming.account_id, incoming.name, incoming.domain, incoming.tier, incoming.annual_revenue,
-    incoming.employee_count, incoming.open_pipeline, incoming.row_hash, $loaded_at, null
-);
+where incoming.account_id = known.account_id
+    and (known.row_hash <> incoming.row_hash or known.left_at is not null);
+
+insert into staging.accounts by name
+select *, $loaded_at as loaded_at
+from incoming_accounts
+where account_id not in (select account_id from staging.accounts);
