@@ -5,6 +5,10 @@ answers and from the suppressed identifiers, `staging.person_lookups` (by person
 from the look-ups; each step that changes one of these brings them up to date for whom it
 concerns (`load.py`, `answers.py`, `outcomes.py`, `search.py`, `suppressions.py`).
 
+What something new concerns is called *dirty*: contacts, identifiers, look-ups. Of these follow
+the *contacts to resolve*, whose person is found anew, and the *contacts to refresh*, whose rows in
+these tables are written anew; *rejudged* are those of whom an answer was judged, or taken back.
+
 Here: the order of the statements that do so, for some contacts or for everybody at once. Not
 here: the rules, which are the files in `sql/`. Call what writes in a transaction.
 """
@@ -18,7 +22,7 @@ from enrichment_pipeline.warehouse.suppressions import refresh_suppressed_contac
 
 def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
     """Bring up to date who the contacts in this table are, and whether they are suppressed."""
-    execute(connection, "select_affected_contacts", relation=relation)
+    execute(connection, "select_contacts_to_refresh", relation=relation)
     execute(connection, "refresh_contact_identities")
     refresh_suppressed_contacts(connection)
 

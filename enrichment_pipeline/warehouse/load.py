@@ -111,7 +111,7 @@ def resolve_persons(
         if row is None or row[0] == 0:
             break
     execute(connection, "assign_persons", loaded_at=loaded_at)
-    refresh_contacts(connection, "reconsidered_contacts")
+    refresh_contacts(connection, "contacts_to_resolve")
 
 
 def refuse_sudden_shrink(connection: duckdb.DuckDBPyConnection, max_shrink: float) -> None:

@@ -72,7 +72,7 @@ def _judge_answers(
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
         restate_contacts(connection)
-    refresh_contacts(connection, "touched_contacts")
+    refresh_contacts(connection, "rejudged_contacts")
     execute(connection, "replace_company_facts")
     return are_more
 

@@ -89,7 +89,7 @@ def replace_suppressions(
 
 
 def refresh_suppressed_contacts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Find out who of the contacts in the temporary table `changed_contacts` is suppressed."""
+    """Find out who of the contacts in the temporary table `refreshed_contacts` is suppressed."""
     if connection.execute("select count(*) from staging.suppressions").fetchall() == [(0,)]:
         connection.execute("delete from staging.suppressed_contacts")
         return

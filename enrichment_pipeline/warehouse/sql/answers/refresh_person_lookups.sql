@@ -3,9 +3,9 @@
 -- time finds them.
 --
 -- reads: raw.lookups, staging.person_lookups
--- makes: staging.person_lookups, stirred_lookups
+-- makes: dirty_lookups, staging.person_lookups
 
-create or replace temp table stirred_lookups as
+create or replace temp table dirty_lookups as
 select *
 from raw.lookups
 where person_key in (
@@ -15,17 +15,17 @@ where person_key in (
 );
 
 delete from staging.person_lookups
-where person_key in (select person_key from stirred_lookups);
+where person_key in (select person_key from dirty_lookups);
 
 -- The look-up that stands for each person at a provider is the one that nothing supersedes.
 insert into staging.person_lookups by name
 with
 heads as (
     select *
-    from stirred_lookups
+    from dirty_lookups
     where state <> 'released'
         and lookup_id not in (
-            select supersedes from stirred_lookups where state <> 'released' and supersedes <> ''
+            select supersedes from dirty_lookups where state <> 'released' and supersedes <> ''
         )
     qualify row_number() over (
         partition by person_key, provider order by requested_at desc, lookup_id
@@ -42,7 +42,7 @@ attempts as (
         max(requested_at) filter (state = 'released') as last_released_at,
         -- a person's word to ask again makes up for whatever failed before
         max(requested_at) filter (reason = 'asked_again') as asked_again_at
-    from stirred_lookups
+    from dirty_lookups
     group by person_key, provider
 ),
 
@@ -54,7 +54,7 @@ failures as (
         failed.provider,
         count(distinct failed.run_id) as failed_runs,
         max(failed.requested_at) as last_failed_at
-    from stirred_lookups as failed
+    from dirty_lookups as failed
     join attempts
         on attempts.person_key = failed.person_key and attempts.provider = failed.provider
     left join heads on heads.person_key = failed.person_key and heads.provider = failed.provider

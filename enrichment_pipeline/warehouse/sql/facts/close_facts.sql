@@ -1,7 +1,7 @@
 -- What was observed later takes over from that instant on. Of two answers from one instant
 -- the one with the lower look-up id counts as the later, here as everywhere.
 --
--- reads: enrichment.person_facts, staging.judgements, touched_contacts, withdrawn_answers
+-- reads: enrichment.person_facts, rejudged_contacts, staging.judgements, withdrawn_answers
 -- makes: staging.judgements
 
 update staging.judgements as judged
@@ -28,7 +28,7 @@ from (
                     union
                     select contact_id
                     from staging.judgements
-                    where contact_id in (select contact_id from touched_contacts)
+                    where contact_id in (select contact_id from rejudged_contacts)
                     group by contact_id
                     having count(*) > 1
                 )

@@ -3,8 +3,8 @@
 --
 -- reads: current_positions, judged_answers, new_answers, new_contact_points, pending_answers,
 --        phone_regions, staging.person_aliases, staging.phones
--- makes: accepted_answers, answered_aliases, new_points, staging.judgements,
---        staging.person_aliases, touched_contacts, touched_domains
+-- makes: accepted_answers, answered_aliases, new_points, rejudged_contacts, rejudged_domains,
+--        staging.judgements, staging.person_aliases
 
 -- the e-mails and phones of the answers that are accepted, the best of each field first
 create or replace temp table new_points as
@@ -103,10 +103,10 @@ join pending_answers as pending on pending.answer_no = judged.answer_no
 left join accepted_answers as accepted on accepted.answer_no = judged.answer_no
 left join points on points.answer_no = judged.answer_no;
 
-insert into touched_contacts (contact_id)
+insert into rejudged_contacts (contact_id)
 select contact_id from judged_answers;
 
-insert into touched_domains (company_domain)
+insert into rejudged_domains (company_domain)
 select distinct company_domain
 from accepted_answers
 where company_domain is not null;

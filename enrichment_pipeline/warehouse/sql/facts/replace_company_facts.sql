@@ -1,12 +1,12 @@
--- What the touched companies' people are known to work at, by registrable domain: each value
+-- What the rejudged companies' people are known to work at, by registrable domain: each value
 -- of each field, from when to when it was what answers said. Answers that say the same in a
 -- row are one row, which names the last of them. Free-mail domains are nobody's company.
 --
--- reads: staging.judgements, touched_domains
+-- reads: rejudged_domains, staging.judgements
 -- makes: enrichment.company_facts
 
 delete from enrichment.company_facts
-where company_domain in (select company_domain from touched_domains);
+where company_domain in (select company_domain from rejudged_domains);
 
 insert into enrichment.company_facts by name
 with
@@ -22,7 +22,7 @@ said as (
         min(provider) as provider,
         min(run_id) as run_id
     from staging.judgements
-    where company_domain in (select company_domain from touched_domains)
+    where company_domain in (select company_domain from rejudged_domains)
     group by company_domain, answered_at, lookup_id
 ),
 

@@ -3,8 +3,7 @@
 --
 -- reads: all_identities, staging.accounts, staging.contact_parts, staging.contacts,
 --        staging.restated_contacts
--- makes: changed_parts, gone_contacts, staging.restated_contacts, stirred_contacts,
---        stirred_identities
+-- makes: changed_parts, dirty_contacts, dirty_identifiers, gone_contacts, staging.restated_contacts
 
 create or replace temp table changed_parts as
 with sourced as (
@@ -52,7 +51,7 @@ where not exists (
 
 -- Whose identity may change by this load: who is read anew, who left, and of whom answers or
 -- searches have told more.
-create or replace temp table stirred_contacts as
+create or replace temp table dirty_contacts as
 select contact_id from changed_parts
 union
 select contact_id from gone_contacts
@@ -62,7 +61,7 @@ select contact_id from staging.restated_contacts;
 delete from staging.restated_contacts;
 
 -- by what they were known so far
-create or replace temp table stirred_identities as
+create or replace temp table dirty_identifiers as
 select kind, alias
 from all_identities
-where contact_id in (select contact_id from stirred_contacts);
+where contact_id in (select contact_id from dirty_contacts);

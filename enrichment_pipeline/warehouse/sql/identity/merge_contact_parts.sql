@@ -1,8 +1,8 @@
 -- Write the normalised parts of the changed contacts; who left has none.
 --
--- reads: all_identities, changed_domains, changed_parts, gone_contacts, phone_regions,
---        staging.company_names, staging.hosts, staging.phones, stirred_contacts
--- makes: staging.contact_parts, stirred_identities
+-- reads: all_identities, changed_domains, changed_parts, dirty_contacts, gone_contacts,
+--        phone_regions, staging.company_names, staging.hosts, staging.phones
+-- makes: dirty_identifiers, staging.contact_parts
 
 delete from staging.contact_parts
 where contact_id in (
@@ -46,7 +46,7 @@ left join staging.phones as phone
     on phone.phone_text = part.phone_text and phone.region = region.region;
 
 -- by what they are known from now on
-insert into stirred_identities (kind, alias)
+insert into dirty_identifiers (kind, alias)
 select kind, alias
 from all_identities
-where contact_id in (select contact_id from stirred_contacts);
+where contact_id in (select contact_id from dirty_contacts);

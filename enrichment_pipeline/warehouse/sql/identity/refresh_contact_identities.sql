@@ -1,20 +1,20 @@
--- Bring staging.contact_identities up to date for the affected contacts, and for whoever
+-- Bring staging.contact_identities up to date for `contacts_to_refresh`, and for whoever
 -- is or was one person with them.
 --
--- reads: affected_contacts, all_identities, staging.contact_identities, staging.contact_parts,
+-- reads: all_identities, contacts_to_refresh, staging.contact_identities, staging.contact_parts,
 --        staging.contact_persons, staging.contacts, staging.person_aliases,
 --        staging.shared_identifiers
--- makes: changed_contacts, changed_persons, person_identities, staging.contact_identities
+-- makes: person_identities, refreshed_contacts, refreshed_persons, staging.contact_identities
 
-create or replace temp table changed_persons as
+create or replace temp table refreshed_persons as
 select person_key
 from staging.contact_persons
-where contact_id in (select contact_id from affected_contacts)
+where contact_id in (select contact_id from contacts_to_refresh)
 union
 select person_key
 from staging.contact_identities
 where person_key is not null
-    and contact_id in (select contact_id from affected_contacts);
+    and contact_id in (select contact_id from contacts_to_refresh);
 
 -- By what each of these persons would be asked for: the best identifier that is its own.
 create or replace temp table person_identities as
@@ -23,7 +23,7 @@ members as (
     select assigned.person_key, part.contact_id
     from staging.contact_persons as assigned
     join staging.contact_parts as part on part.contact_id = assigned.contact_id
-    where assigned.person_key in (select person_key from changed_persons)
+    where assigned.person_key in (select person_key from refreshed_persons)
 ),
 
 own_identities as (
@@ -60,7 +60,7 @@ answered as (
     select person_key, arg_max(substr(alias, 5), (added_at, alias)) as provider_uid
     from staging.person_aliases
     where starts_with(alias, 'uid:')
-        and person_key in (select person_key from changed_persons)
+        and person_key in (select person_key from refreshed_persons)
     group by person_key
 )
 
@@ -80,22 +80,22 @@ left join named on named.person_key = counted.person_key
 left join answered on answered.person_key = counted.person_key;
 
 -- those that left are among them, and stay away
-create or replace temp table changed_contacts as
+create or replace temp table refreshed_contacts as
 select contact_id, person_key
 from staging.contact_persons
-where contact_id in (select contact_id from affected_contacts)
-    or person_key in (select person_key from changed_persons)
+where contact_id in (select contact_id from contacts_to_refresh)
+    or person_key in (select person_key from refreshed_persons)
 union
 select contact_id, person_key
 from staging.contact_identities
-where contact_id in (select contact_id from affected_contacts)
+where contact_id in (select contact_id from contacts_to_refresh)
 union
 select contact_id, null as person_key
-from affected_contacts
+from contacts_to_refresh
 where contact_id not in (select contact_id from staging.contact_persons);
 
 delete from staging.contact_identities
-where contact_id in (select contact_id from changed_contacts);
+where contact_id in (select contact_id from refreshed_contacts);
 
 insert into staging.contact_identities by name
 select
@@ -106,4 +106,4 @@ from staging.contacts as contact
 left join staging.contact_persons as assigned on assigned.contact_id = contact.contact_id
 left join person_identities as person on person.person_key = assigned.person_key
 where contact.left_at is null
-    and contact.contact_id in (select contact_id from changed_contacts);
+    and contact.contact_id in (select contact_id from refreshed_contacts);

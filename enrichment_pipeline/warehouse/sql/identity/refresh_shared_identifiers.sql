@@ -1,18 +1,18 @@
 -- E-mails and phones that differently named contacts share are nobody's. Judged anew for
--- each identifier that a touched contact had or has: one more contact can turn a personal
+-- each identifier that a dirty contact had or has: one more contact can turn a personal
 -- address into a shared one. All are compared with the longest name: `A Smith` would pass
 -- for Anna Smith as well as for Adam Smith.
 --
--- reads: all_identities, staging.shared_identifiers, stirred_identities
--- makes: shared_by_stirred, staging.shared_identifiers, turned_identifiers
+-- reads: all_identities, dirty_identifiers, staging.shared_identifiers
+-- makes: flipped_identifiers, shared_dirty_identifiers, staging.shared_identifiers
 
-create or replace temp table shared_by_stirred as
+create or replace temp table shared_dirty_identifiers as
 with
 named as (
     select distinct alias, name_key
     from all_identities
     where kind in ('email', 'phone') and name_key <> ''
-        and alias in (select alias from stirred_identities)
+        and alias in (select alias from dirty_identifiers)
 ),
 
 several as (
@@ -36,20 +36,20 @@ where not names_alike(several.anchor, named.name_key)
     );
 
 -- those of which that is news
-create or replace temp table turned_identifiers as
+create or replace temp table flipped_identifiers as
 select alias
-from shared_by_stirred
+from shared_dirty_identifiers
 where alias not in (select alias from staging.shared_identifiers)
 union all
 select alias
 from staging.shared_identifiers
-where alias in (select alias from stirred_identities)
-    and alias not in (select alias from shared_by_stirred);
+where alias in (select alias from dirty_identifiers)
+    and alias not in (select alias from shared_dirty_identifiers);
 
 delete from staging.shared_identifiers
-where alias in (select alias from turned_identifiers);
+where alias in (select alias from flipped_identifiers);
 
 insert into staging.shared_identifiers (alias)
 select alias
-from shared_by_stirred
-where alias in (select alias from turned_identifiers);
+from shared_dirty_identifiers
+where alias in (select alias from flipped_identifiers);

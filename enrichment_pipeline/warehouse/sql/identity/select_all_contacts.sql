@@ -1,7 +1,7 @@
 -- Whose suppression has to be found out: everybody's.
 --
 -- reads: staging.contact_identities
--- makes: changed_contacts
+-- makes: refreshed_contacts
 
-create or replace temp table changed_contacts as
+create or replace temp table refreshed_contacts as
 select contact_id, person_key from staging.contact_identities;
