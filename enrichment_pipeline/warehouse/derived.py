@@ -24,15 +24,16 @@ def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> No
     """Bring up to date who the contacts in this table are, and whether they are suppressed."""
     execute(connection, "select_contacts_to_refresh", relation=relation)
     execute(connection, "refresh_contact_identities")
-    refresh_suppressed_contacts(connection)
+    refresh_suppressed_contacts(connection, "refreshed_contacts")
 
 
-def restate_contacts(connection: duckdb.DuckDBPyConnection) -> bool:
-    """After identifiers in the temporary table `moved_aliases` have got another owner, or none.
+def restate_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """After identifiers in this temporary table have got another owner, or none.
 
     The next load finds out anew who the contacts are that bear them. Costs nothing
     where there are none, and tells whether there were.
     """
+    execute(connection, "select_moved_aliases", relation=relation)
     have_moved = bool(connection.execute("select 1 from moved_aliases limit 1").fetchall())
     if have_moved:
         execute(connection, "create_identities")

@@ -66,12 +66,12 @@ def _judge_answers(
         execute(connection, "judge_new_answers", **rules)
         execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")
-        are_more |= restate_contacts(connection)
+        are_more |= restate_contacts(connection, "aliases_joined_by_answers")
     execute(connection, "close_facts")
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
-        restate_contacts(connection)
+        restate_contacts(connection, "forgotten_aliases")
     refresh_contacts(connection, "rejudged_contacts")
     execute(connection, "replace_company_facts")
     return are_more

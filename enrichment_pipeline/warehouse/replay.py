@@ -46,7 +46,7 @@ def replay(
         execute(connection, "forget_facts")
         derive_facts(connection, policy, loaded_at=replayed_at)
         execute(connection, "forget_aliases")
-        restate_contacts(connection)
+        restate_contacts(connection, "forgotten_aliases")
         derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=replayed_at)
 
     return _compared(connection, derive)

@@ -175,7 +175,7 @@ def resolve_worklist(
     score_searches(connection, policy.search)
     execute(connection, "select_current_decisions")
     execute(connection, "join_found_persons")
-    restate_contacts(connection)
+    restate_contacts(connection, "aliases_joined_by_searches")
     derive_search_states(connection, policy, provider, as_of)
     execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
 

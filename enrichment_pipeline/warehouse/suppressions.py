@@ -84,17 +84,16 @@ def replace_suppressions(
     page = pa.table({"identifier": pa.array(sorted(identifiers), pa.string())})
     with registered(connection, "suppressed_identifiers", page):
         execute(connection, "replace_suppressions")
-    execute(connection, "select_all_contacts")
-    refresh_suppressed_contacts(connection)
+    refresh_suppressed_contacts(connection, "staging.contact_identities")
 
 
-def refresh_suppressed_contacts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Find out who of the contacts in the temporary table `refreshed_contacts` is suppressed."""
+def refresh_suppressed_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Find out which contacts in this table are suppressed; it holds whole persons."""
     if connection.execute("select count(*) from staging.suppressions").fetchall() == [(0,)]:
         connection.execute("delete from staging.suppressed_contacts")
         return
     execute(connection, "create_hashed_identifiers")
-    execute(connection, "refresh_suppressed_contacts")
+    execute(connection, "refresh_suppressed_contacts", relation=relation)
 
 
 def _hashed(

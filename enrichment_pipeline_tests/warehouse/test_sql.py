@@ -29,6 +29,16 @@ def test_the_head_of_each_file_says_what_its_statements_read_and_make():
     assert wrong == {}
 
 
+def test_each_temporary_relation_is_made_in_one_file():
+    makers: dict[str, list[str]] = {}
+    for file in FILES:
+        for name in by_head(file.read_text()).makes:
+            makers.setdefault(name, []).append(file.stem)
+    several = {name: files for name, files in makers.items() if len(files) > 1 and "." not in name}
+    # labels spread step by step, over what they have reached so far
+    assert several == {"person_labels": ["spread_person_labels", "start_person_labels"]}
+
+
 def test_each_file_has_a_name_of_its_own_and_lies_in_a_folder_that_is_described():
     names = Counter(file.stem for file in FILES)
     assert [name for name, count in names.items() if count > 1] == []

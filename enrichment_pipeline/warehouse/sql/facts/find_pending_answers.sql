@@ -9,7 +9,7 @@
 --
 -- reads: decided_answers, raw.provider_responses, raw.undone_runs, staging.contact_parts,
 --        staging.contact_persons, staging.contacts, staging.judgements, staging.profiles
--- makes: pending_answers, rejudged_contacts, rejudged_domains, wanted_answers, withdrawn_answers
+-- makes: pending_answers, rejudged_contacts, wanted_answers, withdrawn_answers, withdrawn_domains
 
 create or replace temp table wanted_answers as
 select
@@ -76,9 +76,11 @@ drop table wanted_answers;
 
 -- what has to be looked at again once all is read
 create or replace temp table rejudged_contacts as
-select distinct contact_id from withdrawn_answers;
+select contact_id from withdrawn_answers
+union
+select contact_id from pending_answers;
 
-create or replace temp table rejudged_domains as
+create or replace temp table withdrawn_domains as
 select distinct judged.company_domain
 from staging.judgements as judged
 join withdrawn_answers as withdrawn

@@ -3,8 +3,7 @@
 --
 -- reads: current_positions, judged_answers, new_answers, new_contact_points, pending_answers,
 --        phone_regions, staging.person_aliases, staging.phones
--- makes: accepted_answers, answered_aliases, new_points, rejudged_contacts, rejudged_domains,
---        staging.judgements, staging.person_aliases
+-- makes: accepted_answers, answered_aliases, new_points, staging.judgements, staging.person_aliases
 
 -- the e-mails and phones of the answers that are accepted, the best of each field first
 create or replace temp table new_points as
@@ -102,14 +101,6 @@ from judged_answers as judged
 join pending_answers as pending on pending.answer_no = judged.answer_no
 left join accepted_answers as accepted on accepted.answer_no = judged.answer_no
 left join points on points.answer_no = judged.answer_no;
-
-insert into rejudged_contacts (contact_id)
-select contact_id from judged_answers;
-
-insert into rejudged_domains (company_domain)
-select distinct company_domain
-from accepted_answers
-where company_domain is not null;
 
 -- every identifier that an accepted answer gives belongs to its person from now on,
 -- unless it is somebody's already; a phone at work may be a switchboard

@@ -2,8 +2,17 @@
 -- of each field, from when to when it was what answers said. Answers that say the same in a
 -- row are one row, which names the last of them. Free-mail domains are nobody's company.
 --
--- reads: rejudged_domains, staging.judgements
--- makes: enrichment.company_facts
+-- reads: pending_answers, staging.judgements, withdrawn_domains
+-- makes: enrichment.company_facts, rejudged_domains
+
+create or replace temp table rejudged_domains as
+select company_domain from withdrawn_domains
+union
+select judged.company_domain
+from staging.judgements as judged
+join pending_answers as pending
+    on pending.contact_id = judged.contact_id and pending.lookup_id = judged.lookup_id
+where judged.company_domain is not null;
 
 delete from enrichment.company_facts
 where company_domain in (select company_domain from rejudged_domains);

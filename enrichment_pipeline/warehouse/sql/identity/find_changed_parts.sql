@@ -3,7 +3,8 @@
 --
 -- reads: all_identities, staging.accounts, staging.contact_parts, staging.contacts,
 --        staging.restated_contacts
--- makes: changed_parts, dirty_contacts, dirty_identifiers, gone_contacts, staging.restated_contacts
+-- makes: changed_parts, dirty_contacts, former_identifiers, gone_contacts,
+--        staging.restated_contacts
 
 create or replace temp table changed_parts as
 with sourced as (
@@ -61,7 +62,7 @@ select contact_id from staging.restated_contacts;
 delete from staging.restated_contacts;
 
 -- by what they were known so far
-create or replace temp table dirty_identifiers as
+create or replace temp table former_identifiers as
 select kind, alias
 from all_identities
 where contact_id in (select contact_id from dirty_contacts);

@@ -4,9 +4,9 @@
 --
 -- reads: enrichment.person_facts, raw.provider_responses, raw.undone_runs, staging.contact_persons,
 --        staging.contacts, staging.person_aliases
--- makes: moved_aliases, staging.person_aliases
+-- makes: forgotten_aliases, staging.person_aliases
 
-create or replace temp table moved_aliases as
+create or replace temp table forgotten_aliases as
 select known.alias, known.person_key as old_key, cast(null as varchar) as new_key
 from staging.person_aliases as known
 where known.origin = 'answer'
@@ -35,6 +35,6 @@ where known.origin = 'answer'
 delete from staging.person_aliases as known
 where exists (
     select 1
-    from moved_aliases as moved
-    where moved.alias = known.alias and moved.old_key = known.person_key
+    from forgotten_aliases as forgotten
+    where forgotten.alias = known.alias and forgotten.old_key = known.person_key
 );

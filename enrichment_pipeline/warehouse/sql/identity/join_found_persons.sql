@@ -4,7 +4,7 @@
 --
 -- reads: decided_contacts, enrichment.search_results, raw.lookups, staging.contact_persons,
 --        staging.person_aliases
--- makes: enrichment.worklist, joined_persons, moved_aliases, staging.contact_persons,
+-- makes: aliases_joined_by_searches, enrichment.worklist, joined_persons, staging.contact_persons,
 --        staging.person_aliases
 
 create or replace temp table joined_persons as
@@ -39,7 +39,7 @@ where found.person_key <> target.person_key
     and found.person_key not in (select person_key from raw.lookups)
 group by found.person_key;
 
-create or replace temp table moved_aliases as
+create or replace temp table aliases_joined_by_searches as
 select owned.alias, joined.old_key, joined.new_key
 from joined_persons as joined
 left join staging.person_aliases as owned on owned.person_key = joined.old_key;

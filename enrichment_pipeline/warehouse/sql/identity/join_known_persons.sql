@@ -6,7 +6,8 @@
 --
 -- reads: answered_aliases, name_agreements, raw.lookups, staging.contact_parts,
 --        staging.contact_persons, staging.person_aliases
--- makes: known_by_answer, moved_aliases, staging.contact_persons, staging.person_aliases
+-- makes: aliases_joined_by_answers, known_by_answer, staging.contact_persons,
+--        staging.person_aliases
 
 create or replace temp table known_by_answer as
 select owned.person_key as unknown_key, min(told.person_key) as person_key
@@ -30,7 +31,7 @@ set person_key = known.person_key
 from known_by_answer as known
 where known.unknown_key = owned.person_key;
 
-create or replace temp table moved_aliases as
+create or replace temp table aliases_joined_by_answers as
 select owned.alias, known.unknown_key as old_key, known.person_key as new_key
 from known_by_answer as known
 join staging.person_aliases as owned on owned.person_key = known.person_key;

@@ -1,7 +1,7 @@
 -- Write the normalised parts of the changed contacts; who left has none.
 --
--- reads: all_identities, changed_domains, changed_parts, dirty_contacts, gone_contacts,
---        phone_regions, staging.company_names, staging.hosts, staging.phones
+-- reads: all_identities, changed_domains, changed_parts, dirty_contacts, former_identifiers,
+--        gone_contacts, phone_regions, staging.company_names, staging.hosts, staging.phones
 -- makes: dirty_identifiers, staging.contact_parts
 
 delete from staging.contact_parts
@@ -45,8 +45,10 @@ left join phone_regions as region
 left join staging.phones as phone
     on phone.phone_text = part.phone_text and phone.region = region.region;
 
--- by what they are known from now on
-insert into dirty_identifiers (kind, alias)
+-- by what they were known, and by what they are known from now on
+create or replace temp table dirty_identifiers as
+select kind, alias from former_identifiers
+union all
 select kind, alias
 from all_identities
 where contact_id in (select contact_id from dirty_contacts);

@@ -1,22 +1,22 @@
--- Bring staging.suppressed_contacts up to date for the contacts in `refreshed_contacts`, which
+-- Bring staging.suppressed_contacts up to date for the contacts in $relation, which
 -- holds whole persons: nobody may be asked for where one of their identifiers, or of another
 -- contact of the same person, is suppressed.
 --
--- reads: known_identifiers, refreshed_contacts, staging.contact_identities, staging.suppressions
+-- reads: known_identifiers, staging.contact_identities, staging.suppressions
 -- makes: changed_identifiers, staging.suppressed_contacts
 
 delete from staging.suppressed_contacts
-where contact_id in (select contact_id from refreshed_contacts);
+where contact_id in (select contact_id from query_table($relation));
 
 -- hashing is what costs: only theirs
 create or replace temp table changed_identifiers as
 select contact_id, person_key, kind, value
 from known_identifiers
-where contact_id in (select contact_id from refreshed_contacts)
+where contact_id in (select contact_id from query_table($relation))
 union all
 select contact_id, person_key, kind, value
 from known_identifiers
-where contact_id is null and person_key in (select person_key from refreshed_contacts);
+where contact_id is null and person_key in (select person_key from query_table($relation));
 
 insert into staging.suppressed_contacts (contact_id)
 with hits as (
