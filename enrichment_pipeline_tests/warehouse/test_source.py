@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
-from enrichment_pipeline.warehouse.source import attached_source
+from enrichment_pipeline.warehouse.source import attached_source, streamed
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import Row, contents, held_by_another_process
 
@@ -657,6 +658,50 @@ def test_what_fails_long_after_the_first_rows_is_told_without_its_value(
         load(warehouse, folder, contacts=query)
     assert "Secret" not in str(caught.value)
     assert contents(warehouse) == before
+
+
+class InterruptedAtFirst:
+    """A connection the first stream of which ends as DuckDB ends it now and then."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._streams = 0
+
+    def execute(self, query: str) -> InterruptedAtFirst:
+        self._connection.execute(query)
+        return self
+
+    def to_arrow_reader(self, rows: int) -> pa.RecordBatchReader:
+        stream = self._connection.to_arrow_reader(rows)
+        self._streams += 1
+        if self._streams > 1:
+            return stream
+
+        def interrupted() -> Iterator[pa.RecordBatch]:
+            raise OSError("INTERRUPT Error: Interrupted!")
+            yield
+
+        return pa.RecordBatchReader.from_batches(stream.schema, interrupted())
+
+
+def test_the_mistake_is_told_where_duckdb_tells_only_that_it_interrupted_its_other_threads(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    with duckdb.connect() as reading:
+        reading.execute(
+            "create view rows_read as select cast(if(n = 9, 'Ada Secret', '1') as integer) as phone"
+            " from range(10) as numbers (n)"
+        )
+        with (
+            pytest.raises(ConfigurationError, match="contacts: Conversion Error at a value"),
+            streamed(
+                InterruptedAtFirst(reading),  # ty: ignore[invalid-argument-type]
+                warehouse,
+                "rows_read",
+                "contacts",
+            ),
+        ):
+            warehouse.execute("select * from rows_read")
 
 
 # --- the source is only ever read ------------------------------------------------------
