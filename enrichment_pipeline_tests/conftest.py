@@ -21,6 +21,8 @@ from enrichment_pipeline_tests.support import (
 )
 
 if TYPE_CHECKING:  # what they import takes seconds, and few tests need it
+    from alembic.config import Config
+
     from enrichment_pipeline_tests.bought import Bought
     from enrichment_pipeline_tests.end_to_end.world import RunOver
 
@@ -28,6 +30,28 @@ if TYPE_CHECKING:  # what they import takes seconds, and few tests need it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: at the end one process would work at one, and the others at nothing."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("long", "property"))))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_read_once() -> Iterator[None]:
+    """Alembic's folders of migrations are read once in a process, and not at each use.
+
+    Dagster has 180 of them, and stamps a new instance with the newest: 0.3 s, an instance.
+    """
+    from alembic.script import ScriptDirectory
+
+    read: dict[str | None, ScriptDirectory] = {}
+    from_config = ScriptDirectory.from_config
+
+    def remembered(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in read:
+            read[folder] = from_config(config)
+        return read[folder]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", remembered)
+        yield
 
 
 @pytest.fixture(scope="session")
