@@ -1,4 +1,4 @@
-"""A state folder in which all was bought in two runs, with a copy of what stood between them.
+"""A state folder in which all was bought in two runs, with copies of what stood after each.
 
 Here: making it once for all test processes, and a copy for each test. Not here: assertions.
 """
@@ -48,10 +48,13 @@ HALF = 16
 
 @dataclass
 class Bought:
-    """A test's own state folder after both runs, the copy that was made in between, a sandbox."""
+    """A test's own state folder after both runs, copies of it, a sandbox."""
 
     settings: Settings
     copy: Path
+    """Made between the runs."""
+    whole_copy: Path
+    """Made after both. For all tests, which only read it."""
     sandbox: RunningSandbox
     statuses_before: dict[str, tuple[str, str | None]]
 
@@ -148,11 +151,12 @@ def steps(
 
 
 def buy_in_two_runs(folder: Path, base_url: str) -> Path:
-    """Buy the small world in two runs, and copy the state in between; the folder of all that."""
+    """Buy the small world in two runs, and copy the state after each; the folder of all that."""
     settings = small_settings(folder, base_url)
     steps(settings, priorities=FIRST)
     back_up(settings, folder / "copy", lambda _: None)
     steps(settings)
+    back_up(settings, folder / "whole_copy", lambda _: None)
     return folder
 
 
@@ -164,7 +168,7 @@ def copy_of(made: Path, folder: Path, sandbox: RunningSandbox) -> Bought:
     settings = settings_for(
         folder / "state", template.policy, sandbox.base_url, api_key=template.api_key
     )
-    return Bought(settings, folder / "copy", sandbox, outcomes(settings))
+    return Bought(settings, folder / "copy", made / "whole_copy", sandbox, outcomes(settings))
 
 
 def charged(sandbox: RunningSandbox) -> Counter[str]:
