@@ -11,11 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.cli.conftest import Command, Said
 from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import KEY, contents
+from enrichment_pipeline_tests.support import policy_for, settings_for
 
 SIGNALHIRE = {"ENRICHMENT_PROVIDER": "live", "SIGNALHIRE_API_KEY": KEY}
 
@@ -43,12 +47,17 @@ class Used:
             "SIGNALHIRE_API_KEY": KEY,
         }
 
+    def settings(self, key: str = KEY) -> Settings:
+        return settings_for(
+            self.home, policy_for(self.source), self.base_url, api_key=SecretStr(key)
+        )
+
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
     folder = tmp_path_factory.mktemp("used")
     with world.small_sandbox(folder) as sandbox:
-        world.run_here(world.small_settings(folder, sandbox.base_url))
+        world.steps_here(world.small_settings(folder, sandbox.base_url))
         yield Used(folder, sandbox.base_url)
 
 
@@ -104,26 +113,17 @@ def test_sql_that_does_not_work_is_refused(
     assert contents(used.home) == before
 
 
-def test_sql_that_does_not_work_is_refused_by_a_run_in_the_same_words(
+def test_sql_that_trips_over_a_value_is_refused_by_plan_and_run_without_telling_the_value(
     enrichment: Command, used: Used, tmp_path: Path
 ) -> None:
     before = contents(used.home)
-    query, words = BAD_QUERIES[0]
-    policy = policy_file(tmp_path, used.source, contacts=query)
-    planned, run = (enrichment(each, **used.variables(policy)) for each in ("plan", "run"))
-    assert_refused(run, *words)
-    assert run.err == planned.err
-    assert contents(used.home) == before
-
-
-def test_sql_that_trips_over_a_value_is_refused_without_telling_the_value(
-    enrichment: Command, used: Used, tmp_path: Path
-) -> None:
     query = "select * replace (cast(email as integer) as phone) from contacts where email <> ''"
     policy = policy_file(tmp_path, used.source, contacts=query)
-    said = enrichment("run", **used.variables(policy))
-    assert_refused(said, "[source] contacts", "Conversion Error")
+    planned, run = (enrichment(each, **used.variables(policy)) for each in ("plan", "run"))
+    assert_refused(run, "[source] contacts", "Conversion Error")
+    assert run.err == planned.err
     assert leaks(secrets(), folder=used.home) == []
+    assert contents(used.home) == before
 
 
 @contextmanager
@@ -135,14 +135,11 @@ def moved_away(path: Path) -> Iterator[None]:
         aside.rename(path)
 
 
-@pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_source_that_is_gone_is_refused(
-    enrichment: Command, used: Used, tmp_path: Path, command: str
-) -> None:
+def test_a_source_that_is_gone_is_refused(enrichment: Command, used: Used, tmp_path: Path) -> None:
     before = contents(used.home)
     policy = policy_file(tmp_path, used.source)
     with moved_away(used.source):
-        said = enrichment(command, **used.variables(policy))
+        said = enrichment("plan", **used.variables(policy))
     assert_refused(said, str(used.source), "no such file or folder")
     assert contents(used.home) == before
 
@@ -171,10 +168,10 @@ def test_a_source_that_cannot_be_read_is_refused(
     assert contents(fresh.home) == {}
 
 
-def test_a_csv_file_that_is_none_is_refused(enrichment: Command, fresh: Used) -> None:
+def test_a_csv_file_that_is_none_is_refused(fresh: Used) -> None:
     (fresh.source / "contacts.csv").write_bytes(b"contact_id,email\n1,\xff\xfe\x00\n" * 50)
-    policy = policy_file(fresh.folder, fresh.source)
-    assert_refused(enrichment("run", **fresh.variables(policy)), "contacts")
+    with pytest.raises(ConfigurationError, match="contacts"):
+        world.steps_here(fresh.settings())
     assert all(rows == [] for table, rows in contents(fresh.home).items() if "stamp" not in table)
 
 
@@ -232,12 +229,10 @@ def test_a_wrong_key_is_found_out_before_anything_is_loaded(
     assert not (fresh.home / "stamp.json").exists()
 
 
-def test_a_wrong_key_leaves_a_used_state_as_it_was(
-    enrichment: Command, used: Used, tmp_path: Path
-) -> None:
+def test_a_wrong_key_leaves_a_used_state_as_it_was(used: Used) -> None:
     before = contents(used.home)
-    variables = used.variables(policy_file(tmp_path, used.source))
-    assert_refused(enrichment("run", **{**variables, "SIGNALHIRE_API_KEY": "wrong"}), "key")
+    with pytest.raises(ConfigurationError, match="does not accept the key"):
+        world.steps_here(used.settings(key="wrong"))
     assert contents(used.home) == before
 
 

@@ -109,36 +109,33 @@ def test_a_plan_says_what_a_run_would_buy_and_changes_nothing(
     assert not any(lane.startswith(("retry", "stale")) for lane in shown)
     assert shown["all"] == [str(LOOKUPS + 1), str(LOOKUPS), "1"]
     assert f"credits, at worst: {LOOKUPS} " in said.out
+    assert "nothing reads" not in said.out
+    assert "tiers that are none of" not in said.out
     tables = contents(tmp_path / "state")
     filled = {table for table, rows in tables.items() if rows}
     assert filled == {"staging.stamp"}
     assert ledger_rows(tmp_path / "state", "select count(*) from lookups") == [(0,)]
 
 
-def test_a_plan_names_the_columns_that_nothing_reads(
-    enrichment: Command, variables: dict[str, object], tmp_path: Path
+def test_a_plan_names_what_nothing_reads_and_breaks_no_line_of_text_in_two(
+    enrichment: Command,
+    variables: dict[str, object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert "nothing reads" not in enrichment("plan", **variables).out
+    monkeypatch.setenv("COLUMNS", "40")  # a path that is cut at the window's edge cannot be copied
     policy = (tmp_path / "enrichment.toml").read_text()
     renamed = policy.replace("select * from contacts", "select *, email as e_mail from contacts")
-    assert renamed != policy
+    renamed = renamed.replace(
+        "select * from accounts", "select * replace ('Gold' as tier) from accounts"
+    )
     (tmp_path / "enrichment.toml").write_text(renamed)
     said = enrichment("plan", **variables)
     assert "columns of the source that nothing reads: contacts.e_mail\n" in said.out
-
-
-def test_a_plan_names_the_tiers_that_no_priority_is_named_after(
-    enrichment: Command, variables: dict[str, object], tmp_path: Path
-) -> None:
-    assert "tiers that are none of" not in enrichment("plan", **variables).out
-    policy = (tmp_path / "enrichment.toml").read_text()
-    renamed = policy.replace(
-        "select * from accounts", "select * replace ('Gold' as tier) from accounts"
-    )
-    assert renamed != policy
-    (tmp_path / "enrichment.toml").write_text(renamed)
-    said = enrichment("plan", **variables)
-    assert "strategic, target, standard, bulk, so that the score decides: gold" in said.out
+    assert "\ntiers that are none of strategic, target, standard, bulk, so that" in said.out
+    assert "so that the score decides: gold\n" in said.out
+    assert sum(line.startswith("credits, at worst: ") for line in said.out.splitlines()) == 1
+    assert "(left in the budget: 20,000 today, 300,000 this month)\n" in said.out
 
 
 def test_a_plan_of_some_lanes_counts_those_only(
@@ -171,16 +168,6 @@ def test_status_before_the_first_run_says_so(enrichment: Command, tmp_path: Path
     assert (said.status, said.err) == (0, "")
     assert f"{tmp_path / 'state'}: nothing here yet" in said.out
     assert contents(tmp_path / "state") == {}
-
-
-def test_a_line_of_text_is_never_broken_in_two(
-    enrichment: Command, variables: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # a path or a URL that is cut at the window's edge cannot be copied
-    monkeypatch.setenv("COLUMNS", "40")
-    said = enrichment("plan", **variables)
-    assert sum(line.startswith("credits, at worst: ") for line in said.out.splitlines()) == 1
-    assert "(left in the budget: 20,000 today, 300,000 this month)\n" in said.out
 
 
 @pytest.mark.parametrize(
