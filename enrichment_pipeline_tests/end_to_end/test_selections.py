@@ -8,26 +8,33 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from enrichment_pipeline.defs.resources import LoggedProgress
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.run import Run
+from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
-from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.prepare import open_state, prepare
 from enrichment_pipeline.steps.select_work import select_work
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     EXPECTED,
+    KEY,
     LOOKUPS,
+    RunOver,
     dagster_runs,
     ledger_rows,
+    make_state,
     outcomes,
     record,
     rows,
@@ -37,7 +44,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
     small_settings,
     steps_here,
 )
-from enrichment_pipeline_tests.support import START, RunningSandbox
+from enrichment_pipeline_tests.support import START, RunningSandbox, policy_for, settings_for
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 IN_LANES = {"strategic": 9, "target": 7, "standard": 7, "bulk": 6}
@@ -65,6 +72,26 @@ def charges(sandbox: RunningSandbox) -> int:
     if not sandbox.journal.exists():
         return 0
     return sum(json.loads(line)["credits"] for line in sandbox.journal.read_text().splitlines())
+
+
+def load(settings: Settings) -> None:
+    """A new state with the source in it."""
+    make_state(settings)
+    context = RunContext(Stores(settings), Run.none())
+    open_state(context.stores)
+    load_accounts(context)
+    load_contacts(context)
+
+
+def buy(settings: Settings, run: Run) -> DispatchReport:
+    """The steps of a run that buy, over a source that is loaded."""
+    context = RunContext(Stores(settings), run)
+    prepare(context)
+    try:
+        select_work(context, LANES)
+        return buy_lookups(context, LANES, LoggedProgress(logging.getLogger(__name__))).report
+    finally:
+        release_run_lock(settings.home, run.run_id)
 
 
 TWO_BLOCKS = [("new|strategic", "stale|strategic"), ("new|standard", "stale|standard")]
@@ -97,13 +124,19 @@ def test_a_run_of_some_priorities_buys_those_only_and_the_rest_is_queued(
     assert outcomes(home) == EXPECTED
 
 
-def test_a_run_of_freshness_that_nobody_has_buys_nothing(
+def test_freshness_that_nobody_has_and_a_cap_of_nothing_buy_nothing(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
     settings = small_settings(tmp_path, sandbox.base_url)
-    steps_here(settings, freshness=("retry", "stale"))
-    assert bought(settings.home) == {}
-    assert {status for status, _ in outcomes(settings.home).values()} == {"queued", "needs_review"}
+    for buy_nothing in (
+        lambda: steps_here(settings, freshness=("retry", "stale")),
+        lambda: steps_here(settings, max_credits=0),
+    ):
+        buy_nothing()
+        assert bought(settings.home) == {}
+        found = outcomes(settings.home)
+        assert {status for status, _ in found.values()} == {"queued", "needs_review"}
+        assert found["by-profile"] == ("queued", None)
 
 
 def test_a_cap_on_credits_holds_over_all_blocks_of_lanes_and_goes_to_the_first(
@@ -148,29 +181,16 @@ def test_a_run_that_is_tried_again_has_what_is_left_of_its_cap_and_its_budget(
         tmp_path, sandbox.base_url, small_policy(tmp_path, budget={"per_run": 10})
     )
 
-    def buy(run: Run) -> int:
-        context = RunContext(Stores(settings), run)
-        prepare(context)
-        load_accounts(context)
-        load_contacts(context)
-        select_work(context, LANES)
-        progress = LoggedProgress(logging.getLogger(__name__))
-        credits = buy_lookups(context, LANES, progress).report.units
-        release_run_lock(settings.home, run.run_id)
-        return credits
-
+    load(settings)
     as_of = datetime.now(UTC)
-    assert buy(Run("root", as_of, max_credits=4)) == 4
-    assert buy(Run("again", as_of, max_credits=4, earlier_run_ids=("root",))) == 0
-    assert buy(Run("once more", as_of, earlier_run_ids=("root", "again"))) == 6
-    assert buy(Run("another", as_of)) == 10
 
+    def spent_by(run_id: str, **more: Any) -> int:
+        return buy(settings, Run(run_id, as_of, **more)).units
 
-def test_a_cap_of_nothing_buys_nothing(tmp_path: Path, sandbox: RunningSandbox) -> None:
-    settings = small_settings(tmp_path, sandbox.base_url)
-    steps_here(settings, max_credits=0)
-    assert bought(settings.home) == {}
-    assert outcomes(settings.home)["by-profile"] == ("queued", None)
+    assert spent_by("root", max_credits=4) == 4
+    assert spent_by("again", max_credits=4, earlier_run_ids=("root",)) == 0
+    assert spent_by("once more", earlier_run_ids=("root", "again")) == 6
+    assert spent_by("another") == 10
 
 
 def test_each_priority_leaves_its_floor_of_the_budget_untouched(
@@ -179,11 +199,12 @@ def test_each_priority_leaves_its_floor_of_the_budget_untouched(
     # Of 20 a day: all for strategic, 18 for target, 14 for standard, 10 for bulk.
     policy = small_policy(tmp_path, budget={"per_day": 20})
     settings = small_settings(tmp_path, sandbox.base_url, policy)
-    report = steps_here(settings, as_of=START)
+    load(settings)
+    report = buy(settings, Run("day 1", START, is_simulated=True))
     # 9 + 7 = 16 leave nothing above the floors of standard and bulk
     assert charged(settings.home) == {"strategic": 9, "target": 7}
     assert report.exhausted == {"standard": "day", "bulk": "day"}
-    steps_here(settings, as_of=START + timedelta(days=1))
+    buy(settings, Run("day 2", START + timedelta(days=1), is_simulated=True))
     # a new day, of which standard and bulk may use 14 and 10
     assert charged(settings.home) == {"strategic": 9, "target": 7, "standard": 7, "bulk": 3}
 
@@ -202,14 +223,15 @@ def test_the_months_budget_and_the_runs_own_hold_too(
 
 
 def test_a_later_simulated_day_makes_everything_stale_and_dates_the_answers(
-    tmp_path: Path, sandbox: RunningSandbox
+    run_over: RunOver, tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
-    settings = small_settings(tmp_path, sandbox.base_url)
-    steps_here(settings, as_of=START)
-    assert record(settings, "enrichment.enriched_contacts", "by-profile")["enriched_at"] == START
-    later = START + timedelta(days=91)
+    run_over.copy_state(tmp_path)
+    settings = settings_for(
+        tmp_path / "state", policy_for(run_over.source), sandbox.base_url, api_key=SecretStr(KEY)
+    )
+    later = datetime.now(UTC) + timedelta(days=91)
     steps_here(settings, as_of=later)
-    assert charges(sandbox) == 2 * CREDITS
+    assert charges(sandbox) == CREDITS
     assert sum(bought(settings.home).values()) == 2 * LOOKUPS
     found = record(settings, "enrichment.enriched_contacts", "by-profile")
     assert found["enriched_at"] == later
