@@ -665,23 +665,23 @@ class InterruptedAtFirst:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._query = ""
         self._streams = 0
 
     def execute(self, query: str) -> InterruptedAtFirst:
-        self._connection.execute(query)
+        self._query = query
         return self
 
     def to_arrow_reader(self, rows: int) -> pa.RecordBatchReader:
-        stream = self._connection.to_arrow_reader(rows)
         self._streams += 1
         if self._streams > 1:
-            return stream
+            return self._connection.execute(self._query).to_arrow_reader(rows)
 
         def interrupted() -> Iterator[pa.RecordBatch]:
             raise OSError("INTERRUPT Error: Interrupted!")
             yield
 
-        return pa.RecordBatchReader.from_batches(stream.schema, interrupted())
+        return pa.RecordBatchReader.from_batches(pa.schema([("phone", pa.int32())]), interrupted())
 
 
 def test_the_mistake_is_told_where_duckdb_tells_only_that_it_interrupted_its_other_threads(
@@ -701,7 +701,7 @@ def test_the_mistake_is_told_where_duckdb_tells_only_that_it_interrupted_its_oth
                 "contacts",
             ),
         ):
-            warehouse.execute("select * from rows_read")
+            warehouse.execute("select * from rows_read").fetchall()
 
 
 # --- the source is only ever read ------------------------------------------------------
