@@ -126,8 +126,9 @@ def wait_until_closed(port: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("is_body_sent_before", [True, False])
+@pytest.mark.parametrize(
+    ("number", "is_body_sent_before"), [(signal.SIGTERM, True), (signal.SIGINT, False)]
+)
 def test_a_signal_lets_a_callback_that_is_being_kept_be_finished(
     home: Path,
     ledger: tuple[LedgerStore, Ledger],

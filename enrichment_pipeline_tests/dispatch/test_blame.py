@@ -53,10 +53,17 @@ def statuses(store: LedgerStore) -> Counter[int]:
         return Counter(connection.execute(sa.select(replies.c.http_status)).scalars())
 
 
-@pytest.mark.parametrize("is_called", [False, True], ids=["at once", "by callback"])
 @pytest.mark.parametrize(
-    ("bad", "concurrency"),
-    [([0], 1), ([0], 4), ([39], 4), ([0, 1, 2], 1), ([3, 10, 11, 25, 38], 4)],
+    ("bad", "concurrency", "is_called"),
+    [
+        pytest.param([0], 1, False, id="first, at once"),
+        pytest.param([0], 4, False, id="first of several requests, at once"),
+        pytest.param([39], 4, False, id="last, at once"),
+        pytest.param([0, 1, 2], 1, False, id="neighbours, at once"),
+        pytest.param([3, 10, 11, 25, 38], 4, False, id="many, at once"),
+        pytest.param([0, 1, 2], 1, True, id="neighbours, by callback"),
+        pytest.param([3, 10, 11, 25, 38], 4, True, id="many, by callback"),
+    ],
 )
 def test_whoever_spoils_a_batch_is_refused_and_everybody_else_is_bought_once(
     store: LedgerStore, tmp_path: Path, bad: list[int], concurrency: int, is_called: bool
