@@ -57,6 +57,15 @@ def materialized(result: ExecuteInProcessResult) -> dict[str, Mapping[str, dg.Me
     }
 
 
+def numbers(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, float]:
+    """Of the metadata, what is a number."""
+    return {
+        name: shown.value
+        for name, shown in metadata.items()
+        if isinstance(shown.value, int | float)
+    }
+
+
 def failure(result: ExecuteInProcessResult) -> str:
     """The text of the errors of the steps that failed."""
     return "\n".join(

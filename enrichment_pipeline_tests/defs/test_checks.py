@@ -42,12 +42,13 @@ from enrichment_pipeline.warehouse.findings import (
     find_unread_reviews,
 )
 from enrichment_pipeline.warehouse.table_figures import SHOWN, read_table_figures
-from enrichment_pipeline_tests.defs.job import evaluation, execute, failure, materialized
+from enrichment_pipeline_tests.defs.job import evaluation, execute, failure, materialized, numbers
 from enrichment_pipeline_tests.defs.test_metadata import SHOWN_AT_ONCE
 from enrichment_pipeline_tests.end_to_end.leaks import leaks, secrets
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     LOOKUPS,
+    ledger_rows,
     small_sandbox,
     small_settings,
 )
@@ -178,6 +179,40 @@ def test_what_a_run_came_to_over_all_lanes_is_an_observation(finished: Finished)
     }
     found = observed("provider_lookups")
     assert {name: found[name] for name in wanted} == wanted
+
+
+def test_the_numbers_of_a_lane_are_its_own_and_add_up_to_the_runs(finished: Finished) -> None:
+    result = finished.result
+    totals = {
+        asset: numbers(observed.metadata)
+        for asset in ("worklist", "provider_lookups")
+        for observed in result.asset_observations_for_node(asset)
+    }
+    for asset, of_run in totals.items():
+        lanes = lane_numbers(result, asset)
+        assert len(lanes) == 12
+        names = {name for of_lane in lanes.values() for name in of_lane}
+        sums = {name: sum(of_lane.get(name, 0) for of_lane in lanes.values()) for name in names}
+        same = of_run.keys() & sums.keys()
+        assert {name: sums[name] for name in same} == {name: of_run[name] for name in same}
+        assert len(same) > 2
+        # under whatever name a run's total stood in a lane, it would add up to twelve times that
+        repeated = {12 * total for total in of_run.values() if total}
+        assert not repeated & set(sums.values())
+
+    in_ledger = "select freshness || '|' || priority, count(*), sum(units_charged) from lookups"
+    for lane, count, credits in ledger_rows(finished.settings, f"{in_ledger} group by 1"):
+        of_lane = lane_numbers(result, "provider_lookups")[lane]
+        assert (of_lane["lookups"], of_lane["credits_charged"]) == (count, credits)
+
+
+def lane_numbers(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, float]]:
+    """What stands beside each partition of the asset, but for text."""
+    return {
+        str(event.partition): numbers(event.materialization.metadata)
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey(asset)
+    }
 
 
 def test_every_table_has_a_preview_with_nothing_personal_in_it(finished: Finished) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.load_source import load_contacts
 from enrichment_pipeline.steps.publish_tables import publish_tables
 from enrichment_pipeline.stores import Stores
-from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
+from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized, numbers
 from enrichment_pipeline_tests.end_to_end.world import (
     CONTACTS,
     contents,
@@ -84,35 +84,6 @@ def test_a_single_lane_touches_no_other_lanes_work(tmp_path: Path, sandbox: Runn
     assert rows(settings, f"{queued} order by all") == [("bulk",), ("standard",), ("strategic",)]
 
 
-def test_the_numbers_of_a_lane_are_its_own_and_add_up_to_the_runs(
-    tmp_path: Path, sandbox: RunningSandbox
-) -> None:
-    settings = small_settings(tmp_path, sandbox.base_url)
-    result = execute(settings)
-    assert result.success, failure(result)
-    totals = {
-        asset: numbers(observed.metadata)
-        for asset in ("worklist", "provider_lookups")
-        for observed in result.asset_observations_for_node(asset)
-    }
-    for asset, of_run in totals.items():
-        lanes = lane_numbers(result, asset)
-        assert len(lanes) == 12
-        names = {name for of_lane in lanes.values() for name in of_lane}
-        sums = {name: sum(of_lane.get(name, 0) for of_lane in lanes.values()) for name in names}
-        same = of_run.keys() & sums.keys()
-        assert {name: sums[name] for name in same} == {name: of_run[name] for name in same}
-        assert len(same) > 2
-        # under whatever name a run's total stood in a lane, it would add up to twelve times that
-        repeated = {12 * total for total in of_run.values() if total}
-        assert not repeated & set(sums.values())
-
-    in_ledger = "select freshness || '|' || priority, count(*), sum(units_charged) from lookups"
-    for lane, count, credits in ledger_rows(settings, f"{in_ledger} group by 1"):
-        of_lane = lane_numbers(result, "provider_lookups")[lane]
-        assert (of_lane["lookups"], of_lane["credits_charged"]) == (count, credits)
-
-
 def test_a_lane_shows_the_first_rows_of_its_own_work(
     tmp_path: Path, sandbox: RunningSandbox
 ) -> None:
@@ -125,23 +96,6 @@ def test_a_lane_shows_the_first_rows_of_its_own_work(
             rows = str(event.materialization.metadata["preview"].value).splitlines()[2:]
             assert all(f"| {priority} |" in row for row in rows)
             assert bool(rows) == bool(numbers(event.materialization.metadata)["contacts"])
-
-
-def numbers(metadata: Mapping[str, dg.MetadataValue]) -> dict[str, float]:
-    return {
-        name: shown.value
-        for name, shown in metadata.items()
-        if isinstance(shown.value, int | float)
-    }
-
-
-def lane_numbers(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, dict[str, float]]:
-    """What stands beside each partition of the asset, but for text."""
-    return {
-        str(event.partition): numbers(event.materialization.metadata)
-        for event in result.get_asset_materialization_events()
-        if event.asset_key == dg.AssetKey(asset)
-    }
 
 
 def test_a_single_asset_can_be_materialised_by_itself(
