@@ -82,13 +82,13 @@ def charged(journal: Path) -> list[str]:
     return [line["item"] for line in journal_lines(journal)] if journal.exists() else []
 
 
-def test_a_trial_brings_its_own_receiver(tmp_path: Path) -> None:
+def test_a_trial_brings_its_own_receiver_and_dates_what_comes_by_callback(tmp_path: Path) -> None:
     write_source(tmp_path / "source")
     variables = {"ENRICHMENT_CONFIG": write_policy(tmp_path), "SIGNALHIRE_API_KEY": KEY}
+    then = ("--simulate", "--as-of", "2026-03-02T09:00:00+00:00")
     with small_sandbox(tmp_path) as sandbox:
-        ran = enrichment(
-            tmp_path, "run", "--callbacks", **variables, SIGNALHIRE_BASE_URL=sandbox.base_url
-        )
+        variables["SIGNALHIRE_BASE_URL"] = sandbox.base_url
+        ran = enrichment(tmp_path, "run", "--callbacks", *then, **variables)
         charges = charged(sandbox.journal)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "receiver of callbacks at http://127.0.0.1:" in ran.stdout
@@ -98,24 +98,14 @@ def test_a_trial_brings_its_own_receiver(tmp_path: Path) -> None:
     assert ledger_rows(home, "select state, count(*) from lookups group by 1") == [
         ("applied", LOOKUPS)
     ]
+    query = (
+        "select distinct strftime(enriched_at, '%Y-%m-%d %H:%M') from enrichment.enriched_contacts"
+    )
+    assert rows(home, query) == [("2026-03-02 09:00",)]
     # the token is in no file of Dagster's, and the secret nowhere
     for path in (home / "dagster").rglob("*"):
         if path.is_file():
             assert b"/callbacks/signalhire/" not in path.read_bytes(), path
-
-
-def test_a_simulated_run_dates_what_comes_by_callback_too(tmp_path: Path) -> None:
-    write_source(tmp_path / "source")
-    variables = {"ENRICHMENT_CONFIG": write_policy(tmp_path), "SIGNALHIRE_API_KEY": KEY}
-    then = ("--simulate", "--as-of", "2026-03-02T09:00:00+00:00")
-    with small_sandbox(tmp_path) as sandbox:
-        variables["SIGNALHIRE_BASE_URL"] = sandbox.base_url
-        ran = enrichment(tmp_path, "run", "--callbacks", *then, **variables)
-    assert (ran.returncode, ran.stderr) == (0, "")
-    query = (
-        "select distinct strftime(enriched_at, '%Y-%m-%d %H:%M') from enrichment.enriched_contacts"
-    )
-    assert rows(tmp_path / "state", query) == [("2026-03-02 09:00",)]
 
 
 def test_what_is_never_answered_is_asked_for_again_only_at_a_persons_word(tmp_path: Path) -> None:

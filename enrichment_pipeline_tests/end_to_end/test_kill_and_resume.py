@@ -86,7 +86,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_path: Path) -> None:
     home = tmp_path / "state"
-    kills = 3
+    kills = 2
     with many_requests(tmp_path) as (sandbox, variables):
         for _ in range(kills):
             paid = len(charged(sandbox.journal))
@@ -125,7 +125,7 @@ def test_killed_again_and_again_it_buys_nobody_twice_and_loses_no_answer(tmp_pat
     assert list((home / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_keeps_the_answers_that_are_on_the_wire(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -271,14 +271,14 @@ def test_copies_that_are_made_while_a_run_buys_can_be_restored_and_nobody_is_bou
         assert charged(sandbox.journal) == bought
 
 
-@pytest.mark.timeout(600)  # sixteen commands, each in a process of its own
+@pytest.mark.timeout(600)  # ten commands, each in a process of its own
 def test_a_restore_that_is_killed_leaves_nothing_that_buys_anybody_again(tmp_path: Path) -> None:
     home, copy = tmp_path / "state", str(tmp_path / "copy")
     with many_requests(tmp_path) as (sandbox, variables):
         assert enrichment(tmp_path, "run", **variables).returncode == 0
         assert enrichment(tmp_path, "backup", copy, **variables).returncode == 0
         bought = charged(sandbox.journal)
-        for moment in (0.0, 0.3, 0.6, 0.9):
+        for moment in (0.2, 0.7):  # each instant by itself: test_backup.py
             shutil.rmtree(home)
             process = start_enrichment(tmp_path, "restore", copy, **variables)
             wait_until((home / ".backup.lock").exists, "the restore has begun")

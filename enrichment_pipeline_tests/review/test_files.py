@@ -93,7 +93,7 @@ def test_any_cell_comes_back_as_it_was(text: str) -> None:
     assert from_xlsx(to_xlsx(to_csv(text))) in {text, to_csv(text)}
 
 
-@draws(few=15, many=150)
+@draws(few=15, many=60)
 @given(st.lists(st.dictionaries(st.sampled_from(COLUMNS), EVERYTHING, max_size=5), max_size=3))
 @each_kind
 def test_any_file_comes_back_as_it_was(
