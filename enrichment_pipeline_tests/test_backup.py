@@ -368,6 +368,7 @@ def test_a_restore_that_was_ended_half_way_is_noticed_or_finished_by_the_next_on
             except KeyboardInterrupt:
                 was_ended.append(True)
         if was_ended[-1]:
+            assert not (bought.home / LEDGER).exists()  # it comes last: no run buys before
             if (bought.home / WAREHOUSE).exists():
                 with pytest.raises(RolledBack):
                     bought.prepare()
