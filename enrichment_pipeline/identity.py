@@ -27,6 +27,9 @@ GENERIC_COUNTRY_DOMAINS = frozenset(
 """Country codes that companies anywhere use as a domain: they tell no country."""
 
 
+# else each number compiles its country's patterns anew, once more than a few countries are read
+phonenumbers.enable_pattern_cache()
+
 _SYLLABLE = re.compile(r"[A-Z][a-z]*")
 _NO_LETTER = re.compile(r"[^A-Za-z]")
 
