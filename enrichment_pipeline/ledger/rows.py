@@ -88,13 +88,14 @@ def number_field(position: int) -> ColumnElement[int]:
     return cast(text_field(position), BigInteger)
 
 
-def is_bound(column: ColumnElement[str]) -> ColumnElement[bool]:
+def is_bound(column: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a column is the first field of a bound row, found by the column's index.
 
     As an array for Postgres: it joins a table that it has no statistics of yet by reading all
     of it, for each request more.
     """
-    return _IsBound(column, select(text_field(0)).scalar_subquery())
+    field = number_field(0) if isinstance(column.type, BigInteger) else text_field(0)
+    return _IsBound(column, select(field).scalar_subquery())
 
 
 def as_json(rows: Iterable[Sequence[object]]) -> str:

@@ -232,10 +232,12 @@ open_calls = Index(
 call_identifiers = Table(
     "call_identifiers",
     metadata,
-    Column("identifier", String(80), primary_key=True),
+    Column("identifier", BigInteger, primary_key=True, autoincrement=False),
     Column("call_id", String(32), ForeignKey("calls.call_id"), primary_key=True),
-    comment="Who is who, as far as money needs it: the hashed identifiers that a call was reserved"
-    " for, and those that its answer gave",
+    # its rows are its index: they lie all over it, and each page that a commit changes is written
+    sqlite_with_rowid=False,
+    comment="Who is who, as far as money needs it: the identifiers that a call was reserved for and"
+    " those that its answer gave, each as 64 bits of a digest; see identifiers.py",
 )
 
 budgets = Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 
 from enrichment_pipeline.ledger import kept
-from enrichment_pipeline.ledger.admission import Exhausted, NotDue
+from enrichment_pipeline.ledger.admission import Exhausted, Known, NotDue
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
     RELEASED,
@@ -25,7 +26,7 @@ from enrichment_pipeline.ledger.schema import (
     requests,
     unread_replies,
 )
-from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, open_store
+from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, open_store, opened
 from enrichment_pipeline_tests.ledger import Ledger, admitted, candidate, limits_of
 from enrichment_pipeline_tests.ledger.test_searches import candidate as search_for
 from enrichment_pipeline_tests.ledger.test_searches import ledger_of as searches_of
@@ -245,3 +246,62 @@ def test_what_was_under_way_comes_to_an_end(upgraded: LedgerStore) -> None:
         upgraded, calls.c.state, calls.c.call_id == call_id
     )
     assert (settled("l-reserved"), settled("s-open")) == ([RELEASED], [RELEASED])
+
+
+def test_every_identifier_of_a_call_still_tells_of_it(new_ledger_url: str) -> None:
+    """They were texts; a call about the same person is known by each of them, and not bought."""
+    known_by = [f"email:{number:04}" for number in range(1_001)]  # more than a page of them
+    engine = as_of("0007", new_ledger_url)
+    with engine.begin() as connection:
+        insert(
+            connection,
+            "requests",
+            request_id="b1",
+            provider="signalhire",
+            kind="lookup",
+            run_id="run",
+            item_count=1,
+            rate_units=1,
+            reserved_at=AT,
+            sent_at=AT,
+            awaits_callback=False,
+        )
+        insert(
+            connection,
+            "calls",
+            call_id="l1",
+            provider="signalhire",
+            kind="lookup",
+            question="person",
+            person_key="person:ada",
+            contact_id="contact-ada",
+            item="ada@crowd.example",
+            item_kind="email",
+            freshness="new",
+            priority="standard",
+            run_id="run",
+            request_id="b1",
+            state=SENT,
+            unit_cost=1_000_000,
+            cost_reserved=1_000_000,
+            budget_day=DAY,
+            reserved_at=AT,
+            requested_at=AT,
+            revision=1,
+            is_released=False,
+        )
+        connection.execute(
+            sa.text(
+                "insert into call_identifiers (identifier, call_id) values (:identifier, 'l1')"
+            ),
+            [{"identifier": identifier} for identifier in known_by],
+        )
+    engine.dispose()
+    with opened(new_ledger_url) as store:
+        ledger = Ledger(store, "signalhire", limits_of(), MovingClock(START))
+        others = [
+            replace(candidate(identifier), known_by=frozenset({identifier}))
+            for identifier in known_by
+        ]
+        decision = ledger.admit(others, "run")
+        assert decision == NotDue(len(others), tuple(Known(other, "l1") for other in others))
