@@ -11,14 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from enrichment_pipeline.warehouse.connection import open_warehouse
+from enrichment_pipeline.warehouse.connection import connect, create_macros, open_warehouse
 from enrichment_pipeline_tests.support import MEMORY, lasting_folder
 from enrichment_pipeline_tests.warehouse import World
 
@@ -39,8 +39,11 @@ def empty_warehouse() -> Path:
     return path
 
 
-def prepared(build: Callable[[World], object]) -> Any:
-    """Make a fixture of a function that fills a world: each test gets a copy of what it left."""
+def prepared(build: Callable[[World], object], *, after: Any = None) -> Any:
+    """Make a fixture of a function that fills a world: each test gets a copy of what it left.
+
+    `after` is another such fixture, in whose world the function begins.
+    """
 
     @pytest.fixture
     def fixture(tmp_path: Path) -> Iterator[World]:
@@ -50,7 +53,21 @@ def prepared(build: Callable[[World], object]) -> Any:
         with _copy_of(database) as connection:
             yield _moved(template, connection, folder)
 
+    _BUILDS[fixture] = build
+    if after is not None:
+        _BEFORE[build] = _BUILDS[after]
     return fixture
+
+
+def prepared_after(before: Any) -> Callable[[Callable[[World], object]], Any]:
+    """`prepared`, in the world that the fixture `before` gives."""
+    return partial(prepared, after=before)
+
+
+_BUILDS: dict[Any, Callable[[World], object]] = {}
+"""What fills the world of each fixture."""
+_BEFORE: dict[Callable[[World], object], Callable[[World], object]] = {}
+"""What has filled the world in which a function begins."""
 
 
 @cache
@@ -58,11 +75,18 @@ def _filled(build: Callable[[World], object]) -> tuple[World, Path]:
     """The world that `build` fills, and the file in which its warehouse was closed."""
     folder = lasting_folder()
     database = folder / "warehouse.duckdb"
-    shutil.copy(empty_warehouse(), database)
-    (folder / "source").mkdir()
-    with _open(database) as connection:
-        world = World(connection, folder / "source")
+    source = folder / "source"
+    if build in _BEFORE:
+        begun, file = _filled(_BEFORE[build])
+        shutil.copytree(begun.folder, source)
+    else:
+        begun, file = None, empty_warehouse()
+        source.mkdir()
+    shutil.copy(file, database)
+    with _attached(database) as connection:
+        world = World(connection, source) if begun is None else _moved(begun, connection, source)
         build(world)
+        connection.execute("checkpoint")  # all of it is in the one file then
     return world, database
 
 
@@ -81,13 +105,36 @@ def _copy_of(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         path = Path(folder) / "warehouse.duckdb"
         shutil.copy(database, path)
-        with _open(path) as connection:
-            connection.execute("pragma disable_checkpoint_on_shutdown")  # it is thrown away
+        with _attached(path) as connection:
             yield connection
 
 
+_idle: list[duckdb.DuckDBPyConnection] = []
+"""Connections with the macros and without a warehouse: to make one takes longer than most tests."""
+
+
 @contextmanager
-def _open(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with open_warehouse(str(path)) as connection:
-        connection.execute("set threads = 1")  # a few rows each; the tests run side by side
-        yield connection
+def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection whose database is this file, with nothing on it from its last user."""
+    connection = _idle.pop() if _idle else _new_connection()
+    connection.execute(f"attach '{path}' as warehouse")
+    connection.execute("use warehouse")
+    yield connection
+    # not after a failure: what that has left behind on the connection is not known
+    for kind in ("table", "view"):
+        left = connection.execute(
+            f"select {kind}_name from duckdb_{kind}s() where temporary and not internal"
+        ).fetchall()
+        for (name,) in left:
+            connection.execute(f'drop {kind} temp."{name}"')
+    connection.execute("use memory")
+    connection.execute("detach warehouse")
+    _idle.append(connection)
+
+
+def _new_connection() -> duckdb.DuckDBPyConnection:
+    connection = connect(":memory:", read_only=False, wait_seconds=0, on_wait=print)
+    create_macros(connection)
+    connection.execute("set threads = 1")  # a few rows each; the tests run side by side
+    connection.execute("pragma disable_checkpoint_on_shutdown")  # copies are thrown away
+    return connection

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
     ADA,
@@ -22,16 +20,41 @@ from enrichment_pipeline_tests.warehouse.prepared import prepared
 JOB = {"position": "CTO", "company": "Acme", "current": True, "started": "2020-01"}
 
 
+PROFILES: dict[str, Row] = {}
+"""What was found of whom: a contact for each case, named after it."""
+
+
+def profile(case: str, **found: Any) -> str:
+    """Have a person be found with this profile, and no other; the id of their contact."""
+    PROFILES[case] = candidate(**{"uid": f"uid of {case}", **found})
+    return case
+
+
 @prepared
 def ada(world: World) -> None:
     world.load([ADA])
 
 
-def facts_of(world: World, **profile: Any) -> dict[str, list[object]]:
-    """Ada's facts once she has been found with this profile."""
-    world.look_up("C1", candidate=candidate(**profile))
-    world.derive()
-    return world.facts()
+@prepared
+def profiles(world: World) -> None:
+    """All the profiles, with the facts that are in them."""
+    world.load(
+        {
+            **ADA,
+            "contact_id": case,
+            "email": f"ada@c{number}.example.com",
+            "linkedin_url": f"linkedin.com/in/ada-example-{number}",
+        }
+        for number, case in enumerate(PROFILES)
+    )
+    world.look_up_each((case, {"candidate": found}) for case, found in PROFILES.items())
+    world.derive_facts()
+
+
+def rows_of(world: World, contact_id: str, field: str) -> list[Row]:
+    return world.rows(
+        "enrichment.person_facts", f"contact_id = '{contact_id}' and field = '{field}'"
+    )
 
 
 def outcomes(world: World) -> dict[str, list[str]]:
@@ -48,7 +71,7 @@ def outcomes(world: World) -> dict[str, list[str]]:
 
 def test_a_fact_says_where_it_comes_from(ada: World) -> None:
     lookup_id = ada.look_up("C1", candidate=VERIFIED, at=START + DAY, run_id="run-9")
-    ada.derive()
+    ada.derive_facts()
     assert ada.only("enrichment.person_facts", "field = 'work_email'") == {
         "contact_id": "C1",
         "person_key": ada.persons()["C1"],
@@ -81,14 +104,16 @@ RATINGS = [
 ]
 
 
-def test_a_rating_is_mapped_and_kept_as_given(ada: World) -> None:
-    facts_of(
-        ada,
-        emails=[(f"a{n}@acme.com", rating, "work") for n, (rating, _) in enumerate(RATINGS)],
-        phones=[(f"+493090182{n}", rating, None) for n, (rating, _) in enumerate(RATINGS)],
-    )
+RATED = profile(
+    "rated",
+    emails=[(f"rated{n}@acme.com", rating, "work") for n, (rating, _) in enumerate(RATINGS)],
+    phones=[(f"+493090182{n}", rating, None) for n, (rating, _) in enumerate(RATINGS)],
+)
+
+
+def test_a_rating_is_mapped_and_kept_as_given(profiles: World) -> None:
     for field in ("work_email", "direct_phone"):
-        rows = ada.rows("enrichment.person_facts", f"field = '{field}'")
+        rows = rows_of(profiles, RATED, field)
         found = [(row["confidence"], row["status"]) for row in rows]
         assert found == [(None if r is None else str(r), status) for r, status in RATINGS]
 
@@ -109,99 +134,130 @@ KINDS = [
 ]
 
 
-def test_the_kind_of_a_contact_point_decides_its_field(ada: World) -> None:
-    values = [
-        f"+493090182{n}" if kind == "phone" else f"a{n}@acme.com"
-        for n, (kind, *_) in enumerate(KINDS)
-    ]
-    facts_of(
-        ada,
-        contacts=[
-            {"type": kind, "value": value, "rating": 100, "subType": sub_type}
-            for value, (kind, sub_type, _) in zip(values, KINDS, strict=True)
-        ],
-    )
-    fields = {row["value"]: row["field"] for row in ada.rows("enrichment.person_facts")}
-    assert [fields.get(value) for value in values] == [field for *_, field in KINDS]
-
-
-def test_several_of_one_kind_are_kept_the_best_rated_first(ada: World) -> None:
-    found = facts_of(
-        ada,
-        emails=[
-            ("c@acme.com", None, "work"),
-            ("b@acme.com", 70, "work"),
-            ("a2@acme.com", 100, "work"),
-            ("a1@acme.com", "100", "work"),
-        ],
-    )
-    assert found["work_email"] == ["a2@acme.com", "a1@acme.com", "b@acme.com", "c@acme.com"]
-
-
-def test_a_value_given_twice_counts_with_its_better_rating(ada: World) -> None:
-    facts_of(ada, emails=[("ada@acme.com", 70, "work"), (" ADA@acme.com ", 100, "work")])
-    row = ada.only("enrichment.person_facts", "field = 'work_email'")
-    assert (row["value"], row["status"]) == ("ada@acme.com", "verified")
-
-
-def test_phones_are_e164_where_they_are_valid_and_kept_where_not(ada: World) -> None:
-    phones = [("+49 30 / 90 18 20", 100, "mobile"), ("ext. 5", 70, "mobile")]
-    assert facts_of(ada, phones=phones)["mobile_phone"] == ["+4930901820", "ext. 5"]
-
-
-def test_what_is_no_address_or_empty_is_no_fact(ada: World) -> None:
-    found = facts_of(
-        ada,
-        emails=[("not an address", 100, "work"), ("", 100, "work"), (None, 100, "personal")],
-        phones=[(" ", 100, "mobile")],
-        locations=[{"name": " "}],
-        uid=None,
-    )
-    assert found == {"full_name": ["Ada Example"]}
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"contacts": None, "social": None, "experience": None, "locations": None},
-        {"contacts": [], "social": [], "experience": [], "locations": []},
-        {"contacts": [None, {}], "social": [None, {}], "experience": [None, {}]},
+KIND_VALUES = [
+    f"+493090183{n}" if kind == "phone" else f"kind{n}@acme.com"
+    for n, (kind, *_) in enumerate(KINDS)
+]
+OF_EACH_KIND = profile(
+    "of each kind",
+    contacts=[
+        {"type": kind, "value": value, "rating": 100, "subType": sub_type}
+        for value, (kind, sub_type, _) in zip(KIND_VALUES, KINDS, strict=True)
     ],
 )
-def test_parts_that_are_missing_are_passed_over(ada: World, more: Row) -> None:
-    assert facts_of(ada, **more) == {"provider_uid": ["f" * 32], "full_name": ["Ada Example"]}
-    assert outcomes(ada) == {"C1": ["matched"]}
 
 
-def test_the_profile_comes_from_whichever_social_link_is_one(ada: World) -> None:
-    social = [
+def test_the_kind_of_a_contact_point_decides_its_field(profiles: World) -> None:
+    rows = profiles.rows("enrichment.person_facts", f"contact_id = '{OF_EACH_KIND}'")
+    fields = {row["value"]: row["field"] for row in rows}
+    assert [fields.get(value) for value in KIND_VALUES] == [field for *_, field in KINDS]
+
+
+SEVERAL = profile(
+    "several of one kind",
+    emails=[
+        ("c@acme.com", None, "work"),
+        ("b@acme.com", 70, "work"),
+        ("a2@acme.com", 100, "work"),
+        ("a1@acme.com", "100", "work"),
+    ],
+)
+
+
+def test_several_of_one_kind_are_kept_the_best_rated_first(profiles: World) -> None:
+    found = profiles.facts(SEVERAL)["work_email"]
+    assert found == ["a2@acme.com", "a1@acme.com", "b@acme.com", "c@acme.com"]
+
+
+TWICE = profile("twice", emails=[("twice@acme.com", 70, "work"), (" TWICE@acme.com ", 100, "work")])
+
+
+def test_a_value_given_twice_counts_with_its_better_rating(profiles: World) -> None:
+    (row,) = rows_of(profiles, TWICE, "work_email")
+    assert (row["value"], row["status"]) == ("twice@acme.com", "verified")
+
+
+PHONES = profile("phones", phones=[("+49 30 / 90 18 50", 100, "mobile"), ("ext. 5", 70, "mobile")])
+
+
+def test_phones_are_e164_where_they_are_valid_and_kept_where_not(profiles: World) -> None:
+    assert profiles.facts(PHONES)["mobile_phone"] == ["+4930901850", "ext. 5"]
+
+
+NO_VALUES = profile(
+    "no values",
+    emails=[("not an address", 100, "work"), ("", 100, "work"), (None, 100, "personal")],
+    phones=[(" ", 100, "mobile")],
+    locations=[{"name": " "}],
+    uid=None,
+)
+
+
+def test_what_is_no_address_or_empty_is_no_fact(profiles: World) -> None:
+    assert profiles.facts(NO_VALUES) == {"full_name": ["Ada Example"]}
+
+
+PARTS: list[Row] = [
+    {"contacts": None, "social": None, "experience": None, "locations": None},
+    {"contacts": [], "social": [], "experience": [], "locations": []},
+    {"contacts": [None, {}], "social": [None, {}], "experience": [None, {}]},
+]
+MISSING = {profile(f"missing {n}", **parts): parts for n, parts in enumerate(PARTS)}
+
+
+def test_parts_that_are_missing_are_passed_over(profiles: World) -> None:
+    ended = outcomes(profiles)
+    for case, parts in MISSING.items():
+        expected = {"provider_uid": [f"uid of {case}"], "full_name": ["Ada Example"]}
+        assert profiles.facts(case) == expected, parts
+        assert ended[case] == ["matched"], parts
+
+
+LINKS = profile(
+    "links",
+    social=[
         {"type": "fb", "link": "https://facebook.com/in/ada"},
         {"type": "li", "link": None},
         {"type": "li", "link": "https://uk.linkedin.com/in/Ad%C3%A1/?x=1"},
         {"type": "li", "link": "https://linkedin.com/in/second"},
-    ]
-    assert facts_of(ada, social=social)["linkedin_url"] == ["https://www.linkedin.com/in/ad%C3%A1"]
+    ],
+)
 
 
-def test_the_first_location_counts(ada: World) -> None:
-    locations = [{"name": " Berlin, Germany "}, {"name": "Paris"}]
-    assert facts_of(ada, locations=locations)["location"] == ["Berlin, Germany"]
+def test_the_profile_comes_from_whichever_social_link_is_one(profiles: World) -> None:
+    assert profiles.facts(LINKS)["linkedin_url"] == ["https://www.linkedin.com/in/ad%C3%A1"]
 
 
-def test_the_current_position_that_started_last_counts(ada: World) -> None:
-    jobs = [
+PLACES = profile("places", locations=[{"name": " Berlin, Germany "}, {"name": "Paris"}])
+
+
+def test_the_first_location_counts(profiles: World) -> None:
+    assert profiles.facts(PLACES)["location"] == ["Berlin, Germany"]
+
+
+POSITIONS = profile(
+    "positions",
+    jobs=[
         {"position": "Old", "company": "Past", "current": False, "started": "2024-01"},
         {"position": "Adviser", "company": "Side", "current": True, "started": None},
         {"position": " CTO ", "company": "Acme", "current": True, "started": "2023-05"},
         {"position": "Dev", "company": "Acme", "current": True, "started": "2019-01"},
         {"position": "None", "company": "None", "current": None, "started": "2025-01"},
-    ]
-    found = facts_of(ada, jobs=jobs)
+    ],
+)
+
+
+def test_the_current_position_that_started_last_counts(profiles: World) -> None:
+    found = profiles.facts(POSITIONS)
     assert (found["job_title"], found["company_name"]) == (["CTO"], ["Acme"])
 
 
-def test_without_a_current_position_there_is_no_employer(ada: World) -> None:
-    assert "company_name" not in facts_of(ada, jobs=[{**JOB, "current": False}])
+PAST = profile("past position", jobs=[{**JOB, "current": False}])
+
+
+def test_without_a_current_position_there_is_no_employer(profiles: World) -> None:
+    assert profiles.facts(PAST)["full_name"] == ["Ada Example"]
+    assert "company_name" not in profiles.facts(PAST)
 
 
 WEBSITES = {
@@ -213,23 +269,36 @@ WEBSITES = {
     "": None,
     None: None,
 }
+AT_WEBSITES = {
+    profile(f"website {n}", jobs=[{**JOB, "website": website}]): website
+    for n, website in enumerate(WEBSITES)
+}
 
 
-def test_the_employers_domain_is_its_websites(world: World) -> None:
-    ids = [f"C{n}" for n in range(len(WEBSITES))]
-    world.load({"contact_id": each, "email": f"{each}@home.net"} for each in ids)
-    for contact_id, website in zip(ids, WEBSITES, strict=True):
-        world.look_up(contact_id, candidate=candidate(jobs=[{**JOB, "website": website}]))
-    world.derive()
-    found = [world.facts(each).get("company_domain", [None]) for each in ids]
-    assert found == [[domain] for domain in WEBSITES.values()]
-    companies = {row["company_domain"] for row in world.rows("enrichment.company_facts")}
+def test_the_employers_domain_is_its_websites(profiles: World) -> None:
+    for case, website in AT_WEBSITES.items():
+        found = profiles.facts(case).get("company_domain", [None])
+        assert found == [WEBSITES[website]], website
+    companies = {row["company_domain"] for row in profiles.rows("enrichment.company_facts")}
     assert companies == {"acme.co.uk", "brio.com"}
 
 
-def test_text_that_looks_like_sql_or_a_formula_stays_text(ada: World) -> None:
-    title = "=cmd|' /C calc'!A0'); drop table staging.contacts;-- <script>"
-    assert facts_of(ada, jobs=[{**JOB, "position": title}])["job_title"] == [title]
+TITLE = "=cmd|' /C calc'!A0'); drop table staging.contacts;-- <script>"
+HOSTILE = profile("hostile", jobs=[{**JOB, "position": TITLE}])
+
+
+def test_text_that_looks_like_sql_or_a_formula_stays_text(profiles: World) -> None:
+    assert profiles.facts(HOSTILE)["job_title"] == [TITLE]
+
+
+ROLE = profile("role address", emails=[("info@acme.com", 100, "work")])
+
+
+def test_a_role_address_in_an_answer_is_a_fact_but_nobodys_identifier(profiles: World) -> None:
+    assert profiles.facts(ROLE)["work_email"] == ["info@acme.com"]
+    key = profiles.persons()[ROLE]
+    rows = profiles.rows("staging.person_aliases", f"origin = 'answer' and person_key = '{key}'")
+    assert {row["alias"] for row in rows} == {f"uid:uid of {ROLE}"}
 
 
 # --- of companies ----------------------------------------------------------------------
@@ -252,7 +321,7 @@ def job_at(domain: str = "acme.com", **more: object) -> Row:
 
 def test_a_company_gets_the_facts_that_answers_give_of_it(ada: World) -> None:
     ada.look_up("C1", candidate=job_at(industry="Tools", staffCount=12, companySize="11-50"))
-    ada.derive()
+    ada.derive_facts()
     assert company(ada) == {
         "name": "Acme",
         "website": "https://www.acme.com",
@@ -263,9 +332,9 @@ def test_a_company_gets_the_facts_that_answers_give_of_it(ada: World) -> None:
 
 def test_a_newer_answer_replaces_what_it_gives_and_keeps_the_rest(ada: World) -> None:
     ada.look_up("C1", candidate=job_at(industry="Tools", companySize="11-50"))
-    ada.derive()
+    ada.derive_facts()
     ada.look_up("C1", candidate=job_at(company="Acme SE"), at=START + DAY)
-    ada.derive()
+    ada.derive_facts()
     found = company(ada)
     assert (found["name"], found["industry"], found["employee_count"]) == (
         *("Acme SE", "Tools"),
@@ -277,9 +346,9 @@ def test_an_older_answer_that_comes_in_later_replaces_nothing(world: World) -> N
     world.load([ADA, BOB])
     bob = job_at(company="New") | {"fullName": "Bob Other", "contacts": BOBS_EMAIL}
     world.look_up("C2", candidate=bob, at=START + DAY)
-    world.derive()
+    world.derive_facts()
     world.look_up("C1", candidate=job_at(company="Old"))
-    world.derive()
+    world.derive_facts()
     assert company(world)["name"] == "New"
 
 
@@ -288,17 +357,17 @@ def test_of_two_answers_from_one_instant_the_same_wins_in_any_order(world: World
     world.look_up("C1", candidate=job_at(company="First"))
     bob = job_at(company="Second") | {"fullName": "Bob Other", "contacts": BOBS_EMAIL}
     world.look_up("C2", candidate=bob)
-    world.derive()
+    world.derive_facts()
     together = company(world)
     # another contact of Bob turns up and gets his old answer anew
     world.load([ADA, BOB, {**BOB, "contact_id": "C3"}])
-    world.derive()
+    world.derive_facts()
     assert company(world) == together
 
 
 def test_the_answer_on_a_stranger_says_nothing_of_companies(ada: World) -> None:
     ada.look_up("C1", candidate={**job_at(), "fullName": "Bob Stranger"})
-    ada.derive()
+    ada.derive_facts()
     assert company(ada) == {}
 
 
@@ -329,33 +398,34 @@ def for_each(world: World, answers: list[Row]) -> None:
     """As many contacts called Ada Example, each with one of the answers."""
     rows = [{**ADA, "contact_id": f"C{n}", "email": f"{n}@acme.com"} for n in range(len(answers))]
     world.load([{**row, "linkedin_url": ""} for row in rows])
-    for n, answer in enumerate(answers):
-        world.look_up(f"C{n}", candidate=answer)
-    world.derive()
+    world.look_up_each((f"C{n}", {"candidate": answer}) for n, answer in enumerate(answers))
+    world.derive_facts()
 
 
 def test_each_contact_judges_the_answer_by_its_own_name(world: World) -> None:
     world.load([ADA, {**ADA, "contact_id": "C2", "full_name": "Somebody Else", "email": ""}])
     world.look_up("C1", candidate=VERIFIED)
-    world.derive()
+    world.derive_facts()
     assert outcomes(world) == {"C1": ["matched"], "C2": ["identity_mismatch"]}
     assert (world.facts("C1")["full_name"], world.facts("C2")) == (["Ada Example"], {})
 
 
-@pytest.mark.parametrize("outcome", ["no_match", "refused", "legal_stop"])
-def test_an_answer_without_a_profile_gives_its_outcome_only(ada: World, outcome: str) -> None:
-    ada.look_up("C1", outcome=outcome)
-    ada.derive()
-    assert outcomes(ada) == {"C1": [outcome]}
-    assert ada.facts() == {}
+def test_an_answer_without_a_profile_gives_its_outcome_only(world: World) -> None:
+    names = ("no_match", "refused", "legal_stop")
+    world.load({"contact_id": name, "email": f"{name}@home.net"} for name in names)
+    world.look_up_each((name, {"outcome": name}) for name in names)
+    world.derive_facts()
+    assert outcomes(world) == {name: [name] for name in names}
+    for name in names:
+        assert world.facts(name) == {}, name
 
 
 def test_a_later_contact_of_the_person_gets_the_old_answers(world: World) -> None:
     world.load([ADA])
     lookup_id = world.look_up("C1", candidate=VERIFIED)
-    world.derive()
+    world.derive_facts()
     world.load([ADA, {**ADA, "contact_id": "C2", "linkedin_url": ""}], at=START + 5 * DAY)
-    world.derive(at=START + 5 * DAY)
+    world.derive_facts(at=START + 5 * DAY)
     assert world.facts("C2") == world.facts("C1")
     later = world.only("enrichment.person_facts", "contact_id = 'C2' and field = 'work_email'")
     assert (later["observed_at"], later["lookup_id"]) == (START, lookup_id)
@@ -367,24 +437,18 @@ def test_who_left_gets_no_facts_until_they_are_back(world: World) -> None:
     world.load([ADA, BOB])
     world.look_up("C1", candidate=VERIFIED)
     world.load([BOB])
-    world.derive()
+    world.derive_facts()
     assert world.rows("enrichment.person_facts") == []
     world.load([ADA, BOB])
-    world.derive()
+    world.derive_facts()
     assert world.facts()["work_email"] == ["ada@acme.com"]
-
-
-def test_a_role_address_in_an_answer_is_a_fact_but_nobodys_identifier(ada: World) -> None:
-    assert facts_of(ada, emails=[("info@acme.com", 100, "work")])["work_email"] == ["info@acme.com"]
-    aliases = {row["alias"] for row in ada.rows("staging.person_aliases", "origin = 'answer'")}
-    assert aliases == {"uid:" + "f" * 32}
 
 
 def test_a_newer_answer_closes_what_it_gives_anew(ada: World) -> None:
     ada.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")], jobs=[JOB]))
-    ada.derive()
+    ada.derive_facts()
     ada.look_up("C1", candidate=candidate(emails=[("new@acme.com", 70, "work")]), at=START + DAY)
-    ada.derive()
+    ada.derive_facts()
     found = ada.facts()
     assert (found["work_email"], found["job_title"]) == (["new@acme.com"], ["CTO"])
     old = ada.only("enrichment.person_facts", "value = 'old@acme.com'")
@@ -395,7 +459,7 @@ def test_an_older_answer_that_comes_in_later_is_closed_at_once(world: World) -> 
     world.load([ADA])
     world.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")]))
     world.look_up("C1", candidate=candidate(emails=[("new@acme.com", 100, "work")]), at=START + DAY)
-    world.derive()
+    world.derive_facts()
     history = {
         row["value"]: (row["valid_from"], row["valid_to"])
         for row in world.rows("enrichment.person_facts", "field = 'work_email'")

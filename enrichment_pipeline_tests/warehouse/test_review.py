@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import fits
 from enrichment_pipeline.warehouse import review
-from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
+from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline_tests.properties import draws
@@ -33,7 +34,7 @@ from enrichment_pipeline_tests.warehouse import (
     candidate,
     contents,
 )
-from enrichment_pipeline_tests.warehouse.prepared import prepared
+from enrichment_pipeline_tests.warehouse.prepared import opened, prepared, prepared_after
 
 UID, OTHER_UID = "a" * 32, "b" * 32
 LIKELY = candidate(emails=[("ada@acme.com", 70, "work")], uid=UID)
@@ -42,9 +43,155 @@ OTHER = candidate("Kim Somebody", emails=[("kim@brio.com", 100, "work")], uid=OT
 GIVEN_EMAIL = {"work_email": "ada.right@acme.com"}
 
 
+def person(contact_id: str) -> Row:
+    """A contact that is a person of its own."""
+    return {
+        **ADA,
+        "contact_id": contact_id,
+        "email": f"{local_part(contact_id)}@acme.example.com",
+        "linkedin_url": f"https://www.linkedin.com/in/ada-{local_part(contact_id)}",
+    }
+
+
+def likely(contact_id: str, rating: int = 70) -> Row:
+    """What is found for a contact: a profile of that name, with an address that is only likely."""
+    email = (f"{local_part(contact_id)}@acme.com", rating, "work")
+    return candidate(emails=[email], uid=uid_of(contact_id))
+
+
+def namesake(contact_id: str) -> Row:
+    """What is found for a contact: a profile of another name."""
+    email = (f"{local_part(contact_id)}@brio.com", 100, "work")
+    return candidate("Zoe Quite-Other", emails=[email], uid=uid_of(contact_id))
+
+
+def another(contact_id: str) -> Row:
+    """Another profile, found later, of another name too."""
+    email = (f"kim.{local_part(contact_id)}@brio.com", 100, "work")
+    return candidate("Kim Somebody", emails=[email], uid=uid_of(f"kim {contact_id}"))
+
+
+def uid_of(contact_id: str) -> str:
+    return f"{local_part(contact_id):a<32}"
+
+
+def local_part(contact_id: str) -> str:
+    return contact_id.replace(" ", ".")
+
+
+REPLACED = {
+    **dict.fromkeys(FIELDS, "New"),
+    "work_email": "new@acme.com",
+    "personal_email": "new@acme.com",
+    "direct_phone": "+4930901820",
+    "mobile_phone": "+4930901820",
+    "company_domain": "new.example.org",
+    "linkedin_url": "https://www.linkedin.com/in/new",
+}
+"""Each field that a reviewer can replace, also the contact for which it is replaced below."""
+DECISIONS_TAKEN: dict[str, dict[str, str]] = {
+    "accepted namesake": {"decision": "accept"},
+    "accepted likely": {"decision": "accept"},
+    "accepted with a value": {"decision": "accept", **GIVEN_EMAIL},
+    "rejected namesake": {"decision": "reject"},
+    "rejected likely": {"decision": "reject"},
+    "rejected and not asked again": {"decision": "reject"},
+    "rejected with a value": {"decision": "reject", **GIVEN_EMAIL},
+    "replaced namesake": {"decision": "replace", **GIVEN_EMAIL},
+    "replaced likely": {
+        "decision": "replace",
+        **GIVEN_EMAIL,
+        "direct_phone": "+49 30 901820",
+        "job_title": " Countess ",
+    },
+    "replaced miss": {
+        "decision": "replace",
+        **GIVEN_EMAIL,
+        "decided_by": "Kim",
+        "note": "=asked\nher",
+    },
+    "replaced unusable": {"decision": "replace", **GIVEN_EMAIL},
+    "never": {"decision": "never"},
+    "retried miss": {"decision": "retry"},
+    "retried refused": {"decision": "retry"},
+    "retried unconfirmed": {"decision": "retry"},
+    "retried miss of a fast clock": {"decision": "retry"},
+    "retried unconfirmed of a fast clock": {"decision": "retry"},
+    **{field: {"decision": "replace", field: value} for field, value in REPLACED.items()},
+}
+"""What a reviewer decides on whom; their contacts are named after it."""
+AHEAD = START + 300 * DAY
+MISSES: dict[str, Row] = {
+    "replaced miss": {"outcome": "no_match"},
+    "never": {"outcome": "no_match"},
+    "retried miss": {"outcome": "no_match"},
+    "retried refused": {"outcome": "refused"},
+    "retried unconfirmed": {"state": "unconfirmed"},
+    "retried miss of a fast clock": {"outcome": "no_match", "at": AHEAD},
+    "retried unconfirmed of a fast clock": {"state": "unconfirmed", "at": AHEAD},
+}
+"""For whom nothing was found."""
+PEOPLE = [
+    ADA,
+    *(person(name) for name in DECISIONS_TAKEN if name != "replaced unusable"),
+    {**person("never"), "contact_id": "twin of never"},
+    {"contact_id": "replaced unusable", "full_name": "Ada Example"},
+]
+
+
+def found_for(contact_id: str) -> Row | None:
+    """What the first look-up of a contact gave."""
+    if contact_id in MISSES:
+        return MISSES[contact_id]
+    if contact_id == "replaced unusable":
+        return None
+    is_namesake = contact_id.endswith("namesake") or contact_id == "rejected with a value"
+    return {"candidate": namesake(contact_id) if is_namesake else likely(contact_id)}
+
+
 @prepared
 def ada(world: World) -> None:
     world.load([ADA])
+
+
+@prepared
+def found(world: World) -> None:
+    """Everybody was looked up; C1, whose profile is a namesake's, is never decided on."""
+    world.load(PEOPLE)
+    lookups = {name: found_for(name) for name in DECISIONS_TAKEN}
+    world.look_up_each(
+        [
+            ("C1", {"candidate": NAMESAKE}),
+            *((name, lookup) for name, lookup in lookups.items() if lookup),
+        ]
+    )
+    world.derive()
+
+
+@prepared_after(found)
+def decided(world: World) -> None:
+    """And everybody else was decided on."""
+    decide_each(world, DECISIONS_TAKEN)
+
+
+@prepared_after(decided)
+def refreshed(world: World) -> None:
+    """Years later: the one who was replaced was found again, three with another profile."""
+    at = START + 91 * DAY
+    again = likely("replaced likely", 100)
+    phone = {"type": "phone", "value": "+4930000000", "rating": 100, "subType": "work_phone"}
+    again["contacts"].append(phone)
+    answers = {
+        "replaced likely": again,
+        "rejected likely": likely("rejected likely"),
+        **{name: another(name) for name in WITH_ANOTHER},
+        "C1": OTHER,
+    }
+    world.look_up_each((name, {"candidate": each, "at": at}) for name, each in answers.items())
+    world.derive(at=at)
+
+
+WITH_ANOTHER = ("accepted namesake", "rejected namesake", "replaced namesake")
 
 
 def queue(world: World, **choice: Any) -> list[dict[str, str]]:
@@ -76,17 +223,33 @@ def decide(
     decision: str,
     values: Mapping[str, str] | None = None,
     *,
+    contact_id: str = "C1",
     number: int = 0,
     **cells: str,
 ) -> None:
     """Fill in the contact's row of the queue as it is shown now, import it, and derive anew."""
-    shown = next((row for row in queue(world) if row["contact_id"] == "C1"), {})
-    recorded = import_rows(
-        world, {**shown, "decision": decision, **(values or {}), **cells}, number=number
-    )
+    row = {"decision": decision, **(values or {}), **cells}
+    decide_each(world, {contact_id: row}, number=number)
+
+
+def decide_each(
+    world: World, decisions: Mapping[str, Mapping[str, str]], *, number: int = 0
+) -> None:
+    """Fill in these contacts' rows likewise, and import them as one file."""
+    import_decisions(world, decisions, number=number)
+    world.derive()
+
+
+def import_decisions(
+    world: World, decisions: Mapping[str, Mapping[str, str]], *, number: int = 0
+) -> None:
+    shown = {row["contact_id"]: row for row in queue(world)}
+    rows = [
+        {"contact_id": each, **shown.get(each, {}), **cells} for each, cells in decisions.items()
+    ]
+    recorded = import_rows(world, *rows, number=number)
     assert not recorded.problems, recorded.problems
     assert recorded.new
-    world.derive()
 
 
 def enriched(world: World, contact_id: str = "C1") -> Row | None:
@@ -147,8 +310,7 @@ def test_the_queue_begins_with_the_highest_priority_and_can_be_cut(world: World)
         [{**ADA, "account_id": "A2"}, {**BOB, "account_id": "A1"}],
         [{"account_id": "A1", "tier": "strategic"}, {"account_id": "A2", "tier": "bulk"}],
     )
-    world.look_up("C1")
-    world.look_up("C2", candidate=candidate("Kim Somebody"))
+    world.look_up_each([("C1", {}), ("C2", {"candidate": candidate("Kim Somebody")})])
     world.derive()
     assert [row["contact_id"] for row in queue(world)] == ["C2", "C1"]
     assert [row["contact_id"] for row in queue(world, limit=1)] == ["C2"]
@@ -188,13 +350,12 @@ FOUND = [
 ]
 
 
-@pytest.fixture
-def ambiguous(ada: World) -> World:
+@prepared_after(ada)
+def ambiguous(world: World) -> None:
     """As a search by name leaves them: ranked profiles, none of them looked up."""
-    ada.look_up("C1")
-    ada.derive()
-    show_found(ada, FOUND)
-    return ada
+    world.look_up("C1")
+    world.derive()
+    show_found(world, FOUND)
 
 
 def show_found(ada: World, found: Sequence[Mapping[str, object]]) -> None:
@@ -263,233 +424,206 @@ def test_of_a_long_text_the_beginning_is_shown_and_every_profile_keeps_its_line(
 # --- what each decision leads to -------------------------------------------------------
 
 
-def test_an_accepted_profile_counts_though_the_names_differ(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    assert ada.status("C1") == ("needs_review", "identity_mismatch")
-    assert enriched(ada) is None
-    decide(ada, "accept")
-    assert ada.status("C1") == ("enriched", None)
-    row = enriched(ada)
+def test_what_was_found_waits_for_a_decision(found: World) -> None:
+    assert found.status("C1") == ("needs_review", "identity_mismatch")
+    assert enriched(found) is None
+    assert found.status("accepted likely") == ("needs_review", "no_verified_email")
+    assert enriched(found, "rejected likely")
+    assert found.rows("staging.person_aliases", "alias = 'email:rejected.likely@acme.com'")
+    assert found.status("replaced unusable") == ("needs_review", "insufficient_identity")
+    for name in DECISIONS_TAKEN:
+        assert found.status(name)[0] == "needs_review", name
+
+
+def test_an_accepted_profile_counts_though_the_names_differ(decided: World) -> None:
+    assert decided.status("accepted namesake") == ("enriched", None)
+    row = enriched(decided, "accepted namesake")
     assert row
-    assert (row["work_email"], row["work_email_status"]) == ("zoe@brio.com", "verified")
+    assert (row["work_email"], row["work_email_status"]) == (
+        "accepted.namesake@brio.com",
+        "verified",
+    )
     assert (row["full_name"], row["needs_manual_enrichment"]) == ("Zoe Quite-Other", False)
 
 
-def test_a_likely_address_stays_likely_when_it_is_accepted(ada: World) -> None:
-    ada.look_up("C1", candidate=LIKELY)
-    ada.derive()
-    assert ada.status("C1") == ("needs_review", "no_verified_email")
-    decide(ada, "accept")
-    assert ada.status("C1") == ("enriched", None)
-    row = enriched(ada)
+def test_a_likely_address_stays_likely_when_it_is_accepted(decided: World) -> None:
+    assert decided.status("accepted likely") == ("enriched", None)
+    row = enriched(decided, "accepted likely")
     assert row
-    assert (row["work_email"], row["work_email_status"]) == ("ada@acme.com", "likely")
+    assert (row["work_email"], row["work_email_status"]) == ("accepted.likely@acme.com", "likely")
 
 
-def test_a_rejected_profile_fills_nothing_and_leaves_no_identifier_behind(ada: World) -> None:
-    ada.look_up("C1", candidate=LIKELY)
-    ada.derive()
-    assert enriched(ada)
-    assert ada.rows("staging.person_aliases", "alias = 'email:ada@acme.com'")
-    decide(ada, "reject")
-    assert enriched(ada) is None
-    assert ada.facts() == {}
-    assert not ada.rows("staging.person_aliases", f"alias in ('email:ada@acme.com', 'uid:{UID}')")
-    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
+def test_a_rejected_profile_fills_nothing_and_leaves_no_identifier_behind(decided: World) -> None:
+    name = "rejected likely"
+    assert enriched(decided, name) is None
+    assert decided.facts(name) == {}
+    identifiers = f"('email:{local_part(name)}@acme.com', 'uid:{uid_of(name)}')"
+    assert not decided.rows("staging.person_aliases", f"alias in {identifiers}")
+    assert decided.status(name) == ("needs_review", "rejected_by_reviewer")
     # it waits for its next look-up, as whoever was found does
-    assert ada.only("enrichment.contact_status")["next_lookup_at"] == START + 90 * DAY
+    row = decided.only("enrichment.contact_status", f"contact_id = '{name}'")
+    assert row["next_lookup_at"] == START + 90 * DAY
 
 
 def test_a_rejected_contact_stays_known_and_leaves_the_file_unless_it_is_asked_for(
-    ada: World,
+    found: World,
 ) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    flagged = ada.only("enrichment.needs_review")["first_flagged_at"]
-    decide(ada, "reject")
-    row = ada.only("enrichment.needs_review")
+    flagged = found.only("enrichment.needs_review", "contact_id = 'C1'")["first_flagged_at"]
+    import_decisions(found, {"C1": {"decision": "reject"}})
+    found.derive(at=START + DAY)
+    row = found.only("enrichment.needs_review", "contact_id = 'C1'")
     assert (row["reason"], row["first_flagged_at"]) == ("rejected_by_reviewer", flagged)
     assert '"uid":"' + UID in row["candidate"]
-    assert review.queue_counts(ada.connection) == [("rejected_by_reviewer", 0, 0, 0, 1, 1)]
-    assert queue(ada) == []
-    assert [each["found_uid"] for each in queue(ada, shows_rejected=True)] == [UID]
-    assert len(queue(ada, reasons=["rejected_by_reviewer"])) == 1
-    assert len(queue(ada, reasons=["no_match"], shows_rejected=True)) == 1
+    assert ("rejected_by_reviewer", 0, 0, 0, 1, 1) in review.queue_counts(found.connection)
+
+    def found_uids(**choice: Any) -> list[str]:
+        return [each["found_uid"] for each in queue(found, **choice)]
+
+    assert UID not in found_uids()
+    assert UID in found_uids(shows_rejected=True)
+    assert found_uids(reasons=["rejected_by_reviewer"]) == [UID]
+    assert UID in found_uids(reasons=["no_match"], shows_rejected=True)
 
 
-def test_a_rejected_contact_is_due_when_its_answer_is_old_and_stays_while_it_is_the_same(
-    ada: World,
-) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    decide(ada, "reject")
-    assert not ada.states(at=START + 89 * DAY)["C1"]["is_due"]
-    later = START + 91 * DAY
-    assert ada.states(at=later)["C1"]["is_due"]
-    ada.derive(at=later)
-    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
-    ada.look_up("C1", candidate=NAMESAKE, at=later)
-    ada.derive(at=later)
-    assert ada.status("C1") == ("needs_review", "rejected_by_reviewer")
-    # another profile is a new case
-    ada.look_up("C1", candidate=OTHER, at=later + 91 * DAY)
-    ada.derive(at=later + 91 * DAY)
-    assert ada.status("C1") == ("needs_review", "identity_mismatch")
+def test_a_rejected_contact_is_due_when_its_answer_is_old(decided: World) -> None:
+    for days, is_due in ((89, False), (91, True)):
+        states = decided.states(at=START + days * DAY)
+        assert states["rejected namesake"]["is_due"] is is_due
+
+
+def test_a_rejected_contact_stays_so_while_what_is_found_is_the_same(refreshed: World) -> None:
+    for name in ("rejected likely", "rejected and not asked again"):
+        assert refreshed.status(name) == ("needs_review", "rejected_by_reviewer"), name
 
 
 def test_a_rejected_contact_leaves_when_there_is_something_to_show_or_to_wait_for(
-    ada: World,
+    decided: World,
 ) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    decide(ada, "reject")
-    decide(ada, "retry", number=1)
-    assert ada.status("C1") == ("queued", None)
-    decide(ada, "replace", GIVEN_EMAIL, number=2)
-    ada.look_up("C1", candidate=NAMESAKE, at=START + DAY)
-    ada.derive(at=START + DAY)
-    assert ada.status("C1") == ("enriched", None)
+    names = ("rejected namesake", "rejected likely")
+    decide_each(decided, {name: {"decision": "retry"} for name in names}, number=1)
+    for name in names:
+        assert decided.status(name) == ("queued", None), name
+    name = names[0]
+    import_decisions(decided, {name: {"decision": "replace", **GIVEN_EMAIL}}, number=2)
+    decided.look_up(name, candidate=namesake(name), at=START + DAY)
+    decided.derive(at=START + DAY)
+    assert decided.status(name) == ("enriched", None)
 
 
-def test_an_accepted_profile_that_is_not_found_any_more_is_for_review(ada: World) -> None:
+def test_an_accepted_profile_that_is_not_found_any_more_is_for_review(found: World) -> None:
     """A profile of a search that a reviewer accepted, and that the provider then does not know."""
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    ada.decide("C1", "reject", uid=UID)
-    ada.decide("C1", "accept", uid=OTHER_UID)
-    ada.derive()
-    assert ada.status("C1") == ("queued", None)
-    assert ada.states()["C1"]["lookup_identity"] == OTHER_UID
-    lookup_id = ada.look_up("C1", at=START + DAY)
-    ada.connection.execute(
+    found.decide("C1", "reject", uid=UID)
+    found.decide("C1", "accept", uid=OTHER_UID)
+    found.derive()
+    assert found.status("C1") == ("queued", None)
+    assert found.states()["C1"]["lookup_identity"] == OTHER_UID
+    lookup_id = found.look_up("C1", at=START + DAY)
+    found.connection.execute(
         "update raw.lookups set item = ?, item_kind = 'uid' where lookup_id = ?",
         [OTHER_UID, lookup_id],
     )
-    ada.derive(at=START + DAY)
-    assert ada.status("C1") == ("needs_review", "no_match")
+    found.derive(at=START + DAY)
+    assert found.status("C1") == ("needs_review", "no_match")
 
 
-def test_a_reviewers_values_beat_whatever_a_provider_says_later(ada: World) -> None:
-    ada.look_up("C1", candidate=LIKELY)
-    ada.derive()
-    decide(ada, "replace", GIVEN_EMAIL, direct_phone="+49 30 901820", job_title=" Countess ")
-    found = candidate(
-        emails=[("ada@acme.com", 100, "work")],
-        phones=[("+4930000000", 100, "work_phone")],
-        uid=UID,
-    )
-    ada.look_up("C1", candidate=found, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
-    row = enriched(ada)
+def test_a_reviewers_values_beat_whatever_a_provider_says_later(refreshed: World) -> None:
+    name = "replaced likely"
+    row = enriched(refreshed, name)
     assert row
     assert (row["work_email"], row["work_email_status"]) == ("ada.right@acme.com", "verified")
     assert (row["direct_phone"], row["direct_phone_status"]) == ("+4930901820", "verified")
     assert row["job_title"] == "Countess"
-    fact = ada.only("enrichment.person_facts", "provider = 'human' and field = 'work_email'")
+    of_email = f"contact_id = '{name}' and field = 'work_email' and provider"
+    fact = refreshed.only("enrichment.person_facts", f"{of_email} = 'human'")
     assert (fact["confidence"], fact["valid_from"], fact["valid_to"]) == ("human", START, None)
     # and the provider's own history goes on beside it
-    theirs = ada.rows("enrichment.person_facts", "provider <> 'human' and field = 'work_email'")
+    theirs = refreshed.rows("enrichment.person_facts", f"{of_email} <> 'human'")
     assert sorted(fact["valid_to"] is None for fact in theirs) == [False, True]
 
 
-def test_the_last_value_that_was_given_holds(ada: World) -> None:
-    ada.look_up("C1")
-    ada.derive()
-    decide(ada, "replace", GIVEN_EMAIL)
-    decide(ada, "replace", number=1, work_email="ada.better@acme.com")
-    row = enriched(ada)
+def test_the_last_value_that_was_given_holds(decided: World) -> None:
+    name = "replaced miss"
+    decide(decided, "replace", contact_id=name, number=1, work_email="ada.better@acme.com")
+    row = enriched(decided, name)
     assert row
     assert row["work_email"] == "ada.better@acme.com"
-    spans = ada.rows("enrichment.person_facts", "provider = 'human'")
+    spans = decided.rows("enrichment.person_facts", f"provider = 'human' and contact_id = '{name}'")
     assert {fact["value"]: fact["valid_to"] for fact in spans} == {
         "ada.right@acme.com": START + DAY / 24,
         "ada.better@acme.com": None,
     }
 
 
-def test_values_can_be_given_for_whom_nobody_can_look_up(world: World) -> None:
-    world.load([{"contact_id": "C1", "full_name": "Ada Example"}])
-    world.derive()
-    assert world.status("C1") == ("needs_review", "insufficient_identity")
-    decide(world, "replace", GIVEN_EMAIL)
-    assert world.status("C1") == ("enriched", None)
-    row = enriched(world)
+def test_values_can_be_given_for_whom_nobody_can_look_up(decided: World) -> None:
+    assert decided.status("replaced unusable") == ("enriched", None)
+    row = enriched(decided, "replaced unusable")
     assert row
     assert (row["provider"], row["lookup_id"], row["enriched_at"]) == ("human", None, START)
 
 
-def test_a_profile_can_be_accepted_with_one_value_put_right(ada: World) -> None:
-    ada.look_up("C1", candidate=LIKELY)
-    ada.derive()
-    decide(ada, "accept", GIVEN_EMAIL)
-    row = enriched(ada)
+def test_a_profile_can_be_accepted_with_one_value_put_right(decided: World) -> None:
+    name = "accepted with a value"
+    row = enriched(decided, name)
     assert row
-    assert (row["work_email"], row["provider_uid"]) == ("ada.right@acme.com", UID)
+    assert (row["work_email"], row["provider_uid"]) == ("ada.right@acme.com", uid_of(name))
 
 
-def test_never_suppresses_the_person_and_retry_takes_it_back(world: World) -> None:
-    world.load([ADA, {**ADA, "contact_id": "C2"}])
-    world.look_up("C1")
-    world.derive()
-    decide(world, "never")
-    assert world.status("C1") == world.status("C2") == ("suppressed", None)
-    hashed = review.never_identifiers(world.connection)
+def test_never_suppresses_the_person_and_retry_takes_it_back(decided: World) -> None:
+    assert decided.status("never") == decided.status("twin of never") == ("suppressed", None)
+    hashed = review.never_identifiers(decided.connection)
     assert {one.partition(":")[0] for one in hashed} == {"contact", "email", "linkedin"}
     assert len(hashed) == 3
-    decide(world, "retry", number=1)
-    assert world.status("C1") == ("queued", None)
-    assert review.never_identifiers(world.connection) == set()
+    decide(decided, "retry", contact_id="never", number=1)
+    assert decided.status("never") == ("queued", None)
+    assert review.never_identifiers(decided.connection) == set()
 
 
-def test_never_outlives_a_contact_that_leaves_the_source(ada: World) -> None:
-    ada.look_up("C1")
-    ada.derive()
-    decide(ada, "never")
-    before = review.never_identifiers(ada.connection)
-    ada.load([BOB])
-    ada.derive()
-    assert review.never_identifiers(ada.connection) == before != set()
+def test_never_outlives_a_contact_that_leaves_the_source(decided: World) -> None:
+    before = review.never_identifiers(decided.connection)
+    decided.load(row for row in PEOPLE if "never" not in row["contact_id"])
+    decided.derive()
+    assert review.never_identifiers(decided.connection) == before != set()
 
 
-@pytest.mark.parametrize(
-    ("state", "outcome"), [("answered", "no_match"), ("unconfirmed", None), ("answered", "refused")]
-)
-def test_retry_is_due_at_once_until_there_is_another_look_up(
-    ada: World, state: str, outcome: str | None
-) -> None:
-    ada.look_up("C1", state=state, outcome=outcome)
-    ada.derive()
-    assert ada.status("C1")[0] == "needs_review"
-    decide(ada, "retry")
-    assert ada.status("C1") == ("queued", None)
-    known = ada.states()["C1"]
-    assert (known["freshness"], known["freshness_reason"]) == ("retry", "asked_again")
-    assert not known["is_put_off"]
-    ada.look_up("C1", at=START + DAY)
-    ada.derive(at=START + DAY)
-    assert ada.status("C1") == ("needs_review", "no_match")
-    assert ada.states(at=START + DAY)["C1"]["freshness"] == "fresh"
+def test_retry_is_due_at_once_until_there_is_another_look_up(decided: World) -> None:
+    names = ("retried miss", "retried refused", "retried unconfirmed")
+    states = decided.states()
+    for name in names:
+        assert decided.status(name) == ("queued", None), name
+        known = states[name]
+        assert (known["freshness"], known["freshness_reason"]) == ("retry", "asked_again"), name
+        assert not known["is_put_off"], name
+    decided.look_up_each((name, {"at": START + DAY}) for name in names)
+    decided.derive(at=START + DAY)
+    states = decided.states(at=START + DAY)
+    for name in names:
+        assert decided.status(name) == ("needs_review", "no_match"), name
+        assert states[name]["freshness"] == "fresh", name
 
 
-@pytest.mark.parametrize("state", ["answered", "unconfirmed"])
 def test_retry_is_over_with_the_next_look_up_though_the_clock_was_ahead_before_it(
-    ada: World, state: str
+    decided: World,
 ) -> None:
-    ada.look_up("C1", state=state, at=START + 300 * DAY)
-    ada.derive(at=START)
-    decide(ada, "retry")
-    assert ada.states()["C1"]["freshness_reason"] == "asked_again"
-    ada.look_up("C1", state=state, at=START)
-    assert review.persons_to_free(ada.connection, FIRST) == []
-    assert not ada.states()["C1"]["is_due"]
+    cases = {
+        "retried miss of a fast clock": "answered",
+        "retried unconfirmed of a fast clock": "unconfirmed",
+    }
+    states = decided.states()
+    for name in cases:
+        assert states[name]["freshness_reason"] == "asked_again", name
+    decided.look_up_each((name, {"state": state}) for name, state in cases.items())
+    freed = review.persons_to_free(decided.connection, FIRST)
+    states, persons = decided.states(), decided.persons()
+    for name in cases:
+        assert persons[name] not in freed, name
+        assert not states[name]["is_due"], name
 
 
 def test_only_whose_look_up_is_open_to_doubt_is_freed(ada: World) -> None:
     lookup_id = ada.look_up("C1", state="unconfirmed")
     ada.derive()
     assert review.persons_to_free(ada.connection, FIRST) == []
-    decide(ada, "retry")
+    import_decisions(ada, {"C1": {"decision": "retry"}})
     assert review.persons_to_free(ada.connection, FIRST) == [ada.persons()["C1"]]
     ada.settle(lookup_id, state="released", reason="asked_again")
     assert review.persons_to_free(ada.connection, FIRST) == []
@@ -502,7 +636,7 @@ def test_retry_is_about_the_provider_whose_look_up_was_seen(ada: World) -> None:
     ada.look_up("C1", state="unconfirmed")
     ada.look_up("C1", provider="acme", state="unconfirmed", at=START + DAY)
     ada.derive(at=START + DAY)
-    decide(ada, "retry")
+    import_decisions(ada, {"C1": {"decision": "retry"}})
     at = START + 2 * DAY
     reasons = [
         ada.states(at=at, provider=name)["C1"]["freshness_reason"] for name in (FIRST, "acme")
@@ -523,7 +657,7 @@ def test_retry_makes_up_for_failures_before_it_and_not_for_those_after(ada: Worl
         )
     later = START + 3 * DAY / 24
     assert ada.states(at=later)["C1"]["is_put_off"]
-    decide(ada, "retry")
+    import_decisions(ada, {"C1": {"decision": "retry"}})
     assert not ada.states(at=later)["C1"]["is_put_off"]
     ada.look_up("C1", state="released", reason="timeout_exceeded", at=later, run_id="run-4")
     assert ada.states(at=later)["C1"]["is_put_off"]
@@ -532,144 +666,159 @@ def test_retry_makes_up_for_failures_before_it_and_not_for_those_after(ada: Worl
 # --- that it holds ---------------------------------------------------------------------
 
 
-def test_a_decision_is_taken_back_by_the_next_on_the_same_profile(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    shown = queue(ada)[0]
-    for number, (word, status) in enumerate(
-        [("accept", "enriched"), ("reject", "needs_review"), ("accept", "enriched")]
-    ):
-        import_rows(ada, {**shown, "decision": word}, number=number)
-        ada.derive()
-        assert ada.status("C1")[0] == status
-        assert (enriched(ada) is not None) == (status == "enriched")
+def test_a_decision_is_taken_back_by_the_next_on_the_same_profile(decided: World) -> None:
+    words = {"accept": "enriched", "reject": "needs_review"}
+    cases = {"accepted namesake": ["reject", "accept"], "rejected namesake": ["accept", "reject"]}
+    for number in range(2):
+        rows = [
+            {"contact_id": name, "found_uid": uid_of(name), "decision": case[number]}
+            for name, case in cases.items()
+        ]
+        assert import_rows(decided, *rows, number=number + 1) == Recorded(2, 0, ())
+        decided.derive()
+        for name, case in cases.items():
+            status = words[case[number]]
+            assert decided.status(name)[0] == status, (name, number)
+            assert (enriched(decided, name) is not None) == (status == "enriched"), (name, number)
 
 
-def test_accepting_another_profile_takes_the_first_ones_values_back(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    decide(ada, "accept")
-    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
-    decide(ada, "accept", number=1)
-    assert ada.facts()["work_email"] == ["kim@brio.com"]
-    assert not ada.rows("enrichment.person_facts", "value = 'zoe@brio.com'")
+def test_accepting_another_profile_takes_the_first_ones_values_back(refreshed: World) -> None:
+    name = "accepted namesake"
+    assert refreshed.facts(name)["work_email"] == ["accepted.namesake@brio.com"]
+    decide(refreshed, "accept", contact_id=name, number=1)
+    assert refreshed.facts(name)["work_email"] == ["kim.accepted.namesake@brio.com"]
+    assert not refreshed.rows("enrichment.person_facts", "value = 'accepted.namesake@brio.com'")
 
 
-def test_a_decision_on_a_namesake_is_no_decision_on_the_contact_that_it_becomes(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    decide(ada, "reject", GIVEN_EMAIL)
-    ada.load([{**BOB, "contact_id": "C1"}])
-    ada.look_up("C1", candidate={**NAMESAKE, "fullName": "Bob Other"}, at=START + DAY)
-    ada.derive(at=START + DAY)
-    row = enriched(ada)
+def test_a_decision_on_a_namesake_is_no_decision_on_the_contact_that_it_becomes(
+    decided: World,
+) -> None:
+    name = "rejected with a value"
+    decided.load(
+        [*(row for row in PEOPLE if row["contact_id"] != name), {**BOB, "contact_id": name}]
+    )
+    decided.look_up(name, candidate={**namesake(name), "fullName": "Bob Other"}, at=START + DAY)
+    decided.derive(at=START + DAY)
+    row = enriched(decided, name)
     assert row
-    assert row["work_email"] == "zoe@brio.com"
+    assert row["work_email"] == "rejected.with.a.value@brio.com"
 
 
-@pytest.mark.parametrize("word", ["accept", "replace", "reject"])
-def test_another_profile_brings_a_decided_contact_back(ada: World, word: str) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    decide(ada, word, GIVEN_EMAIL if word == "replace" else {})
-    assert queue(ada) == []
-    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
-    assert ada.status("C1") == ("needs_review", "identity_mismatch")
-    assert queue(ada)[0]["found_uid"] == OTHER_UID
+def test_who_was_decided_on_leaves_the_queue(decided: World) -> None:
+    assert {row["contact_id"] for row in queue(decided)} == {"C1"}
 
 
-REFRESHES = st.lists(
-    st.sampled_from(["same", "nothing", "unconfirmed", "refused", "derive"]), max_size=3
+def test_another_profile_brings_a_decided_contact_back(refreshed: World) -> None:
+    shown = {row["contact_id"]: row["found_uid"] for row in queue(refreshed)}
+    for name in WITH_ANOTHER:
+        assert refreshed.status(name) == ("needs_review", "identity_mismatch"), name
+        assert shown[name] == uid_of(f"kim {name}")
+
+
+WORDS = ("accept", "replace", "reject", "never")
+REFRESHES = st.sampled_from(["same", "nothing", "unconfirmed", "refused", "derive"])
+CASES = st.lists(
+    st.tuples(st.sampled_from([namesake, likely]), st.lists(REFRESHES, min_size=3, max_size=3)),
+    min_size=4,
+    max_size=4,
 )
 
 
-@draws(few=2, many=8)
-@given(
-    word=st.sampled_from(["accept", "replace", "reject", "never"]),
-    found=st.sampled_from([NAMESAKE, LIKELY]),
-    refreshes=REFRESHES,
-)
+@draws(few=1, many=6)
+@given(each_words_cases=st.lists(CASES, min_size=2, max_size=2))
 def test_a_decision_holds_across_refreshes(
-    tmp_path: Path, word: str, found: Row, refreshes: list[str]
+    each_words_cases: list[list[tuple[Callable[[str], Row], list[str]]]],
 ) -> None:
     """Nothing but another profile brings a decided contact back, or changes what was decided."""
-    with open_warehouse(":memory:") as connection:
-        connection.execute("set threads = 1")
-        world = World(connection, tmp_path / "source")
-        world.load([ADA])
-        world.look_up("C1", candidate=found)
+    cases = {
+        f"{word} {number}": (word, found(f"{word} {number}"), refreshes)
+        for number, cases in enumerate(each_words_cases)
+        for word, (found, refreshes) in zip(WORDS, cases, strict=True)
+    }
+    with tempfile.TemporaryDirectory() as folder, opened() as connection:
+        world = World(connection, Path(folder) / "source")
+        world.load(person(name) for name in cases)
+        world.look_up_each((name, {"candidate": found}) for name, (_, found, _) in cases.items())
         world.derive()
-        decide(world, word, GIVEN_EMAIL if word == "replace" else {})
-        at = START
-        for refresh in refreshes:
-            at += 91 * DAY
-            if refresh == "same":
-                world.look_up("C1", candidate=found, at=at)
-            elif refresh == "unconfirmed":
-                world.look_up("C1", state="unconfirmed", at=at)
-            elif refresh != "derive":
-                outcome = "refused" if refresh == "refused" else "no_match"
-                world.look_up("C1", outcome=outcome, at=at)
+        decide_each(
+            world,
+            {
+                name: {"decision": word, **(GIVEN_EMAIL if word == "replace" else {})}
+                for name, (word, _, _) in cases.items()
+            },
+        )
+        for step in range(3):
+            at = START + (step + 1) * 91 * DAY
+            lookups: dict[str, Row] = {
+                "same": {},
+                "nothing": {"outcome": "no_match"},
+                "refused": {"outcome": "refused"},
+                "unconfirmed": {"state": "unconfirmed"},
+            }
+            world.look_up_each(
+                (name, {"at": at, "candidate": found if what == "same" else None, **lookups[what]})
+                for name, (_, found, refreshes) in cases.items()
+                if (what := refreshes[step]) in lookups
+            )
             world.derive(at=at)
-            waiting = [row["reason"] for row in world.rows("enrichment.needs_review")]
-            assert waiting == (["rejected_by_reviewer"] if word == "reject" else [])
-            row = enriched(world)
-            if word == "reject":
-                assert row is None
-            if word == "replace":
-                assert row is not None
-                assert row["work_email"] == GIVEN_EMAIL["work_email"]
-            if word == "accept":
-                assert row is not None
-                assert (row["provider_uid"], row["work_email"]) == (
-                    UID,
-                    found["contacts"][0]["value"],
-                )
-            if word == "never":
-                assert world.status("C1") == ("suppressed", None)
+            for name, (word, found, refreshes) in cases.items():
+                _assert_that_it_holds(world, name, word, found, refreshes[: step + 1])
         before = contents(connection)
         world.derive(at=at)
         assert contents(connection) == before
 
 
+def _assert_that_it_holds(
+    world: World, name: str, word: str, found: Row, refreshes: list[str]
+) -> None:
+    case = (name, found["fullName"], refreshes)
+    waiting = [
+        row["reason"] for row in world.rows("enrichment.needs_review", f"contact_id = '{name}'")
+    ]
+    assert waiting == (["rejected_by_reviewer"] if word == "reject" else []), case
+    row = enriched(world, name)
+    if word == "reject":
+        assert row is None, case
+    if word == "replace":
+        assert row is not None, case
+        assert row["work_email"] == GIVEN_EMAIL["work_email"], case
+    if word == "accept":
+        assert row is not None, case
+        address = found["contacts"][0]["value"]
+        assert (row["provider_uid"], row["work_email"]) == (uid_of(name), address), case
+    if word == "never":
+        assert world.status(name) == ("suppressed", None), case
+
+
 # --- what is refused -------------------------------------------------------------------
 
 
-def test_importing_a_file_twice_changes_nothing(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    row = {**queue(ada)[0], "decision": "accept", "mobile_phone": "+491713926651"}
-    assert import_rows(ada, row) == Recorded(2, 0, ())
-    ada.derive()
-    before = contents(ada.connection)
-    assert import_rows(ada, row, number=1) == Recorded(0, 2, ())
-    ada.derive()
-    assert contents(ada.connection) == before
+def test_importing_a_file_twice_changes_nothing(found: World) -> None:
+    shown = {row["contact_id"]: row for row in queue(found)}["C1"]
+    row = {**shown, "decision": "accept", "mobile_phone": "+491713926651"}
+    assert import_rows(found, row) == Recorded(2, 0, ())
+    found.derive()
+    before = contents(found.connection)
+    assert import_rows(found, row, number=1) == Recorded(0, 2, ())
+    found.derive()
+    assert contents(found.connection) == before
     # even when something else has been found since
-    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
-    assert import_rows(ada, row, number=2) == Recorded(0, 2, ())
+    found.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
+    assert import_rows(found, row, number=2) == Recorded(0, 2, ())
 
 
-def test_rows_without_a_decision_are_passed_over(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    assert import_rows(ada, queue(ada)[0]) == Recorded(0, 0, ())
+def test_rows_without_a_decision_are_passed_over(found: World) -> None:
+    assert import_rows(found, *queue(found)) == Recorded(0, 0, ())
 
 
-def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_imported(world: World) -> None:
-    world.load([ADA, BOB, {"contact_id": "C3", "full_name": "Kim Nobody"}])
-    world.look_up("C1", candidate=NAMESAKE)
-    world.look_up("C2")
-    world.derive()
+def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_imported(found: World) -> None:
     recorded = import_rows(
-        world,
+        found,
         {"decision": "never"},
         {"contact_id": "C9", "decision": "never"},
         {"contact_id": "", "decision": "never"},
-        {"contact_id": "C2", "decision": "acept", "work_email": "no address"},
-        {"contact_id": "C3", "decision": "retry"},
+        {"contact_id": "retried miss", "decision": "acept", "work_email": "no address"},
+        {"contact_id": "replaced unusable", "decision": "retry"},
         {"contact_id": "C1", "decision": "retry", "job_title": "CTO"},
         {"contact_id": "C4", "job_title": "CTO"},
         {"contact_id": "C5", "decision": "replace"},
@@ -700,109 +849,68 @@ def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_imported(world:
         ),
     ]
     assert recorded.new == 0
-    assert world.rows("raw.review_decisions") == []
+    assert found.rows("raw.review_decisions") == []
 
 
-def test_a_decision_on_a_profile_that_is_not_the_one_found_any_more_is_refused(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    exported = queue(ada)[0]
-    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
+def test_what_an_export_says_of_a_profile_holds_while_that_is_the_one_found(
+    found: World,
+) -> None:
+    shown = {row["contact_id"]: row for row in queue(found)}
+    again, exported = "rejected namesake", shown["C1"]
+    at = START + 91 * DAY
+    found.look_up_each(
+        [("C1", {"candidate": OTHER, "at": at}), (again, {"candidate": namesake(again), "at": at})]
+    )
+    found.derive(at=at)
     for word in ("accept", "reject"):
-        assert messages(import_rows(ada, {**exported, "decision": word})) == [
+        assert messages(import_rows(found, {**exported, "decision": word})) == [
             (2, "lookup_id", "another profile was found since the export; export it anew")
         ]
-    assert messages(import_rows(ada, {**exported, "decision": "retry"})) == [
+    assert messages(import_rows(found, {**exported, "decision": "retry"})) == [
         (2, "lookup_id", "has been looked up again since the export")
     ]
+    # the same profile, found again, can still be decided on
+    assert import_rows(found, {**shown[again], "decision": "accept"}).new == 1
     # what a reviewer knows for sure holds whatever was found; but it was not seen
-    assert import_rows(ada, {**exported, "decision": "replace", **GIVEN_EMAIL}).new == 1
-    ada.derive(at=START + 91 * DAY)
-    assert ada.status("C1") == ("needs_review", "identity_mismatch")
+    assert import_rows(found, {**exported, "decision": "replace", **GIVEN_EMAIL}).new == 1
+    found.derive(at=at)
+    assert found.status("C1") == ("needs_review", "identity_mismatch")
 
 
-def test_a_profile_that_was_found_before_the_last_one_can_be_accepted(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.look_up("C1", candidate=OTHER, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
-    shown = queue(ada)[0]
+def test_a_profile_that_was_found_before_the_last_one_can_be_accepted(refreshed: World) -> None:
+    shown = {row["contact_id"]: row for row in queue(refreshed)}["C1"]
     assert shown["found_uid"] == OTHER_UID
-    assert import_rows(ada, {**shown, "decision": "accept", "provider_uid": UID}).new == 1
-    ada.derive(at=START + 91 * DAY)
-    row = enriched(ada)
+    assert import_rows(refreshed, {**shown, "decision": "accept", "provider_uid": UID}).new == 1
+    refreshed.derive(at=START + 91 * DAY)
+    row = enriched(refreshed)
     assert row
     assert (row["provider_uid"], row["work_email"]) == (UID, "zoe@brio.com")
 
 
-def test_the_same_profile_found_again_can_still_be_decided_on(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    exported = queue(ada)[0]
-    ada.look_up("C1", candidate=NAMESAKE, at=START + 91 * DAY)
-    ada.derive(at=START + 91 * DAY)
-    assert import_rows(ada, {**exported, "decision": "accept"}).new == 1
-
-
-def test_values_for_whoever_the_contact_was_before_are_refused(ada: World) -> None:
-    ada.look_up("C1")
-    ada.derive()
-    exported = queue(ada)[0]
-    ada.load([{**BOB, "contact_id": "C1"}])
-    (problem,) = import_rows(ada, {**exported, "decision": "replace", **GIVEN_EMAIL}).problems
+def test_values_for_whoever_the_contact_was_before_are_refused(found: World) -> None:
+    exported = {row["contact_id"]: row for row in queue(found)}["C1"]
+    found.load([*PEOPLE[1:], {**BOB, "contact_id": "C1"}])
+    (problem,) = import_rows(found, {**exported, "decision": "replace", **GIVEN_EMAIL}).problems
     assert (problem.column, "somebody else" in problem.message) == ("lookup_id", True)
 
 
-def test_a_profile_that_was_never_found_is_refused(ada: World) -> None:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
-    row = {**queue(ada)[0], "decision": "accept", "provider_uid": "c" * 32}
-    assert messages(import_rows(ada, row)) == [
-        (2, "provider_uid", "is no profile that was found for this contact")
-    ]
+def test_a_profile_that_was_never_found_is_refused(found: World) -> None:
+    shown = {row["contact_id"]: row for row in queue(found)}["C1"]
+    assert messages(
+        import_rows(found, {**shown, "decision": "accept", "provider_uid": "c" * 32})
+    ) == [(2, "provider_uid", "is no profile that was found for this contact")]
 
 
-def test_who_decided_and_when_is_kept(ada: World) -> None:
-    ada.look_up("C1")
-    ada.derive()
-    decide(ada, "replace", GIVEN_EMAIL, decided_by="Kim", note="=asked\nher")
-    row = ada.only("raw.review_decisions")
+def test_who_decided_and_when_is_kept(decided: World) -> None:
+    row = decided.only("raw.review_decisions", "contact_id = 'replaced miss'")
     assert (row["decided_by"], row["decided_at"], row["note"]) == ("Kim", START, "=asked\nher")
     assert (row["source"], row["recorded_at"]) == ("import", START)
 
 
-def test_every_field_that_can_be_replaced_reaches_its_column(world: World) -> None:
-    values = {
-        **dict.fromkeys(FIELDS, "New"),
-        "work_email": "new@acme.com",
-        "personal_email": "new@acme.com",
-        "direct_phone": "+4930901820",
-        "mobile_phone": "+4930901820",
-        "company_domain": "new.example.org",
-        "linkedin_url": "https://www.linkedin.com/in/new",
-    }
-    world.load(
-        [
-            {**ADA, "contact_id": name, "email": f"{name}@acme.com", "linkedin_url": ""}
-            for name in values
-        ]
-    )
-    for name in values:
-        world.look_up(name, candidate={**LIKELY, "uid": name})
-    world.derive()
-    shown = {row["contact_id"]: row for row in queue(world)}
-    recorded = import_rows(
-        world,
-        *({**shown[name], "decision": "replace", name: value} for name, value in values.items()),
-    )
-    assert not recorded.problems, recorded.problems
-    world.derive()
-    found = {}
-    for name in values:
-        row = enriched(world, name)
-        assert row
-        found[name] = row[name]
-    assert found == {**values, "company_domain": "example.org"}
+def test_every_field_that_can_be_replaced_reaches_its_column(decided: World) -> None:
+    shown = {row["contact_id"]: row for row in decided.rows("enrichment.enriched_contacts")}
+    found = {field: shown[field][field] for field in REPLACED}
+    assert found == {**REPLACED, "company_domain": "example.org"}
 
 
 # --- a table that another tool writes to -----------------------------------------------
@@ -834,11 +942,9 @@ class Table:
 
 
 @pytest.fixture
-def table(ada: World, tmp_path: Path) -> Table:
-    ada.look_up("C1", candidate=NAMESAKE)
-    ada.derive()
+def table(found: World, tmp_path: Path) -> Table:
     (tmp_path / "tool").mkdir()
-    return Table(ada, tmp_path / "tool")
+    return Table(found, tmp_path / "tool")
 
 
 def test_decisions_of_another_tool_are_taken_once(table: Table) -> None:
@@ -898,18 +1004,15 @@ def test_a_later_import_holds_against_a_table_that_stays_as_it_is(table: Table) 
     assert table.world.status("C1") == ("enriched", None)
 
 
-@pytest.mark.parametrize(
-    ("query", "complaint"),
-    [
+def test_a_query_that_cannot_be_run_is_refused(table: Table) -> None:
+    for query, complaint in (
         ("select * from nowhere", "Table with name nowhere"),
         ("delete from decisions", "must be one select"),
         ("select decision from decisions", "the required column contact_id is missing"),
-    ],
-)
-def test_a_query_that_cannot_be_run_is_refused(table: Table, query: str, complaint: str) -> None:
-    with pytest.raises(ConfigurationError, match=complaint) as refused:
-        table.takes({"decision": "never"}, query=query)
-    assert "[review] decisions" in str(refused.value)
+    ):
+        with pytest.raises(ConfigurationError, match=complaint) as refused:
+            table.takes({"decision": "never"}, query=query)
+        assert "[review] decisions" in str(refused.value), query
 
 
 def test_without_a_query_there_is_nothing_to_read(ada: World) -> None:

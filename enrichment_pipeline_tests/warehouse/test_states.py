@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -35,6 +36,15 @@ def ada(world: World) -> None:
     world.load([ADA])
 
 
+@prepared
+def crew(world: World) -> None:
+    """Ada, and people of whom tests take as many as they have cases."""
+    world.load([ADA, *({"contact_id": each, "email": f"{each}@home.net"} for each in CREW)])
+
+
+CREW = [f"P{number:02}" for number in range(20)]
+
+
 def freshness(world: World, contact_id: str = "C1", **when: Any) -> str:
     return world.states(**when)[contact_id]["freshness"]
 
@@ -49,59 +59,57 @@ def test_who_was_never_looked_up_is_new(ada: World) -> None:
 
 
 # In spring the clocks there are put forward: on the 90th day at five o'clock an hour is lacking.
-@pytest.mark.parametrize(
-    ("time_zone", "bought_on", "after_90_days"),
-    [
-        ("UTC", date(2026, 9, 1), "stale"),
-        ("Europe/Berlin", date(2026, 5, 1), "stale"),
-        ("Europe/Berlin", date(2026, 9, 1), "stale"),
-        ("Europe/Berlin", date(2027, 2, 1), "fresh"),
-        ("America/New_York", date(2026, 9, 1), "stale"),
-        ("America/New_York", date(2027, 2, 1), "fresh"),
-        ("Asia/Kathmandu", date(2026, 9, 1), "stale"),
-    ],
-)
-def test_ages_are_days_of_24_hours_whatever_the_clocks_of_the_schedule_do(
-    ada: World, time_zone: str, bought_on: date, after_90_days: str
-) -> None:
-    def tick(day: int) -> datetime:
-        there = datetime.combine(bought_on + day * DAY, time(5), ZoneInfo(time_zone))
-        return there.astimezone(UTC)
-
-    ada.look_up("C1", candidate=VERIFIED, at=tick(0))
-    found = {day: freshness(ada, at=tick(day)) for day in (89, 90, 91)}
-    assert found == {89: "fresh", 90: after_90_days, 91: "stale"}
+SCHEDULES = [
+    ("UTC", date(2026, 9, 1), "stale"),
+    ("Europe/Berlin", date(2026, 5, 1), "stale"),
+    ("Europe/Berlin", date(2026, 9, 1), "stale"),
+    ("Europe/Berlin", date(2027, 2, 1), "fresh"),
+    ("America/New_York", date(2026, 9, 1), "stale"),
+    ("America/New_York", date(2027, 2, 1), "fresh"),
+    ("Asia/Kathmandu", date(2026, 9, 1), "stale"),
+]
 
 
-# The default ages; and 60 instead of 90, to see that the policy is asked.
-@pytest.mark.parametrize(
-    ("lookup", "days", "after", "policy"),
-    [
-        ({"candidate": VERIFIED}, 90, "stale", {}),
-        ({"outcome": "no_match"}, 30, "stale", {}),
-        ({"state": "unconfirmed"}, 30, "retry", {}),
-        ({"candidate": VERIFIED}, 60, "stale", {"max_age_days": 60}),
-        ({"outcome": "no_match"}, 7, "stale", {"no_match_days": 7}),
-        ({"state": "unconfirmed"}, 1, "retry", {"unconfirmed_days": 1}),
-    ],
-)
-def test_a_result_is_good_until_its_age_and_not_a_moment_longer(
-    ada: World, lookup: dict[str, Any], days: int, after: str, policy: dict[str, int]
-) -> None:
-    lookup_id = ada.look_up("C1", at=START, **lookup)
-    before = "in_flight" if "state" in lookup else "fresh"
-    chosen = Policy.model_validate({"freshness": policy})
-    ages = {
-        (days - 1) * DAY: before,
-        days * DAY - MOMENT: before,
-        days * DAY: after,
-        (days + 1) * DAY: after,
+def test_ages_are_days_of_24_hours_whatever_the_clocks_of_the_schedule_do(crew: World) -> None:
+    def tick(time_zone: str, day: date) -> datetime:
+        return datetime.combine(day, time(5), ZoneInfo(time_zone)).astimezone(UTC)
+
+    cases = dict(zip(CREW, SCHEDULES, strict=False))
+    crew.look_up_each(
+        (each, {"candidate": VERIFIED, "at": tick(time_zone, bought_on)})
+        for each, (time_zone, bought_on, _) in cases.items()
+    )
+    expected = {}
+    for each, (time_zone, bought_on, after_90_days) in cases.items():
+        for day, freshness in ((89, "fresh"), (90, after_90_days), (91, "stale")):
+            expected[each, tick(time_zone, bought_on + day * DAY)] = freshness
+    states = {at: crew.states(at=at) for at in {at for _, at in expected}}
+    for (each, at), freshness in expected.items():
+        assert states[at][each]["freshness"] == freshness, (cases[each], at)
+
+
+def test_a_result_is_good_until_its_age_and_not_a_moment_longer(crew: World) -> None:
+    answered, missed, unanswered = CREW[:3]
+    lookups: dict[str, tuple[Row, str, str]] = {
+        answered: ({"candidate": VERIFIED}, "fresh", "stale"),
+        missed: ({"outcome": "no_match"}, "fresh", "stale"),
+        unanswered: ({"state": "unconfirmed"}, "in_flight", "retry"),
     }
-    for age, expected in ages.items():
-        state = ada.states(at=START + age, policy=chosen)["C1"]
-        assert state["freshness"] == expected, age
-        assert state["due_at"] == START + days * DAY
-        assert state["last_lookup_id"] == lookup_id
+    ids = {each: crew.look_up(each, **lookup) for each, (lookup, *_) in lookups.items()}
+    # the default ages; and others, to see that the policy is asked
+    others = {"max_age_days": 60, "no_match_days": 7, "unconfirmed_days": 1}
+    for policy, days in (({}, (90, 30, 30)), (others, (60, 7, 1))):
+        chosen = Policy.model_validate({"freshness": policy})
+        good_for = dict(zip(lookups, days, strict=True))
+        ages = {age * DAY + more for age in days for more in (-DAY, -MOMENT, timedelta(), DAY)}
+        for age in sorted(ages):
+            states = crew.states(at=START + age, policy=chosen)
+            for each, (_, before, after) in lookups.items():
+                state = states[each]
+                expected = before if age < good_for[each] * DAY else after
+                assert state["freshness"] == expected, (lookups[each], policy, age)
+                assert state["due_at"] == START + good_for[each] * DAY
+                assert state["last_lookup_id"] == ids[each]
 
 
 def test_a_lookup_that_was_released_is_tried_again(ada: World) -> None:
@@ -118,36 +126,66 @@ SECOND = timedelta(seconds=1)
 FAILED: Row = {"state": "released", "outcome": "retriable", "reason": "timeout_exceeded"}
 
 
-def fail(world: World, *instants: datetime, **changes: Any) -> None:
-    """One failed look-up of Ada at each instant, each in a run of its own."""
-    world.look_up_often("C1", instants, **{**FAILED, **changes})
+def fail(world: World, *instants: datetime, contact_id: str = "C1", **changes: Any) -> None:
+    """One failed look-up of a contact at each instant, each in a run of its own."""
+    world.look_up_often(contact_id, instants, **{**FAILED, **changes})
+
+
+def due_ids(world: World, at: datetime, policy: Policy | None = None) -> set[str]:
+    """For whom a run at this instant would ask."""
+    world.states(at=at, policy=policy)
+    execute(world.connection, "find_due_persons")
+    return {row["contact_id"] for row in world.rows("due_persons")}
 
 
 def is_due(world: World, at: datetime, policy: Policy | None = None) -> bool:
     """Whether a run at this instant would ask for Ada."""
-    world.states(at=at, policy=policy)
-    execute(world.connection, "find_due_persons")
-    return bool(world.rows("due_persons"))
+    return "C1" in due_ids(world, at, policy)
 
 
-def distance(world: World, last_failure: datetime, policy: Policy | None = None) -> timedelta:
+def distance(
+    world: World, last_failure: datetime, policy: Policy | None = None, *, contact_id: str = "C1"
+) -> timedelta:
     """From the last failure to the next attempt; it is due then, and not a second before."""
-    state = world.states(at=last_failure, policy=policy)["C1"]
+    state = world.states(at=last_failure, policy=policy)[contact_id]
     assert state["freshness"] == "retry"
     due_at = state["due_at"]
-    dues = [is_due(world, at, policy) for at in (due_at - SECOND, due_at)]
+    dues = [contact_id in due_ids(world, at, policy) for at in (due_at - SECOND, due_at)]
     assert dues == [False, True]
     return due_at - last_failure
 
 
-@pytest.mark.parametrize("reason", ["duplicate_query", "timeout_exceeded"])
-def test_after_a_failure_of_the_item_it_is_due_after_an_hour(ada: World, reason: str) -> None:
-    fail(ada, START, reason=reason)
-    assert distance(ada, START) == HOUR
-    ada.derive(at=START)
-    row = ada.only("enrichment.contact_status")
-    assert (row["status"], row["freshness"]) == ("queued", "retry")
-    assert row["next_lookup_at"] == START + HOUR
+def distances(
+    world: World, failures: Mapping[str, Sequence[datetime]], policy: Policy | None = None
+) -> dict[str, timedelta]:
+    """The same for many at once: each contact, and the instants at which its look-ups failed."""
+    world.look_up_each(
+        (each, {**FAILED, "at": at, "run_id": f"run-of-{at.isoformat()}"})
+        for each, instants in failures.items()
+        for at in instants
+    )
+    states = world.states(at=max(max(instants) for instants in failures.values()), policy=policy)
+    due_at = {each: states[each]["due_at"] for each in failures}
+    dues = {
+        at: due_ids(world, at, policy)
+        for at in {at - early for at in due_at.values() for early in (timedelta(), SECOND)}
+    }
+    for each, at in due_at.items():
+        assert each in dues[at], each
+        assert each not in dues[at - SECOND], each
+    return {each: due_at[each] - max(instants) for each, instants in failures.items()}
+
+
+def test_after_a_failure_of_the_item_it_is_due_after_an_hour(crew: World) -> None:
+    reasons = dict(zip(CREW, ("duplicate_query", "timeout_exceeded"), strict=False))
+    for each, reason in reasons.items():
+        fail(crew, START, contact_id=each, reason=reason)
+    crew.derive(at=START)
+    for each, reason in reasons.items():
+        assert distance(crew, START, contact_id=each) == HOUR, reason
+        row = crew.only("enrichment.contact_status", f"contact_id = '{each}'")
+        assert (row["status"], row["freshness"]) == ("queued", "retry"), reason
+        assert row["next_lookup_at"] == START + HOUR, reason
 
 
 def test_what_was_not_the_persons_fault_is_due_again_at_once(world: World) -> None:
@@ -157,8 +195,11 @@ def test_what_was_not_the_persons_fault_is_due_again_at_once(world: World) -> No
     ]
     world.load([{"contact_id": str(reason), "email": f"{reason}@acme.com"} for reason in reasons])
     instants = [START + n * HOUR for n in range(20)]
-    for reason in reasons:
-        world.look_up_often(str(reason), instants, **{**FAILED, "reason": reason})
+    world.look_up_each(
+        (str(reason), {**FAILED, "reason": reason, "at": at, "run_id": f"run-of-{at}"})
+        for reason in reasons
+        for at in instants
+    )
     states = world.states(at=instants[-1])
     assert {name: state["freshness"] for name, state in states.items()} == {
         str(reason): "retry" for reason in reasons
@@ -167,29 +208,31 @@ def test_what_was_not_the_persons_fault_is_due_again_at_once(world: World) -> No
     assert {row["contact_id"] for row in world.rows("due_persons")} == states.keys()
 
 
-def test_the_distance_doubles_with_each_failure_in_a_row_up_to_the_longest(ada: World) -> None:
-    found = []
-    for number in range(12):
-        last = START + number * 8 * DAY
-        fail(ada, last)
-        found.append(distance(ada, last) / HOUR)
-    assert found == [1, 2, 4, 8, 16, 32, 64, *[7 * 24] * 5]
+def in_a_row(number: int, apart: timedelta, *, hours: float) -> list[datetime]:
+    """The instants of as many failures, so far apart, the last of them so long before START."""
+    return [START - hours * HOUR - n * apart for n in reversed(range(number))]
 
 
-def test_distances_are_the_policys(ada: World) -> None:
+def test_the_distance_doubles_with_each_failure_in_a_row_up_to_the_longest(crew: World) -> None:
+    hours = [1, 2, 4, 8, 16, 32, 64, *[7 * 24] * 5]
+    failures = {
+        each: in_a_row(number, 8 * DAY, hours=hours[number - 1])
+        for number, each in enumerate(CREW[: len(hours)], start=1)
+    }
+    found = distances(crew, failures).values()
+    assert [each / HOUR for each in found] == hours
+
+
+def test_distances_are_the_policys(crew: World) -> None:
     retry = {"first_hours": 0.5, "longest_days": 1, "max_attempts": 50}
     policy = Policy.model_validate({"retry": retry})
-    found = {}
-    for number in range(7):
-        last = START + number * DAY
-        fail(ada, last)
-        found[number + 1] = distance(ada, last, policy) / HOUR
-    fail(ada, *(START + number * DAY for number in range(7, 58)))
-    for number in (58, 59):
-        last = START + number * DAY
-        fail(ada, last)
-        found[number + 1] = distance(ada, last, policy) / HOUR
-    assert found == {1: 0.5, 2: 1, 3: 2, 4: 4, 5: 8, 6: 16, 7: 24, 59: 24, 60: 24}
+    hours = {1: 0.5, 2: 1, 3: 2, 4: 4, 5: 8, 6: 16, 7: 24, 59: 24, 60: 24}
+    numbers = dict(zip(CREW, hours, strict=False))
+    failures = {
+        each: in_a_row(number, DAY, hours=hours[number]) for each, number in numbers.items()
+    }
+    found = distances(crew, failures, policy)
+    assert {numbers[each]: away / HOUR for each, away in found.items()} == hours
 
 
 def test_after_the_most_attempts_it_is_the_longest_distance_and_never_the_end(ada: World) -> None:
@@ -239,16 +282,17 @@ def test_a_persons_word_to_ask_again_makes_up_for_the_failures_before_it(ada: Wo
     assert distance(ada, START + 5 * DAY + HOUR) == HOUR
 
 
-@pytest.mark.parametrize("day", [(2026, 3, 29), (2026, 10, 25), (2026, 3, 8), (2026, 11, 1)])
-def test_a_distance_is_the_same_when_the_clocks_are_changed(
-    ada: World, day: tuple[int, int, int]
-) -> None:
+def test_a_distance_is_the_same_when_the_clocks_are_changed(crew: World) -> None:
     # Europe's and America's changes; hours are hours, in UTC
-    last = datetime(*day, 0, 30, tzinfo=UTC)
-    fail(ada, *(last - n * DAY for n in range(6)))
-    assert distance(ada, last) == 32 * HOUR
-    fail(ada, last + HOUR, last + 2 * HOUR)
-    assert distance(ada, last + 2 * HOUR) == 7 * DAY
+    days = [(2026, 3, 29), (2026, 10, 25), (2026, 3, 8), (2026, 11, 1)]
+    last = [datetime(*day, 0, 30, tzinfo=UTC) for day in days]
+    six = {each: [at - n * DAY for n in range(6)] for each, at in zip(CREW, last, strict=False)}
+    eight = {
+        each: [*(at - n * DAY for n in range(6)), at + HOUR, at + 2 * HOUR]
+        for each, at in zip(CREW[10:], last, strict=False)
+    }
+    found = distances(crew, six | eight)
+    assert found == dict.fromkeys(six, 32 * HOUR) | dict.fromkeys(eight, 7 * DAY)
 
 
 def test_who_is_put_off_waits_for_nobody_else(world: World) -> None:
@@ -309,13 +353,14 @@ def test_an_unconfirmed_lookup_that_was_answered_late_is_fresh(ada: World) -> No
     assert freshness(ada, at=START + 130 * DAY) == "stale"
 
 
-@pytest.mark.parametrize(("outcome", "stays"), [("refused", "fresh"), ("legal_stop", "suppressed")])
-def test_what_was_refused_for_good_is_never_asked_again(
-    ada: World, outcome: str, stays: str
-) -> None:
-    ada.look_up("C1", outcome=outcome)
-    state = ada.states(at=START + 3650 * DAY)["C1"]
-    assert (state["freshness"], state["due_at"]) == (stays, None)
+def test_what_was_refused_for_good_is_never_asked_again(crew: World) -> None:
+    outcomes = {"refused": "fresh", "legal_stop": "suppressed"}
+    cases = dict(zip(CREW, outcomes.items(), strict=False))
+    crew.look_up_each((each, {"outcome": outcome}) for each, (outcome, _) in cases.items())
+    states = crew.states(at=START + 3650 * DAY)
+    for each, (outcome, stays) in cases.items():
+        state = states[each]
+        assert (state["freshness"], state["due_at"]) == (stays, None), outcome
 
 
 def test_a_changed_identity_is_new_whatever_was_said_of_the_old_one(ada: World) -> None:
@@ -325,28 +370,32 @@ def test_a_changed_identity_is_new_whatever_was_said_of_the_old_one(ada: World) 
     assert (state["freshness"], state["due_at"]) == ("new", START + DAY)
 
 
-@pytest.mark.parametrize(
-    ("lookup", "days", "reason"),
-    [
-        (None, 0, "never_looked_up"),
-        ({"state": "open"}, 400, "awaiting_answer"),
-        ({"candidate": VERIFIED}, 89, "answer_is_recent"),
-        ({"candidate": VERIFIED}, 90, "answer_is_old"),
-        ({"outcome": "no_match"}, 29, "miss_is_recent"),
-        ({"outcome": "no_match"}, 30, "miss_is_old"),
-        ({"outcome": "refused"}, 400, "refused_for_good"),
-        ({"outcome": "legal_stop"}, 400, "legal_stop"),
-        ({"state": "unconfirmed"}, 29, "perhaps_billed"),
-        ({"state": "unconfirmed"}, 30, "never_answered"),
-        ({"state": "released", "reason": "rate_limited"}, 0, "attempt_failed"),
-    ],
-)
-def test_the_reason_stands_beside_the_freshness(
-    ada: World, lookup: dict[str, Any] | None, days: int, reason: str
-) -> None:
-    if lookup is not None:
-        ada.look_up("C1", **lookup)
-    assert ada.states(at=START + days * DAY)["C1"]["freshness_reason"] == reason
+REASONS: list[tuple[Row | None, int, str]] = [
+    (None, 0, "never_looked_up"),
+    ({"state": "open"}, 400, "awaiting_answer"),
+    ({"candidate": VERIFIED}, 89, "answer_is_recent"),
+    ({"candidate": VERIFIED}, 90, "answer_is_old"),
+    ({"outcome": "no_match"}, 29, "miss_is_recent"),
+    ({"outcome": "no_match"}, 30, "miss_is_old"),
+    ({"outcome": "refused"}, 400, "refused_for_good"),
+    ({"outcome": "legal_stop"}, 400, "legal_stop"),
+    ({"state": "unconfirmed"}, 29, "perhaps_billed"),
+    ({"state": "unconfirmed"}, 30, "never_answered"),
+    ({"state": "released", "reason": "rate_limited"}, 0, "attempt_failed"),
+]
+
+
+def test_the_reason_stands_beside_the_freshness(crew: World) -> None:
+    cases = dict(zip(CREW, REASONS, strict=False))
+    now = START + 400 * DAY
+    crew.look_up_each(
+        (each, {"at": now - days * DAY, **lookup})
+        for each, (lookup, days, _) in cases.items()
+        if lookup is not None
+    )
+    states = crew.states(at=now)
+    for each, (lookup, days, reason) in cases.items():
+        assert states[each]["freshness_reason"] == reason, (lookup, days)
 
 
 def test_a_changed_identity_is_told_from_a_contact_that_was_never_looked_up(ada: World) -> None:
@@ -399,12 +448,14 @@ LEFT_OPEN: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize("said", LEFT_OPEN)
-def test_what_one_provider_leaves_open_is_new_to_another(ada: World, said: Row) -> None:
-    ada.look_up("C1", **said)
-    state = ada.states(provider=OTHER)["C1"]
-    assert (state["freshness_reason"], state["last_lookup_id"]) == ("never_looked_up", "")
-    assert (state["is_due"], state["due_at"]) == (True, START)
+def test_what_one_provider_leaves_open_is_new_to_another(crew: World) -> None:
+    cases = dict(zip(CREW, LEFT_OPEN, strict=False))
+    crew.look_up_each(cases.items())
+    states = crew.states(provider=OTHER)
+    for each, said in cases.items():
+        state = states[each]
+        assert (state["freshness_reason"], state["last_lookup_id"]) == ("never_looked_up", ""), said
+        assert (state["is_due"], state["due_at"]) == (True, START), said
 
 
 def test_what_another_provider_leaves_open_changes_nothing_with_the_one_asked(
@@ -445,16 +496,18 @@ def test_a_row_of_failures_at_one_provider_puts_nobody_off_at_another(ada: World
     assert ada.states(at=at, provider=OTHER)["C1"]["due_at"] == at + HOUR
 
 
-@pytest.mark.parametrize("own", [None, {"candidate": VERIFIED}, {"outcome": "no_match"}])
-def test_a_legal_stop_of_any_provider_ends_it_for_all(ada: World, own: Row | None) -> None:
-    if own is not None:
-        ada.look_up("C1", **own)
-    ada.look_up("C1", provider=OTHER, outcome="legal_stop")
-    state = ada.states(at=START + 3650 * DAY)["C1"]
-    assert (state["freshness_reason"], state["is_due"]) == ("legal_stop", False)
-    assert state["due_at"] is None
-    ada.derive()
-    assert ada.status("C1") == ("needs_review", "legal_stop")
+def test_a_legal_stop_of_any_provider_ends_it_for_all(crew: World) -> None:
+    answers: list[Row | None] = [None, {"candidate": VERIFIED}, {"outcome": "no_match"}]
+    cases = dict(zip(CREW, answers, strict=False))
+    crew.look_up_each((each, own) for each, own in cases.items() if own is not None)
+    crew.look_up_each((each, {"provider": OTHER, "outcome": "legal_stop"}) for each in cases)
+    states = crew.states(at=START + 3650 * DAY)
+    crew.derive()
+    for each, own in cases.items():
+        state = states[each]
+        assert (state["freshness_reason"], state["is_due"]) == ("legal_stop", False), own
+        assert state["due_at"] is None, own
+        assert crew.status(each) == ("needs_review", "legal_stop"), own
 
 
 def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: World) -> None:
@@ -469,23 +522,29 @@ def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: 
     assert (state["freshness_reason"], state["is_due"]) == ("never_looked_up", True)
 
 
-@pytest.mark.parametrize("own", LEFT_OPEN[:2] + LEFT_OPEN[3:])
 def test_one_row_says_of_a_contact_what_the_second_provider_settled(
-    ada: World, own: Row, monkeypatch: pytest.MonkeyPatch
+    crew: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (reading,) = profiles.readings()
     both = (reading, replace(reading, provider=OTHER))
     monkeypatch.setattr(profiles, "readings", lambda: both)
-    ada.look_up("C1", **own)
-    ada.look_up("C1", provider=OTHER, at=START + DAY, candidate=VERIFIED)
+    cases = dict(zip(CREW, LEFT_OPEN[:2] + LEFT_OPEN[3:], strict=False))
+    crew.look_up_each(cases.items())
+    crew.look_up_each(
+        (each, {"provider": OTHER, "at": START + DAY, "candidate": {**VERIFIED, "uid": each}})
+        for each in cases
+    )
     for _ in range(2):  # and once more changes nothing
-        ada.derive(at=START + 2 * DAY)
-        row = ada.only("enrichment.contact_status")
-        assert (row["status"], row["reason"]) == ("enriched", None)
-        assert row["freshness_reason"] == "answer_is_recent"
-        assert row["next_lookup_at"] == START + 91 * DAY
-        assert ada.only("enrichment.enriched_contacts")["provider"] == OTHER
-    assert not ada.states(at=START + 40 * DAY)["C1"]["is_due"]
+        crew.derive(at=START + 2 * DAY)
+        for each, own in cases.items():
+            row = crew.only("enrichment.contact_status", f"contact_id = '{each}'")
+            assert (row["status"], row["reason"]) == ("enriched", None), own
+            assert row["freshness_reason"] == "answer_is_recent", own
+            assert row["next_lookup_at"] == START + 91 * DAY, own
+            shown = crew.only("enrichment.enriched_contacts", f"contact_id = '{each}'")
+            assert shown["provider"] == OTHER, own
+    states = crew.states(at=START + 40 * DAY)
+    assert not [own for each, own in cases.items() if states[each]["is_due"]]
 
 
 def test_an_answer_that_is_somebody_elses_leaves_the_person_due_at_another_provider(
@@ -634,29 +693,28 @@ def test_an_age_that_the_policy_changes_moves_the_expiry_alone(ada: World) -> No
 # --- by what a person is looked up -----------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("columns", "kind", "identity"),
-    [
-        (
-            {"linkedin_url": "linkedin.com/in/Ada", "email": "a@x.com", "phone": "+4930901820"},
-            "linkedin",
-            "https://www.linkedin.com/in/ada",
-        ),
-        ({"linkedin_url": "linkedin.com/company/x", "email": "A@x.com"}, "email", "a@x.com"),
-        ({"email": "info@x.com", "phone": "+49 30 901820"}, "phone", "+4930901820"),
-        (
-            {"linkedin_url": "linkedin.com/in/josé"},
-            "linkedin",
-            "https://www.linkedin.com/in/jos%C3%A9",
-        ),
-    ],
-)
-def test_the_best_identifier_is_asked_for(
-    world: World, columns: dict[str, str], kind: str, identity: str
-) -> None:
-    world.load([{"contact_id": "C1", **columns}])
-    state = world.states()["C1"]
-    assert (state["identity_kind"], state["lookup_identity"]) == (kind, identity)
+BEST = [
+    (
+        {"linkedin_url": "linkedin.com/in/Ada", "email": "a@x.com", "phone": "+4930901820"},
+        "linkedin",
+        "https://www.linkedin.com/in/ada",
+    ),
+    ({"linkedin_url": "linkedin.com/company/x", "email": "B@x.com"}, "email", "b@x.com"),
+    ({"email": "info@x.com", "phone": "+49 30 901821"}, "phone", "+4930901821"),
+    (
+        {"linkedin_url": "linkedin.com/in/josé"},
+        "linkedin",
+        "https://www.linkedin.com/in/jos%C3%A9",
+    ),
+]
+
+
+def test_the_best_identifier_is_asked_for(world: World) -> None:
+    world.load({"contact_id": f"C{n}", **columns} for n, (columns, *_) in enumerate(BEST))
+    states = world.states()
+    for n, (columns, kind, identity) in enumerate(BEST):
+        state = states[f"C{n}"]
+        assert (state["identity_kind"], state["lookup_identity"]) == (kind, identity), columns
 
 
 def test_a_person_is_asked_for_by_the_best_of_all_contacts_identifiers(world: World) -> None:
@@ -683,10 +741,16 @@ def test_nobody_is_asked_for_by_what_is_shared(world: World) -> None:
 FIGURES = {"open_pipeline": "1000000", "annual_revenue": "1e9", "employee_count": "1000"}
 
 
-def priority(world: World, policy: Policy | None = None, **account: str) -> tuple[str, float]:
-    world.load([{**ADA, "account_id": "A1"}], [{"account_id": "A1", **account}])
-    state = world.states(policy=policy)["C1"]
-    return state["priority"], state["priority_score"]
+def priorities(
+    world: World, policy: Policy | None = None, **accounts: dict[str, str]
+) -> dict[str, tuple[str, float]]:
+    """What a contact of each of these accounts has for a priority and a score."""
+    world.load(
+        ({"contact_id": each, "account_id": each} for each in accounts),
+        [{"account_id": each, **columns} for each, columns in accounts.items()],
+    )
+    states = world.states(policy=policy)
+    return {each: (states[each]["priority"], states[each]["priority_score"]) for each in accounts}
 
 
 def test_a_tier_decides_whatever_the_figures_say(world: World) -> None:
@@ -704,9 +768,10 @@ def test_a_tier_decides_whatever_the_figures_say(world: World) -> None:
 
 
 def test_a_figure_counts_a_hundred_for_each_power_of_ten(world: World) -> None:
-    assert priority(world, None, **FIGURES) == ("target", pytest.approx(600 + 900 + 300, abs=0.1))
-    assert priority(world, tier="target", open_pipeline="999")[1] == pytest.approx(2300)
-    assert priority(world) == ("bulk", 0)
+    found = priorities(world, all=FIGURES, one={"tier": "target", "open_pipeline": "999"}, none={})
+    assert found["all"] == ("target", pytest.approx(600 + 900 + 300, abs=0.1))
+    assert found["one"][1] == pytest.approx(2300)
+    assert found["none"] == ("bulk", 0)
 
 
 def test_without_a_tier_the_score_decides(world: World) -> None:
@@ -720,14 +785,15 @@ def test_without_a_tier_the_score_decides(world: World) -> None:
 
 
 def test_a_tier_that_no_band_is_named_after_leaves_it_to_the_score(world: World) -> None:
-    assert priority(world, None, tier="gold", **FIGURES) == ("target", pytest.approx(1800, abs=0.1))
+    found = priorities(world, gold={"tier": "gold", **FIGURES})
+    assert found == {"gold": ("target", pytest.approx(1800, abs=0.1))}
 
 
 def test_the_bands_are_the_policys(world: World) -> None:
     policy = Policy.model_validate(
         {"priority": {"bands": {"strategic": 0.0, "target": 0.0, "standard": 0.0}}}
     )
-    assert priority(world, policy)[0] == "strategic"
+    assert priorities(world, policy, any={})["any"][0] == "strategic"
 
 
 def test_a_figure_that_makes_no_sense_counts_nothing(world: World) -> None:
@@ -740,14 +806,17 @@ def test_a_figure_that_makes_no_sense_counts_nothing(world: World) -> None:
     assert found == {("bulk", 0)}
 
 
-@pytest.mark.parametrize("account_id", ["", "A404"])
-def test_contacts_without_a_known_account_come_last(world: World, account_id: str) -> None:
+def test_contacts_without_a_known_account_come_last(world: World) -> None:
+    accounts = {"none": "", "unknown": "A404", "known": "A1"}
     world.load(
-        [{**ADA, "account_id": account_id}, {**BOB, "account_id": "A1"}], [{"account_id": "A1"}]
+        ({"contact_id": each, "account_id": account} for each, account in accounts.items()),
+        [{"account_id": "A1"}],
     )
     states = world.states()
-    assert (states["C1"]["priority"], states["C2"]["priority"]) == ("bulk", "bulk")
-    assert states["C1"]["priority_score"] < states["C2"]["priority_score"]
+    for each in accounts:
+        assert states[each]["priority"] == "bulk", each
+    for each in ("none", "unknown"):
+        assert states[each]["priority_score"] < states["known"]["priority_score"], each
 
 
 def test_an_account_that_left_counts_no_more(world: World) -> None:
