@@ -26,7 +26,8 @@ PROFILES: dict[str, Row] = {}
 
 def profile(case: str, **found: Any) -> str:
     """Have a person be found with this profile, and no other; the id of their contact."""
-    PROFILES[case] = candidate(**{"uid": f"uid of {case}", **found})
+    own: dict[str, Any] = {"uid": f"uid of {case}", **found}
+    PROFILES[case] = candidate(**own)
     return case
 
 

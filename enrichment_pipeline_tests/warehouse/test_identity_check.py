@@ -63,8 +63,10 @@ def judged(world: World) -> None:
         numbered(n, {"contact_id": "C#", **OURS, **labelled.contact})
         for n, labelled in enumerate(LABELLED)
     )
-    for n, labelled in enumerate(LABELLED):
-        world.look_up(f"C{n}", candidate=numbered(n, labelled.answer))
+    world.look_up_each(
+        (f"C{n}", {"candidate": numbered(n, labelled.answer)})
+        for n, labelled in enumerate(LABELLED)
+    )
     world.derive()
 
 

@@ -11,7 +11,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
-from enrichment_pipeline_tests.warehouse.prepared import prepared
+from enrichment_pipeline_tests.warehouse.prepared import prepared, prepared_after
 
 AT_ACME = {"position": "CTO", "company": "Acme", "website": "acme.com", "current": True}
 
@@ -27,6 +27,12 @@ def twice(world: World) -> None:
     world.look_up("C1", candidate=answer("old@acme.com", industry="Tools"), run_id="run-1")
     world.look_up("C1", candidate=answer("new@acme.com"), at=START + DAY, run_id="run-2")
     world.derive(at=START + DAY)
+
+
+@prepared_after(twice)
+def undone(world: World) -> None:
+    """And the later run undone."""
+    world.undo("run-2", at=START + DAY)
 
 
 def told(changes: Iterable[Change]) -> set[tuple[str, str | None, str, int]]:
@@ -77,15 +83,14 @@ def test_undo_takes_a_runs_values_back_field_by_field(twice: World) -> None:
     assert twice.rows("enrichment.company_facts") == []
 
 
-def test_undoing_the_latest_brings_the_earlier_back(twice: World) -> None:
-    twice.undo("run-2", at=START + DAY)
-    row = enriched(twice)
+def test_undoing_the_latest_brings_the_earlier_back(undone: World) -> None:
+    row = enriched(undone)
     assert (row["work_email"], row["run_id"], row["enriched_at"]) == (
         "old@acme.com",
         "run-1",
         START,
     )
-    assert {row["valid_to"] for row in twice.rows("enrichment.person_facts")} == {None}
+    assert {row["valid_to"] for row in undone.rows("enrichment.person_facts")} == {None}
 
 
 def test_undo_keeps_what_was_paid_for_and_buys_nobody_again(twice: World) -> None:
@@ -113,7 +118,7 @@ def test_a_humans_value_beats_every_later_answer_and_every_write_rule(twice: Wor
     twice.look_up("C1", candidate=answer("newest@acme.com"), at=START + 5 * DAY)
     twice.derive(at=START + 5 * DAY)
     assert enriched(twice)["work_email"] == "mine@acme.com"
-    twice.derive(
+    twice.derive_outcomes(
         at=START + 5 * DAY, policy=Policy.model_validate({"fields": {"work_email": "never"}})
     )
     assert enriched(twice)["work_email"] == "mine@acme.com"
@@ -127,20 +132,18 @@ def test_a_replay_honours_undo_and_decisions(twice: World) -> None:
     assert contents(twice.connection) == before
 
 
-def test_an_answer_of_an_undone_run_that_comes_later_does_not_count(twice: World) -> None:
-    twice.undo("run-2", at=START + DAY)
-    twice.look_up("C2", candidate={**VERIFIED_BOB}, at=START + DAY, run_id="run-2")
-    twice.derive(at=START + DAY)
-    assert twice.status("C2") == ("needs_review", "undone")
+def test_an_answer_of_an_undone_run_that_comes_later_does_not_count(undone: World) -> None:
+    undone.look_up("C2", candidate={**VERIFIED_BOB}, at=START + DAY, run_id="run-2")
+    undone.derive(at=START + DAY)
+    assert undone.status("C2") == ("needs_review", "undone")
 
 
 VERIFIED_BOB = candidate("Bob Other", emails=[("bob@brio.com", 100, "work")])
 
 
-def test_undo_is_logged_once(twice: World) -> None:
-    twice.undo("run-2", at=START + DAY)
-    assert twice.undo("run-2", at=START + 2 * DAY) == []
-    assert twice.only("raw.undone_runs") == {
+def test_undo_is_logged_once(undone: World) -> None:
+    assert undone.undo("run-2", at=START + 2 * DAY) == []
+    assert undone.only("raw.undone_runs") == {
         "run_id": "run-2",
         "undone_at": START + DAY,
         "undone_by": "eve",
@@ -181,8 +184,10 @@ def test_answers_are_read_in_batches_of_any_size(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.load([ADA, {**ADA, "contact_id": "C3"}, BOB])
-    for days in range(5):
-        world.look_up("C1", candidate=answer(f"a{days}@acme.com"), at=START + days * DAY)
+    world.look_up_each(
+        ("C1", {"candidate": answer(f"a{days}@acme.com"), "at": START + days * DAY})
+        for days in range(5)
+    )
     world.look_up("C2", candidate=VERIFIED_BOB)
     world.derive()
     before = contents(world.connection)

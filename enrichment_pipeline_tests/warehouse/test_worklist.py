@@ -108,10 +108,14 @@ def test_what_is_due_again_supersedes_the_last_lookup(world: World) -> None:
 def test_whoever_is_not_due_is_not_in_the_list(world: World) -> None:
     rows = on_accounts(fresh="", sent="", stopped="", refused="", new="")
     world.load([*rows, {"contact_id": "unusable", "full_name": "Ada"}])
-    world.look_up("fresh", candidate=VERIFIED)
-    world.look_up("sent", state="open")
-    world.look_up("stopped", outcome="legal_stop")
-    world.look_up("refused", outcome="refused")
+    world.look_up_each(
+        [
+            ("fresh", {"candidate": VERIFIED}),
+            ("sent", {"state": "open"}),
+            ("stopped", {"outcome": "legal_stop"}),
+            ("refused", {"outcome": "refused"}),
+        ]
+    )
     assert select(world) == {"new|bulk": LaneWork(Lane("new", "bulk"), contacts=1, lookups=1)}
     assert world.only("enrichment.worklist")["contact_id"] == "new"
 
