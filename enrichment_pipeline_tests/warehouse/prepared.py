@@ -127,6 +127,9 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         ).fetchall()
         for (name,) in left:
             connection.execute(f'drop {kind} temp."{name}"')
+    for (name,) in connection.execute("select name from duckdb_variables()").fetchall():
+        connection.execute(f"reset variable {name}")
+    connection.execute("set timezone = 'UTC'")
     connection.execute("use memory")
     connection.execute("detach warehouse")
     _idle.append(connection)
