@@ -323,7 +323,8 @@ def _sqlite_engine(url: str) -> Engine:
         # The driver must not open transactions by itself: it would begin them
         # deferred, and two writers that upgrade from a read then dead-lock.
         connection.isolation_level = None
-        connection.execute("pragma journal_mode = wal")
+        # for this SQLite does not wait by itself: of several that open a new file one is refused
+        _execute_once_free(connection, "pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         # by 64 MB instead of 4: a commit that moves the log into the file moves the same few hot
         # pages each time, and everybody waits for it
@@ -355,20 +356,28 @@ def _begin_immediate(connection: Connection) -> None:
     callbacks that were paid for. We look twice in each such moment.
     """
     driver: Any = connection.connection.dbapi_connection
-    give_up_at = time.monotonic() + BUSY_TIMEOUT_SECONDS
     driver.execute("pragma busy_timeout = 0")
     try:
-        while time.monotonic() < give_up_at:
-            try:
-                driver.execute("begin immediate")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    break
-            time.sleep(BUSY_POLL_SECONDS)
+        with suppress(sqlite3.OperationalError):
+            _execute_once_free(driver, "begin immediate")
+            return
         connection.exec_driver_sql("begin immediate")  # raises what SQLAlchemy makes of it
     finally:
         driver.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+
+
+def _execute_once_free(driver: sqlite3.Connection, statement: str) -> None:
+    """Execute as soon as no other connection is in the way; its error where one stays there."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            driver.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= give_up_at:
+                raise
+        time.sleep(BUSY_POLL_SECONDS)
 
 
 def _migrate(engine: Engine) -> None:

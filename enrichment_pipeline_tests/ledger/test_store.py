@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from alembic.script import ScriptDirectory
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.schema import calls, head, metadata, stamp
 from enrichment_pipeline.ledger.store import MIGRATIONS, LedgerStore, newest_revision, open_store
-from enrichment_pipeline_tests.databases import new_postgres
+from enrichment_pipeline_tests.databases import new_postgres, sqlite_url
 from enrichment_pipeline_tests.ledger import (
     Ledger,
     candidate,
@@ -159,6 +160,17 @@ def test_threads_that_open_a_new_ledger_at_once_find_one_ledger(new_ledger_url: 
     assert count_rows(stores[0], head) == 1
     for store in stores:
         store.close()
+
+
+def test_a_new_file_that_another_connection_is_writing_is_waited_for(tmp_path: Path):
+    file = tmp_path / "ledger.sqlite"
+    with ThreadPoolExecutor(1) as pool, closing(sqlite3.connect(file)) as other:
+        other.execute("begin immediate")
+        opening = pool.submit(open_store, sqlite_url(file))
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.2)
+        other.rollback()
+        opening.result(timeout=60).close()
 
 
 def test_processes_that_open_a_new_ledger_at_once_find_one_ledger_and_one_stamp(
