@@ -8,19 +8,23 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
+from enrichment_pipeline.dispatch.keeping import write_patiently
 from enrichment_pipeline.errors import PipelineError
-from enrichment_pipeline.ledger.outage import ATTEMPTS
+from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.outage import ATTEMPTS, LedgerAwayError
 from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT
-from enrichment_pipeline.ledger.store import LedgerStore, open_store
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
 from enrichment_pipeline.providers.base import Reply
-from enrichment_pipeline_tests.databases import Interruptible, migrated_postgres
+from enrichment_pipeline_tests.databases import Interruptible, migrated_postgres, migrated_sqlite
 from enrichment_pipeline_tests.dispatch import (
     Wire,
     buy,
@@ -124,6 +128,34 @@ def test_without_a_place_to_set_it_aside_the_ledgers_error_is_told(
             persons(range(5)),
             sleep=disk.pause,
         )
+
+
+def write_under(tmp_path: Path, error: OperationalError, pauses: list[float]) -> None:
+    """Write what always fails by this error."""
+
+    def fail(_transaction: Transaction) -> None:
+        raise error
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with closing(open_store(migrated_sqlite(tmp_path / "ledger.sqlite"))) as store:
+        asyncio.run(write_patiently(GroupCommit(store), fail, sleep=sleep))
+
+
+def test_a_database_that_stays_away_is_told_as_that(tmp_path: Path) -> None:
+    away = OperationalError("insert", {}, psycopg.OperationalError())
+    pauses: list[float] = []
+    with pytest.raises(LedgerAwayError, match="cannot be reached"):
+        write_under(tmp_path, away, pauses)
+    assert len(pauses) == ATTEMPTS - 1
+
+
+def test_another_error_of_the_database_is_no_outage(tmp_path: Path) -> None:
+    full = OperationalError("insert", {}, sqlite3.OperationalError("disk is full"))
+    with pytest.raises(OperationalError) as raised:
+        write_under(tmp_path, full, pauses := [])
+    assert (raised.value, pauses) == (full, [])
 
 
 def test_answers_that_came_together_are_all_kept_later(
