@@ -32,6 +32,8 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkResult
 PROJECT = Path(__file__).resolve().parent.parent
 CODE, TESTS = Path("enrichment_pipeline"), Path("enrichment_pipeline_tests")
 PACKAGES = ("ledger", "dispatch", "providers")
+WHOLE = ("test_rollback.py", "test_backup.py")
+"""Tests of what works on the ledger from outside it: last, since they take long."""
 FROZEN = "migrations"
 """They run once on each ledger, and are never changed."""
 # the first failure is enough; one database, and nothing that starts processes and kills them
@@ -44,12 +46,13 @@ TIMEOUT_SECONDS = 600
 
 
 def tests_for(module: Path) -> str:
-    """The command that a fault must fail: the module's tests, its package's, then the others'."""
+    """The command that a fault must fail: the module's tests, its package's, then all others."""
     package = module.relative_to(CODE).parts[0]
     own = TESTS / package / f"test_{module.stem}.py"
     others = " ".join(str(TESTS / each) for each in PACKAGES if each != package)
     rules = str(TESTS / "test_architecture.py")
-    paths = [*([str(own)] if own.exists() else []), str(TESTS / package), others, rules]
+    whole = " ".join(str(TESTS / each) for each in WHOLE)
+    paths = [*([str(own)] if own.exists() else []), str(TESTS / package), others, rules, whole]
     return f"sh -c {shlex.quote(' && '.join(f'{PYTEST} {each}' for each in paths))}"
 
 
