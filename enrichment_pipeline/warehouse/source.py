@@ -27,8 +27,9 @@ ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
 FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
 BATCH_ROWS = 100_000
-READINGS_FOR_A_CAUSE = 3
 """How many rows are handed over at once: so many, and not the source, are in memory twice."""
+READINGS_FOR_A_CAUSE = 3
+"""How often a view is read again to learn which mistake made reading it fail."""
 SHOWN_CHARACTERS = 40
 """Of an id that is refused: it may be a megabyte long."""
 SPILL_FOLDER = ".source.tmp"

@@ -8,5 +8,6 @@ using ledger_page as fresh
 where fresh.lookup_id = known.lookup_id and fresh.revision > known.revision;
 
 insert into raw.lookups by name
-select * from ledger_page
-where lookup_id not in (select lookup_id from raw.lookups);
+select fresh.*
+from ledger_page as fresh
+anti join raw.lookups as known on known.lookup_id = fresh.lookup_id;

@@ -8,5 +8,6 @@ using search_page as fresh
 where fresh.search_id = known.search_id and fresh.revision > known.revision;
 
 insert into raw.searches by name
-select * from search_page
-where search_id not in (select search_id from raw.searches);
+select fresh.*
+from search_page as fresh
+anti join raw.searches as known on known.search_id = fresh.search_id;

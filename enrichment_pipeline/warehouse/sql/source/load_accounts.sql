@@ -15,6 +15,6 @@ where incoming.account_id = known.account_id
     and (known.row_hash <> incoming.row_hash or known.left_at is not null);
 
 insert into staging.accounts by name
-select *, $loaded_at as loaded_at
-from incoming_accounts
-where account_id not in (select account_id from staging.accounts);
+select incoming.*, $loaded_at as loaded_at
+from incoming_accounts as incoming
+anti join staging.accounts as known on known.account_id = incoming.account_id;

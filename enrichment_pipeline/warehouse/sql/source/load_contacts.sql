@@ -21,6 +21,6 @@ where incoming.contact_id = known.contact_id
     and (known.row_hash <> incoming.row_hash or known.left_at is not null);
 
 insert into staging.contacts by name
-select * exclude (source_rows), $loaded_at as loaded_at
-from incoming_contacts
-where contact_id not in (select contact_id from staging.contacts);
+select incoming.* exclude (source_rows), $loaded_at as loaded_at
+from incoming_contacts as incoming
+anti join staging.contacts as known on known.contact_id = incoming.contact_id;
