@@ -33,13 +33,21 @@ def restate_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> bo
     The next load finds out anew who the contacts are that bear them. Costs nothing
     where there are none, and tells whether there were.
     """
-    execute(connection, "select_moved_aliases", relation=relation)
-    have_moved = bool(connection.execute("select 1 from moved_aliases limit 1").fetchall())
-    if have_moved:
+    moved = connection.execute("select 1 from query_table(?) limit 1", [relation]).fetchall()
+    if moved:
         execute(connection, "create_identities")
-        execute(connection, "restate_contacts")
+        execute(connection, "restate_contacts", relation=relation)
         refresh_contacts(connection, "moved_contacts")
-    return have_moved
+    return bool(moved)
+
+
+def move_persons(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Make persons one with others, by this temporary table of old and new keys; whether any was.
+
+    Their contacts are those persons' from now on, with what they are known by.
+    """
+    execute(connection, "move_persons", relation=relation)
+    return restate_contacts(connection, "moved_aliases")
 
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:

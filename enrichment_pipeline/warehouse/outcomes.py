@@ -10,7 +10,11 @@ import duckdb
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.vocabulary import REVIEW_REASONS
-from enrichment_pipeline.warehouse.derived import refresh_contacts, restate_contacts
+from enrichment_pipeline.warehouse.derived import (
+    move_persons,
+    refresh_contacts,
+    restate_contacts,
+)
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
@@ -66,7 +70,7 @@ def _judge_answers(
         execute(connection, "judge_new_answers", **rules)
         execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")
-        are_more |= restate_contacts(connection, "aliases_joined_by_answers")
+        are_more |= move_persons(connection, "persons_joined_by_answers")
     execute(connection, "close_facts")
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():

@@ -17,7 +17,7 @@ from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy, SearchPolicy
 from enrichment_pipeline.warehouse.answers import as_json_text
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.derived import restate_contacts
+from enrichment_pipeline.warehouse.derived import move_persons
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
@@ -175,7 +175,7 @@ def resolve_worklist(
     score_searches(connection, policy.search)
     execute(connection, "select_current_decisions")
     execute(connection, "join_found_persons")
-    restate_contacts(connection, "aliases_joined_by_searches")
+    move_persons(connection, "persons_joined_by_searches")
     derive_search_states(connection, policy, provider, as_of)
     execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
 

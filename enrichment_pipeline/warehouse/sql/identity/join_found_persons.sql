@@ -1,13 +1,11 @@
 -- Persons whose searches found the same profile are one: the one that is known by it already,
--- else the one that was found first. Contacts move there with what they are known by. Who was
--- looked up under the old key stays: what was bought is kept under it.
+-- else the one that was found first (`move_persons.sql`). They leave the work list.
 --
 -- reads: decided_contacts, enrichment.search_results, raw.lookups, staging.contact_persons,
 --        staging.person_aliases
--- makes: aliases_joined_by_searches, enrichment.worklist, joined_persons, staging.contact_persons,
---        staging.person_aliases
+-- makes: enrichment.worklist, persons_joined_by_searches
 
-create or replace temp table joined_persons as
+create or replace temp table persons_joined_by_searches as
 with
 found as (
     select distinct result.person_key, result.uid, result.answered_at
@@ -39,20 +37,5 @@ where found.person_key <> target.person_key
     and found.person_key not in (select person_key from raw.lookups)
 group by found.person_key;
 
-create or replace temp table aliases_joined_by_searches as
-select owned.alias, joined.old_key, joined.new_key
-from joined_persons as joined
-left join staging.person_aliases as owned on owned.person_key = joined.old_key;
-
-update staging.contact_persons as assigned
-set person_key = joined.new_key
-from joined_persons as joined
-where joined.old_key = assigned.person_key;
-
-update staging.person_aliases as owned
-set person_key = joined.new_key
-from joined_persons as joined
-where joined.old_key = owned.person_key;
-
 delete from enrichment.worklist
-where person_key in (select old_key from joined_persons);
+where person_key in (select old_key from persons_joined_by_searches);

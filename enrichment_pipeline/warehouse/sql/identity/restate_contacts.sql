@@ -1,20 +1,20 @@
 -- Whose identity may have changed since identifiers got another owner, or none: whoever bears
 -- one of them, and whoever is the person that has or had one.
 --
--- reads: all_identities, moved_aliases, staging.contact_persons
+-- reads: all_identities, staging.contact_persons
 -- makes: moved_contacts, staging.restated_contacts
 
 create or replace temp table moved_contacts as
 select contact_id
 from all_identities
-where alias in (select alias from moved_aliases)
+where alias in (select alias from query_table($relation))
 union
 select assigned.contact_id
 from staging.contact_persons as assigned
 where assigned.person_key in (
-    select old_key from moved_aliases
+    select old_key from query_table($relation)
     union all
-    select new_key from moved_aliases
+    select new_key from query_table($relation)
 );
 
 insert into staging.restated_contacts (contact_id)
