@@ -39,24 +39,28 @@ def empty_warehouse() -> Path:
     return path
 
 
+Builds = tuple[Callable[[World], object], ...]
+"""What fills a world, one after the other."""
+
+
 def prepared(build: Callable[[World], object], *, after: Any = None) -> Any:
     """Make a fixture of a function that fills a world: each test gets a copy of what it left.
 
     `after` is another such fixture, in whose world the function begins.
     """
+    builds = (build,) if after is None else (*after.builds, build)
 
     @pytest.fixture
     def fixture(tmp_path: Path) -> Iterator[World]:
-        template, database = _filled(build)
+        template, database = _filled(builds)
         folder = tmp_path / "source"
         shutil.copytree(template.folder, folder)
         with _copy_of(database) as connection:
             yield _moved(template, connection, folder)
 
-    _BUILDS[fixture] = build
-    if after is not None:
-        _BEFORE[build] = _BUILDS[after]
-    return fixture
+    made: Any = fixture
+    made.builds = builds
+    return made
 
 
 def prepared_after(before: Any) -> Callable[[Callable[[World], object]], Any]:
@@ -64,20 +68,15 @@ def prepared_after(before: Any) -> Callable[[Callable[[World], object]], Any]:
     return partial(prepared, after=before)
 
 
-_BUILDS: dict[Any, Callable[[World], object]] = {}
-"""What fills the world of each fixture."""
-_BEFORE: dict[Callable[[World], object], Callable[[World], object]] = {}
-"""What has filled the world in which a function begins."""
-
-
 @cache
-def _filled(build: Callable[[World], object]) -> tuple[World, Path]:
-    """The world that `build` fills, and the file in which its warehouse was closed."""
+def _filled(builds: Builds) -> tuple[World, Path]:
+    """The world that `builds` fill, and the file in which its warehouse was closed."""
     folder = lasting_folder()
     database = folder / "warehouse.duckdb"
     source = folder / "source"
-    if build in _BEFORE:
-        begun, file = _filled(_BEFORE[build])
+    *before, build = builds
+    if before:
+        begun, file = _filled(tuple(before))
         shutil.copytree(begun.folder, source)
     else:
         begun, file = None, empty_warehouse()
