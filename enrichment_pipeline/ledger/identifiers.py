@@ -76,8 +76,8 @@ def as_number(identifier: str) -> int:
     """An identifier as it is kept here: 64 bits of its digest, since short rows are quick to write.
 
     Among 100 million identifiers the chance that any two share a number is 1 in 3,700. One of those
-    two persons waits until whoever asks has taken the other's answer into account; neither is
-    bought twice, and no answer becomes somebody's by this number alone.
+    two persons waits until the asker has taken the other's answer into account; neither is bought
+    twice, and no answer is given to a person by this number alone.
     """
     return int.from_bytes(hashlib.sha256(identifier.encode()).digest()[:8], "big", signed=True)
 

@@ -7,7 +7,7 @@ concerns (`load.py`, `answers.py`, `outcomes.py`, `search.py`, `suppressions.py`
 
 What something new concerns is called *dirty*: contacts, identifiers, look-ups. Of these follow
 the *contacts to resolve*, whose person is found anew, and the *contacts to refresh*, whose rows in
-these tables are written anew; *rejudged* are those of whom an answer was judged, or taken back.
+these tables are written anew; *rejudged* contacts have an answer that was judged, or taken back.
 
 Here: the order of the statements that do so, for some contacts or for everybody at once. Not
 here: the rules, which are the files in `sql/`. Call what writes in a transaction.

@@ -39,7 +39,7 @@ def derive_facts(
 
     Answers that are new to a contact are read, what reviewers gave is taken over, and what
     came of answers that do not count any more is taken back. An answer can show that a further
-    contact is its person: then it is read for that one, too, until nobody new is shown.
+    contact is its person: then it is read for that contact, too, until it shows no other.
     """
     read_answers(connection)
     execute(connection, "create_identities")

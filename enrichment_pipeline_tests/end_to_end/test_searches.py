@@ -228,7 +228,7 @@ PEOPLE_OF_ALL_KINDS: list[Row] = [
 
 @pytest.fixture(scope="module")
 def searched_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, DispatchReport]:
-    """A world after one run, with a contact of each kind, and what its searches came to."""
+    """A world after one run, with a contact of each kind, and the results of its searches."""
 
     def make(folder: Path) -> tuple[World, DispatchReport]:
         world = World(folder, ALL_KINDS)

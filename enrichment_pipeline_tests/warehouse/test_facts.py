@@ -21,7 +21,7 @@ JOB = {"position": "CTO", "company": "Acme", "current": True, "started": "2020-0
 
 
 PROFILES: dict[str, Row] = {}
-"""What was found of whom: a contact for each case, named after it."""
+"""What was found, by contact: one for each case, named after it."""
 
 
 def profile(case: str, **found: Any) -> str:

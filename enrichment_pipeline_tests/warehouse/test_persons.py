@@ -507,7 +507,7 @@ def test_an_answer_joins_who_was_never_looked_up_to_the_person_it_shows_them_to_
         for n in (1, 2, 3)
     }
     assert world.persons() == {**apart, **joined}
-    # what is in hand is theirs at once: nobody waits for the next load
+    # what is in hand is theirs at once, and does not wait for the next load
     for case, (_, _, is_joined) in cases.items():
         assert bool(world.facts(f"{case} 2")) == is_joined, case
     world.load(rows, at=LATER)

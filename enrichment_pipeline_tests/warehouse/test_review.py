@@ -119,7 +119,7 @@ DECISIONS_TAKEN: dict[str, dict[str, str]] = {
     "retried unconfirmed of a fast clock": {"decision": "retry"},
     **{field: {"decision": "replace", field: value} for field, value in REPLACED.items()},
 }
-"""What a reviewer decides on whom; their contacts are named after it."""
+"""What a reviewer decides; the contacts are named after it."""
 AHEAD = START + 300 * DAY
 MISSES: dict[str, Row] = {
     "replaced miss": {"outcome": "no_match"},
@@ -130,7 +130,7 @@ MISSES: dict[str, Row] = {
     "retried miss of a fast clock": {"outcome": "no_match", "at": AHEAD},
     "retried unconfirmed of a fast clock": {"state": "unconfirmed", "at": AHEAD},
 }
-"""For whom nothing was found."""
+"""Contacts that nothing was found for."""
 PEOPLE = [
     ADA,
     *(person(name) for name in DECISIONS_TAKEN if name != "replaced unusable"),

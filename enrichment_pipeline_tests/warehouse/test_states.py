@@ -38,7 +38,7 @@ def ada(world: World) -> None:
 
 @prepared
 def crew(world: World) -> None:
-    """Ada, and people of whom tests take as many as they have cases."""
+    """Ada, and people; a test takes as many of them as it has cases."""
     world.load([ADA, *({"contact_id": each, "email": f"{each}@home.net"} for each in CREW)])
 
 
@@ -132,7 +132,7 @@ def fail(world: World, *instants: datetime, contact_id: str = "C1", **changes: A
 
 
 def due_ids(world: World, at: datetime, policy: Policy | None = None) -> set[str]:
-    """For whom a run at this instant would ask."""
+    """The contacts that a run at this instant would ask about."""
     world.states(at=at, policy=policy)
     execute(world.connection, "find_due_persons")
     return {row["contact_id"] for row in world.rows("due_persons")}

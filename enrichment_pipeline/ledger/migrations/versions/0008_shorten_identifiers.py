@@ -1,7 +1,7 @@
 """Keep the identifiers of calls as numbers of eight bytes, in a table that is its own index.
 
 They were texts of 70 bytes, each written twice, to pages all over the file: a sixth of what a
-look-up took. Each keeps its call: nobody becomes due.
+look-up took. Each keeps its call: no person becomes due.
 """
 
 import hashlib

@@ -1,5 +1,5 @@
--- Bring staging.contact_identities up to date for `contacts_to_refresh`, and for whoever
--- is or was one person with them.
+-- Bring staging.contact_identities up to date for `contacts_to_refresh`, and for every contact
+-- that is or was one person with them.
 --
 -- reads: all_identities, contacts_to_refresh, staging.contact_identities, staging.contact_parts,
 --        staging.contact_persons, staging.contacts, staging.person_aliases,
