@@ -9,7 +9,7 @@ and the warehouse is derived from the ledger again.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.kept import changed_lookups
 from enrichment_pipeline.ledger.known import KnownLookup, UnitCost, find_known, take_over
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.warehouse import answers
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.publish import Published, read_published
@@ -146,9 +147,19 @@ def take_over_answers(
         for row in answers.known_lookups(connection, missing):
             yield KnownLookup(**row)
 
-    taken = take_over(store, known(), unit_cost=unit_cost, newest_revision=newest)
+    taken = take_over(
+        store,
+        known(),
+        unit_cost=unit_cost,
+        join_answers=_join_answers,
+        newest_revision=newest,
+    )
     answers.merge_lookups(connection, changed_lookups(store, 0))
     return taken
+
+
+def _join_answers(provider: str, by_index: Mapping[int, str]) -> bytes:
+    return PROVIDERS[provider].join_answers(by_index)
 
 
 def behind_published(store: LedgerStore, published: Published | None) -> dict[str, int]:

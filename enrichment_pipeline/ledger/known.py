@@ -6,7 +6,7 @@ What was paid for must be in the ledger, or it would be paid for again.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -34,6 +34,8 @@ from enrichment_pipeline.vocabulary import LOOKUP
 
 UnitCost = Callable[[str], int]
 """What a credit of a provider costs, in millionths of the budget's unit."""
+JoinAnswers = Callable[[str, Mapping[int, str]], bytes]
+"""Puts a provider's answers, by their index, together into a reply as it would have come."""
 LOST_ANSWER = "no_answer_by_deadline"
 """The reason of a look-up that was sent, and of which nobody has the answer."""
 
@@ -121,6 +123,7 @@ def take_over(
     known: Iterable[KnownLookup],
     *,
     unit_cost: UnitCost,
+    join_answers: JoinAnswers,
     newest_revision: int,
 ) -> int:
     """Write look-ups that the ledger lacks, or has in an older state; how many.
@@ -138,7 +141,7 @@ def take_over(
     for _, group in groupby(known, lambda one: (one.provider, one.reply_id, one.run_id)):
         of_reply = list(group)
         with store.write() as transaction:
-            _take_over_reply(transaction, of_reply, unit_cost(of_reply[0].provider))
+            _take_over_reply(transaction, of_reply, unit_cost(of_reply[0].provider), join_answers)
         taken += len(of_reply)
     with store.write() as transaction:
         transaction.connection.execute(update(calls).values(revision=transaction.revision))
@@ -146,14 +149,17 @@ def take_over(
 
 
 def _take_over_reply(
-    transaction: Transaction, known: Sequence[KnownLookup], unit_cost: int
+    transaction: Transaction,
+    known: Sequence[KnownLookup],
+    unit_cost: int,
+    join_answers: JoinAnswers,
 ) -> None:
     """Write the look-ups of one reply and run; they are a request of their own."""
     connection = transaction.connection
     there = _states(transaction, known)
     missing = [one for one in known if one.lookup_id not in there]
     request_id = _add_request(transaction, known)
-    _keep_reply(transaction, request_id, known)
+    _keep_reply(transaction, request_id, known, join_answers)
     taken = _taken_places(transaction, missing)
     moves: dict[tuple[str, str], budget.Move] = {}
 
@@ -275,8 +281,13 @@ def _add_request(transaction: Transaction, known: Sequence[KnownLookup]) -> str:
     return request_id
 
 
-def _keep_reply(transaction: Transaction, request_id: str, known: Sequence[KnownLookup]) -> None:
-    """Keep their answers as the reply they were cut from; what nobody knows of it is null."""
+def _keep_reply(
+    transaction: Transaction,
+    request_id: str,
+    known: Sequence[KnownLookup],
+    join_answers: JoinAnswers,
+) -> None:
+    """Keep their answers as the reply they were cut from, as far as it is known."""
     reply_id = known[0].reply_id
     answered = [one for one in known if one.ledger_state == REPLIED]
     if reply_id is None or not answered:
@@ -285,10 +296,12 @@ def _keep_reply(transaction: Transaction, request_id: str, known: Sequence[Known
     query = select(replies.c.reply_id).where(replies.c.reply_id == reply_id)
     if connection.execute(query).one_or_none() is not None:
         return
-    by_index = {one.answer_index: one.answer for one in answered if one.answer is not None}
-    indexes = [index for index in by_index if index is not None]
-    size = max(indexes, default=-1) + 1
-    body = f"[{','.join(by_index.get(index) or 'null' for index in range(size))}]".encode()
+    by_index = {
+        one.answer_index: one.answer
+        for one in answered
+        if one.answer_index is not None and one.answer is not None
+    }
+    body = join_answers(known[0].provider, by_index)
     answered_at = max(one.answered_at or one.requested_at for one in answered)
     connection.execute(
         insert(replies).values(

@@ -141,7 +141,8 @@ class Balance:
 class ItemReading(NamedTuple):
     """What a reply says of one item.
 
-    `answer_index`: the position of its answer in the reply, if it has one. `units`: what it
+    `answer_index`: which of the answers that the provider's `cut_answers.sql` cuts the reply into
+    is its own, if it has one. `units`: what it
     cost, in credits or in requests of a quota. `identifiers`: by which the answer says that
     the person goes, as it writes them, each with its kind (email, linkedin, phone, uid); none
     that several people may share. `is_complete`: whether a search gave all that there is.
@@ -280,7 +281,9 @@ class ProviderFacts:
     """What a provider tells of itself: its kinds of call, by name, and how to reach it.
 
     `connect` makes its client of a base URL and a key; it imports what that takes, and nothing
-    else here does. `count_answers` counts the answers in a callback; None for what holds none.
+    else here does. `join_answers` puts answers to look-ups, by their `answer_index`, together into
+    a reply of which its `cut_answers.sql` cuts the same. `count_answers` counts the answers in a
+    callback; None for what holds none.
     """
 
     name: str
@@ -288,6 +291,7 @@ class ProviderFacts:
     api: str
     calls: Mapping[str, CallFacts]
     connect: Callable[[str, str], "Provider"]
+    join_answers: Callable[[Mapping[int, str]], bytes]
     count_answers: Callable[[bytes], int | None] = lambda _body: None
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from enrichment_pipeline.warehouse import profiles
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 REPLIES_PER_PAGE = 50
@@ -97,21 +97,23 @@ def insert_responses(
     At the end they are read into the common profile; where that was cut short, the next
     derivation does it.
     """
-    missing = [reply for (reply,) in execute(connection, "find_missing_replies").fetchall()]
     inserted = 0
-    for start in range(0, len(missing), REPLIES_PER_PAGE):
-        rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
-        page = pa.table(
-            {
-                "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
-                "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
-            }
-        )
-        with registered(connection, "reply_page", page), transaction(connection):
-            inserted += execute(connection, "insert_provider_responses").fetchall()[0][0]
+    for reading in profiles.readings():
+        found = execute(connection, "find_missing_replies", provider=reading.provider)
+        missing = [reply_id for (reply_id,) in found.fetchall()]
+        for start in range(0, len(missing), REPLIES_PER_PAGE):
+            rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
+            page = pa.table(
+                {
+                    "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
+                    "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
+                }
+            )
+            with transaction(connection):
+                inserted += profiles.insert_cut_answers(connection, reading, page)
     if inserted:
         with transaction(connection):
-            read_answers(connection)
+            profiles.read_answers(connection)
     return inserted
 
 

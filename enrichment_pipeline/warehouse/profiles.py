@@ -1,9 +1,10 @@
 """The common profile: what providers' raw answers read into, and all that is read further on.
 
-Each provider says how in SQL files of its own folder: `read_profiles.sql` reads an answer, or a
-profile that a search gave, into a row of `staging.profiles`; `cut_pages.sql`, where it searches,
-cuts a page of raw answers into profiles. Here: which files there are, and running them over what
-has not been read. Not here: what an answer means (`outcomes.py`). Call it in a transaction.
+Each provider says how in SQL files of its own folder: `cut_answers.sql` cuts a raw reply into the
+answers of its look-ups; `read_profiles.sql` reads an answer, or a profile that a search gave, into
+a row of `staging.profiles`; `cut_pages.sql`, where it searches, cuts a page of raw answers into
+profiles. Here: which files there are, and running them over what has not been read. Not here: what
+an answer means (`outcomes.py`). Call it in a transaction.
 """
 
 import re
@@ -26,19 +27,41 @@ class Reading:
 
     provider: str
     version: int
+    answers: str
     profiles: str
     pages: str | None
 
 
 @cache
 def readings() -> tuple[Reading, ...]:
-    """Every provider's, from the files in its folder."""
+    """Every provider's."""
     folders = sorted(files("enrichment_pipeline.providers").iterdir(), key=lambda each: each.name)
     return tuple(
-        Reading(folder.name, _version_of(text), text, _text(folder, "cut_pages.sql"))
-        for folder in folders
-        if folder.is_dir() and (text := _text(folder, "read_profiles.sql")) is not None
+        reading_in(folder) for folder in folders if folder.joinpath("read_profiles.sql").is_file()
     )
+
+
+def reading_in(folder: Traversable) -> Reading:
+    """The provider's whose folder this is."""
+    profiles = folder.joinpath("read_profiles.sql").read_text(encoding="utf-8")
+    answers = folder.joinpath("cut_answers.sql").read_text(encoding="utf-8")
+    pages = folder.joinpath("cut_pages.sql")
+    return Reading(
+        folder.name,
+        _version_of(profiles),
+        answers,
+        profiles,
+        pages.read_text(encoding="utf-8") if pages.is_file() else None,
+    )
+
+
+def insert_cut_answers(
+    connection: duckdb.DuckDBPyConnection, reading: Reading, replies: pa.Table
+) -> int:
+    """Cut a provider's raw replies (reply_id, body) into one response per look-up; how many."""
+    with registered(connection, "uncut_replies", replies):
+        execute_text(connection, reading.answers)
+        return execute(connection, "insert_provider_responses").fetchall()[0][0]
 
 
 def read_answers(connection: duckdb.DuckDBPyConnection) -> None:
@@ -67,8 +90,3 @@ def _version_of(text: str) -> int:
     if found is None:
         raise ValueError("a provider's read_profiles.sql says `-- version: N` at its head")
     return int(found[1])
-
-
-def _text(folder: Traversable, name: str) -> str | None:
-    file = folder.joinpath(name)
-    return file.read_text(encoding="utf-8") if file.is_file() else None

@@ -1,6 +1,6 @@
 """The providers that must conform: each with its stand-in, and what that can be told to do.
 
-Here: SignalHire's case, and the list of all. Not here: the made-up provider's (`madeup/`).
+Here: SignalHire's case, and the list of all. Not here: the made-up providers' (`madeup/`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from enrichment_pipeline.providers.base import (
 )
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 from enrichment_pipeline_tests.conformance import Case, Rates, Situation, StandIn
-from enrichment_pipeline_tests.conformance.madeup.case import ACME_CASE
+from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
+from enrichment_pipeline_tests.conformance.madeup.birch_case import BIRCH_CASE
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import people_of, running_sandbox
 
@@ -176,4 +177,6 @@ SIGNALHIRE_CASE = Case(
     ),
 )
 
-CASES: dict[str, Case] = {case.facts.name: case for case in (SIGNALHIRE_CASE, ACME_CASE)}
+CASES: dict[str, Case] = {
+    case.facts.name: case for case in (SIGNALHIRE_CASE, ACME_CASE, BIRCH_CASE)
+}

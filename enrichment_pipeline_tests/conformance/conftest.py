@@ -1,24 +1,32 @@
-"""Fixtures of the conformance tests: each provider's case, and the made-up one's registration."""
+"""Fixtures of the conformance tests: each provider's case, and the made-up ones' registration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.warehouse import profiles
 from enrichment_pipeline_tests.conformance import Case
 from enrichment_pipeline_tests.conformance.cases import CASES
 from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
+from enrichment_pipeline_tests.conformance.madeup.birch.facts import BIRCH
 from enrichment_pipeline_tests.databases import migrated_sqlite
 
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line in the registry."""
-    monkeypatch.setitem(PROVIDERS, ACME.name, ACME)
+    """A line in the registry each, and a folder where the warehouse looks for it."""
+    for facts in (ACME, BIRCH):
+        monkeypatch.setitem(PROVIDERS, facts.name, facts)
+    folders = files("enrichment_pipeline_tests.conformance.madeup")
+    madeup = [profiles.reading_in(folders.joinpath(facts.name)) for facts in (ACME, BIRCH)]
+    every = (*profiles.readings(), *madeup)
+    monkeypatch.setattr(profiles, "readings", lambda: every)
 
 
 @pytest.fixture(params=CASES.values(), ids=str)

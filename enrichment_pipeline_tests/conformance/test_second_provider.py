@@ -7,7 +7,6 @@ Not here: what each must do alone (`test_conformance.py`).
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
@@ -18,9 +17,10 @@ from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import CREDITS, MILLIONTHS, RunShare
-from enrichment_pipeline.ledger.kept import changed_lookups, reply_bodies
+from enrichment_pipeline.ledger.kept import changed_lookups
 from enrichment_pipeline.ledger.schema import NO_MATCH
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline_tests import conformance
 from enrichment_pipeline_tests.conformance import (
     WIDE_RATES,
@@ -32,9 +32,10 @@ from enrichment_pipeline_tests.conformance import (
     policy_of,
     rows_of,
 )
-from enrichment_pipeline_tests.conformance.cases import SIGNALHIRE_CASE
-from enrichment_pipeline_tests.conformance.madeup.case import ACME_CASE
+from enrichment_pipeline_tests.conformance.cases import SIGNALHIRE_CASE, uid
+from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
 from enrichment_pipeline_tests.dispatch import Told
+from enrichment_pipeline_tests.warehouse.prepared import opened
 
 FIRST, SECOND = SIGNALHIRE_CASE, ACME_CASE
 BOTH = (FIRST, SECOND)
@@ -91,13 +92,16 @@ def test_the_second_buys_for_whom_the_first_left_open_and_no_answer_is_lost(
         ("acme", "matched"): 10,
         ("acme", "no_match"): 5,
     }
-    answers = dict(reply_bodies(store, [row.reply_id for row in rows]))
-    of_second = {
-        row.person_key: json.loads(answers[row.reply_id])["person"]["id"]
-        for row in rows
-        if (row.provider, row.outcome) == ("acme", "matched")
-    }
-    assert of_second == {f"person:{n}": f"acme-{n}" for n in range(10, 20)}
+    with opened() as warehouse:
+        take_over_answers(warehouse, store)
+        read = warehouse.execute(
+            "select lookup.provider, lookup.person_key, profile.uid from raw.lookups as lookup"
+            " join staging.profiles as profile on profile.call_id = lookup.lookup_id"
+        ).fetchall()
+    assert sorted(read) == sorted(
+        [("signalhire", f"person:{n}", uid(n)) for n in range(10)]
+        + [("acme", f"person:{n}", f"acme-{n}") for n in range(10, 20)]
+    )
     revisions = [row.revision for row in rows]
     assert revisions == sorted(revisions)
     last_of_first = max(row.revision for row in rows if row.provider == "signalhire")
@@ -172,15 +176,18 @@ def test_a_halt_or_a_pause_of_the_one_does_not_stop_the_other(store: LedgerStore
 def test_what_the_second_provider_took():
     """A folder, a stand-in, a case, and the line in the registry that `conftest.py` stands for."""
     own = Path(conformance.__file__).parent / "madeup"
-    files = sorted(path.relative_to(own).as_posix() for path in own.rglob("*.py"))
+    files = sorted(
+        path.relative_to(own).as_posix() for path in (*own.glob("acme*.py"), *own.glob("acme/*.*"))
+    )
     assert files == [
-        "__init__.py",
         "acme/__init__.py",
         "acme/answers.py",
         "acme/client.py",
+        "acme/cut_answers.sql",
         "acme/facts.py",
-        "case.py",
-        "stand_in.py",
+        "acme/read_profiles.sql",
+        "acme_case.py",
+        "acme_stand_in.py",
     ]
     package = Path(enrichment_pipeline.__file__).parent
     assert [

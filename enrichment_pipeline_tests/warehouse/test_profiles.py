@@ -114,7 +114,11 @@ def test_what_was_read_is_not_read_again_but_by_a_replay(
     assert world.facts()["full_name"] == ["A. Example"]
 
 
-ACME = """
+CUT_BY_ACME = """
+create or replace temp view cut_answers as
+select reply_id, 1 as answer_index, json_extract(body, '$.found') as answer from uncut_replies
+"""
+READ_BY_ACME = """
 create or replace temp view read_profiles as
 select
     call_id, call_kind, position, answered_at, '$' as path, null as unreadable_part,
@@ -129,19 +133,16 @@ from unread_answers
 """
 
 
-def test_each_providers_answers_are_read_by_its_own_file(
+def test_each_providers_answers_are_cut_and_read_by_its_own_files(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_by(monkeypatch, SIGNALHIRE, profiles.Reading("acme", 1, ACME, None))
+    acme = profiles.Reading("acme", 1, CUT_BY_ACME, READ_BY_ACME, None)
+    read_by(monkeypatch, SIGNALHIRE, acme)
     world.load([ADA])
     world.look_up("C1", candidate=VERIFIED)
-    theirs = world.look_up("C1", candidate={}, at=START + DAY)
-    answer = {"id": "u-1", "person": "Ada M. Example", "mail": "ada.m@acme.com"}
-    world.connection.execute("delete from staging.profiles where call_id = ?", [theirs])
-    world.connection.execute(
-        "update raw.provider_responses set provider = 'acme', answer = ? where lookup_id = ?",
-        [json.dumps(answer), theirs],
-    )
+    found = {"id": "u-1", "person": "Ada M. Example", "mail": "ada.m@acme.com"}
+    body = json.dumps({"found": found}).encode()
+    world.look_up("C1", outcome="matched", body=body, provider="acme", at=START + DAY)
     world.derive(at=START + DAY)
     facts = {
         (row["provider"], row["value"], row["status"], row["confidence"])
@@ -220,7 +221,8 @@ def test_an_answer_that_nothing_reads_is_for_review_until_something_does(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.load([ADA])
-    read_by(monkeypatch)
+    nothing = SIGNALHIRE.profiles.replace("from told_profiles;", "from told_profiles where false;")
+    read_by(monkeypatch, replace(SIGNALHIRE, profiles=nothing))
     world.look_up("C1", candidate=VERIFIED)
     world.derive()
     assert world.status("C1") == ("needs_review", "unreadable_answer")

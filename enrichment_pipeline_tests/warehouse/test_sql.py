@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 import enrichment_pipeline
 from enrichment_pipeline.warehouse import sql
 from enrichment_pipeline_tests.warehouse.sql_heads import (
@@ -18,6 +20,14 @@ from enrichment_pipeline_tests.warehouse.sql_heads import (
 
 PACKAGE = Path(enrichment_pipeline.__file__).parent
 FILES = sql_files(PACKAGE)
+PROVIDERS = PACKAGE / "providers"
+
+
+def files_at_work() -> list[list[Path]]:
+    """For each provider what runs together: the files that are ours, and those of its folder."""
+    ours = [file for file in FILES if PROVIDERS not in file.parents]
+    folders = sorted({file.parent for file in FILES} - {file.parent for file in ours})
+    return [[*ours, *(file for file in FILES if file.parent == folder)] for folder in folders]
 
 
 def test_the_head_of_each_file_says_what_its_statements_read_and_make():
@@ -29,20 +39,22 @@ def test_the_head_of_each_file_says_what_its_statements_read_and_make():
     assert wrong == {}
 
 
-def test_each_temporary_relation_is_made_in_one_file():
+@pytest.mark.parametrize("files", files_at_work(), ids=lambda files: files[-1].parent.name)
+def test_each_temporary_relation_is_made_in_one_file(files: list[Path]):
     makers: dict[str, list[str]] = {}
-    for file in FILES:
+    for file in files:
         for name in by_head(file.read_text()).makes:
             makers.setdefault(name, []).append(file.stem)
-    several = {name: files for name, files in makers.items() if len(files) > 1 and "." not in name}
+    several = {name: made for name, made in makers.items() if len(made) > 1 and "." not in name}
     # labels spread step by step, over what they have reached so far
     assert several == {"person_labels": ["spread_person_labels", "start_person_labels"]}
 
 
-def test_each_file_has_a_name_of_its_own_and_lies_in_a_folder_that_is_described():
-    names = Counter(file.stem for file in FILES)
+@pytest.mark.parametrize("files", files_at_work(), ids=lambda files: files[-1].parent.name)
+def test_each_file_has_a_name_of_its_own_and_lies_in_a_folder_that_is_described(files: list[Path]):
+    names = Counter(file.stem for file in files)
     assert [name for name, count in names.items() if count > 1] == []
-    topics = {file.parent.name for file in FILES if Path(sql.__file__).parent in file.parents}
+    topics = {file.parent.name for file in files if Path(sql.__file__).parent in file.parents}
     assert [topic for topic in topics if f"`{topic}/`" not in (sql.__doc__ or "")] == []
 
 

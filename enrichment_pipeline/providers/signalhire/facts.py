@@ -4,6 +4,7 @@ Here: facts, without the HTTP client, which takes its time to import. Not here: 
 limits (`client.py`), and what its answers mean (`faults.py`, `search_faults.py`).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
@@ -41,6 +42,12 @@ def _connect(base_url: str, api_key: str) -> "SignalHireClient":
     return SignalHireClient(base_url, api_key)
 
 
+def _join_answers(answers: Mapping[int, str]) -> bytes:
+    from enrichment_pipeline.providers.signalhire.answers import join_answers
+
+    return join_answers(answers)
+
+
 def _count_answers(body: bytes) -> int | None:
     from enrichment_pipeline.providers.signalhire.answers import count_answers
 
@@ -70,5 +77,6 @@ SIGNALHIRE = ProviderFacts(
         ),
     },
     connect=_connect,
+    join_answers=_join_answers,
     count_answers=_count_answers,
 )

@@ -3,6 +3,7 @@
 Here: facts, without the HTTP client. Not here: its codes (`answers.py`) and HTTP (`client.py`).
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
@@ -23,6 +24,11 @@ def _connect(base_url: str, api_key: str) -> "AcmeClient":
     return AcmeClient(base_url, api_key)
 
 
+def _join_answers(answers: Mapping[int, str]) -> bytes:
+    """A reply is one answer; see `ProviderFacts.join_answers`."""
+    return answers.get(0, "null").encode()
+
+
 ACME = ProviderFacts(
     name="acme",
     title="Acme Directory",
@@ -38,4 +44,5 @@ ACME = ProviderFacts(
         )
     },
     connect=_connect,
+    join_answers=_join_answers,
 )

@@ -24,13 +24,9 @@ from enrichment_pipeline.providers.base import (
     Unconfirmed,
 )
 from enrichment_pipeline_tests.conformance import Case, Situation, StandIn
+from enrichment_pipeline_tests.conformance.madeup.account import AccountConfig, email_of
 from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
-from enrichment_pipeline_tests.conformance.madeup.stand_in import (
-    AcmeConfig,
-    email_of,
-    person_of,
-    running_acme,
-)
+from enrichment_pipeline_tests.conformance.madeup.acme_stand_in import person_of, running_acme
 
 ADA, BOB = email_of(0), email_of(1)
 """With a mobile phone, and so for two credits; and without."""
@@ -39,7 +35,7 @@ NOBODY = "nobody@crowd.example"
 
 @contextmanager
 def start(folder: Path, people: int, **config: Any) -> Iterator[StandIn]:
-    with running_acme(AcmeConfig(people=people, **config)) as acme:
+    with running_acme(AccountConfig(people=people, **config)) as acme:
         yield acme
 
 
@@ -51,7 +47,7 @@ def goes_by(number: int) -> set[tuple[str, str]]:
 
 ACME_CASE = Case(
     facts=ACME,
-    key="acme-key",
+    key=AccountConfig.api_key,
     start=start,
     item=email_of,
     unknown=NOBODY,
@@ -93,6 +89,14 @@ ACME_CASE = Case(
             (Unconfirmed("malformed_body"),),
             Failing,
             config={"fault": "garbled"},
+            charged={BOB: 1},
+        ),
+        Situation(
+            "a body without its key",
+            (BOB,),
+            (Unconfirmed("malformed_body"),),
+            Failing,
+            config={"fault": "no_person"},
             charged={BOB: 1},
         ),
         Situation(

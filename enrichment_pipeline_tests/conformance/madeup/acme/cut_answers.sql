@@ -1,0 +1,9 @@
+-- How Acme Directory's raw replies to look-ups are cut into answers: a reply is one, the first.
+--
+-- reads: uncut_replies
+-- makes: cut_answers
+
+create or replace temp view cut_answers as
+select reply_id, 0 as answer_index, cast(body as json) as answer
+from uncut_replies
+where json_valid(body);

@@ -1,0 +1,78 @@
+"""Birch Data over HTTP: one request, one reply, and nothing decided.
+
+Here: URL, headers, time limits, and which transport error means what. Not here: what a reply
+means (`answers.py`).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import httpx
+
+from enrichment_pipeline.providers.base import (
+    Balance,
+    NoReplyError,
+    NotSentError,
+    ProviderUnavailableError,
+    Reading,
+    Reply,
+    WrongKeyError,
+)
+from enrichment_pipeline.providers.transport import NEVER_SENT, limited_body
+from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline_tests.conformance.madeup.birch.answers import read_reply
+from enrichment_pipeline_tests.conformance.madeup.birch.facts import (
+    ANSWER_SECONDS,
+    BIRCH,
+    CONNECT_SECONDS,
+)
+
+
+class BirchClient:
+    """Birch Data, and its stand-in: only URL and key differ."""
+
+    name = BIRCH.name
+    max_batch = BIRCH.calls[LOOKUP].max_batch
+
+    def __init__(self, base_url: str, api_key: str) -> None:
+        if not (api_key and api_key.isascii() and api_key.isprintable()):
+            raise WrongKeyError("BIRCH_API_KEY: empty, or with a character that no key has")
+        self._http = httpx.AsyncClient(
+            base_url=base_url + "/",
+            headers={"x-api-key": api_key},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        )
+
+    async def balance(self) -> Balance:
+        """See `Provider.balance`."""
+        try:
+            response = await self._http.get("account")
+        except httpx.RequestError as error:
+            raise ProviderUnavailableError(
+                f"Birch Data: cannot be reached ({type(error).__name__})"
+            ) from None
+        if response.status_code == 401:
+            raise WrongKeyError("Birch Data does not accept the key; check BIRCH_API_KEY")
+        return Balance(response.json()["credits"])
+
+    async def lookup(self, items: Sequence[str]) -> Reply:
+        """See `Provider.lookup`."""
+        asked = {"requests": [{"email": item} for item in items]}
+        try:
+            async with (
+                asyncio.timeout(ANSWER_SECONDS),
+                self._http.stream("POST", "people", json=asked) as response,
+            ):
+                return Reply(response.status_code, await limited_body(response))
+        except NEVER_SENT as error:
+            raise NotSentError(type(error).__name__) from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise NoReplyError(type(error).__name__) from None
+
+    def read(
+        self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None
+    ) -> Reading:
+        return read_reply(http_status, body, items)
+
+    async def close(self) -> None:
+        await self._http.aclose()
