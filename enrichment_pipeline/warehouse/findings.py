@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from enrichment_pipeline.policy import FreshnessPolicy
 from enrichment_pipeline.warehouse.figures import WaitingReview
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.profiles import readings
+from enrichment_pipeline.warehouse.statements import execute, registered
 
 EARLIER_RUNS = 5
 UNREAD_AFTER = timedelta(days=14)
@@ -48,7 +50,15 @@ def find_repeated_ids(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, 
 
 def find_unproven_values(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """Values shown as verified that neither a provider rated so nor a person gave: id and field."""
-    return execute(connection, "find_unproven_values").fetchall()
+    ratings = [(each.provider, rating) for each in readings() for rating in each.verified]
+    proving = pa.table(
+        {
+            "provider": pa.array([provider for provider, _ in ratings], pa.string()),
+            "rating": pa.array([rating for _, rating in ratings], pa.string()),
+        }
+    )
+    with registered(connection, "verified_ratings", proving):
+        return execute(connection, "find_unproven_values").fetchall()
 
 
 def find_expired_answers(

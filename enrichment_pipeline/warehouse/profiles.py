@@ -19,14 +19,20 @@ import pyarrow as pa
 from enrichment_pipeline.warehouse.statements import execute, execute_text, registered
 
 _VERSION = re.compile(r"^-- version: (\d+)\b", re.MULTILINE)
+_VERIFIED = re.compile(r"^-- verified: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How one provider's answers are read: its SQL, and the number of its version."""
+    """How one provider's answers are read: its SQL, and what this says at its head.
+
+    `version`: the number of it. `verified`: the ratings, as given, that are proof of it; none
+    where the provider verifies nothing.
+    """
 
     provider: str
     version: int
+    verified: tuple[str, ...]
     answers: str
     profiles: str
     pages: str | None
@@ -49,6 +55,7 @@ def reading_in(folder: Traversable) -> Reading:
     return Reading(
         folder.name,
         _version_of(profiles),
+        _verified_of(profiles),
         answers,
         profiles,
         pages.read_text(encoding="utf-8") if pages.is_file() else None,
@@ -90,3 +97,8 @@ def _version_of(text: str) -> int:
     if found is None:
         raise ValueError("a provider's read_profiles.sql says `-- version: N` at its head")
     return int(found[1])
+
+
+def _verified_of(text: str) -> tuple[str, ...]:
+    found = _VERIFIED.search(text)
+    return tuple(rating.strip() for rating in found[1].split(",")) if found else ()

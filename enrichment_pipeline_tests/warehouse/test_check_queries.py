@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from enrichment_pipeline.warehouse import findings, profiles
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
@@ -13,7 +15,7 @@ from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 
 def unproven(world: World) -> list[tuple[str, str]]:
-    return execute(world.connection, "find_unproven_values").fetchall()
+    return findings.find_unproven_values(world.connection)
 
 
 def expired(world: World, as_of: datetime) -> list[tuple[str, str]]:
@@ -111,6 +113,38 @@ def test_a_rating_that_was_mapped_wrongly_is_found_in_facts_and_table(ada: World
 def test_what_another_person_was_given_proves_nothing(ada: World) -> None:
     ada.connection.execute("update staging.judgements set person_key = 'somebody-else'")
     assert unproven(ada) == [("C1", "direct_phone"), ("C1", "work_email")]
+
+
+SECOND = replace(profiles.readings()[0], provider="acme", verified=("VALID", "99"))
+
+
+@pytest.mark.parametrize(
+    ("rating", "is_proof"), [("VALID", True), ("99.0", True), (100, False), (None, False)]
+)
+def test_only_what_a_provider_itself_calls_verified_is_proof(
+    ada: World, monkeypatch: pytest.MonkeyPatch, rating: object, is_proof: bool
+) -> None:
+    monkeypatch.setattr(findings, "readings", lambda: (SECOND,))
+    ada.connection.execute("update staging.judgements set provider = 'acme'")
+    points = ada.only("staging.judgements")["points"]
+    for point in points:
+        if point["status"] == "verified":
+            point["confidence"] = rating and str(rating)
+    ada.connection.execute("update staging.judgements set points = ?", [points])
+    assert unproven(ada) == ([] if is_proof else [("C1", "direct_phone"), ("C1", "work_email")])
+
+
+def test_what_one_provider_proves_another_does_not_disprove(
+    ada: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (*profiles.readings(), SECOND)
+    monkeypatch.setattr(profiles, "readings", lambda: both)
+    monkeypatch.setattr(findings, "readings", lambda: both)
+    rated_lower = candidate(emails=[("ada@acme.com", 70, "work")])
+    ada.look_up("C1", candidate=rated_lower, provider="acme", at=START + DAY)
+    ada.derive(at=START + DAY)
+    assert ada.only("enrichment.enriched_contacts")["work_email_status"] == "verified"
+    assert unproven(ada) == []
 
 
 def test_a_persons_word_is_proof(ada: World) -> None:

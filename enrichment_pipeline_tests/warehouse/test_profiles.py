@@ -136,7 +136,7 @@ from unread_answers
 def test_each_providers_answers_are_cut_and_read_by_its_own_files(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acme = profiles.Reading("acme", 1, CUT_BY_ACME, READ_BY_ACME, None)
+    acme = profiles.Reading("acme", 1, (), CUT_BY_ACME, READ_BY_ACME, None)
     read_by(monkeypatch, SIGNALHIRE, acme)
     world.load([ADA])
     world.look_up("C1", candidate=VERIFIED)

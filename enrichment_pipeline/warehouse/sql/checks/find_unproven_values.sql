@@ -1,20 +1,35 @@
--- Values that are shown as verified without proof: the last answer that rated the value for that
--- contact did not give it the provider's highest rating, and no person said so; or a fact says
--- verified of another rating. The ratings are read anew here, from what was given, and not from
--- what they were mapped to.
+-- Values that are shown as verified without proof: no provider's last rating of the value for that
+-- contact is one by which it says verified (registered as `verified_ratings`), and no person said
+-- so; or a fact says verified of another rating. The ratings are read anew here, from what was
+-- given, and not from what they were mapped to.
 --
--- reads: enrichment.enriched_contacts, enrichment.person_facts
+-- reads: enrichment.enriched_contacts, enrichment.person_facts, verified_ratings
 
 with
+proving as (
+    select provider, coalesce(cast(try_cast(rating as double) as varchar), rating) as rating
+    from verified_ratings
+    union all
+    select 'human' as provider, 'human' as rating
+),
+
+rated as (
+    select
+        fact.contact_id, fact.person_key, fact.provider, fact.field, fact.value, fact.status,
+        fact.observed_at, proving.rating is not null as is_proof
+    from enrichment.person_facts as fact
+    left join proving
+        on proving.provider = fact.provider
+        and proving.rating
+        = coalesce(cast(try_cast(fact.confidence as double) as varchar), fact.confidence)
+    where fact.status is not null
+),
+
 proofs as (
     select contact_id, person_key, value
-    from enrichment.person_facts
-    where confidence is not null
-    group by contact_id, person_key, value
-    having bool_or(confidence = 'human')
-        or arg_max(
-            try_cast(confidence as double), (observed_at, try_cast(confidence as double))
-        ) = 100
+    from rated
+    group by contact_id, person_key, provider, value
+    having arg_max(is_proof, (observed_at, is_proof))
 ),
 
 shown as (
@@ -46,8 +61,6 @@ where not exists (
 )
 union
 select contact_id, field
-from enrichment.person_facts
-where status = 'verified'
-    and confidence is distinct from 'human'
-    and try_cast(confidence as double) is distinct from 100
+from rated
+where status = 'verified' and not is_proof
 order by contact_id, field;
