@@ -72,6 +72,9 @@ class ProviderPolicy(_Section):
     """What a credit of a provider costs, and how fast and in what portions it is asked.
 
     `rates` hold all at once; `items_per_window` with `window_seconds` is the short form of one.
+    `search`: whether those who are a name and a company are searched for there. `exclusive`:
+    nobody else spends the account's credits, so that a balance lower than the ledger can explain
+    stops a run.
     """
 
     price: Price = Decimal(1)
@@ -80,6 +83,9 @@ class ProviderPolicy(_Section):
     rates: tuple[RatePolicy, ...] = Field((), min_length=1, strict=False)
     callback_deadline_minutes: float = Field(30.0, gt=0, le=10_080)
     items_per_request: int = Field(100, ge=1, le=100)
+    search: Literal["off", "on"] = "off"
+    searches_per_day: int = Field(300, ge=0)
+    exclusive: bool = False
 
     @model_validator(mode="after")
     def _one_form(self) -> "ProviderPolicy":
@@ -100,18 +106,6 @@ class ProviderPolicy(_Section):
         """The rates, whichever way they are given."""
         short = RatePolicy(units=self.items_per_window, seconds=self.window_seconds)
         return self.rates or (short,)
-
-
-class SignalHirePolicy(ProviderPolicy):
-    """How SignalHire is asked, and whether it is searched.
-
-    `exclusive`: nobody else spends the account's credits, so that a balance lower than the ledger
-    can explain stops a run.
-    """
-
-    search: Literal["off", "on"] = "off"
-    searches_per_day: int = Field(300, ge=0)
-    exclusive: bool = False
 
 
 class SearchPolicy(_Section):
@@ -364,7 +358,7 @@ class Policy(_Section):
     """The whole policy file; every key has a default."""
 
     source: SourcePolicy = SourcePolicy()
-    signalhire: SignalHirePolicy = SignalHirePolicy()
+    signalhire: ProviderPolicy = ProviderPolicy()
     providers: dict[str, ProviderPolicy] = Field(default_factory=dict)
     search: SearchPolicy = SearchPolicy()
     freshness: FreshnessPolicy = FreshnessPolicy()
@@ -381,15 +375,14 @@ class Policy(_Section):
     eligibility: EligibilityPolicy = EligibilityPolicy()
 
     def provider(self, name: str) -> ProviderPolicy:
-        """How a provider is asked."""
+        """How a provider is asked; the first one's table stands at the top of the file."""
         if name == "signalhire":
             return self.signalhire
         return self.providers.get(name, ProviderPolicy())
 
     def searches_at(self, name: str) -> bool:
         """Whether this provider is searched for those who are a name and a company."""
-        limits = self.provider(name)
-        return isinstance(limits, SignalHirePolicy) and limits.search == "on"
+        return self.provider(name).search == "on"
 
 
 def load_policy(path: Path | None) -> Policy:

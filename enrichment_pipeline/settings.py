@@ -19,6 +19,7 @@ from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.vocabulary import SEARCH
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
@@ -106,7 +107,8 @@ class Settings:
         return self.provider == "sandbox" and self.base_url is None
 
     @property
-    def is_real_signalhire(self) -> bool:
+    def asks_real_provider(self) -> bool:
+        """Whether it is the provider's own host that is asked."""
         return is_signalhire_host(self.base_url or "")
 
     @property
@@ -133,6 +135,11 @@ class Settings:
     def asked_provider(self) -> str:
         """The provider that due persons are looked up at, and that contact_status is about."""
         return FIRST
+
+    @property
+    def base_url_variable(self) -> str:
+        """The environment variable that says where that provider is reached."""
+        return f"{self.asked_provider.upper()}_BASE_URL"
 
     def limits(self, provider: str) -> ProviderPolicy:
         """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.
@@ -227,13 +234,23 @@ def _refuse_sources_as_warehouse(settings: Settings) -> None:
             )
 
 
+def policy_table(provider: str) -> str:
+    """The table of the policy file that is about this provider, as it is written there."""
+    return f"[{provider}]" if provider == FIRST else f"[providers.{provider}]"
+
+
 def _refuse_unknown_providers(settings: Settings) -> None:
-    tables = {f"providers.{name}" if name != FIRST else name: name for name in PROVIDERS}
     for name in settings.policy.providers:
         if name not in PROVIDERS or name == FIRST:
             raise ConfigurationError(
                 f"policy file {settings.policy_path}: unknown key providers.{name}; the tables "
-                f"of providers are {', '.join(f'[{table}]' for table in tables)}"
+                f"of providers are {', '.join(map(policy_table, PROVIDERS))}"
+            )
+    for name, facts in PROVIDERS.items():
+        if settings.policy.searches_at(name) and SEARCH not in facts.calls:
+            raise ConfigurationError(
+                f"policy file {settings.policy_path}: {policy_table(name)} search: cannot be on, "
+                f"since {facts.title} does not find profiles by name and company"
             )
 
 

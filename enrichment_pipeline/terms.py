@@ -64,7 +64,7 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         if draws_credits
         else Budget(
             pool=quota_name(provider, kind),
-            per_day=Decimal(policy.signalhire.searches_per_day),
+            per_day=Decimal(of_provider.searches_per_day),
             floors=policy.budget.floors,
         ),
         pause=min(rate.window for rate in rates)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.providers.registry import PROVIDERS
+
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "enrichment_pipeline"
 
@@ -199,9 +201,9 @@ def test_environment_reads_are_found(source: str):
     assert list(environment_reads(ast.parse(source)))
 
 
-# What a provider's answers are made of is known in its folder, and to its stand-in.
-KNOWS_ITS_JSON = ("providers", "sandbox")
-PROVIDERS = PACKAGE / "providers"
+# A provider is known in its folder, and to its stand-in; the user's settings and two lists name it.
+KNOW_A_PROVIDER = re.compile(r"(providers|sandbox)/({})/".format("|".join(PROVIDERS)))
+LIST_PROVIDERS = {"settings.py", "policy.py", "providers/registry.py", "sandbox/registry.py"}
 
 # Keys of a provider's JSON that are ours as well: evidence for reviewers names a profile by `uid`,
 # whoever gave it.
@@ -220,50 +222,59 @@ def keys_in_sql(text: str) -> set[str]:
     return in_paths | set(JSON_SHAPE_KEY.findall(text))
 
 
-def keys_of_providers() -> set[str]:
-    return {key for file in PROVIDERS.rglob("*.sql") for key in keys_in_sql(file.read_text())}
-
-
-def is_outside(file: Path) -> bool:
-    parts = file.relative_to(PACKAGE).parts
-    return parts[0] not in KNOWS_ITS_JSON and file.name != "settings.py"
-
-
-def words_of(tree: ast.Module) -> Iterator[str]:
-    """The words of each text of a module, docstrings included."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from re.findall(r"\w+", node.value)
-
-
-def test_no_sql_outside_its_folder_knows_the_json_of_a_provider():
-    theirs = keys_of_providers() - OUR_OWN_KEYS
-    assert {"candidate", "fullName", "experience", "subType", "profiles"} <= theirs
-    found = {
-        file.name: keys
-        for file in PACKAGE.rglob("*.sql")
-        if is_outside(file)
-        and (
-            keys := (keys_in_sql(text := file.read_text()) | set(CAMEL_CASE.findall(text))) & theirs
-        )
+def keys_in_module(text: str) -> set[str]:
+    """Those of its words that can only be keys: what is written so is no English, nor ours."""
+    return {
+        word
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in CAMEL_CASE.findall(node.value)
     }
-    assert found == {}
 
 
-def test_no_module_outside_its_folder_knows_the_json_of_a_provider(
-    trees: dict[Path, ast.Module],
+def keys_in(name: str, text: str) -> set[str]:
+    """What a file may take JSON apart by: in SQL any key, elsewhere what is no word of English."""
+    return set(CAMEL_CASE.findall(text)) | (keys_in_sql(text) if name.endswith(".sql") else set())
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Every file of the package that people write, by its name."""
+    return {
+        name_of(file): file.read_text(encoding="utf-8")
+        for file in PACKAGE.rglob("*")
+        if file.is_file() and file.suffix not in {".pyc", ".typed"}
+    }
+
+
+@pytest.fixture(scope="module")
+def outside(texts: dict[str, str]) -> dict[str, str]:
+    """The files that are of no provider's folder."""
+    return {name: text for name, text in texts.items() if not KNOW_A_PROVIDER.match(name)}
+
+
+@pytest.fixture(scope="module")
+def keys(texts: dict[str, str]) -> set[str]:
+    """The keys by which providers' folders take their JSON apart."""
+    own = {name: text for name, text in texts.items() if KNOW_A_PROVIDER.match(name)}
+    in_sql = (keys_in_sql(text) for name, text in own.items() if name.endswith(".sql"))
+    in_modules = (keys_in_module(text) for name, text in own.items() if name.endswith(".py"))
+    found = set().union(*in_sql, *in_modules) - OUR_OWN_KEYS
+    assert {"candidate", "fullName", "experience", "subType", "requestId", "scrollId"} <= found
+    return found
+
+
+def test_no_file_outside_its_folder_names_a_provider(outside: dict[str, str]):
+    names = [re.escape(name) for one in PROVIDERS.values() for name in (one.name, one.title)]
+    named = re.compile("|".join(names), re.IGNORECASE)
+    assert {name for name, text in outside.items() if named.search(text)} == LIST_PROVIDERS
+
+
+def test_no_file_outside_its_folder_knows_the_json_of_a_provider(
+    outside: dict[str, str], keys: set[str]
 ):
-    """By the keys that are no words of English, which nothing else here is called by."""
-    theirs = {key for key in keys_of_providers() if CAMEL_CASE.fullmatch(key)}
-    for file in PROVIDERS.rglob("*.py"):
-        theirs |= {word for word in words_of(trees[file]) if CAMEL_CASE.fullmatch(word)}
-    assert {"fullName", "subType", "requestId", "scrollId"} <= theirs
-    found = {
-        name_of(module): words
-        for module, tree in trees.items()
-        if is_outside(module) and (words := set(words_of(tree)) & theirs)
-    }
-    assert found == {}
+    taken_apart = {name: keys_in(name, text) & keys for name, text in outside.items()}
+    assert {name: found for name, found in taken_apart.items() if found} == {}
 
 
 @pytest.mark.parametrize(

@@ -211,14 +211,14 @@ def test_the_sandbox_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sandbox_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, SIGNALHIRE_BASE_URL="http://127.0.0.1:8086/api/v1/")
     assert (found.base_url, found.uses_own_sandbox) == ("http://127.0.0.1:8086/api/v1", False)
-    assert not found.is_real_signalhire
+    assert not found.asks_real_provider
 
 
 def test_signalhire_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
     assert (found.provider, found.base_url) == ("live", SIGNALHIRE_API)
     assert SIGNALHIRE_API == "https://www.signalhire.com/api/v1"
-    assert found.is_real_signalhire
+    assert found.asks_real_provider
     assert not found.uses_own_sandbox
 
 
@@ -234,7 +234,7 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         SIGNALHIRE_API_KEY=KEY,
         SIGNALHIRE_BASE_URL="http://localhost:9/api",
     )
-    assert (found.base_url, found.is_real_signalhire) == ("http://localhost:9/api", False)
+    assert (found.base_url, found.asks_real_provider) == ("http://localhost:9/api", False)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.budget import CREDITS
 from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.policy import load_policy
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import load_settings
 from enrichment_pipeline.terms import calls_of, cost_of_credit
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
+from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
 from enrichment_pipeline_tests.support import settings_for
 
 PRICED = """
@@ -96,3 +98,13 @@ def test_a_table_of_no_provider_of_ours_is_refused_in_a_line_that_names_it(
         load_settings(needs_key=False)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_searching_where_nobody_can_be_searched_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "policy.toml").write_text('[providers.acme]\nsearch = "on"', encoding="utf-8")
+    monkeypatch.setenv("ENRICHMENT_CONFIG", str(tmp_path / "policy.toml"))
+    monkeypatch.setitem(PROVIDERS, ACME.name, ACME)
+    with pytest.raises(ConfigurationError, match=r"\[providers.acme\] search: cannot be on, since"):
+        load_settings(needs_key=False)

@@ -1,7 +1,7 @@
 """The commands: arguments, exit statuses, and which sandbox a command brings along.
 
 Here: parsing and preparing. Not here: running the job (`refresh.py`), the
-sandbox's many options (`sandbox.py`), how things are shown (`terminal.py`),
+sandbox's many options (`sandbox/`), how things are shown (`terminal.py`),
 and what they do (`steps/`, `defs/`).
 """
 
@@ -43,7 +43,9 @@ from enrichment_pipeline.errors import (
 )
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
+from enrichment_pipeline.vocabulary import LOOKUP
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
 
@@ -271,7 +273,7 @@ def ui(
         ]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
         if settings.base_url is not None:
-            environment["SIGNALHIRE_BASE_URL"] = settings.base_url
+            environment[settings.base_url_variable] = settings.base_url
         if settings.sandbox_window_seconds is not None:
             environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
         shown = f"[{host}]" if ":" in host else host
@@ -365,16 +367,17 @@ def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
 
 def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
     settings = settings.with_own_sandbox_limits()
-    rate = settings.limits(settings.asked_provider).every_rate[0]
+    limits = settings.limits(settings.asked_provider)
+    rate = limits.every_rate[0]
     options = [
         *("--items-per-window", str(rate.units)),
         *("--window-seconds", str(rate.seconds)),
-        *("--searches-per-day", str(settings.policy.signalhire.searches_per_day)),
+        *("--searches-per-day", str(limits.searches_per_day)),
         *("--journal", str(settings.home / "sandbox_journal.jsonl")),
     ]
     base_url = _start_child("sandbox", options, servers)
     _out.print(
-        f"sandbox provider at {base_url}, {_rates(settings)} (SignalHire allows 600 per 60 s)"
+        f"sandbox provider at {base_url}, {_rates(settings)} ({_documented_rates(settings)})"
     )
     return settings.with_base_url(base_url)
 
@@ -382,6 +385,14 @@ def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
 def _rates(settings: Settings) -> str:
     rates = settings.limits(settings.asked_provider).every_rate
     return " and ".join(f"{rate.units} items per {rate.seconds:g} s" for rate in rates)
+
+
+def _documented_rates(settings: Settings) -> str:
+    facts = PROVIDERS[settings.asked_provider]
+    rates = " and ".join(
+        f"{units} per {seconds:g} s" for units, seconds in facts.calls[LOOKUP].rates
+    )
+    return f"{facts.title} allows {rates}"
 
 
 def _start_receiver(settings: Settings, servers: ExitStack) -> Settings:

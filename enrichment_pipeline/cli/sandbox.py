@@ -1,222 +1,23 @@
-"""The command `enrichment sandbox`: a local SignalHire in the foreground, and its many settings.
+"""The command `enrichment sandbox`: a local stand-in for the provider, in the foreground.
 
-Here: the options, and what is printed. Not here: what a setting does
-(`sandbox/signalhire/config.py`, `docs/sandbox.md`), and the sandbox that a run brings
-along (`main.py`).
+Here: what a mistake in its options is to this command line. Not here: the options, which are the
+stand-in's own, and the sandbox that a run brings along (`main.py`).
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
-
-import typer
-from rich.console import Console
+from functools import wraps
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.sandbox.meter import WindowKind
-from enrichment_pipeline.sandbox.signalhire.config import (
-    FAULTS,
-    ChargeWhen,
-    ExperienceShown,
-    Fault,
-    ItemOrder,
-    NameMatch,
-    SandboxConfig,
-)
-from enrichment_pipeline.settings import PROJECT_ROOT, SANDBOX_KEY
-
-SAMPLE_PEOPLE = PROJECT_ROOT / "data" / "sample" / "people.csv"
-
-_out = Console(highlight=False, soft_wrap=True)
-_default = SandboxConfig()
+from enrichment_pipeline.sandbox.registry import serve_stand_in
 
 
-def sandbox(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8086,
-    people: Annotated[
-        Path | None,
-        typer.Option(
-            help="Your own people: CSV with the columns of data/sample/people.csv (full_name and "
-            "any others), or JSON Lines of SignalHire's candidates."
-        ),
-    ] = None,
-    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = SANDBOX_KEY,
-    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = _default.credits,
-    items_per_window: Annotated[int, typer.Option(min=1)] = _default.items_per_window,
-    window_seconds: Annotated[float, typer.Option(min=0.001)] = _default.window_seconds,
-    window_kind: Annotated[WindowKind, typer.Option()] = _default.window_kind,
-    refused_counts_towards_minute: Annotated[
-        bool, typer.Option(help="Items of a refused search count towards the window.")
-    ] = _default.refused_counts_towards_minute,
-    latency_ms: Annotated[
-        int, typer.Option(min=0, help="Time from a search to its answer.")
-    ] = _default.latency_ms,
-    charge_when: Annotated[
-        ChargeWhen, typer.Option(help="The answer is, for a callback, its delivery.")
-    ] = _default.charge_when,
-    charge_repeats: Annotated[
-        bool, typer.Option(help="A profile charged once is charged again.")
-    ] = _default.charge_repeats,
-    duplicate_query_seconds: Annotated[
-        float, typer.Option(min=0, help="How long the same query is a duplicate; 0: never.")
-    ] = _default.duplicate_query_seconds,
-    item_order: Annotated[ItemOrder, typer.Option()] = _default.item_order,
-    bad_item_spoils_batch: Annotated[
-        bool, typer.Option(help="One item of no known kind: 422 for all.")
-    ] = _default.bad_item_spoils_batch,
-    echo_normalised: Annotated[bool, typer.Option()] = _default.echo_normalised,
-    rating_as_string: Annotated[bool, typer.Option()] = _default.rating_as_string,
-    callback_delay_min_ms: Annotated[
-        int, typer.Option(min=0, help="Least time from a search to its callback.")
-    ] = _default.callback_delay_min_ms,
-    callback_delay_max_ms: Annotated[
-        int | None, typer.Option(min=0, help="Most time; the least, where not given.")
-    ] = None,
-    callback_timeout_seconds: Annotated[
-        float, typer.Option(min=0.001, help="How long a receiver may take to answer 200.")
-    ] = _default.callback_timeout_seconds,
-    callback_retry_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between the attempts to deliver.")
-    ] = _default.callback_retry_seconds,
-    callback_parts: Annotated[
-        int, typer.Option(min=1, help="POSTs in which one result comes.")
-    ] = _default.callback_parts,
-    callback_concurrency: Annotated[
-        int, typer.Option(min=1, help="Callbacks being posted at once.")
-    ] = _default.callback_concurrency,
-    search_allowed: Annotated[
-        bool, typer.Option(help="The account may use the Search API.")
-    ] = _default.search_allowed,
-    searches_per_day: Annotated[
-        int, typer.Option(min=0, help="Calls of the Search API that are answered on one UTC day.")
-    ] = _default.searches_per_day,
-    searches_at_once: Annotated[int, typer.Option(min=1)] = _default.searches_at_once,
-    search_page_size: Annotated[
-        int, typer.Option(min=1, max=100, help="Profiles on a page, where a search names no size.")
-    ] = _default.search_page_size,
-    scroll_id_seconds: Annotated[
-        float, typer.Option(min=0.001, help="How long the next page can be asked for.")
-    ] = _default.scroll_id_seconds,
-    search_name_match: Annotated[
-        NameMatch, typer.Option(help="Words of a name that a profile must have.")
-    ] = _default.search_name_match,
-    search_reads_other_scripts: Annotated[bool, typer.Option()] = (
-        _default.search_reads_other_scripts
-    ),
-    search_experience: Annotated[
-        ExperienceShown, typer.Option(help="What a found profile shows of a position.")
-    ] = _default.search_experience,
-    searches: Annotated[
-        Path | None, typer.Option(help="File of answered calls of the Search API.")
-    ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SHARE",
-            help=f"Let it befall that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
-            "two for one fault the last one holds.",
-        ),
-    ] = None,
-    late_seconds: Annotated[
-        float, typer.Option(min=0, help="How late the fault late makes a callback.")
-    ] = _default.late_seconds,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = _default.seed,
-    journal: Annotated[
-        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
-    ] = None,
-    deliveries: Annotated[
-        Path | None, typer.Option(help="File of attempts to deliver a callback.")
-    ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
-    """Serve a local SignalHire, over its own directory of people or yours."""
-    from enrichment_pipeline.sandbox.server import serve
-    from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
-    from enrichment_pipeline.sandbox.signalhire.people import load_people
-
-    def announce(url: str) -> None:
-        if until_stdin_closes:
-            print(url, flush=True)  # noqa: T201 - read by our parent process
-        else:
-            _out.print(
-                f"sandbox: SIGNALHIRE_BASE_URL={url} SIGNALHIRE_API_KEY={api_key}\n"
-                f"{items_per_window} items per {window_seconds:g} s; Ctrl+C ends it"
-            )
-
+@wraps(serve_stand_in)
+def sandbox(**options: object) -> None:
     try:
-        config = SandboxConfig(
-            api_key=api_key,
-            credits=credits,
-            items_per_window=items_per_window,
-            window_seconds=window_seconds,
-            window_kind=window_kind,
-            refused_counts_towards_minute=refused_counts_towards_minute,
-            latency_ms=latency_ms,
-            charge_when=charge_when,
-            charge_repeats=charge_repeats,
-            duplicate_query_seconds=duplicate_query_seconds,
-            item_order=item_order,
-            bad_item_spoils_batch=bad_item_spoils_batch,
-            echo_normalised=echo_normalised,
-            rating_as_string=rating_as_string,
-            callback_delay_min_ms=callback_delay_min_ms,
-            callback_delay_max_ms=(
-                callback_delay_min_ms if callback_delay_max_ms is None else callback_delay_max_ms
-            ),
-            callback_timeout_seconds=callback_timeout_seconds,
-            callback_retry_seconds=callback_retry_seconds,
-            callback_parts=callback_parts,
-            callback_concurrency=callback_concurrency,
-            search_allowed=search_allowed,
-            searches_per_day=searches_per_day,
-            searches_at_once=searches_at_once,
-            search_page_size=search_page_size,
-            scroll_id_seconds=scroll_id_seconds,
-            search_name_match=search_name_match,
-            search_reads_other_scripts=search_reads_other_scripts,
-            search_experience=search_experience,
-            searches=searches,
-            faults=_shares(fault or ()),
-            late_seconds=late_seconds,
-            seed=seed,
-            journal=journal,
-            deliveries=deliveries,
-        )
-        app = create_app(config, load_people(people or SAMPLE_PEOPLE))
-        serve(
-            app,
-            host,
-            port,
-            base_path=BASE_PATH,
-            announce=announce,
-            exit_on_stdin_eof=until_stdin_closes,
-        )
+        serve_stand_in(**options)  # ty: ignore[invalid-argument-type]
     except ValueError as error:  # a setting, the file of people, the journal: all one line
         raise ConfigurationError(str(error)) from None
     except OSError as error:
         raise ConfigurationError(
-            f"sandbox on {host}:{port}: {error.strerror or error}; choose another --port"
+            f"sandbox on {options['host']}:{options['port']}: {error.strerror or error}; "
+            "choose another --port"
         ) from None
-
-
-def _shares(options: Sequence[str]) -> dict[Fault, float]:
-    """What `--fault` says, given any number of times."""
-    shares: dict[Fault, float] = {}
-    for option in options:
-        name, _, share = option.partition("=")
-        chosen = [known for known in FAULTS if name in (known, "all")]
-        if not chosen:
-            raise ConfigurationError(
-                f"--fault {option}: no fault {name!r}; choose of {', '.join(FAULTS)}, or all"
-            )
-        try:
-            number = float(share)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= 1:
-            raise ConfigurationError(
-                f"--fault {option}: give a share from 0 to 1, as in {name}=0.05"
-            )
-        shares |= dict.fromkeys(chosen, number)
-    return shares

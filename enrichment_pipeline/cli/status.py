@@ -55,5 +55,5 @@ def print_status(settings: Settings, console: Console) -> None:
     searches = stores.questions(clock, SEARCH)
     if counts := sorted(searches.count_by_state().items()):
         console.print(table("Searches", ("state", "number"), counts))
-        per_day = settings.policy.signalhire.searches_per_day
+        per_day = settings.limits(settings.asked_provider).searches_per_day
         console.print(f"searches today: {searches.used_today()} of {per_day}")

@@ -20,8 +20,14 @@ COUNTED = ("enriched", "needs_review", "with_answer", "with_verified_email", "wi
 """The coverage's figures of which the page shows the sum."""
 
 
-def render_page(figures: Figures, policy: Policy) -> str:
-    """The page. Contacts stand in it by id, and nothing else of theirs."""
+def render_page(figures: Figures, policy: Policy, price: Decimal) -> str:
+    """The page, with budgets in credits of this price.
+
+    Contacts stand in it by id, and nothing else of theirs.
+    """
+    per_day, per_month = (
+        int(amount / price) for amount in (policy.budget.per_day, policy.budget.per_month)
+    )
     contacts = sum(one.contacts for one in figures.coverage)
     environment = templates()
     environment.filters["number"] = number
@@ -30,38 +36,23 @@ def render_page(figures: Figures, policy: Policy) -> str:
         contacts=contacts,
         totals={name: sum(getattr(one, name) for one in figures.coverage) for name in COUNTED},
         budgets=[
-            (
-                f"{figures.published_at:%d %b}",
-                figures.spend[-1].credits,
-                _in_credits(policy.budget.per_day, policy),
-            ),
-            (
-                f"{figures.published_at:%B}",
-                figures.credits_of_the_month,
-                _in_credits(policy.budget.per_month, policy),
-            ),
+            (f"{figures.published_at:%d %b}", figures.spend[-1].credits, per_day),
+            (f"{figures.published_at:%B}", figures.credits_of_the_month, per_month),
         ],
         overdue=figures.debt[0],
         max_age_days=policy.freshness.max_age_days,
         reason_meanings=MEANINGS,
         pictures={
-            name: (draw(WIDE), draw(NARROW)) for name, draw in _pictures(figures, policy).items()
+            name: (draw(WIDE), draw(NARROW)) for name, draw in _pictures(figures, per_day).items()
         },
     )
 
 
-def _in_credits(amount: Decimal, policy: Policy) -> int:
-    """How many credits an amount of the budget buys at today's price."""
-    return int(amount / policy.signalhire.price)
-
-
-def _pictures(figures: Figures, policy: Policy) -> dict[str, Callable[[Layout], Markup]]:
+def _pictures(figures: Figures, per_day: int) -> dict[str, Callable[[Layout], Markup]]:
     return {
         "coverage": partial(pictures.coverage_picture, figures.coverage),
         "ages": partial(pictures.ages_picture, figures.ages),
-        "spend": partial(
-            pictures.spend_picture, figures.spend, _in_credits(policy.budget.per_day, policy)
-        ),
+        "spend": partial(pictures.spend_picture, figures.spend, per_day),
         "reasons": partial(pictures.reasons_picture, figures.reasons),
         "debt": partial(pictures.debt_picture, figures.debt),
     }

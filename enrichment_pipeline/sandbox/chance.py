@@ -1,7 +1,7 @@
 """What is left to chance when a stand-in is asked, the same in every run.
 
 Belongs here: a generator for each decision about a request. Does not belong here: the decisions,
-which are each stand-in's own (`signalhire/faults.py`).
+which are each stand-in's own (`faults.py`).
 
 There is no stream that requests draw from in turn: then what befalls one would depend on which
 others came before it, and a test that sends many at once could never be repeated. Each decision has

@@ -75,14 +75,15 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     questions = stores.questions(context.clock)
     searches = stores.questions(context.clock, SEARCH)
     per_day, per_month = policy.budget.per_day, policy.budget.per_month
+    of_provider = settings.limits(settings.asked_provider)
     return Plan(
         work=work,
         worst_case_credits=work.lookups,
-        worst_case_cost=work.lookups * settings.limits(settings.asked_provider).price,
+        worst_case_cost=work.lookups * of_provider.price,
         seconds_at_limit=_seconds_at_limit(stores.calls(context.clock), work.lookups),
         budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
         budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
-        searches_left_today=int(policy.signalhire.searches_per_day - searches.used_today()),
+        searches_left_today=int(of_provider.searches_per_day - searches.used_today()),
         unread_columns=(
             *(f"contacts.{name}" for name in contacts.unread),
             *(f"accounts.{name}" for name in accounts.unread),

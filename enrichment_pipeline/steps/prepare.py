@@ -17,7 +17,7 @@ from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.rollback import Comparison, RolledBack
 from enrichment_pipeline.run import AS_OF_TAG, Run
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import Settings, policy_table
 from enrichment_pipeline.spill import take_back
 from enrichment_pipeline.state import (
     check_stamp,
@@ -65,7 +65,7 @@ def prepare(context: RunContext) -> list[str]:
     dead = dead_runs(settings.home)
     _take_back(context)
     _settle_what_was_left(context, dead)
-    if settings.policy.signalhire.exclusive:
+    if settings.limits(settings.asked_provider).exclusive:
         _check_balance(context, balance.credits_left)
     questions = context.stores.questions(run.clock)
     if questions.last_balance() is None:
@@ -77,9 +77,10 @@ def prepare(context: RunContext) -> list[str]:
 
 def check_run(settings: Settings, run: Run) -> None:
     """Refuse an instant or a simulation that is not allowed. Raises ConfigurationError."""
-    if run.is_simulated and settings.is_real_signalhire:
+    if run.is_simulated and settings.asks_real_provider:
+        title = PROVIDERS[settings.asked_provider].title
         raise ConfigurationError(
-            "--simulate: not allowed against SignalHire's own host; it would date paid "
+            f"--simulate: not allowed against {title}'s own host; it would date paid "
             "answers wrongly"
         )
     if not run.is_simulated and abs(run.as_of - datetime.now(UTC)) > AS_OF_TOLERANCE:
@@ -186,9 +187,10 @@ def _check_balance(context: RunContext, credits_left: int) -> None:
     if gap is None or gap.unexplained <= 0:
         return
     if not context.run.accepts_rollback:
+        table = policy_table(context.settings.asked_provider)
         raise RolledBack(
             f"ledger {context.stores.ledger.name}: the provider's balance fell by "
-            f"{gap.unexplained:,} credits more than it knows of, though [signalhire] exclusive = "
+            f"{gap.unexplained:,} credits more than it knows of, though {table} exclusive = "
             "true says that nobody else uses the account: the ledger was restored from an older "
             "copy, or somebody does. Nothing was bought. Either restore the newest ledger "
             "(`enrichment restore FOLDER`), or `enrichment run --accept-rollback` goes on, and may "

@@ -25,7 +25,7 @@ def connect_provider(settings: Settings) -> Provider:
     if settings.base_url is None:
         raise ConfigurationError(
             "no sandbox is running; start the pipeline with `enrichment run` or "
-            "`enrichment ui`, which bring one, or set SIGNALHIRE_BASE_URL"
+            f"`enrichment ui`, which bring one, or set {settings.base_url_variable}"
         )
     return PROVIDERS[settings.asked_provider].connect(
         settings.base_url, settings.api_key.get_secret_value()

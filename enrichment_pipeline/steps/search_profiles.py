@@ -55,7 +55,7 @@ def search_profiles(
     Highest priority first, each with its second try before the next priority. DuckDB
     is closed while anything is asked. Where the quota ends, the rest stays queued.
     """
-    is_on = context.policy.signalhire.search != "off"
+    is_on = context.policy.searches_at(context.settings.asked_provider)
     with context.stores.open_warehouse() as connection:
         priorities = priorities_to_search(connection, lanes) if is_on else []
         verdicts, table = _results(connection)
@@ -117,7 +117,7 @@ def _take_over(context: RunContext, lanes: Sequence[Lane]) -> None:
 
 
 def _candidates(context: RunContext, lanes: Sequence[Lane], priority: str) -> list[Candidate]:
-    limit = context.policy.signalhire.searches_per_day
+    limit = context.settings.limits(context.settings.asked_provider).searches_per_day
     with context.stores.open_warehouse() as connection:
         due = due_searches(connection, lanes, priority, limit)
     return [

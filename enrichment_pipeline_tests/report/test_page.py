@@ -82,8 +82,12 @@ def outline(page: str) -> Outline:
     return parser
 
 
+def page_of(figures: Figures, policy: Policy) -> str:
+    return render_page(figures, policy, policy.signalhire.price)
+
+
 def test_the_page_needs_nothing_beside_itself() -> None:
-    page = render_page(FIGURES, Policy())
+    page = page_of(FIGURES, Policy())
     told = outline(page)
     assert told.seen.isdisjoint({"script", "link", "img", "iframe", "object"})
     addresses = set(re.findall(r"https?://[^\"'\s<]+", page))
@@ -93,7 +97,7 @@ def test_the_page_needs_nothing_beside_itself() -> None:
 
 
 def test_every_figure_is_on_it() -> None:
-    told = " ".join(outline(render_page(FIGURES, Policy())).text.split())
+    told = " ".join(outline(page_of(FIGURES, Policy())).text.split())
     for figure in (
         "2026-03-02 at 09:00 UTC by run 4f1b0c9d",
         "1,010 contacts",
@@ -115,7 +119,7 @@ def test_every_figure_is_on_it() -> None:
 
 
 def test_before_there_is_anything_it_says_so_in_every_picture() -> None:
-    told = outline(render_page(EMPTY, Policy()))
+    told = outline(page_of(EMPTY, Policy()))
     assert told.text.count("nothing yet") == 2 * 5  # for a wide screen and for a narrow one
     assert "nan" not in told.text.lower()
     assert "None" not in told.text
@@ -124,23 +128,23 @@ def test_before_there_is_anything_it_says_so_in_every_picture() -> None:
 def test_a_budget_of_nothing_and_one_that_is_overdrawn_can_be_shown() -> None:
     for per_day in (0, 100):
         policy = Policy.model_validate({"budget": {"per_day": per_day}})
-        assert f"300 of {per_day} credits" in outline(render_page(FIGURES, policy)).text
+        assert f"300 of {per_day} credits" in outline(page_of(FIGURES, policy)).text
 
 
 def test_the_budget_is_told_in_credits_at_their_price() -> None:
     policy = Policy.model_validate({"budget": {"per_day": 140}, "signalhire": {"price": 0.28}})
-    assert "300 of 500 credits" in outline(render_page(FIGURES, policy)).text
+    assert "300 of 500 credits" in outline(page_of(FIGURES, policy)).text
 
 
 def test_on_a_phone_each_picture_is_one_that_fits() -> None:
-    page = render_page(FIGURES, Policy())
+    page = page_of(FIGURES, Policy())
     widths = re.findall(r'<div class="(wide|narrow)"><svg [^>]*width="(\d+)"', page)
     assert widths == [("wide", "720"), ("narrow", "330")] * 5
     assert "@media screen and (max-width: 600px)" in page
 
 
 def test_every_chart_says_what_it_counts() -> None:
-    page = render_page(FIGURES, Policy())
+    page = page_of(FIGURES, Policy())
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         assert re.search(r">(contacts|credits)</text>", svg), svg[:200]
 
@@ -148,6 +152,6 @@ def test_every_chart_says_what_it_counts() -> None:
 def test_what_the_source_calls_a_contact_is_escaped() -> None:
     hostile = "<img src=x onerror=alert(1)>"
     review = WaitingReview(hostile, "no_match", "bulk", START)
-    page = render_page(replace(FIGURES, waiting_reviews=[review]), Policy())
+    page = page_of(replace(FIGURES, waiting_reviews=[review]), Policy())
     assert "<img" not in page
     assert hostile in outline(page).text

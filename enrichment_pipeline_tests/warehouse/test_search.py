@@ -107,7 +107,7 @@ def test_a_search_that_was_not_allowed_is_tried_again_and_its_contact_says_why(
     world.derive(policy=SEARCHING)
     review = world.only("enrichment.needs_review")
     assert (review["contact_id"], review["reason"]) == ("C9", "insufficient_identity")
-    assert "403" in review["detail"]
+    assert "signalhire does not let this account search" in review["detail"]
 
 
 @pytest.mark.parametrize(("decision", "items"), [("reject", []), ("accept", ["b" * 32])])

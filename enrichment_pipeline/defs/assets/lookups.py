@@ -31,6 +31,7 @@ from enrichment_pipeline.defs.resources import ProgressFactory, Runs
 from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.questions import Totals
+from enrichment_pipeline.settings import policy_table
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.copy_answers import copy_answers
 from enrichment_pipeline.steps.search_profiles import search_profiles
@@ -100,11 +101,14 @@ def search_results(
     profile's UID; several who are too close to call are for a person to choose from.
     """
     lanes = lanes_of(context)
-    searched = search_profiles(begin(context, runs), lanes, progress(context.log))
+    run = begin(context, runs)
+    searched = search_profiles(run, lanes, progress(context.log))
     report, is_unique = searched.report, unique_key("search_results", searched.table)
     if report is None:
         return dg.MaterializeResult(
-            metadata={"searching": "switched off ([signalhire] search)"},
+            metadata={
+                "searching": f"switched off ({policy_table(run.settings.asked_provider)} search)"
+            },
             check_results=[is_unique],
         )
     for lane in lanes:

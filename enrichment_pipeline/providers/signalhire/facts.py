@@ -62,6 +62,7 @@ SIGNALHIRE = ProviderFacts(
         LOOKUP: CallFacts(
             identities=frozenset({"linkedin", "email", "phone", "uid"}),
             max_batch=MAX_BATCH,
+            rates=((600, 60.0),),
             # a moment more than the client itself takes to give up
             longest_seconds=longest_seconds(ANSWER_SECONDS) + 15,
             is_called_back=True,

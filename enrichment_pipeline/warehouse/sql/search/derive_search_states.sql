@@ -185,6 +185,7 @@ select
         when verdict = 'ambiguous' then detail
         when verdict = 'none' then null
         when (select is_refused from access)
-            then 'only a name and a company; SignalHire gives this account no Search API (403)'
+            then 'only a name and a company, and ' || $provider
+                || ' does not let this account search for them'
     end as search_detail
 from reasoned;
