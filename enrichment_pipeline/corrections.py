@@ -25,11 +25,11 @@ from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.warehouse import outcomes, replay, review
 from enrichment_pipeline.warehouse.connection import (
-    create_macros,
     open_warehouse,
     rolled_back,
     transaction,
 )
+from enrichment_pipeline.warehouse.macros import create_macros
 from enrichment_pipeline.warehouse.replay import Change
 from enrichment_pipeline.warehouse.review import Recorded
 from enrichment_pipeline.warehouse.statements import execute

@@ -1,7 +1,7 @@
 """The lanes: freshness times priority, and how a selection of them is written.
 
-Here: the names, their order and the parsing of selections. Not here: which
-contact is in which lane (that is SQL, `warehouse/sql/`), and Dagster's
+Here: the lanes' keys, and the parsing of selections. Not here: the words and their order
+(`vocabulary.py`), which contact is in which lane (that is SQL, `warehouse/sql/`), and Dagster's
 partitions over them (`defs/partitions.py`).
 """
 
@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from enrichment_pipeline.errors import ConfigurationError
-
-FRESHNESS: tuple[str, ...] = ("new", "retry", "stale")
-"""Why a contact is due, in the order in which partitions are listed."""
-
-PRIORITIES: tuple[str, ...] = ("strategic", "target", "standard", "bulk")
-"""How much an account matters, most first; its index is the rank used in sorting."""
+from enrichment_pipeline.vocabulary import FRESHNESS, PRIORITIES
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,180 @@
-"""The words that more than one part of the product goes by, each with its sentences.
+"""The words that more than one part of the product goes by, each with its sentence and its rank.
 
-Here: the kinds of call, and the reasons for which a contact needs review, which SQL (as a value
-of `judge_contacts.sql`), the report, the review commands, the README and the tests read. Not
-here: when a reason applies, and what is told of one contact beyond these sentences
-(`warehouse/sql/outcomes/judge_contacts.sql`).
+Here: every enumeration, in order of rank. SQL reads them as variables and macros
+(`warehouse/macros.py`), and is held to them, as the README's tables are, by `test_vocabulary.py`;
+the report, the review files and the commands read them from here. Not here: when a word applies,
+and what is told of one contact beyond these sentences (`warehouse/sql/`), and the words of one
+provider (its folder).
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Word(NamedTuple):
+    """A word of an enumeration, and what it means."""
+
+    word: str
+    meaning: str
+
+
+class _Named(Protocol):
+    @property
+    def word(self) -> str: ...
+
+
+def words_of(enumeration: Iterable[_Named]) -> tuple[str, ...]:
+    """The bare words, in the same order."""
+    return tuple(each.word for each in enumeration)
+
+
+def one_of(words: Sequence[str]) -> str:
+    """The words as a sentence has them: `new, retry or stale`."""
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+# --- calls -----------------------------------------------------------------------------
 
 LOOKUP = "lookup"
 """A kind of call: an identity is given, and the person's profile asked for."""
 SEARCH = "search"
 """A kind of call: a name and a company are given, and profiles asked for."""
+
+RESERVED = "reserved"
+SENT = "sent"
+REPLIED = "replied"
+APPLIED = "applied"
+RELEASED = "released"
+UNCONFIRMED = "unconfirmed"
+
+CALL_STATES: tuple[Word, ...] = (
+    Word(RESERVED, "committed, with its worst cost, and not sent yet"),
+    Word(SENT, "sent, or about to be; there is no answer yet"),
+    Word(REPLIED, "answered, and the answer is kept"),
+    Word(APPLIED, "answered, and the answer is in the warehouse"),
+    Word(RELEASED, "not sent, or refused unbilled: the person may be asked about again"),
+    Word(UNCONFIRMED, "sent, and not answered by the deadline: may have been billed"),
+)
+"""The life of a call in the ledger."""
+
+OPEN = "open"
+ANSWERED = "answered"
+
+LOOKUP_STATES: tuple[Word, ...] = (
+    Word(OPEN, "reserved or sent"),
+    Word(ANSWERED, "replied or applied"),
+    *(state for state in CALL_STATES if state.word in (RELEASED, UNCONFIRMED)),
+)
+"""The same as the warehouse has it (`raw.lookups.state`, `raw.searches.state`)."""
+
+MATCHED = "matched"
+FOUND = "found"
+NO_MATCH = "no_match"
+REFUSED = "refused"
+LEGAL_STOP = "legal_stop"
+
+OUTCOMES: tuple[Word, ...] = (
+    Word(MATCHED, "a look-up found the person"),
+    Word(FOUND, "a search gave profiles"),
+    Word(NO_MATCH, "there is nothing"),
+    Word(REFUSED, "the provider does not take the item, unbilled, and would not if asked again"),
+    Word(LEGAL_STOP, "the provider may not give data on the person"),
+)
+"""What an answered call has come to. A call without an answer has a reason instead."""
+
+JUDGEMENTS: tuple[Word, ...] = (
+    *(outcome for outcome in OUTCOMES if outcome.word != FOUND),
+    Word("identity_mismatch", "a profile was found that is somebody else's"),
+    Word("unreadable_answer", "the answer does not have the documented shape"),
+    Word("rejected", "a reviewer said that the profile is somebody else's"),
+)
+"""What an answer is to one contact."""
+
+MISMATCHES: tuple[Word, ...] = (
+    Word("name", "the profile found bears another name"),
+    Word("company", "the profile found works elsewhere, and shows nothing of ours"),
+)
+"""By what an `identity_mismatch` was noticed."""
+
+VERDICTS: tuple[Word, ...] = (
+    Word("resolved", "one of the profiles is the person"),
+    Word("ambiguous", "several may be, or none is certain"),
+    Word("none", "there is none"),
+    Word(REFUSED, "the provider does not take the search"),
+)
+"""What the profiles that a search gave have come to."""
+
+
+# --- contacts --------------------------------------------------------------------------
+
+PRIORITIES: tuple[str, ...] = ("strategic", "target", "standard", "bulk")
+"""How much an account matters, most first; its index is the rank used in sorting."""
+
+NEW, RETRY, STALE = "new", "retry", "stale"
+
+CONTACT_FRESHNESS: tuple[Word, ...] = (
+    Word(NEW, "never looked up, or its identity has changed since"),
+    Word(RETRY, "the last attempt failed for a passing reason"),
+    Word(STALE, "the last answer is too old"),
+    Word("fresh", "the last answer is recent enough"),
+    Word("in_flight", "asked, and the answer is awaited, or may have been billed"),
+    Word("suppressed", "may not be asked about"),
+    Word("unusable", "has nothing to be asked by"),
+)
+"""Where a contact stands. The first three are due, and lanes."""
+
+FRESHNESS: tuple[str, ...] = (NEW, RETRY, STALE)
+"""Why a contact is due, in the order in which partitions are listed."""
+
+
+class FreshnessReason(NamedTuple):
+    """Why a contact stands where it does, and where that is."""
+
+    word: str
+    freshness: str
+    meaning: str
+
+
+FRESHNESS_REASONS: tuple[FreshnessReason, ...] = (
+    FreshnessReason("never_looked_up", NEW, "there is no look-up of the person"),
+    FreshnessReason("identity_changed", NEW, "no identifier is one of those it was asked by"),
+    FreshnessReason("attempt_failed", RETRY, "the provider was down, out of credits or too slow"),
+    FreshnessReason("never_answered", RETRY, "no answer came, and `unconfirmed_days` are over"),
+    FreshnessReason("asked_again", RETRY, "a reviewer says so, or `enrichment ask-again`"),
+    FreshnessReason("answer_is_old", STALE, "the answer is older than `max_age_days`"),
+    FreshnessReason("miss_is_old", STALE, "not found, more than `no_match_days` ago"),
+    FreshnessReason("answer_is_recent", "fresh", "answered"),
+    FreshnessReason("miss_is_recent", "fresh", "not found lately"),
+    FreshnessReason("refused_for_good", "fresh", "the provider does not take this identifier"),
+    FreshnessReason("choice_is_open", "fresh", "a person is to choose one of several profiles"),
+    FreshnessReason("awaiting_answer", "in_flight", "asked, and not answered yet"),
+    FreshnessReason("perhaps_billed", "in_flight", "no answer came; not bought again for a while"),
+    FreshnessReason("suppressed_by_list", "suppressed", "on the list of the suppressed"),
+    FreshnessReason("suppressed_by_review", "suppressed", "a reviewer said `never`"),
+    FreshnessReason("not_eligible", "suppressed", "not among those that `[eligibility]` gives"),
+    FreshnessReason(LEGAL_STOP, "suppressed", "the provider may not give data on the person"),
+    FreshnessReason("no_identity", "unusable", "no identifier, and no name with a company"),
+)
+"""Every `freshness_reason`, in the order of `CONTACT_FRESHNESS`."""
+
+CONTACT_STATUSES: tuple[Word, ...] = (
+    Word("enriched", "has an accepted answer, and nothing to look at"),
+    Word("needs_review", "a person must look at it, whatever stands in `enriched_contacts`"),
+    Word("queued", "is looked up by a run to come"),
+    Word("in_flight", "was asked about; the answer is awaited"),
+    Word("suppressed", "may not be asked about"),
+)
+"""What becomes of a contact of the source: exactly one of these (`contact_status.status`)."""
+
+VALUE_STATUSES: tuple[Word, ...] = (
+    Word("verified", "the provider says that it was checked and holds"),
+    Word("likely", "the provider says that it probably holds"),
+    Word("unverified", "given, and no more is said of it"),
+)
+"""How far an e-mail or a phone can be relied on, best first (`…_status`)."""
+
+
+# --- review ----------------------------------------------------------------------------
 
 
 class Reason(NamedTuple):
@@ -97,3 +260,39 @@ REVIEW_REASONS: tuple[Reason, ...] = (
 """Every reason in `needs_review`, the commonest first."""
 
 MEANINGS: dict[str, str] = {reason.word: reason.meaning for reason in REVIEW_REASONS}
+
+
+class Decision(NamedTuple):
+    """What a reviewer may say of a contact.
+
+    `about_profile`: it is about one of the profiles found. `takes_values`: values may be given
+    with it.
+    """
+
+    word: str
+    meaning: str
+    about_profile: bool = False
+    takes_values: bool = False
+
+
+REVIEW_DECISIONS: tuple[Decision, ...] = (
+    Decision(
+        "accept",
+        "this profile is the contact: its answers count, now and in later refreshes",
+        about_profile=True,
+        takes_values=True,
+    ),
+    Decision(
+        "replace",
+        "these values instead: what you fill in on the right beats every provider",
+        takes_values=True,
+    ),
+    Decision(
+        "reject",
+        "it is somebody else: this profile fills nothing, now and later",
+        about_profile=True,
+        takes_values=True,
+    ),
+    Decision("never", "never look this person up again"),
+    Decision("retry", "look this contact up again in the next run"),
+)

@@ -16,7 +16,7 @@ from enrichment_pipeline.identifiers import (
     linkedin_slug,
     personal_email,
 )
-from enrichment_pipeline.warehouse.connection import create_macros
+from enrichment_pipeline.warehouse.macros import create_macros
 from enrichment_pipeline_tests.properties import draws
 
 PIECES = st.sampled_from(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.schema import APPLIED, FOUND, MATCHED, NO_MATCH, REPLIED
+from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
+from enrichment_pipeline.vocabulary import FOUND, MATCHED, NO_MATCH
 
 MOST_UNCONFIRMED = 0.1
 """The share of a run's look-ups (those that were released do not count) that may end so."""

@@ -14,15 +14,7 @@ from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.kept import Asked
-from enrichment_pipeline.ledger.schema import (
-    FOUND,
-    MATCHED,
-    NO_MATCH,
-    RELEASED,
-    REPLIED,
-    SENT,
-    UNCONFIRMED,
-)
+from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import (
     Found,
@@ -36,6 +28,7 @@ from enrichment_pipeline.providers.base import (
     Signal,
     Unconfirmed,
 )
+from enrichment_pipeline.vocabulary import FOUND, LEGAL_STOP, MATCHED, NO_MATCH, REFUSED
 
 
 @dataclass
@@ -57,9 +50,9 @@ def settlement_for(reading: ItemReading) -> Settlement:
         case NoMatch():
             state, outcome, reason = REPLIED, NO_MATCH, None
         case Refused(why):
-            state, outcome, reason = REPLIED, "refused", why
+            state, outcome, reason = REPLIED, REFUSED, why
         case LegalStop():
-            state, outcome, reason = REPLIED, "legal_stop", None
+            state, outcome, reason = REPLIED, LEGAL_STOP, None
         case OutOfCredits():
             state, outcome, reason = RELEASED, "out_of_credits", "out_of_credits"
         case Retriable(why):

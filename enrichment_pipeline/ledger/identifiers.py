@@ -23,7 +23,6 @@ from enrichment_pipeline.ledger.rows import (
     text_field,
 )
 from enrichment_pipeline.ledger.schema import (
-    MATCHED,
     RESERVED,
     SENT,
     UNCONFIRMED,
@@ -31,6 +30,7 @@ from enrichment_pipeline.ledger.schema import (
     call_identifiers,
     calls,
 )
+from enrichment_pipeline.vocabulary import MATCHED
 
 _UNSETTLED = frozenset({RESERVED, SENT, UNCONFIRMED})
 _NOTE = Prepared(

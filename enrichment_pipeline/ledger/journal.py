@@ -43,7 +43,6 @@ from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, is_bou
 from enrichment_pipeline.ledger.schema import (
     ALLOWED_FROM,
     APPLIED,
-    MATCHED,
     RELEASED,
     REPLIED,
     RESERVED,
@@ -56,6 +55,7 @@ from enrichment_pipeline.ledger.schema import (
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import Transaction
+from enrichment_pipeline.vocabulary import MATCHED
 
 
 def _may_become(state: str) -> ColumnElement[bool]:

@@ -18,7 +18,6 @@ from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, furthest
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
-    NO_MATCH,
     REPLIED,
     RESERVED,
     SENT,
@@ -28,11 +27,11 @@ from enrichment_pipeline.ledger.schema import (
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore
-from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
+from enrichment_pipeline.vocabulary import ANSWERED, LOOKUP, NO_MATCH, OPEN, SEARCH
 
 _STATE_TO_A_READER = case(
-    (calls.c.state.in_((REPLIED, APPLIED)), "answered"),
-    (calls.c.state.in_((RESERVED, SENT)), "open"),
+    (calls.c.state.in_((REPLIED, APPLIED)), ANSWERED),
+    (calls.c.state.in_((RESERVED, SENT)), OPEN),
     else_=calls.c.state,
 ).label("state")
 """`reserved` and `sent` are one state to a reader, `open`; so are `replied` and `applied`."""

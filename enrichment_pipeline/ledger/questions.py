@@ -17,9 +17,6 @@ from enrichment_pipeline.ledger.budget import MILLIONTHS
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
-    FOUND,
-    MATCHED,
-    NO_MATCH,
     RELEASED,
     REPLIED,
     RESERVED,
@@ -31,6 +28,7 @@ from enrichment_pipeline.ledger.schema import (
     requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
+from enrichment_pipeline.vocabulary import FOUND, MATCHED, NO_MATCH
 
 
 @dataclass(frozen=True)

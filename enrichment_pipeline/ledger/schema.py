@@ -1,8 +1,8 @@
-"""The ledger's tables and the states of a call.
+"""The ledger's tables, and from which state of a call another may be reached.
 
-Here: columns, keys and the table of allowed transitions. Not here: statements
-that change rows (`admission.py`, `journal.py`) and the migrations that create
-the tables on disk (`migrations/`).
+Here: columns, keys and the table of allowed transitions. Not here: what the states mean
+(`vocabulary.py`), statements that change rows (`admission.py`, `journal.py`) and the migrations
+that create the tables on disk (`migrations/`).
 """
 
 from datetime import UTC, datetime
@@ -28,19 +28,14 @@ from sqlalchemy import (
     false,
 )
 
-RESERVED = "reserved"
-SENT = "sent"
-REPLIED = "replied"
-APPLIED = "applied"
-RELEASED = "released"
-UNCONFIRMED = "unconfirmed"
-
-MATCHED = "matched"
-"""The outcome of a look-up that found the person."""
-FOUND = "found"
-"""The outcome of a search that gave profiles."""
-NO_MATCH = "no_match"
-"""The outcome of an answer that there is nothing; the others are the dispatcher's to name."""
+from enrichment_pipeline.vocabulary import (
+    APPLIED,
+    RELEASED,
+    REPLIED,
+    RESERVED,
+    SENT,
+    UNCONFIRMED,
+)
 
 ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     SENT: (RESERVED,),

@@ -7,14 +7,15 @@ how a file is written (`files.py`), and which decisions are allowed (`decisions.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DECISION_MEANINGS: Mapping[str, str] = {
-    "accept": "this profile is the contact: its answers count, now and in later refreshes",
-    "replace": "these values instead: what you fill in on the right beats every provider",
-    "reject": "it is somebody else: this profile fills nothing, now and later",
-    "never": "never look this person up again",
-    "retry": "look this contact up again in the next run",
-}
-DECISIONS: tuple[str, ...] = tuple(DECISION_MEANINGS)
+from enrichment_pipeline.vocabulary import (
+    PRIORITIES,
+    REVIEW_DECISIONS,
+    VALUE_STATUSES,
+    one_of,
+    words_of,
+)
+
+DECISIONS: tuple[str, ...] = words_of(REVIEW_DECISIONS)
 
 EMAIL_FIELDS: tuple[str, ...] = ("work_email", "personal_email")
 PHONE_FIELDS: tuple[str, ...] = ("direct_phone", "mobile_phone")
@@ -30,9 +31,11 @@ FIELDS: tuple[str, ...] = (
 )
 """What a reviewer may give instead: a value that is written into it beats every provider's."""
 
+_RATED = f"with the provider's rating: {one_of(words_of(VALUE_STATUSES))}"
+
 SHOWN_MEANINGS: Mapping[str, str] = {
     "contact_id": "the source's id",
-    "priority": "strategic, target, standard or bulk",
+    "priority": one_of(PRIORITIES),
     "reason": "why it waits for a person",
     "detail": "more on that",
     "our_name": "as the source has it",
@@ -50,8 +53,8 @@ SHOWN_MEANINGS: Mapping[str, str] = {
     "company on LinkedIn",
     "found_score": "how much speaks for a profile that a search found, from 0 to 1",
     "found_evidence": "what that is made of, each from 0 to 1; or what differs from the contact",
-    "found_emails": "with the provider's rating: verified, likely or unverified",
-    "found_phones": "with the provider's rating: verified, likely or unverified",
+    "found_emails": _RATED,
+    "found_phones": _RATED,
 }
 """What there is to decide on. Where several profiles were found, each has a line in the cells."""
 

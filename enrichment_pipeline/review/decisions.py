@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 
 from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.problems import Problem
+from enrichment_pipeline.vocabulary import REVIEW_DECISIONS
 
-TAKES_VALUES = frozenset({"accept", "replace", "reject"})
-NEEDS_PROFILE = frozenset({"accept", "reject"})
+TAKES_VALUES = frozenset(each.word for each in REVIEW_DECISIONS if each.takes_values)
+ABOUT_A_PROFILE = frozenset(each.word for each in REVIEW_DECISIONS if each.about_profile)
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def check(proposal: Proposal, evidence: Evidence | None) -> list[Problem]:
         ]
     if proposal.decision == "retry":
         return _check_retry(proposal, evidence)
-    if proposal.decision in NEEDS_PROFILE:
+    if proposal.decision in ABOUT_A_PROFILE:
         return _check_profile(proposal, evidence)
     return []
 

@@ -27,12 +27,12 @@ from enrichment_pipeline.review.cells import from_csv, from_xlsx, to_csv, to_xls
 from enrichment_pipeline.review.columns import (
     COLUMN_MEANINGS,
     COLUMNS,
-    DECISION_MEANINGS,
     DECISIONS,
     GIVEN,
     SheetRow,
 )
 from enrichment_pipeline.review.problems import Problem
+from enrichment_pipeline.vocabulary import REVIEW_DECISIONS
 
 Format = Literal["csv", "xlsx"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -167,7 +167,7 @@ def _legend() -> list[tuple[str, str]]:
         *COLUMN_MEANINGS.items(),
         ("", ""),
         ("decision", "what it leads to"),
-        *DECISION_MEANINGS.items(),
+        *((each.word, each.meaning) for each in REVIEW_DECISIONS),
     ]
 
 

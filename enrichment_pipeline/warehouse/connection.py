@@ -7,17 +7,16 @@ Not here: what is read or written.
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
-from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
 from enrichment_pipeline.privacy import owner_only
+from enrichment_pipeline.warehouse.macros import create_macros
 from enrichment_pipeline.warehouse.migrations import is_up_to_date, migrate
-from enrichment_pipeline.warehouse.statements import execute
 
 LOCK_WAIT_SECONDS = 600.0
 SCHEMAS = frozenset({"staging", "raw", "enrichment"})
@@ -136,17 +135,6 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
         return
     with transaction(connection):
         migrate(connection)
-
-
-def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give this connection the macros, and the functions that some of them call."""
-    text, number, truth = "VARCHAR", "DOUBLE", "BOOLEAN"
-    # a database has its functions for all connections of this process to it, and but once
-    with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
-        connection.create_function("compare_names", names_alike, [text, text, number, text], truth)
-        connection.create_function("compare_words", words_alike, [text, text, number], truth)
-        connection.create_function("is_shorter_name", is_shorter_name, [text, text], truth)
-    execute(connection, "create_macros")
 
 
 def is_locked(error: BaseException) -> bool:

@@ -9,7 +9,6 @@ from datetime import datetime
 import duckdb
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.vocabulary import REVIEW_REASONS
 from enrichment_pipeline.warehouse.derived import (
     move_persons,
     refresh_contacts,
@@ -108,9 +107,6 @@ def derive_outcomes(
         "judge_contacts",
         require=list(policy.acceptance.require),
         job_changes=policy.acceptance.job_changes,
-        words=[reason.word for reason in REVIEW_REASONS],
-        meanings=[reason.meaning for reason in REVIEW_REASONS],
-        advice=[reason.advice for reason in REVIEW_REASONS],
     )
     execute(connection, "merge_enriched_contacts", max_age_days=policy.freshness.max_age_days)
     execute(connection, "merge_needs_review", flagged_at=flagged_at)

@@ -23,8 +23,9 @@ import duckdb
 from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.privacy import share
-from enrichment_pipeline.warehouse.connection import create_macros, first_line
+from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.counts import column_shapes, row_count, table_comments
+from enrichment_pipeline.warehouse.macros import create_macros
 from enrichment_pipeline.warehouse.statements import execute
 
 OUTCOME_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")

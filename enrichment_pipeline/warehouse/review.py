@@ -23,7 +23,13 @@ from enrichment_pipeline.review.columns import (
     PHONE_FIELDS,
     TABLE_COLUMNS,
 )
-from enrichment_pipeline.review.decisions import Evidence, Proposal, check, read_table
+from enrichment_pipeline.review.decisions import (
+    ABOUT_A_PROFILE,
+    Evidence,
+    Proposal,
+    check,
+    read_table,
+)
 from enrichment_pipeline.review.problems import Problem
 from enrichment_pipeline.warehouse.source import attached_source, read_decisions
 from enrichment_pipeline.warehouse.statements import execute, registered
@@ -279,7 +285,7 @@ def _draft(
         "note": proposal.note,
     }
     drafts = []
-    if proposal.decision in {"accept", "reject"}:
+    if proposal.decision in ABOUT_A_PROFILE:
         drafts.append(
             {**common, "decision": proposal.decision, "provider_uid": proposal.provider_uid}
         )
@@ -308,7 +314,7 @@ def _content(decision: Mapping[str, Any]) -> tuple[Any, ...]:
         decision["contact_id"],
         word,
         decision["lookup_id"] if word == "retry" else None,
-        decision["provider_uid"] if word in {"accept", "reject"} else None,
+        decision["provider_uid"] if word in ABOUT_A_PROFILE else None,
         decision["field"],
         decision["value"],
     )

@@ -18,9 +18,9 @@ from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import CREDITS, MILLIONTHS, RunShare
 from enrichment_pipeline.ledger.kept import changed_lookups
-from enrichment_pipeline.ledger.schema import NO_MATCH
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.steps.copy_answers import take_over_answers
+from enrichment_pipeline.vocabulary import NO_MATCH
 from enrichment_pipeline_tests import conformance
 from enrichment_pipeline_tests.conformance import (
     WIDE_RATES,

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger.calls import Receipt
-from enrichment_pipeline.ledger.schema import APPLIED, MATCHED, REPLIED, UNCONFIRMED, calls
+from enrichment_pipeline.ledger.schema import APPLIED, REPLIED, UNCONFIRMED, calls
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.vocabulary import MATCHED
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import (
     Ledger,

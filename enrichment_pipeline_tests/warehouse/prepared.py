@@ -18,7 +18,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from enrichment_pipeline.warehouse.connection import connect, create_macros, open_warehouse
+from enrichment_pipeline.warehouse.connection import connect, open_warehouse
+from enrichment_pipeline.warehouse.macros import create_macros, set_vocabulary
 from enrichment_pipeline_tests.support import MEMORY, lasting_folder
 from enrichment_pipeline_tests.warehouse import World
 
@@ -128,6 +129,7 @@ def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f'drop {kind} temp."{name}"')
     for (name,) in connection.execute("select name from duckdb_variables()").fetchall():
         connection.execute(f"reset variable {name}")
+    set_vocabulary(connection)
     connection.execute("set timezone = 'UTC'")
     connection.execute("use memory")
     connection.execute("detach warehouse")

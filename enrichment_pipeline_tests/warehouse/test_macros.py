@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 import pytest
 
-from enrichment_pipeline.lanes import PRIORITIES
+from enrichment_pipeline.vocabulary import PRIORITIES, VALUE_STATUSES, words_of
 
 
 def ask(connection: duckdb.DuckDBPyConnection, expression: str, *values: object) -> object:
@@ -350,6 +350,10 @@ def test_names_of_two_people_are_not_alike(macros: duckdb.DuckDBPyConnection) ->
     assert [pair for pair, is_alike in found.items() if is_alike is not False] == []
 
 
-def test_priorities_rank_in_the_order_of_the_lanes(macros: duckdb.DuckDBPyConnection) -> None:
-    ranks = [ask(macros, "priority_rank(?)", priority) for priority in (*PRIORITIES, None)]
-    assert ranks == [0, 1, 2, 3, 3]
+def test_words_rank_by_their_place_and_others_as_the_last(
+    macros: duckdb.DuckDBPyConnection,
+) -> None:
+    priorities = [*PRIORITIES, "gold", None]
+    assert [ask(macros, "priority_rank(?)", each) for each in priorities] == [0, 1, 2, 3, 3, 3]
+    statuses = [*words_of(VALUE_STATUSES), "any", None]
+    assert [ask(macros, "status_rank(?)", each) for each in statuses] == [0, 1, 2, 2, 2]

@@ -3,14 +3,7 @@
 --
 -- reads: chosen_values, contact_states, decided_answers, decided_contacts, raw.provider_responses,
 --        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.judgements
--- makes: answer_outcomes, judged_contacts, review_reasons, undone_contacts
-
--- what each reason means, and what to do about it
-create or replace temp table review_reasons as
-select
-    unnest(cast($words as varchar[])) as word,
-    unnest(cast($meanings as varchar[])) as meaning,
-    unnest(cast($advice as varchar[])) as advice;
+-- makes: answer_outcomes, judged_contacts, undone_contacts
 
 -- contacts of whose person an answer was undone
 create or replace temp table undone_contacts as
@@ -160,15 +153,17 @@ select
             then coalesce(
                 nullif(identity_detail, ''),
                 search_detail,
-                concat(told.meaning, '; ', told.advice)
+                concat(
+                    getvariable('reason_meanings')[reason], '; ',
+                    getvariable('reason_advice')[reason]
+                )
             )
         when reason is not null then concat(
             case
-                when reason = 'identity_mismatch' and outcome_detail = 'company'
-                    then 'the profile found works elsewhere, and shows nothing of ours'
-                when reason = 'identity_mismatch' then 'the profile found bears another name'
+                when reason = 'identity_mismatch'
+                    then getvariable('mismatch_meanings')[outcome_detail]
                 when reason = 'ambiguous_match' then search_detail
-                else told.meaning
+                else getvariable('reason_meanings')[reason]
             end,
             case
                 when reason = 'unreadable_answer' then ': ' || outcome_detail
@@ -177,8 +172,7 @@ select
                     coalesce(found_points, 'nothing of that kind was found')
                 )
             end,
-            '; ' || told.advice
+            '; ' || getvariable('reason_advice')[reason]
         )
     end as detail
-from reasons
-left join review_reasons as told on told.word = reasons.reason;
+from reasons;

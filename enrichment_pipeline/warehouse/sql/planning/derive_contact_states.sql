@@ -17,9 +17,9 @@ create or replace temp table account_priorities as
 with scored as (
     select
         account_id,
-        case when tier in ('strategic', 'target', 'standard', 'bulk') then tier end as known_tier,
-        $tier_weight
-        * case tier when 'strategic' then 3 when 'target' then 2 when 'standard' then 1 else 0 end
+        case when list_contains(getvariable('priorities'), tier) then tier end as known_tier,
+        -- 3 for the most important tier, 0 for the least and for none
+        $tier_weight * (len(getvariable('priorities')) - 1 - priority_rank(tier))
         + $open_pipeline_weight * 100 * log10(1 + greatest(coalesce(open_pipeline, 0), 0))
         + $annual_revenue_weight * 100 * log10(1 + greatest(coalesce(annual_revenue, 0), 0))
         + $employee_count_weight * 100 * log10(1 + greatest(coalesce(employee_count, 0), 0))
@@ -55,28 +55,6 @@ set variable aging = {
     'retry_longest_days': $retry_longest_days,
     'retry_max_attempts': $retry_max_attempts
 };
-
--- Looked up, so that the reason is reckoned once and not for each of its words.
-set variable freshness_of = map_from_entries([
-    ('never_looked_up', 'new'),
-    ('identity_changed', 'new'),
-    ('attempt_failed', 'retry'),
-    ('never_answered', 'retry'),
-    ('asked_again', 'retry'),
-    ('answer_is_old', 'stale'),
-    ('miss_is_old', 'stale'),
-    ('answer_is_recent', 'fresh'),
-    ('miss_is_recent', 'fresh'),
-    ('refused_for_good', 'fresh'),
-    ('choice_is_open', 'fresh'),
-    ('awaiting_answer', 'in_flight'),
-    ('perhaps_billed', 'in_flight'),
-    ('suppressed_by_list', 'suppressed'),
-    ('suppressed_by_review', 'suppressed'),
-    ('not_eligible', 'suppressed'),
-    ('legal_stop', 'suppressed'),
-    ('no_identity', 'unusable')
-]);
 
 -- What the look-ups of each person at each provider have come to, and until when that is good.
 create or replace temp view aged_lookups as

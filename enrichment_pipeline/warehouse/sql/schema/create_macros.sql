@@ -352,12 +352,16 @@ end;
 create or replace temp macro allowed(field, rule, human_fields, sourced, value) as
     case when is_written(field, rule, human_fields, sourced) then value end;
 
--- The most important first, as in `lanes.PRIORITIES`.
+-- The place of a word in its list (`set_vocabulary.sql`), from 0 for the first; what is not in it
+-- counts as the last.
+create or replace temp macro rank_in(words, word) as
+    coalesce(list_position(words, word), len(words)) - 1;
+
 create or replace temp macro priority_rank(priority) as
-    case priority when 'strategic' then 0 when 'target' then 1 when 'standard' then 2 else 3 end;
+    rank_in(getvariable('priorities'), priority);
 
 create or replace temp macro status_rank(status) as
-    case status when 'verified' then 0 when 'likely' then 1 else 2 end;
+    rank_in(getvariable('value_statuses'), status);
 
 -- The first of a field's e-mails or phones in an answer; null for none.
 create or replace temp macro best_point(points, wanted_field) as list_filter(

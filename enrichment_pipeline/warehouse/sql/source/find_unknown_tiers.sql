@@ -5,6 +5,6 @@
 select tier
 from staging.accounts
 where left_at is null
-    and tier not in ('strategic', 'target', 'standard', 'bulk')
+    and not list_contains(getvariable('priorities'), tier)
 group by tier
 order by count(*) desc, tier;

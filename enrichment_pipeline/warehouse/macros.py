@@ -1,0 +1,53 @@
+"""What SQL is told by Python on each connection: words, functions, and the macros that use them.
+
+Here: handing them over. Not here: the words (`vocabulary.py`), the functions (`names.py`) and the
+macros (`sql/schema/create_macros.sql`).
+"""
+
+from contextlib import suppress
+
+import duckdb
+
+from enrichment_pipeline.names import is_shorter_name, names_alike, words_alike
+from enrichment_pipeline.vocabulary import (
+    FRESHNESS_REASONS,
+    MISMATCHES,
+    PRIORITIES,
+    REVIEW_REASONS,
+    VALUE_STATUSES,
+    words_of,
+)
+from enrichment_pipeline.warehouse.statements import execute
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give this connection the words, the functions, and the macros that use both."""
+    set_vocabulary(connection)
+    _create_functions(connection)
+    execute(connection, "create_macros")
+
+
+def set_vocabulary(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give this connection the words, as variables."""
+    execute(
+        connection,
+        "set_vocabulary",
+        priorities=list(PRIORITIES),
+        value_statuses=list(words_of(VALUE_STATUSES)),
+        freshness_reasons=list(words_of(FRESHNESS_REASONS)),
+        freshness=[each.freshness for each in FRESHNESS_REASONS],
+        reasons=list(words_of(REVIEW_REASONS)),
+        reason_meanings=[each.meaning for each in REVIEW_REASONS],
+        reason_advice=[each.advice for each in REVIEW_REASONS],
+        mismatches=list(words_of(MISMATCHES)),
+        mismatch_meanings=[each.meaning for each in MISMATCHES],
+    )
+
+
+def _create_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    text, number, truth = "VARCHAR", "DOUBLE", "BOOLEAN"
+    # a database has its functions for all connections of this process to it, and but once
+    with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
+        connection.create_function("compare_names", names_alike, [text, text, number, text], truth)
+        connection.create_function("compare_words", words_alike, [text, text, number], truth)
+        connection.create_function("is_shorter_name", is_shorter_name, [text, text], truth)
