@@ -25,7 +25,7 @@ from benchmarks.common import profile, resident_mb, verdict
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
-from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 
 MEMORY_LIMIT = "4GB"
 ANSWERED_AT = datetime(2026, 6, 1, tzinfo=UTC)

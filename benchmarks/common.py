@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport
-from enrichment_pipeline.identifiers import hashed
+from enrichment_pipeline.hashed_identifiers import hashed
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.budget import CREDITS, Budget
 from enrichment_pipeline.ledger.limits import Limits, Rate

@@ -27,7 +27,7 @@ import httpx
 
 from benchmarks.common import Stage, candidates, email, look_up, now, stage, verdict
 from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS
-from enrichment_pipeline.identifiers import hashed
+from enrichment_pipeline.hashed_identifiers import hashed
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.steps.prepare import open_state

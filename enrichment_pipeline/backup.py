@@ -1,8 +1,8 @@
 """Copies of a state folder, made while anything works in it, and back.
 
 Here: what belongs to a copy, in which order it is copied and put back, and when that is refused.
-Not here: how a store is copied (`ledger/copying.py`, `warehouse/copying.py`), and how a ledger that
-is older than what lies beside it is noticed (`rollback.py`).
+Not here: how a store is copied (`ledger/copying.py`, `warehouse/file_copy.py`), and how a ledger
+that is older than what lies beside it is noticed (`rollback.py`).
 
 A copy is a state folder itself: the warehouse first, what was set aside next, the ledger last, so
 that the ledger never lacks what the rest has. A ledger in Postgres is copied into SQLite. All that
@@ -50,7 +50,7 @@ from enrichment_pipeline.state import (
 )
 from enrichment_pipeline.terms import cost_of_credit
 from enrichment_pipeline.warehouse.connection import open_warehouse
-from enrichment_pipeline.warehouse.copying import LOG, copy_warehouse, is_empty_warehouse
+from enrichment_pipeline.warehouse.file_copy import LOG, copy_warehouse, is_empty_warehouse
 from enrichment_pipeline.warehouse.publish import read_published
 from enrichment_pipeline.warehouse.stamp import warehouse_stamp
 

@@ -23,7 +23,7 @@ from enrichment_pipeline.state import check_stamp, check_used
 from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
-from enrichment_pipeline.warehouse import outcomes, replay, review
+from enrichment_pipeline.warehouse import judging, replay, review_log
 from enrichment_pipeline.warehouse.connection import (
     open_warehouse,
     rolled_back,
@@ -31,9 +31,9 @@ from enrichment_pipeline.warehouse.connection import (
 )
 from enrichment_pipeline.warehouse.macros import create_macros
 from enrichment_pipeline.warehouse.replay import Change
-from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.review_log import Recorded
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.suppressions import (
+from enrichment_pipeline.warehouse.suppressed_identifiers import (
     count_suppressed_by,
     hash_identifiers,
     mail_providers,
@@ -185,7 +185,7 @@ class Corrections:
         """Contacts for review by reason: the reason, how many by priority, how many in all."""
         check_used(self._settings)
         with self._stores.open_warehouse() as connection:
-            return review.queue_counts(connection)
+            return review_log.queue_counts(connection)
 
     @discreet
     def export_review(
@@ -210,14 +210,14 @@ class Corrections:
         """
         check_used(self._settings)
         with self._stores.open_warehouse() as connection:
-            waiting = [row[0] for row in review.queue_counts(connection)]
+            waiting = [row[0] for row in review_log.queue_counts(connection)]
             unknown = sorted(set(reasons or ()) - set(waiting))
             if unknown:
                 raise ConfigurationError(
                     f"--reason: nothing waits for {', '.join(unknown)}; there is "
                     f"{', '.join(waiting) or 'nothing to review'}"
                 )
-            rows = review.review_queue(
+            rows = review_log.review_queue(
                 connection,
                 reasons=reasons,
                 priorities=priorities,
@@ -241,7 +241,7 @@ class Corrections:
         proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
         policy, provider = self._settings.policy, self._settings.asked_provider
         with self._stores.open_warehouse() as connection, transaction(connection):
-            recorded = review.record_file(
+            recorded = review_log.record_file(
                 connection,
                 policy,
                 proposals,
@@ -251,11 +251,11 @@ class Corrections:
             )
             if recorded.new:
                 suppressions = self._stores.suppressions(Clock())
-                suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
+                suppressions.take_over(review_log.never_identifiers(connection), BY_REVIEW)
                 replace_suppressions(connection, suppressions.everything())
                 self._stores.leave_whole_ledger()
-                outcomes.derive_facts(connection, policy, loaded_at=now)
-                outcomes.derive_outcomes(
+                judging.derive_facts(connection, policy, loaded_at=now)
+                judging.derive_outcomes(
                     connection, policy, provider=provider, as_of=now, flagged_at=now
                 )
         return recorded

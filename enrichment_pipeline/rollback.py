@@ -21,7 +21,7 @@ from enrichment_pipeline.ledger.kept import changed_lookups
 from enrichment_pipeline.ledger.known import KnownLookup, UnitCost, find_known, take_over
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.publish import Published, read_published
 from enrichment_pipeline.warehouse.statements import execute
@@ -55,7 +55,7 @@ class Comparison:
 
     def is_rolled_back(self) -> bool:
         """Whether the ledger lacks anything. Looks at the newest look-ups only, in milliseconds."""
-        if self.is_another or answers.last_revision(self.connection) > self.store.revision():
+        if self.is_another or raw_answers.last_revision(self.connection) > self.store.revision():
             return True
         published = self._published(COMPARED)
         return bool(self._behind_warehouse(COMPARED) or behind_published(self.store, published))
@@ -65,12 +65,12 @@ class Comparison:
         in_warehouse = self._behind_warehouse(None)
         published = self._published(None)
         in_published = behind_published(self.store, published)
-        known = answers.newest_lookups(self.connection, None)
+        known = raw_answers.newest_lookups(self.connection, None)
         lost = [credits for lookup_id, credits in in_published.items() if lookup_id not in known]
         seen = []
         if self.is_another:
             seen.append("the state folder was used with another ledger, which is gone")
-        if in_warehouse or answers.last_revision(self.connection) > self.store.revision():
+        if in_warehouse or raw_answers.last_revision(self.connection) > self.store.revision():
             path = self.connection.execute("pragma database_list").fetchall()[0][2]
             seen.append(
                 f"the warehouse {path} holds {len(in_warehouse):,} look-ups that are not in this "
@@ -121,7 +121,7 @@ def behind_warehouse(
     store: LedgerStore, connection: duckdb.DuckDBPyConnection, count: int | None = None
 ) -> list[str]:
     """Of the warehouse's newest look-ups, those that the ledger lacks or has in an older state."""
-    theirs = answers.newest_lookups(connection, count)
+    theirs = raw_answers.newest_lookups(connection, count)
     ours = find_known(store, theirs)
     return [
         lookup_id
@@ -139,12 +139,12 @@ def take_over_answers(
     again. Suppressions, balances and searches are the ledger's alone, and stay as they are there.
     """
     missing = behind_warehouse(store, connection)
-    newest = answers.last_revision(connection)
+    newest = raw_answers.last_revision(connection)
     if not missing and newest <= store.revision():
         return 0
 
     def known() -> Iterator[KnownLookup]:
-        for row in answers.known_lookups(connection, missing):
+        for row in raw_answers.known_lookups(connection, missing):
             yield KnownLookup(**row)
 
     taken = take_over(
@@ -154,7 +154,7 @@ def take_over_answers(
         join_answers=_join_answers,
         newest_revision=newest,
     )
-    answers.merge_lookups(connection, changed_lookups(store, 0))
+    raw_answers.merge_lookups(connection, changed_lookups(store, 0))
     return taken
 
 

@@ -26,10 +26,10 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.sandbox.server import server_config
-from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People, load_people
+from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.stand_in_server import server_config
 from enrichment_pipeline.settings import Settings
 
 T = TypeVar("T")

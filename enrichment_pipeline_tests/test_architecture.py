@@ -9,7 +9,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,9 @@ from enrichment_pipeline.providers.registry import PROVIDERS
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "enrichment_pipeline"
+
+KNOW_A_PROVIDER = re.compile(r"(providers|sandbox)/({})/".format("|".join(PROVIDERS)))
+"""Where a provider is known: in its folder, and to its stand-in."""
 
 MAY_READ_ENVIRONMENT = {"settings.py", "cli/main.py"}
 
@@ -89,6 +92,33 @@ def test_a_docstring_that_says_too_little_is_found():
     assert not says_what_belongs_in_it(package, "")
     assert says_what_belongs_in_it(module, "Things. Not other things.")
     assert says_what_belongs_in_it(package, "A package.")
+
+
+def folder_of(name: str) -> str:
+    """Where a module lies; the folder of a provider and that of its stand-in pass for one."""
+    return KNOW_A_PROVIDER.sub(r"\2/", name).rpartition("/")[0]
+
+
+def namesakes(names: Iterable[str]) -> dict[str, set[str]]:
+    """The modules that are called like one of another folder."""
+    called: dict[str, set[str]] = {}
+    for name in names:
+        called.setdefault(name.rpartition("/")[2], set()).add(folder_of(name))
+    return {
+        name: folders
+        for name, folders in called.items()
+        if len(folders) > 1 and name != "__init__.py"
+    }
+
+
+def test_no_two_modules_are_called_the_same(trees: dict[Path, ast.Module]):
+    assert namesakes(map(name_of, trees)) == {}
+
+
+def test_modules_of_one_name_are_found_but_for_a_provider_and_its_stand_in():
+    parallel = ["providers/signalhire/faults.py", "sandbox/signalhire/faults.py"]
+    assert namesakes([*parallel, "a/__init__.py", "b/__init__.py"]) == {}
+    assert namesakes([*parallel, "ledger/faults.py"]) == {"faults.py": {"signalhire", "ledger"}}
 
 
 CHANGES = {"Collected", "ReadReplies", "DispatchReport", "_Queue"}
@@ -201,9 +231,8 @@ def test_environment_reads_are_found(source: str):
     assert list(environment_reads(ast.parse(source)))
 
 
-# A provider is known in its folder, and to its stand-in; the user's settings and two lists name it.
-KNOW_A_PROVIDER = re.compile(r"(providers|sandbox)/({})/".format("|".join(PROVIDERS)))
-LIST_PROVIDERS = {"settings.py", "policy.py", "providers/registry.py", "sandbox/registry.py"}
+# The user's settings and two lists name a provider, too.
+LIST_PROVIDERS = {"settings.py", "policy.py", "providers/registry.py", "sandbox/stand_ins.py"}
 
 # Keys of a provider's JSON that are ours as well: evidence for reviewers names a profile by `uid`,
 # whoever gave it.

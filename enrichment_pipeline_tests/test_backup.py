@@ -153,7 +153,7 @@ def test_a_copy_waits_for_a_writer_and_says_so(
 ) -> None:
     from enrichment_pipeline_tests.warehouse.test_connection import held_by_another_process
 
-    monkeypatch.setattr("enrichment_pipeline.warehouse.copying.LOCK_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("enrichment_pipeline.warehouse.file_copy.LOCK_WAIT_SECONDS", 0.2)
     said: list[str] = []
     with (
         held_by_another_process(Path(bought.settings.warehouse_url)),

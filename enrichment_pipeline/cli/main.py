@@ -27,11 +27,11 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.callback_urls import CallbackKeys
-from enrichment_pipeline.cli.backup import backup_command, restore_command
+from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
-from enrichment_pipeline.cli.replay import replay_command, undo_command
-from enrichment_pipeline.cli.review import review
+from enrichment_pipeline.cli.replay_commands import replay_command, undo_command
+from enrichment_pipeline.cli.review_commands import review
 from enrichment_pipeline.cli.sandbox import sandbox
 from enrichment_pipeline.cli.suppress import suppress_command
 from enrichment_pipeline.errors import (

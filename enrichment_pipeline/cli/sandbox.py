@@ -7,7 +7,7 @@ stand-in's own, and the sandbox that a run brings along (`main.py`).
 from functools import wraps
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.sandbox.registry import serve_stand_in
+from enrichment_pipeline.sandbox.stand_ins import serve_stand_in
 
 
 @wraps(serve_stand_in)

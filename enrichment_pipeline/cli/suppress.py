@@ -1,7 +1,7 @@
 """The command `enrichment suppress`: whom nobody may ever be asked for.
 
 Here: reading the arguments or a file. Not here: what an identifier is
-(`warehouse/suppressions.py`), and the list (`ledger/suppressions.py`).
+(`warehouse/suppressed_identifiers.py`), and the list (`ledger/suppressions.py`).
 """
 
 import sys

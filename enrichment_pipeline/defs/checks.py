@@ -16,7 +16,7 @@ from enrichment_pipeline.dispatch.progress import MOST_UNCONFIRMED, is_unconfirm
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
 from enrichment_pipeline.warehouse.figures import WaitingReview
 from enrichment_pipeline.warehouse.findings import EARLIER_RUNS, UNREAD_AFTER, RunComparison
-from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.review_log import Recorded
 from enrichment_pipeline.warehouse.table_figures import SHOWN, TableFigures
 
 LEAST_ANSWERS = 10

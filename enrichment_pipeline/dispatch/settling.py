@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from enrichment_pipeline.dispatch.asking import Asking
-from enrichment_pipeline.identifiers import hashed_all
+from enrichment_pipeline.hashed_identifiers import hashed_all
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import FenceError, Settlement

@@ -1,7 +1,7 @@
 """Who is who, as far as money needs it: which call tells about whoever bears an identifier.
 
 Here: keeping the hashed identifiers of calls, and finding a call by them. Not here: how an
-identifier is read and hashed (`identifiers.py` above this package), and which of them are nobody
+identifier is read and hashed (`hashed_identifiers.py`), and which of them are nobody
 else's: the asker says so. The warehouse knows more of who is who; this is what has not reached it
 yet, and what those who ask without it go by.
 """

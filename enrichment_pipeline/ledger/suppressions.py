@@ -1,7 +1,7 @@
 """Whom nobody may be asked for, by hashed identifiers.
 
 Here: keeping the list, and finding candidates who are on it. Not here: how an
-identifier is read and hashed (`warehouse/suppressions.py`), and the work list, which
+identifier is read and hashed (`warehouse/suppressed_identifiers.py`), and the work list, which
 leaves these people out before they come here.
 """
 

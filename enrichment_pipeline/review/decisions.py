@@ -2,7 +2,7 @@
 
 Here: which decisions there are, what each needs, and when one comes too late. Not
 here: files (`files.py`), where the evidence comes from and where decisions are kept
-(`warehouse/review.py`), and what they lead to (`warehouse/sql/`).
+(`warehouse/review_log.py`), and what they lead to (`warehouse/sql/`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence

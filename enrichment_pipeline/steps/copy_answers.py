@@ -1,7 +1,7 @@
 """The step `copy_answers`: what the ledger keeps of calls, copied into the warehouse.
 
 Here: which calls and answers are new to the warehouse, and the step's figures. Not here: the tables
-(`warehouse/answers.py`, `warehouse/search.py`), and reading answers into facts.
+(`warehouse/raw_answers.py`, `warehouse/searches.py`), and reading answers into facts.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
-from enrichment_pipeline.warehouse.search import (
+from enrichment_pipeline.warehouse.searches import (
     insert_profiles,
     last_search_revision,
     merge_searches,
@@ -54,13 +54,13 @@ def copy_answers(context: RunContext) -> CopiedAnswers:
 def take_over_answers(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> int:
     """Copy look-ups and raw answers; how many answers were new."""
     take_over_lookups(connection, ledger)
-    return answers.insert_responses(connection, partial(kept.reply_bodies, ledger))
+    return raw_answers.insert_responses(connection, partial(kept.reply_bodies, ledger))
 
 
 def take_over_lookups(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
     """Copy look-ups, without their answers."""
-    since = answers.last_revision(connection)
-    answers.merge_lookups(connection, kept.changed_lookups(ledger, since))
+    since = raw_answers.last_revision(connection)
+    raw_answers.merge_lookups(connection, kept.changed_lookups(ledger, since))
 
 
 def take_over_searches(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.warehouse import outcomes
+from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_verified_share
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
@@ -30,7 +30,7 @@ def derive_facts(context: RunContext) -> DerivedFacts:
     """Bring person and company facts to what the raw answers say."""
     with context.stores.open_warehouse() as connection:
         with transaction(connection):
-            outcomes.derive_facts(connection, context.policy, loaded_at=context.now)
+            judging.derive_facts(connection, context.policy, loaded_at=context.now)
         return DerivedFacts(
             person_facts=read_table_figures(connection, "person_facts"),
             company_facts=read_table_figures(connection, "company_facts"),

@@ -11,7 +11,7 @@ import duckdb
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.warehouse import answers, findings, outcomes
+from enrichment_pipeline.warehouse import findings, judging, raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.counts import review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import (
@@ -61,14 +61,14 @@ def derive_outcomes(context: RunContext) -> DerivedOutcomes:
     """Bring the outcome tables up to date; then the ledger's answers are applied."""
     with context.stores.open_warehouse() as connection:
         with transaction(connection):
-            company_cache_hits = outcomes.derive_outcomes(
+            company_cache_hits = judging.derive_outcomes(
                 connection,
                 context.policy,
                 provider=context.settings.asked_provider,
                 as_of=context.run.as_of,
                 flagged_at=context.now,
             )
-        copied_up_to = answers.last_revision(connection)
+        copied_up_to = raw_answers.last_revision(connection)
         derived = _read_figures(connection, context, company_cache_hits)
     kept.mark_applied(context.stores.ledger, copied_up_to)
     return derived

@@ -1,7 +1,7 @@
 """The steps `load_accounts` and `load_contacts`: what the source has now, and who is who.
 
 Here: their order of work and their figures. Not here: loading (`warehouse/load.py`) and reading the
-source (`warehouse/source.py`).
+source (`warehouse/attached_source.py`).
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from enrichment_pipeline.ledger.suppressions import BY_SOURCE
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import load
+from enrichment_pipeline.warehouse.attached_source import read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.findings import find_repeated_ids
 from enrichment_pipeline.warehouse.load import LoadCounts
-from enrichment_pipeline.warehouse.source import read_suppressions
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.suppressions import hash_identifiers
+from enrichment_pipeline.warehouse.suppressed_identifiers import hash_identifiers
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
 

@@ -16,7 +16,7 @@ from enrichment_pipeline.steps.load_source import suppressed_by_source
 from enrichment_pipeline.steps.prepare import check_run, open_state
 from enrichment_pipeline.steps.select_work import select_due
 from enrichment_pipeline.vocabulary import SEARCH
-from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import rolled_back
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
 from enrichment_pipeline.warehouse.worklist import DueWork
@@ -60,7 +60,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 loaded_at=loaded_at,
                 eligibility=policy.eligibility,
             )
-            review.record_table(
+            review_log.record_table(
                 connection,
                 policy,
                 settings.review_path,

@@ -34,9 +34,9 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.provider import ask_balance, asking_of, connect_provider
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.terms import cost_of_credit
-from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse import raw_answers
+from enrichment_pipeline.warehouse.attached_source import attached_source
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.source import attached_source
 from enrichment_pipeline.warehouse.stamp import stamp_warehouse
 
 _log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def open_state(stores: Stores, run: Run | None = None) -> None:
         if run and is_rolled_back:
             unit_cost = partial(cost_of_credit, settings)
             compared.accept(unit_cost, run_id=run.run_id, at=run.clock.now())
-        if is_ahead_of_tables(ledger, answers.last_revision(connection)):
+        if is_ahead_of_tables(ledger, raw_answers.last_revision(connection)):
             _keep_what_reviewers_said(stores)
     stamp_with_ledger(settings, of_ledger["ledger"])
 

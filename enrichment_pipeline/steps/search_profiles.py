@@ -1,7 +1,7 @@
 """The step `search_profiles`: which profile it is, for those known by name and company only.
 
 Here: in which order they are searched for, and the step's figures. Not here: who is due and which
-profile is the person (`warehouse/search.py`), and sending (`dispatch/`).
+profile is the person (`warehouse/searches.py`), and sending (`dispatch/`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from enrichment_pipeline.terms import share_of
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.counts import verdict_counts
-from enrichment_pipeline.warehouse.search import (
+from enrichment_pipeline.warehouse.searches import (
     due_searches,
     priorities_to_search,
     resolve_worklist,

@@ -14,10 +14,10 @@ from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
-from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.search import score_searches
-from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline.warehouse.searches import score_searches
+from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline.warehouse.table_figures import (
     Excerpt,
     TableFigures,
@@ -47,10 +47,10 @@ def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     suppressions = stores.suppressions(context.clock)
     with stores.open_warehouse() as connection:
         take_over_lookups(connection, ledger)
-        waiting = review.persons_to_free(connection, context.settings.asked_provider)
+        waiting = review_log.persons_to_free(connection, context.settings.asked_provider)
         if stores.release_unconfirmed(context.clock, waiting):
             take_over_lookups(connection, ledger)
-        suppressions.take_over(review.never_identifiers(connection), BY_REVIEW)
+        suppressions.take_over(review_log.never_identifiers(connection), BY_REVIEW)
         take_over_searches(connection, ledger)
         with transaction(connection):
             due = select_due(connection, context, lanes, suppressions.everything())

@@ -1,16 +1,16 @@
 """The step `take_decisions`: what reviewers decided in another tool.
 
 Here: taking over its table and the step's figures. Not here: decisions in files
-(`corrections.py`), and which of them hold (`warehouse/review.py`).
+(`corrections.py`), and which of them hold (`warehouse/review_log.py`).
 """
 
 from dataclasses import dataclass
 
 from enrichment_pipeline.errors import discreet
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.review_log import Recorded
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
 
@@ -27,7 +27,7 @@ def take_decisions(context: RunContext) -> TakenDecisions:
     """Take over what another tool's table of decisions has that is new and sound."""
     with context.stores.open_warehouse() as connection:
         with transaction(connection):
-            recorded = review.record_table(
+            recorded = review_log.record_table(
                 connection,
                 context.policy,
                 context.settings.review_path,

@@ -11,7 +11,7 @@ from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import is_used
 from enrichment_pipeline.stores import Stores
-from enrichment_pipeline.warehouse.source import attached_source, fingerprint_contacts
+from enrichment_pipeline.warehouse.attached_source import attached_source, fingerprint_contacts
 
 LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""

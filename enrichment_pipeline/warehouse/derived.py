@@ -3,7 +3,8 @@
 `staging.contact_identities` and `staging.suppressed_contacts` follow from who is who, from
 answers and from the suppressed identifiers, `staging.person_lookups` (by person and provider)
 from the look-ups; each step that changes one of these brings them up to date for whom it
-concerns (`load.py`, `answers.py`, `outcomes.py`, `search.py`, `suppressions.py`).
+concerns (`load.py`, `raw_answers.py`, `judging.py`, `searches.py`,
+`suppressed_identifiers.py`).
 
 What something new concerns is called *dirty*: contacts, identifiers, look-ups. Of these follow
 the *contacts to resolve*, whose person is found anew, and the *contacts to refresh*, whose rows in
@@ -17,7 +18,7 @@ import duckdb
 
 from enrichment_pipeline.warehouse.normalise import learn_company_names
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.suppressions import refresh_suppressed_contacts
+from enrichment_pipeline.warehouse.suppressed_identifiers import refresh_suppressed_contacts
 
 
 def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> None:

@@ -10,8 +10,8 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.policy import FreshnessPolicy
+from enrichment_pipeline.warehouse.common_profile import readings
 from enrichment_pipeline.warehouse.figures import WaitingReview
-from enrichment_pipeline.warehouse.profiles import readings
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 EARLIER_RUNS = 5

@@ -1,7 +1,7 @@
 """Loading the source into staging, and finding out who is who.
 
 Here: the order of the steps from source rows to person keys. Not here: reading
-the source (`source.py`) and normalising values (`normalise.py`).
+the source (`attached_source.py`) and normalising values (`normalise.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -12,17 +12,17 @@ import duckdb
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
+from enrichment_pipeline.warehouse.attached_source import (
+    attached_source,
+    read_accounts,
+    read_contacts,
+    read_eligible,
+)
 from enrichment_pipeline.warehouse.derived import refresh_contacts
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
     learn_hosts,
     learn_phones,
-)
-from enrichment_pipeline.warehouse.source import (
-    attached_source,
-    read_accounts,
-    read_contacts,
-    read_eligible,
 )
 from enrichment_pipeline.warehouse.statements import execute
 

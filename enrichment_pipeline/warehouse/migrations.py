@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import duckdb
 
+from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.derived import derive_anew
-from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute
 
 DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")

@@ -2,7 +2,7 @@
 
 Here: replay and undo as two ways of bringing facts and tables to what the logs say, and
 comparing the tables before and after. Not here: how facts and tables are derived
-(`outcomes.py`). Call each function in a transaction; rolling it back is a preview.
+(`judging.py`). Call each function in a transaction; rolling it back is a preview.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import duckdb
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.derived import restate_contacts
-from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.statements import execute
 
 

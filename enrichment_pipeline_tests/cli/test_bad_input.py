@@ -95,7 +95,7 @@ def assert_refused(said: Said, *words: str, status: int = 2) -> None:
 
 # --- the source -------------------------------------------------------------------------------
 
-# each kind of them: warehouse/test_source.py
+# each kind of them: warehouse/test_attached_source.py
 BAD_QUERIES = [
     ("selec * from contacts", ["[source] contacts", "selec"]),
     ("drop table contacts", ["[source] contacts", "one select"]),

@@ -23,8 +23,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[SandboxConfig]:
     def create_app(config: SandboxConfig, _people: People) -> None:
         configs.append(config)
 
-    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.app.create_app", create_app)
-    monkeypatch.setattr("enrichment_pipeline.sandbox.server.serve", lambda *_, **__: None)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.stand_in.create_app", create_app)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.stand_in_server.serve", lambda *_, **__: None)
     return configs
 
 

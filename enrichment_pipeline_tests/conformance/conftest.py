@@ -10,7 +10,7 @@ import pytest
 
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.warehouse import profiles
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline_tests.conformance import Case
 from enrichment_pipeline_tests.conformance.cases import CASES
 from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
@@ -24,9 +24,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     for facts in (ACME, BIRCH):
         monkeypatch.setitem(PROVIDERS, facts.name, facts)
     folders = files("enrichment_pipeline_tests.conformance.madeup")
-    madeup = [profiles.reading_in(folders.joinpath(facts.name)) for facts in (ACME, BIRCH)]
-    every = (*profiles.readings(), *madeup)
-    monkeypatch.setattr(profiles, "readings", lambda: every)
+    madeup = [common_profile.reading_in(folders.joinpath(facts.name)) for facts in (ACME, BIRCH)]
+    every = (*common_profile.readings(), *madeup)
+    monkeypatch.setattr(common_profile, "readings", lambda: every)
 
 
 @pytest.fixture(params=CASES.values(), ids=str)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.dispatch.settling import settlement_for
-from enrichment_pipeline.identifiers import hashed_all
+from enrichment_pipeline.hashed_identifiers import hashed_all
 from enrichment_pipeline.ledger.budget import in_millionths
 from enrichment_pipeline.ledger.identifiers import as_number
 from enrichment_pipeline.ledger.schema import (

@@ -31,7 +31,7 @@ from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.stores import Stores
-from enrichment_pipeline.warehouse import outcomes
+from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.findings import (
     compare_match_rate,
@@ -331,14 +331,14 @@ def test_a_blocking_check_that_fails_leaves_the_last_published_files_in_place(
     copied: Settings, monkeypatch: pytest.MonkeyPatch, statement: str, check: str
 ) -> None:
     files = published_files(copied)
-    derive = outcomes.derive_outcomes
+    derive = judging.derive_outcomes
 
     def derive_and_spoil(connection: duckdb.DuckDBPyConnection, *args: Any, **named: Any) -> int:
         hits = derive(connection, *args, **named)
         connection.execute(statement)
         return hits
 
-    monkeypatch.setattr(outcomes, "derive_outcomes", derive_and_spoil)
+    monkeypatch.setattr(judging, "derive_outcomes", derive_and_spoil)
     result = execute(copied)
     assert not result.success
     failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}

@@ -19,10 +19,10 @@ from typing import Any
 import duckdb
 
 from enrichment_pipeline.policy import EligibilityPolicy, Policy
-from enrichment_pipeline.warehouse.answers import insert_responses, merge_lookups
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
-from enrichment_pipeline.warehouse.outcomes import derive_facts, derive_outcomes
+from enrichment_pipeline.warehouse.raw_answers import insert_responses, merge_lookups
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline_tests.support import START, policy_for, write_csv

@@ -9,7 +9,7 @@ import pytest
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import DAY, World, candidate
-from enrichment_pipeline_tests.warehouse.test_search import asked
+from enrichment_pipeline_tests.warehouse.test_searches import asked
 
 SEARCHING = Policy.model_validate({"signalhire": {"search": "on"}})
 NAMED = {"contact_id": "C1", "account_id": "A1", "full_name": "Ada Example"}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from enrichment_pipeline.warehouse import findings, profiles
+from enrichment_pipeline.warehouse import common_profile, findings
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
@@ -115,7 +115,7 @@ def test_what_another_person_was_given_proves_nothing(ada: World) -> None:
     assert unproven(ada) == [("C1", "direct_phone"), ("C1", "work_email")]
 
 
-SECOND = replace(profiles.readings()[0], provider="acme", verified=("VALID", "99"))
+SECOND = replace(common_profile.readings()[0], provider="acme", verified=("VALID", "99"))
 
 
 @pytest.mark.parametrize(
@@ -137,8 +137,8 @@ def test_only_what_a_provider_itself_calls_verified_is_proof(
 def test_what_one_provider_proves_another_does_not_disprove(
     ada: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = (*profiles.readings(), SECOND)
-    monkeypatch.setattr(profiles, "readings", lambda: both)
+    both = (*common_profile.readings(), SECOND)
+    monkeypatch.setattr(common_profile, "readings", lambda: both)
     monkeypatch.setattr(findings, "readings", lambda: both)
     rated_lower = candidate(emails=[("ada@acme.com", 70, "work")])
     ada.look_up("C1", candidate=rated_lower, provider="acme", at=START + DAY)

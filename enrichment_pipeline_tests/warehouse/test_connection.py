@@ -15,7 +15,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.migrations import DECLARATIONS, MIGRATIONS
 from enrichment_pipeline.warehouse.statements import digest, execute
-from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline.warehouse.worklist import select_worklist
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (

@@ -11,7 +11,7 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.search import due_searches
+from enrichment_pipeline.warehouse.searches import due_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist, worklist_pages
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World

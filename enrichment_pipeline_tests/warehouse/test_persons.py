@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
-from enrichment_pipeline.warehouse.suppressions import replace_suppressions
+from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents

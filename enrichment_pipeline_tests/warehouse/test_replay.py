@@ -191,6 +191,6 @@ def test_answers_are_read_in_batches_of_any_size(
     world.look_up("C2", candidate=VERIFIED_BOB)
     world.derive()
     before = contents(world.connection)
-    monkeypatch.setattr("enrichment_pipeline.warehouse.outcomes.ANSWERS_PER_BATCH", 2)
+    monkeypatch.setattr("enrichment_pipeline.warehouse.judging.ANSWERS_PER_BATCH", 2)
     assert world.replay() == []
     assert contents(world.connection) == before

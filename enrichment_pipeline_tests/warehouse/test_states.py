@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse import profiles
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
@@ -525,9 +525,9 @@ def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: 
 def test_one_row_says_of_a_contact_what_the_second_provider_settled(
     crew: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (reading,) = profiles.readings()
+    (reading,) = common_profile.readings()
     both = (reading, replace(reading, provider=OTHER))
-    monkeypatch.setattr(profiles, "readings", lambda: both)
+    monkeypatch.setattr(common_profile, "readings", lambda: both)
     cases = dict(zip(CREW, LEFT_OPEN[:2] + LEFT_OPEN[3:], strict=False))
     crew.look_up_each(cases.items())
     crew.look_up_each(

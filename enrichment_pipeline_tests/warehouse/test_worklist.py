@@ -10,7 +10,7 @@ import duckdb
 
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.suppressions import hash_identifiers
+from enrichment_pipeline.warehouse.suppressed_identifiers import hash_identifiers
 from enrichment_pipeline.warehouse.worklist import (
     CacheHits,
     DueWork,

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from enrichment_pipeline.sandbox.journal import Journal, JournalError
+from enrichment_pipeline.sandbox.journal_file import Journal, JournalError
 
 Pool = Literal["standard", "without_contacts"]
 

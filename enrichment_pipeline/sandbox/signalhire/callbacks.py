@@ -15,7 +15,7 @@ from datetime import datetime
 
 import httpx
 
-from enrichment_pipeline.sandbox.journal import Journal
+from enrichment_pipeline.sandbox.journal_file import Journal
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 
 RETRIES = 3

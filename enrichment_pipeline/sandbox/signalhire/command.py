@@ -130,9 +130,9 @@ def sandbox(
     """Serve a local SignalHire, over its own directory of people or yours."""
     # The docstring is what --help shows. Raises ValueError for a wrong setting, file of people or
     # journal, and OSError where the address cannot be had, both before anything is announced.
-    from enrichment_pipeline.sandbox.server import serve
-    from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
     from enrichment_pipeline.sandbox.signalhire.people import load_people
+    from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
+    from enrichment_pipeline.sandbox.stand_in_server import serve
 
     def announce(url: str) -> None:
         if until_stdin_closes:

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from enrichment_pipeline.sandbox.journal import Journal, JournalError
+from enrichment_pipeline.sandbox.journal_file import Journal, JournalError
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People, Person
 from enrichment_pipeline.sandbox.signalhire.profiles import Profiles

@@ -1,7 +1,7 @@
 """Tests of SignalHire's stand-in, and the few helpers that they share.
 
-Most ask the app over `httpx.ASGITransport`; `../test_server.py` asks a real server in a process of
-its own. Time is a `Clock` that the test moves.
+Most ask the app over `httpx.ASGITransport`; `../test_stand_in_server.py` asks a real server in a
+process of its own. Time is a `Clock` that the test moves.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from enrichment_pipeline.sandbox.signalhire.app import create_app
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People, Person, load_people
+from enrichment_pipeline.sandbox.signalhire.stand_in import create_app
 from enrichment_pipeline_tests.sandbox import Clock
 
 UID_OF_ADA = "a" * 32

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.journal import JournalError
+from enrichment_pipeline.sandbox.journal_file import JournalError
 from enrichment_pipeline.sandbox.signalhire.callbacks import Callback, Callbacks, Part
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline_tests.sandbox import journal_lines

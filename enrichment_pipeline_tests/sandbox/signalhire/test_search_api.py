@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.signalhire.app import create_app
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.stand_in import create_app
 from enrichment_pipeline_tests.sandbox import Clock, journal_lines
 from enrichment_pipeline_tests.sandbox.signalhire import (
     NOW,

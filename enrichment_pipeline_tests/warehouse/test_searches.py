@@ -9,7 +9,7 @@ import pytest
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.search import DueSearch, due_searches, score_searches
+from enrichment_pipeline.warehouse.searches import DueSearch, due_searches, score_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, World, candidate

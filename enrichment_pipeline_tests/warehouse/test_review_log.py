@@ -18,10 +18,10 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.review.columns import DECISIONS, FIELDS, SheetRow
 from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import fits
-from enrichment_pipeline.warehouse import review
+from enrichment_pipeline.warehouse import review_log
+from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.profiles import read_answers
-from enrichment_pipeline.warehouse.review import Recorded
+from enrichment_pipeline.warehouse.review_log import Recorded
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START, write_csv
 from enrichment_pipeline_tests.warehouse import (
@@ -201,7 +201,7 @@ def queue(world: World, **choice: Any) -> list[dict[str, str]]:
         "limit": None,
         **choice,
     }
-    return review.review_queue(world.connection, **chosen)
+    return review_log.review_queue(world.connection, **chosen)
 
 
 def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Recorded:
@@ -213,7 +213,7 @@ def import_rows(world: World, *rows: Mapping[str, str], number: int = 0) -> Reco
     ]
     proposals, problems = read_rows(sheet, decided_by="eva", decided_at=at)
     with transaction(world.connection):
-        return review.record_file(
+        return review_log.record_file(
             world.connection, world.policy, proposals, problems, provider=FIRST, recorded_at=at
         )
 
@@ -316,7 +316,7 @@ def test_the_queue_begins_with_the_highest_priority_and_can_be_cut(world: World)
     assert [row["contact_id"] for row in queue(world, limit=1)] == ["C2"]
     assert [row["contact_id"] for row in queue(world, reasons=["no_match"])] == ["C1"]
     assert [row["contact_id"] for row in queue(world, priorities=["bulk"])] == ["C1"]
-    assert review.queue_counts(world.connection) == [
+    assert review_log.queue_counts(world.connection) == [
         ("identity_mismatch", 1, 0, 0, 0, 1),
         ("no_match", 0, 0, 0, 1, 1),
     ]
@@ -474,7 +474,7 @@ def test_a_rejected_contact_stays_known_and_leaves_the_file_unless_it_is_asked_f
     row = found.only("enrichment.needs_review", "contact_id = 'C1'")
     assert (row["reason"], row["first_flagged_at"]) == ("rejected_by_reviewer", flagged)
     assert '"uid":"' + UID in row["candidate"]
-    assert ("rejected_by_reviewer", 0, 0, 0, 1, 1) in review.queue_counts(found.connection)
+    assert ("rejected_by_reviewer", 0, 0, 0, 1, 1) in review_log.queue_counts(found.connection)
 
     def found_uids(**choice: Any) -> list[str]:
         return [each["found_uid"] for each in queue(found, **choice)]
@@ -570,19 +570,19 @@ def test_a_profile_can_be_accepted_with_one_value_put_right(decided: World) -> N
 
 def test_never_suppresses_the_person_and_retry_takes_it_back(decided: World) -> None:
     assert decided.status("never") == decided.status("twin of never") == ("suppressed", None)
-    hashed = review.never_identifiers(decided.connection)
+    hashed = review_log.never_identifiers(decided.connection)
     assert {one.partition(":")[0] for one in hashed} == {"contact", "email", "linkedin"}
     assert len(hashed) == 3
     decide(decided, "retry", contact_id="never", number=1)
     assert decided.status("never") == ("queued", None)
-    assert review.never_identifiers(decided.connection) == set()
+    assert review_log.never_identifiers(decided.connection) == set()
 
 
 def test_never_outlives_a_contact_that_leaves_the_source(decided: World) -> None:
-    before = review.never_identifiers(decided.connection)
+    before = review_log.never_identifiers(decided.connection)
     decided.load(row for row in PEOPLE if "never" not in row["contact_id"])
     decided.derive()
-    assert review.never_identifiers(decided.connection) == before != set()
+    assert review_log.never_identifiers(decided.connection) == before != set()
 
 
 def test_retry_is_due_at_once_until_there_is_another_look_up(decided: World) -> None:
@@ -612,7 +612,7 @@ def test_retry_is_over_with_the_next_look_up_though_the_clock_was_ahead_before_i
     for name in cases:
         assert states[name]["freshness_reason"] == "asked_again", name
     decided.look_up_each((name, {"state": state}) for name, state in cases.items())
-    freed = review.persons_to_free(decided.connection, FIRST)
+    freed = review_log.persons_to_free(decided.connection, FIRST)
     states, persons = decided.states(), decided.persons()
     for name in cases:
         assert persons[name] not in freed, name
@@ -622,14 +622,14 @@ def test_retry_is_over_with_the_next_look_up_though_the_clock_was_ahead_before_i
 def test_only_whose_look_up_is_open_to_doubt_is_freed(ada: World) -> None:
     lookup_id = ada.look_up("C1", state="unconfirmed")
     ada.derive()
-    assert review.persons_to_free(ada.connection, FIRST) == []
+    assert review_log.persons_to_free(ada.connection, FIRST) == []
     import_decisions(ada, {"C1": {"decision": "retry"}})
-    assert review.persons_to_free(ada.connection, FIRST) == [ada.persons()["C1"]]
+    assert review_log.persons_to_free(ada.connection, FIRST) == [ada.persons()["C1"]]
     ada.settle(lookup_id, state="released", reason="asked_again")
-    assert review.persons_to_free(ada.connection, FIRST) == []
+    assert review_log.persons_to_free(ada.connection, FIRST) == []
     assert ada.states()["C1"]["freshness"] == "retry"
     ada.look_up("C1", state="unconfirmed", at=START + DAY)
-    assert review.persons_to_free(ada.connection, FIRST) == []
+    assert review_log.persons_to_free(ada.connection, FIRST) == []
 
 
 def test_retry_is_about_the_provider_whose_look_up_was_seen(ada: World) -> None:
@@ -642,7 +642,7 @@ def test_retry_is_about_the_provider_whose_look_up_was_seen(ada: World) -> None:
         ada.states(at=at, provider=name)["C1"]["freshness_reason"] for name in (FIRST, "acme")
     ]
     assert reasons == ["perhaps_billed", "asked_again"]
-    freed = [review.persons_to_free(ada.connection, name) for name in (FIRST, "acme")]
+    freed = [review_log.persons_to_free(ada.connection, name) for name in (FIRST, "acme")]
     assert freed == [[], [ada.persons()["C1"]]]
 
 
@@ -932,7 +932,7 @@ class Table:
             update={"review": Policy.model_validate({"review": {"decisions": query}}).review}
         )
         with transaction(self.world.connection):
-            return review.record_table(
+            return review_log.record_table(
                 self.world.connection,
                 policy,
                 self.folder,
@@ -1016,7 +1016,7 @@ def test_a_query_that_cannot_be_run_is_refused(table: Table) -> None:
 
 
 def test_without_a_query_there_is_nothing_to_read(ada: World) -> None:
-    nothing = review.record_table(
+    nothing = review_log.record_table(
         ada.connection, ada.policy, Path("nowhere"), provider=FIRST, recorded_at=START
     )
     assert nothing == Recorded(0, 0, ())

@@ -4,7 +4,7 @@ Each provider says how in SQL files of its own folder: `cut_answers.sql` cuts a 
 answers of its look-ups; `read_profiles.sql` reads an answer, or a profile that a search gave, into
 a row of `staging.profiles`; `cut_pages.sql`, where it searches, cuts a page of raw answers into
 profiles. Here: which files there are, and running them over what has not been read. Not here: what
-an answer means (`outcomes.py`). Call it in a transaction.
+an answer means (`judging.py`). Call it in a transaction.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Taking over what the ledger knows: look-ups and raw replies, and marking what is in.
 
 Here: pages of ledger rows on their way into `raw`. Not here: the ledger itself
-(pages are handed in), and what an answer means (`outcomes.py`).
+(pages are handed in), and what an answer means (`judging.py`).
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.warehouse import profiles
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.statements import execute, registered
 
@@ -98,7 +98,7 @@ def insert_responses(
     derivation does it.
     """
     inserted = 0
-    for reading in profiles.readings():
+    for reading in common_profile.readings():
         found = execute(connection, "find_missing_replies", provider=reading.provider)
         missing = [reply_id for (reply_id,) in found.fetchall()]
         for start in range(0, len(missing), REPLIES_PER_PAGE):
@@ -110,10 +110,10 @@ def insert_responses(
                 }
             )
             with transaction(connection):
-                inserted += profiles.insert_cut_answers(connection, reading, page)
+                inserted += common_profile.insert_cut_answers(connection, reading, page)
     if inserted:
         with transaction(connection):
-            profiles.read_answers(connection)
+            common_profile.read_answers(connection)
     return inserted
 
 

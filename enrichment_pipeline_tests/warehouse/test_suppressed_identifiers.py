@@ -7,10 +7,13 @@ import hashlib
 import pytest
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.warehouse.attached_source import read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.source import read_suppressions
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.suppressions import hash_identifiers, replace_suppressions
+from enrichment_pipeline.warehouse.suppressed_identifiers import (
+    hash_identifiers,
+    replace_suppressions,
+)
 from enrichment_pipeline_tests.support import START, policy_for
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World
 from enrichment_pipeline_tests.warehouse.prepared import prepared

@@ -12,7 +12,7 @@ import pytest
 from enrichment_pipeline.ledger.admission import Admitted, Candidate
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.warehouse import answers
+from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import MISSED, Ledger, limits_of, reply, settle_all
 from enrichment_pipeline_tests.support import START, MovingClock
@@ -45,8 +45,8 @@ def reserve(ledger: Ledger, world: World, *contact_ids: str) -> Admitted:
 
 
 def copy(ledger: Ledger, world: World) -> int:
-    since = answers.last_revision(world.connection)
-    return answers.merge_lookups(world.connection, ledger.changed_lookups(since))
+    since = raw_answers.last_revision(world.connection)
+    return raw_answers.merge_lookups(world.connection, ledger.changed_lookups(since))
 
 
 # --- with a real ledger ----------------------------------------------------------------
@@ -54,7 +54,7 @@ def copy(ledger: Ledger, world: World) -> int:
 
 def test_the_copy_follows_the_ledger(world: World, ledger: Ledger) -> None:
     world.load([ADA, BOB])
-    assert answers.last_revision(world.connection) == 0
+    assert raw_answers.last_revision(world.connection) == 0
     batch = reserve(ledger, world, "C1", "C2")
     assert copy(ledger, world) == 2
     assert {row["state"] for row in world.rows("raw.lookups")} == {"open"}
@@ -92,7 +92,7 @@ def test_what_was_answered_comes_with_its_answer(
         reply_id=reply_id,
     )
     copy(ledger, world)
-    assert answers.insert_responses(world.connection, ledger.reply_bodies) == 2
+    assert raw_answers.insert_responses(world.connection, ledger.reply_bodies) == 2
     found = {row["lookup_id"]: row for row in world.rows("raw.provider_responses")}
     mine = found[by_contact["C1"]]
     assert (mine["outcome"], mine["item"], mine["run_id"]) == ("matched", "C1", "run-1")
@@ -101,7 +101,7 @@ def test_what_was_answered_comes_with_its_answer(
     assert json.loads(mine["answer"]) == reply[1]
     assert json.loads(found[by_contact["C2"]]["answer"]) == reply[0]
 
-    assert answers.insert_responses(world.connection, ledger.reply_bodies) == 0
+    assert raw_answers.insert_responses(world.connection, ledger.reply_bodies) == 0
     lookup = world.only("raw.lookups", "contact_id = 'C1'")
     assert (lookup["state"], lookup["credits_charged"]) == ("answered", 1)
 
@@ -131,7 +131,7 @@ def test_a_release_is_copied_too(world: World, ledger: Ledger) -> None:
     copy(ledger, world)
     row = world.only("raw.lookups")
     assert (row["state"], row["reason"], row["reply_id"]) == ("released", "never_sent", None)
-    assert answers.insert_responses(world.connection, ledger.reply_bodies) == 0
+    assert raw_answers.insert_responses(world.connection, ledger.reply_bodies) == 0
 
 
 # --- by hand ---------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_an_older_page_does_not_undo_a_newer_one(ada: World) -> None:
 def test_more_replies_than_a_page_are_all_cut(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "REPLIES_PER_PAGE", 2)
+    monkeypatch.setattr(raw_answers, "REPLIES_PER_PAGE", 2)
     world.load(
         {**ADA, "contact_id": f"C{n}", "email": "", "linkedin_url": f"linkedin.com/in/{n}"}
         for n in range(5)
@@ -196,7 +196,7 @@ def test_a_reply_that_cannot_be_found_leaves_the_others_alone(world: World) -> N
     world.connection.execute("delete from raw.provider_responses")
     world.look_up("C2", candidate=candidate())
     world.connection.execute("delete from raw.provider_responses")
-    inserted = answers.insert_responses(
+    inserted = raw_answers.insert_responses(
         world.connection,
         lambda ids: [(each, world._bodies[each]) for each in ids if each != "reply-001"],
     )

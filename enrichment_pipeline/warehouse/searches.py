@@ -15,7 +15,11 @@ import pyarrow as pa
 
 from enrichment_pipeline.lanes import PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy, SearchPolicy
-from enrichment_pipeline.warehouse.answers import as_json_text
+from enrichment_pipeline.warehouse.common_profile import (
+    insert_found_profiles,
+    read_answers,
+    readings,
+)
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.derived import move_persons
 from enrichment_pipeline.warehouse.normalise import (
@@ -23,11 +27,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_hosts,
     learn_latin_names,
 )
-from enrichment_pipeline.warehouse.profiles import (
-    insert_found_profiles,
-    read_answers,
-    readings,
-)
+from enrichment_pipeline.warehouse.raw_answers import as_json_text
 from enrichment_pipeline.warehouse.statements import digest, execute, registered
 from enrichment_pipeline.warehouse.states import derive_search_states
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.identifiers import hashed
+from enrichment_pipeline.hashed_identifiers import hashed
 from enrichment_pipeline.identity import mail_provider_domains, read_domain, to_e164
 from enrichment_pipeline.warehouse.statements import execute, registered
 

@@ -66,8 +66,8 @@ def create_app(
     """The app. `clock` (seconds) is what windows are measured by, `wall_clock` (UTC) dates charges.
 
     To deliver callbacks it must be run with its lifespan, and to tear connections with
-    `TearableProtocol`: see `sandbox.server.server_config`. Raises `JournalError` if the configured
-    journal or file of deliveries cannot be used.
+    `TearableProtocol`: see `sandbox.stand_in_server.server_config`. Raises `JournalError` if the
+    configured journal or file of deliveries cannot be used.
     """
     sandbox = _Sandbox(config, people, clock, wall_clock)
 

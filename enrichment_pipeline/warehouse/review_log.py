@@ -31,7 +31,7 @@ from enrichment_pipeline.review.decisions import (
     read_table,
 )
 from enrichment_pipeline.review.problems import Problem
-from enrichment_pipeline.warehouse.source import attached_source, read_decisions
+from enrichment_pipeline.warehouse.attached_source import attached_source, read_decisions
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
 

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from enrichment_pipeline.sandbox.server import serve
-from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
+from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.stand_in_server import serve
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.sandbox.signalhire import (
     UID_OF_ADA,
@@ -33,8 +33,8 @@ arguments = json.loads(sys.argv[1])
 for name in arguments["without"]:
     sys.modules[name] = None  # as if it were not installed
 
-from enrichment_pipeline.sandbox.server import serve
-from enrichment_pipeline.sandbox.signalhire.app import BASE_PATH, create_app
+from enrichment_pipeline.sandbox.stand_in_server import serve
+from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import load_people
 

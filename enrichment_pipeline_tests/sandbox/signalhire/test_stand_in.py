@@ -434,7 +434,7 @@ def test_latency_holds_back_answers_but_no_refusals(
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.app.asyncio.sleep", sleep)
+    monkeypatch.setattr("enrichment_pipeline.sandbox.signalhire.stand_in.asyncio.sleep", sleep)
     start(people).search(ADA)
     api = start(people, latency_ms=250)
     api.search()

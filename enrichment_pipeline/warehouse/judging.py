@@ -9,6 +9,7 @@ from datetime import datetime
 import duckdb
 
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.derived import (
     move_persons,
     refresh_contacts,
@@ -20,7 +21,6 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_phones,
     transliterate_names,
 )
-from enrichment_pipeline.warehouse.profiles import read_answers
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
 

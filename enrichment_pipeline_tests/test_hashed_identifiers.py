@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from enrichment_pipeline.identifiers import (
+from enrichment_pipeline.hashed_identifiers import (
     ROLES,
     hashed,
     hashed_all,

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.warehouse import profiles
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World, candidate
 
-(SIGNALHIRE,) = profiles.readings()
+(SIGNALHIRE,) = common_profile.readings()
 
 
-def read_by(monkeypatch: pytest.MonkeyPatch, *readings: profiles.Reading) -> None:
-    monkeypatch.setattr(profiles, "readings", lambda: readings)
+def read_by(monkeypatch: pytest.MonkeyPatch, *readings: common_profile.Reading) -> None:
+    monkeypatch.setattr(common_profile, "readings", lambda: readings)
 
 
 def points(world: World) -> list[tuple[object, ...]]:
@@ -136,7 +136,7 @@ from unread_answers
 def test_each_providers_answers_are_cut_and_read_by_its_own_files(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acme = profiles.Reading("acme", 1, (), CUT_BY_ACME, READ_BY_ACME, None)
+    acme = common_profile.Reading("acme", 1, (), CUT_BY_ACME, READ_BY_ACME, None)
     read_by(monkeypatch, SIGNALHIRE, acme)
     world.load([ADA])
     world.look_up("C1", candidate=VERIFIED)
@@ -232,7 +232,7 @@ def test_an_answer_that_nothing_reads_is_for_review_until_something_does(
 
 
 def test_every_provider_says_how_its_answers_are_read() -> None:
-    assert {reading.provider for reading in profiles.readings()} == set(PROVIDERS)
+    assert {reading.provider for reading in common_profile.readings()} == set(PROVIDERS)
 
 
 def test_a_file_of_an_older_version_has_its_answers_read_when_it_is_opened(
@@ -251,6 +251,6 @@ def test_a_file_of_an_older_version_has_its_answers_read_when_it_is_opened(
         newer = World(connection, tmp_path / "older")
         assert newer.only("staging.profiles")["full_name"] == "Ada Example"
         with transaction(connection):
-            profiles.read_answers(connection)
+            common_profile.read_answers(connection)
         newer.derive(at=START + DAY)
         assert newer.rows("enrichment.person_facts") == facts

@@ -14,9 +14,9 @@ import pytest
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.policy import SourcePolicy
+from enrichment_pipeline.warehouse.attached_source import attached_source, streamed
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
-from enrichment_pipeline.warehouse.source import attached_source, streamed
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import Row, contents, held_by_another_process
 
