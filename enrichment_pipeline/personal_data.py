@@ -129,7 +129,7 @@ WAREHOUSE: Mapping[str, Table] = {
         values="uid full_name headline location profile_urls contact_points positions",
         nothing="call_id call_kind position provider answered_at path unreadable_part reading",
     ),
-    "staging.restated_contacts": _table(contact_ids="contact_id"),
+    "staging.contacts_left_dirty": _table(contact_ids="contact_id"),
     "staging.shared_identifiers": _table(values="alias"),
     "staging.source_contact_ids": _table(contact_ids="contact_id", nothing="source_rows"),
     "staging.stamp": _table(nothing="key value"),

@@ -9,6 +9,8 @@ concerns (`load.py`, `raw_answers.py`, `judging.py`, `searches.py`,
 What something new concerns is called *dirty*: contacts, identifiers, look-ups. Of these follow
 the *contacts to resolve*, whose person is found anew, and the *contacts to refresh*, whose rows in
 these tables are written anew; *rejudged* contacts have an answer that was judged, or taken back.
+Contacts are *left dirty* (`staging.contacts_left_dirty`) for the next load, which finds out anew
+who they are.
 
 Here: the order of the statements that do so, for some contacts or for everybody at once. Not
 here: the rules, which are the files in `sql/`. Call what writes in a transaction.
@@ -28,16 +30,16 @@ def refresh_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> No
     refresh_suppressed_contacts(connection, "refreshed_contacts")
 
 
-def restate_contacts(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
-    """After identifiers in this temporary table have got another owner, or none.
+def leave_contacts_dirty(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
+    """Leave to the next load the contacts that bear the identifiers in this temporary table.
 
-    The next load finds out anew who the contacts are that bear them. Costs nothing
-    where there are none, and tells whether there were.
+    These have got another owner, or none. Costs nothing where there are none, and tells whether
+    there were.
     """
     moved = connection.execute("select 1 from query_table(?) limit 1", [relation]).fetchall()
     if moved:
         execute(connection, "create_identities")
-        execute(connection, "restate_contacts", relation=relation)
+        execute(connection, "leave_contacts_dirty", relation=relation)
         refresh_contacts(connection, "moved_contacts")
     return bool(moved)
 
@@ -48,7 +50,7 @@ def move_persons(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     Their contacts are those persons' from now on, with what they are known by.
     """
     execute(connection, "move_persons", relation=relation)
-    return restate_contacts(connection, "moved_aliases")
+    return leave_contacts_dirty(connection, "moved_aliases")
 
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:

@@ -11,9 +11,9 @@ import duckdb
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.derived import (
+    leave_contacts_dirty,
     move_persons,
     refresh_contacts,
-    restate_contacts,
 )
 from enrichment_pipeline.warehouse.normalise import (
     learn_company_names,
@@ -74,7 +74,7 @@ def _judge_answers(
     learn_company_names(connection, "find_new_decided_companies")
     if connection.execute("select 1 from withdrawn_answers limit 1").fetchall():
         execute(connection, "forget_aliases")
-        restate_contacts(connection, "forgotten_aliases")
+        leave_contacts_dirty(connection, "forgotten_aliases")
     refresh_contacts(connection, "rejudged_contacts")
     execute(connection, "replace_company_facts")
     return are_more

@@ -71,10 +71,19 @@ def derive_what_follows(connection: duckdb.DuckDBPyConnection) -> None:
         execute(connection, "judge_from_stored_facts")
     read_answers(connection)
     derive_anew(connection)
-    execute(connection, "restate_everybody")
+    execute(connection, "leave_everybody_dirty")
 
 
-MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (derive_what_follows,)
+def rename_restated_contacts(connection: duckdb.DuckDBPyConnection) -> None:
+    """What is in `staging.contacts_left_dirty` was in `staging.restated_contacts` before."""
+    if _is_table(connection, "staging", "restated_contacts"):
+        execute(connection, "take_over_restated_contacts")
+
+
+MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
+    derive_what_follows,
+    rename_restated_contacts,
+)
 
 
 def _is_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

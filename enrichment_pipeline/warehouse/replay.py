@@ -13,7 +13,7 @@ import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse.derived import restate_contacts
+from enrichment_pipeline.warehouse.derived import leave_contacts_dirty
 from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.statements import execute
 
@@ -46,7 +46,7 @@ def replay(
         execute(connection, "forget_facts")
         derive_facts(connection, policy, loaded_at=replayed_at)
         execute(connection, "forget_aliases")
-        restate_contacts(connection, "forgotten_aliases")
+        leave_contacts_dirty(connection, "forgotten_aliases")
         derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=replayed_at)
 
     return _compared(connection, derive)

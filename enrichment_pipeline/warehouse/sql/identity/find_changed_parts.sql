@@ -2,9 +2,9 @@
 -- changed ones, and those for whom another name or domain of their account stands in now.
 --
 -- reads: all_identities, staging.accounts, staging.contact_parts, staging.contacts,
---        staging.restated_contacts
+--        staging.contacts_left_dirty
 -- makes: changed_parts, dirty_contacts, former_identifiers, gone_contacts,
---        staging.restated_contacts
+--        staging.contacts_left_dirty
 
 create or replace temp table changed_parts as
 with sourced as (
@@ -57,9 +57,9 @@ select contact_id from changed_parts
 union
 select contact_id from gone_contacts
 union
-select contact_id from staging.restated_contacts;
+select contact_id from staging.contacts_left_dirty;
 
-delete from staging.restated_contacts;
+delete from staging.contacts_left_dirty;
 
 -- by what they were known so far
 create or replace temp table former_identifiers as

@@ -7,11 +7,11 @@
 --        enrichment.worklist, raw, raw.lookups, raw.provider_responses, raw.review_decisions,
 --        raw.search_profiles, raw.searches, raw.undone_runs, staging, staging.accounts,
 --        staging.company_names, staging.contact_identities, staging.contact_parts,
---        staging.contact_persons, staging.contacts, staging.hosts, staging.ineligible_contacts,
---        staging.judgements, staging.latin_names, staging.person_aliases, staging.person_lookups,
---        staging.phones, staging.profiles, staging.restated_contacts, staging.shared_identifiers,
---        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
---        staging.suppressions
+--        staging.contact_persons, staging.contacts, staging.contacts_left_dirty, staging.hosts,
+--        staging.ineligible_contacts, staging.judgements, staging.latin_names,
+--        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
+--        staging.shared_identifiers, staging.source_contact_ids, staging.stamp,
+--        staging.suppressed_contacts, staging.suppressions
 
 create schema if not exists staging;
 create schema if not exists raw;
@@ -192,9 +192,9 @@ is 'Whether the person is known by a name and a company';
 comment on column staging.contact_identities.provider_uid
 is 'The profile that the last answer gave; null for none';
 
-create table if not exists staging.restated_contacts (contact_id varchar);
-comment on table staging.restated_contacts
-is 'Contacts that the next load has to find out anew who they are, though the source has not changed them: answers or searches have told more';
+create table if not exists staging.contacts_left_dirty (contact_id varchar);
+comment on table staging.contacts_left_dirty
+is 'Contacts of which answers or searches have told more: the next load finds out anew who they are, though the source has not changed them';
 
 -- raw ----------------------------------------------------------------------------------
 

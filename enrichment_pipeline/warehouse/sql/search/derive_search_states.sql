@@ -1,6 +1,8 @@
 -- Where every person stands who is known by name and company and by nothing better, or was when
 -- it was searched for: which profile of $provider is the person, or which search there is due,
 -- or why none is. A profile's id means nothing to another provider.
+-- Whether a search is due is decided here and nowhere else, as whether a look-up is due is in
+-- `derive_contact_states.sql`, which reads this.
 -- Reviewers' decisions must have been selected.
 --
 -- reads: decided_contacts, enrichment.search_results, raw.lookups, raw.provider_responses,

@@ -2,7 +2,7 @@
 -- one of them, and whoever is the person that has or had one.
 --
 -- reads: all_identities, staging.contact_persons
--- makes: moved_contacts, staging.restated_contacts
+-- makes: moved_contacts, staging.contacts_left_dirty
 
 create or replace temp table moved_contacts as
 select contact_id
@@ -17,5 +17,5 @@ where assigned.person_key in (
     select new_key from query_table($relation)
 );
 
-insert into staging.restated_contacts (contact_id)
+insert into staging.contacts_left_dirty (contact_id)
 select contact_id from moved_contacts;
