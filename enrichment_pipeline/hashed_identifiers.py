@@ -12,17 +12,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
+from enrichment_pipeline.word_lists import ROLE_ADDRESSES
+
 KINDS = frozenset({"email", "linkedin", "phone", "uid"})
-_ROLES = """
-abuse accounting accounts admin administrator billing bookings buchhaltung career careers
-compras contact contacto customerservice empfang enquiries enquiry facturation feedback
-finance hello help hi hr info information inquiries inquiry invoice invoices jobs kontakt
-legal mail mailbox marketing media news newsletter no-reply noreply office oficina orders
-postmaster press presse privacy purchasing reception recruiting sales sekretariat service
-support team vendas ventas vertrieb webmaster welcome
-"""
-ROLES = frozenset(_ROLES.split())
-"""What stands before the @ of a mailbox that a function reads, not a person."""
 
 _EMAIL = re.compile(
     r"(?:mailto:)?(?:[^<>]*<)?"
@@ -55,7 +47,7 @@ def personal_email(text: str) -> str | None:
     found = _EMAIL.fullmatch(text.strip().lower())
     if found is None or len(found[1]) > LONGEST_EMAIL:
         return None
-    return None if found[1].partition("@")[0] in ROLES else found[1]
+    return None if found[1].partition("@")[0] in ROLE_ADDRESSES else found[1]
 
 
 def linkedin_slug(text: str) -> str | None:

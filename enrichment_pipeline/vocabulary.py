@@ -173,6 +173,11 @@ VALUE_STATUSES: tuple[Word, ...] = (
 )
 """How far an e-mail or a phone can be relied on, best first (`…_status`)."""
 
+SENIORITIES: tuple[str, ...] = (
+    *("owner", "c_suite", "vp", "director", "manager", "senior", "entry"),
+)
+"""How high a position stands, the highest first; by which words, says `word_lists.toml`."""
+
 
 # --- review ----------------------------------------------------------------------------
 

@@ -10,13 +10,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from enrichment_pipeline.hashed_identifiers import (
-    ROLES,
     hashed,
     hashed_all,
     linkedin_slug,
     personal_email,
 )
 from enrichment_pipeline.warehouse.macros import create_macros
+from enrichment_pipeline.word_lists import ROLE_ADDRESSES
 from enrichment_pipeline_tests.properties import draws
 
 PIECES = st.sampled_from(
@@ -55,7 +55,7 @@ def test_whatever_is_written_both_read_it_alike(sql: duckdb.DuckDBPyConnection) 
 
 
 def test_the_mailboxes_of_functions_are_the_same_ones(sql: duckdb.DuckDBPyConnection) -> None:
-    addresses = [f"{role}@acme.com" for role in ROLES]
+    addresses = [f"{role}@acme.com" for role in ROLE_ADDRESSES]
     [(same,)] = sql.execute(
         "select bool_and(is_role_address(address)) from (select unnest($a) as address)",
         {"a": addresses},

@@ -21,12 +21,14 @@ from enrichment_pipeline.vocabulary import (
     PRIORITIES,
     REVIEW_DECISIONS,
     REVIEW_REASONS,
+    SENIORITIES,
     VALUE_STATUSES,
     VERDICTS,
     one_of,
     words_of,
 )
 from enrichment_pipeline.warehouse.statements import text_of
+from enrichment_pipeline.word_lists import SENIORITY_RULES
 
 PROJECT = Path(__file__).parents[1]
 SQL = PROJECT / "enrichment_pipeline" / "warehouse" / "sql"
@@ -143,6 +145,12 @@ def test_a_columns_comment_lists_its_words(column: str, words: Sequence[str]) ->
     )
     assert comment is not None
     assert comment[1] == one_of(words)
+
+
+def test_the_levels_of_seniority_are_those_that_titles_can_have() -> None:
+    assert {rule.level for rule in SENIORITY_RULES} == set(SENIORITIES)
+    comment = f"is '{one_of(SENIORITIES)}, as far as the title tells'"
+    assert f"enriched_contacts.seniority\n{comment}" in text_of("create_tables")
 
 
 def test_sql_gives_no_reason_that_the_list_lacks_and_the_list_none_that_sql_never_gives() -> None:

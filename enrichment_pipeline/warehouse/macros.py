@@ -1,9 +1,10 @@
 """What SQL is told by Python on each connection: words, functions, and the macros that use them.
 
-Here: handing them over. Not here: the words (`vocabulary.py`), the functions (`names.py`) and the
-macros (`sql/schema/create_macros.sql`).
+Here: handing them over. Not here: the words (`vocabulary.py`, `word_lists.toml`), the functions
+(`names.py`) and the macros (`sql/schema/create_macros.sql`).
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 import duckdb
@@ -18,6 +19,12 @@ from enrichment_pipeline.vocabulary import (
     words_of,
 )
 from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.word_lists import (
+    ROLE_ADDRESSES,
+    SENIORITY_RULES,
+    TITLES_OF_PERSONS,
+    SeniorityRule,
+)
 
 
 def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
@@ -25,6 +32,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
     set_vocabulary(connection)
     _create_functions(connection)
     execute(connection, "create_macros")
+    connection.execute(seniority_macro(SENIORITY_RULES))
 
 
 def set_vocabulary(connection: duckdb.DuckDBPyConnection) -> None:
@@ -41,6 +49,8 @@ def set_vocabulary(connection: duckdb.DuckDBPyConnection) -> None:
         reason_advice=[each.advice for each in REVIEW_REASONS],
         mismatches=list(words_of(MISMATCHES)),
         mismatch_meanings=[each.meaning for each in MISMATCHES],
+        role_addresses=sorted(ROLE_ADDRESSES),
+        titles_of_persons=sorted(TITLES_OF_PERSONS),
     )
 
 
@@ -51,3 +61,24 @@ def _create_functions(connection: duckdb.DuckDBPyConnection) -> None:
         connection.create_function("compare_names", names_alike, [text, text, number, text], truth)
         connection.create_function("compare_words", words_alike, [text, text, number], truth)
         connection.create_function("is_shorter_name", is_shorter_name, [text, text], truth)
+
+
+def seniority_macro(rules: Sequence[SeniorityRule]) -> str:
+    """The statement that makes the macro `seniority_of(job_title)`, null where no rule fits.
+
+    As a text of constants: a pattern from a table would be compiled for each title anew.
+    """
+    cases = "".join(
+        f" when {_has_word(rule.words)}"
+        f"{f' and not {_has_word(rule.unless)}' if rule.unless else ''} then '{rule.level}'"
+        for rule in rules
+    )
+    return (
+        "create or replace temp macro seniority_of(job_title) as "
+        f"list_transform([lower(job_title)], lambda title: case{cases} end)[1]"
+    )
+
+
+def _has_word(words: Sequence[str]) -> str:
+    pattern = "|".join(words).replace("'", "''")
+    return f"regexp_matches(title, '\\b({pattern})\\b')"

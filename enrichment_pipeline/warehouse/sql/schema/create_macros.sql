@@ -144,19 +144,8 @@ create or replace temp macro phone_problem(phone, e164) as case
 end;
 
 -- A mailbox that a function reads, not a person.
-create or replace temp macro is_role_address(email) as list_contains(
-    [
-        'abuse', 'accounting', 'accounts', 'admin', 'administrator', 'billing', 'bookings',
-        'buchhaltung', 'career', 'careers', 'compras', 'contact', 'contacto', 'customerservice',
-        'empfang', 'enquiries', 'enquiry', 'facturation', 'feedback', 'finance', 'hello', 'help',
-        'hi', 'hr', 'info', 'information', 'inquiries', 'inquiry', 'invoice', 'invoices', 'jobs',
-        'kontakt', 'legal', 'mail', 'mailbox', 'marketing', 'media', 'news', 'newsletter',
-        'no-reply', 'noreply', 'office', 'oficina', 'orders', 'postmaster', 'presse', 'press',
-        'privacy', 'purchasing', 'reception', 'recruiting', 'sales', 'sekretariat', 'service',
-        'support', 'team', 'vendas', 'ventas', 'vertrieb', 'webmaster', 'welcome'
-    ],
-    split_part(email, '@', 1)
-);
+create or replace temp macro is_role_address(email) as
+    list_contains(getvariable('role_addresses'), split_part(email, '@', 1));
 
 -- An identifier as the ledger keeps it.
 create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
@@ -215,13 +204,7 @@ create or replace temp macro plain_letters(value) as regexp_replace(
 -- The words of a name in the order in which they are written, without titles.
 create or replace temp macro name_words(value) as list_filter(
     string_split_regex(plain_letters(value), '[^\p{L}\p{N}]+'),
-    lambda word: word <> '' and not list_contains(
-        [
-            'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
-            'prof', 'sr'
-        ],
-        word
-    )
+    lambda word: word <> '' and not list_contains(getvariable('titles_of_persons'), word)
 );
 
 -- The words of a name, sorted: accents, case, order, titles and punctuation do not count.
@@ -259,46 +242,6 @@ create or replace temp macro spell_name(letters, key) as
         string_split(key, ' '), lambda word: not contains(coalesce(letters, ''), word)
     )) = 0;
 
--- How high a position stands, as far as its title tells; null where it does not.
-create or replace temp macro seniority_of(job_title) as list_transform(
-    [job_title],
-    lambda title: case
-        when title is null then null
-        when regexp_matches(lower(title), '\b(assistant|secretary|associate) (to|of)\b')
-            then 'entry'
-        when regexp_matches(
-            lower(title),
-            '\b(owner|founder|co-?founder|inhaber(in)?|g[eé]rant(e)?|propietari[oa])\b'
-        ) then 'owner'
-        when regexp_matches(
-            lower(title),
-            concat(
-                '\b(c[eftmoi]o|cpo|cro|ciso|chief|managing director|gesch[aä]ftsf[uü]hrer(in)?|',
-                'vorstand|pdg)\b'
-            )
-        ) or (
-            regexp_matches(lower(title), '\bpresident\b')
-            and not regexp_matches(lower(title), '\bvice[- ]president\b')
-        ) then 'c_suite'
-        when regexp_matches(lower(title), '\b([se]?vp|vice[- ]president)\b') then 'vp'
-        when regexp_matches(
-            lower(title),
-            '\b(director|directora|directeur|directrice|direktor(in)?|head of|head|partner)\b'
-        ) then 'director'
-        when regexp_matches(
-            lower(title),
-            concat(
-                '\b(manager(in)?|team ?lead|lead|leiter(in)?|jef[ea]|responsable|gerente|',
-                '[a-zäöü]+leiter(in)?|supervisor)\b'
-            )
-        ) then 'manager'
-        when regexp_matches(lower(title), '\b(senior|sr|principal|staff)\b') then 'senior'
-        when regexp_matches(
-            lower(title), '\b(junior|jr|intern|trainee|assistant|assistent(in)?|apprentice)\b'
-        ) then 'entry'
-    end
-)[1];
-
 -- The distinct words of a name that stand in it and not in another.
 create or replace temp macro words_besides(one, other) as list_filter(
     list_distinct(string_split(one, ' ')),
@@ -326,13 +269,8 @@ create or replace temp macro spoken_name(value) as joined(
             regexp_replace(clean_text(value), '^([^,]+),\s*([^,]+)$', '\2 \1'),
             '[^\p{L}\p{M}\p{N}''’-]+'
         ),
-        lambda word: length(word) > 1 and not list_contains(
-            [
-                'dr', 'esq', 'frau', 'herr', 'ii', 'iii', 'jr', 'mba', 'mr', 'mrs', 'ms', 'phd',
-                'prof', 'sr'
-            ],
-            lower(word)
-        )
+        lambda word: length(word) > 1
+        and not list_contains(getvariable('titles_of_persons'), lower(word))
     )
 );
 

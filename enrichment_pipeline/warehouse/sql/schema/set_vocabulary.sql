@@ -1,5 +1,6 @@
--- The words of `vocabulary.py` for this connection, in their order of rank, and what follows from
--- each. A variable is a constant to the statements that read it.
+-- The words of `vocabulary.py` for this connection, in their order of rank, what follows from
+-- each, and the lists of `word_lists.toml`. A variable is a constant to the statements that read
+-- it.
 
 set variable priorities = $priorities;
 
@@ -13,3 +14,7 @@ set variable reason_meanings = map($reasons, $reason_meanings);
 set variable reason_advice = map($reasons, $reason_advice);
 
 set variable mismatch_meanings = map($mismatches, $mismatch_meanings);
+
+set variable role_addresses = $role_addresses;
+
+set variable titles_of_persons = $titles_of_persons;
