@@ -23,7 +23,7 @@ from enrichment_pipeline.disk import flush
 from enrichment_pipeline.errors import (
     ConfigurationError,
     PipelineError,
-    discreet,
+    redact_unexpected_errors,
     refuse_full_disk,
 )
 from enrichment_pipeline.ledger.copying import (
@@ -89,7 +89,7 @@ class Restored:
 # --- a copy -----------------------------------------------------------------------------------
 
 
-@discreet
+@redact_unexpected_errors
 def back_up(settings: Settings, folder: Path, say: Say) -> Copied:
     """Copy the state folder's stores into a new folder: all of it, or nothing.
 
@@ -187,7 +187,7 @@ def _size(path: Path) -> int:
 # --- and back ---------------------------------------------------------------------------------
 
 
-@discreet
+@redact_unexpected_errors
 def restore(settings: Settings, folder: Path, say: Say) -> Restored:
     """Put back from a copy whichever of the two stores is missing; nothing is overwritten.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.review.decisions import read_rows
 from enrichment_pipeline.review.files import Format, fits, read_file, write_file
@@ -61,7 +61,7 @@ class Corrections:
 
     # --- asking ------------------------------------------------------------------------
 
-    @discreet
+    @redact_unexpected_errors
     def ask_again(self, contact_ids: Sequence[str]) -> int:
         """Free contacts whose look-up may have been billed without an answer; how many look-ups.
 
@@ -81,7 +81,7 @@ class Corrections:
         self._stores.leave_whole_ledger()
         return freed
 
-    @discreet
+    @redact_unexpected_errors
     def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:
         """Have nobody with one of these identifiers looked up, or lift that; how many were new.
 
@@ -95,7 +95,7 @@ class Corrections:
         self._stores.leave_whole_ledger()
         return changed
 
-    @discreet
+    @redact_unexpected_errors
     def mail_providers_among(self, identifiers: Sequence[str]) -> MailProviders | None:
         """The mail providers' domains among these, and how many contacts they would suppress.
 
@@ -130,7 +130,7 @@ class Corrections:
 
     # --- anew, and back ----------------------------------------------------------------
 
-    @discreet
+    @redact_unexpected_errors
     def replay(self, run: Run, *, is_applied: bool) -> list[Change]:
         """Derive facts and tables anew under today's policy; what changes, or would.
 
@@ -146,7 +146,7 @@ class Corrections:
                 replayed_at=run.clock.business_now(),
             )
 
-    @discreet
+    @redact_unexpected_errors
     def undo(self, run: Run, run_id: str, *, undone_by: str, is_applied: bool) -> list[Change]:
         """Take back what the run `run_id` bought; what changes, or would.
 
@@ -180,14 +180,14 @@ class Corrections:
 
     # --- review ------------------------------------------------------------------------
 
-    @discreet
+    @redact_unexpected_errors
     def review_counts(self) -> list[tuple[str, int, int, int, int, int]]:
         """Contacts for review by reason: the reason, how many by priority, how many in all."""
         check_used(self._settings)
         with self._stores.open_warehouse() as connection:
             return review_log.queue_counts(connection)
 
-    @discreet
+    @redact_unexpected_errors
     def export_review(
         self,
         path: Path,
@@ -228,7 +228,7 @@ class Corrections:
         write_file(path, kind, fitting, overwrites=overwrites)
         return len(fitting), [row["contact_id"] for row in rows if not fits(row)]
 
-    @discreet
+    @redact_unexpected_errors
     def import_review(self, path: Path, *, decided_by: str) -> Recorded:
         """Record the decisions in a file and bring the tables up to date; or say what is wrong.
 

@@ -51,7 +51,7 @@ def refuse_full_disk(error: OSError) -> None:
         raise PipelineError(DISK_FULL) from None
 
 
-def discreet(step: Callable[P, R]) -> Callable[P, R]:
+def redact_unexpected_errors(step: Callable[P, R]) -> Callable[P, R]:
     """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
 
     Whoever runs the step shows and stores what it raises: the terminal, and

@@ -49,8 +49,8 @@ class _Section(BaseModel):
 class SourcePolicy(_Section):
     """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet.
 
-    `suppressions` gives one column, `identifier`: whom nobody may be asked for. Where more than
-    the share `max_shrink` of the contacts has left the source since the last load, and at
+    `suppressions` gives one column, `identifier`: persons that may not be asked for. Where more
+    than the share `max_shrink` of the contacts has left the source since the last load, and at
     least 20, a run stops.
     """
 
@@ -73,7 +73,7 @@ class ProviderPolicy(_Section):
 
     `rates` hold all at once; `items_per_window` with `window_seconds` is the short form of one.
     `search`: whether those who are a name and a company are searched for there. `exclusive`:
-    nobody else spends the account's credits, so that a balance lower than the ledger can explain
+    no one else spends the account's credits, so that a balance lower than the ledger can explain
     stops a run.
     """
 
@@ -153,11 +153,11 @@ class FreshnessPolicy(_Section):
 
 
 class RetryPolicy(_Section):
-    """How long somebody waits whose look-ups fail unbilled, run after run.
+    """How long a person waits whose look-ups fail unbilled, run after run.
 
     After the first failure `first_hours`, doubling with each further one up to
     `longest_days`; after `max_attempts` failures in a row always that. Only what
-    the provider says of the item counts; the network, credits or the key put nobody off.
+    the provider says of the item counts; the network, credits or the key delay no one.
     """
 
     first_hours: float = Field(1.0, gt=0, le=24)
@@ -311,7 +311,7 @@ class ReviewPolicy(_Section):
 
 
 class PublishPolicy(_Section):
-    """Which Unix group may read what is published; nobody but the owner where none is named."""
+    """Which Unix group may read what is published; the owner alone where none is named."""
 
     group: str = ""
 

@@ -80,13 +80,13 @@ OUTCOMES: tuple[Word, ...] = (
     Word(REFUSED, "the provider does not take the item, unbilled, and would not if asked again"),
     Word(LEGAL_STOP, "the provider may not give data on the person"),
 )
-"""What an answered call has come to. A call without an answer has a reason instead."""
+"""How an answered call has ended. A call without an answer has a reason instead."""
 
 JUDGEMENTS: tuple[Word, ...] = (
     *(outcome for outcome in OUTCOMES if outcome.word != FOUND),
-    Word("identity_mismatch", "a profile was found that is somebody else's"),
+    Word("identity_mismatch", "a profile was found that is another person's"),
     Word("unreadable_answer", "the answer does not have the documented shape"),
-    Word("rejected", "a reviewer said that the profile is somebody else's"),
+    Word("rejected", "a reviewer said that the profile is another person's"),
 )
 """What an answer is to one contact."""
 
@@ -102,7 +102,7 @@ VERDICTS: tuple[Word, ...] = (
     Word("none", "there is none"),
     Word(REFUSED, "the provider does not take the search"),
 )
-"""What the profiles that a search gave have come to."""
+"""The judgement on the profiles that a search gave."""
 
 
 # --- contacts --------------------------------------------------------------------------
@@ -213,7 +213,7 @@ REVIEW_REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "rejected_by_reviewer",
-        "a reviewer said that the profile found is somebody else's, and no other was found",
+        "a reviewer said that the profile found is another person's, and no other was found",
         "nothing, or fill in the values (replace), or have it asked again (retry)",
     ),
     Reason(
@@ -294,7 +294,7 @@ REVIEW_DECISIONS: tuple[Decision, ...] = (
     ),
     Decision(
         "reject",
-        "it is somebody else: this profile fills nothing, now and later",
+        "it is another person: this profile fills nothing, now and later",
         about_profile=True,
         takes_values=True,
     ),

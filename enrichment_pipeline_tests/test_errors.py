@@ -7,11 +7,11 @@ import os
 
 import pytest
 
-from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 
 
 def told(error: Exception) -> str:
-    @discreet
+    @redact_unexpected_errors
     def publish() -> None:
         raise error
 

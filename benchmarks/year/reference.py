@@ -233,8 +233,8 @@ class Reference:
                 continue
             is_due = head is None or self._due_at(head) <= run.as_of
             may_wait = timedelta(days=self.policy.retry.longest_days)
-            is_put_off = person in failed_at and run.as_of < failed_at[person] + may_wait
-            if not is_due or is_put_off or person in looked_up:
+            is_backing_off = person in failed_at and run.as_of < failed_at[person] + may_wait
+            if not is_due or is_backing_off or person in looked_up:
                 continue
             priority = tiers.get(run.contacts[known.contact_id]["account_id"], "bulk")
             what = f"{known.contact_id} ({priority}) in {run.run_id}"

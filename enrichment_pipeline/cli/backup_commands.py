@@ -35,8 +35,8 @@ def backup_command(folder: FolderArgument) -> None:
 def restore_command(folder: FolderArgument) -> None:
     """Put back the ledger, the warehouse or both, whichever is missing; nothing is overwritten.
 
-    What a warehouse knows and the ledger lacks goes into the ledger, so that nobody is bought
-    again for it. End runs and the receiver first.
+    What a warehouse knows and the ledger lacks goes into the ledger, so that it is not
+    bought again. End runs and the receiver first.
     """
     from enrichment_pipeline.backup import restore
 

@@ -56,7 +56,7 @@ def undo_command(
 ) -> None:
     """Take back what one run bought and wrote, field by field; later runs and people's word stay.
 
-    Shows first what would change. The answers stay in raw.provider_responses, and nobody is
+    Shows first what would change. The answers stay in raw.provider_responses, and no one is
     looked up again sooner for it.
     """
     from enrichment_pipeline.corrections import Corrections

@@ -1,4 +1,4 @@
-"""The command `enrichment suppress`: whom nobody may ever be asked for.
+"""The command `enrichment suppress`: people and domains that may never be asked for.
 
 Here: reading the arguments or a file. Not here: what an identifier is
 (`warehouse/suppressed_identifiers.py`), and the list (`ledger/suppressions.py`).
@@ -37,18 +37,18 @@ def suppress_command(
 
     An identifier is an e-mail address, its SHA-256, a LinkedIn profile URL, a phone number
     with country code, a domain, or contact:ID. Only its hash is kept. A domain such as gmail.com
-    stands for everybody with an address there: how many these are is told, and asked first.
+    stands for all with an address there: how many these are is told, and asked first.
     """
     from enrichment_pipeline.corrections import Corrections
     from enrichment_pipeline.state import ensure_state_folder
 
     given = [*(identifiers or []), *([] if file is None else _lines(file))]
     if not any(text.strip() for text in given):
-        raise ConfigurationError("suppress: nobody is named; give identifiers, or a --file of them")
+        raise ConfigurationError("suppress: no identifier is given; name some, or a --file of them")
     settings = load_settings(needs_key=False)
     corrections = Corrections(settings)
     if not (lift or yes) and not _is_meant(corrections.mail_providers_among(given)):
-        _out.print("nobody was suppressed")
+        _out.print("nothing was suppressed")
         return
     ensure_state_folder(settings)
     changed = corrections.suppress(given, is_lifted=lift)
@@ -61,7 +61,7 @@ def suppress_command(
 
 
 def _is_meant(found: "MailProviders | None") -> bool:
-    """Whether everybody at a mail provider is to be suppressed; raises where no one can say."""
+    """Whether all addresses at a mail provider are meant; raises where there is no one to ask."""
     if found is None:
         return True
     domains = ", ".join(found.domains)

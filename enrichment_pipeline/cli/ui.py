@@ -1,6 +1,6 @@
 """`enrichment ui`: Dagster's pages behind a guard, its daemon, and the processes of both.
 
-Here: what `dagster dev` does, but for a web server that listens to everybody: the pages are served
+Here: what `dagster dev` does, but for a web server that answers any request: the pages are served
 by a process of ours, in which the guard stands before them, so that behind it nothing listens.
 Not here: what the guard refuses (`serving/guard.py`), and arguments (`main.py`).
 """
@@ -76,7 +76,7 @@ def serve_ui(host: str, port: int, hosts: Collection[str], *, has_daemon: bool) 
 
 @contextmanager
 def _loaded_workspace(instance: DagsterInstance) -> Iterator[Path]:
-    """A workspace file that leads to one running server of the code, whoever reads it."""
+    """A workspace file that leads each of its readers to one running server of the code."""
     target: WorkspaceLoadTarget = (
         WorkspaceFileTarget([str(WORKSPACE)])
         if WORKSPACE.is_file()

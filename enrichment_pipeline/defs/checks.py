@@ -109,7 +109,7 @@ def lookups_are_answered(of_run: Totals) -> dg.AssetCheckResult:
 LEDGER_MATCHES_BALANCE = dg.AssetCheckSpec(
     "ledger_matches_balance",
     asset="provider_lookups",
-    description="The provider's balance fell by what the ledger charged. It parts where somebody "
+    description="The provider's balance fell by what the ledger charged. It parts where someone "
     "else spends from the same account.",
 )
 
@@ -179,7 +179,7 @@ REVIEW_FLAG_AGREES = dg.AssetCheckSpec(
     "review_flag_agrees",
     asset="enriched_contacts",
     blocking=True,
-    description="Whoever needs manual enrichment stands in needs_review, and nobody else does.",
+    description="Contacts that need manual enrichment stand in needs_review, and no others do.",
 )
 
 
@@ -237,7 +237,7 @@ EVERY_CONTACT_IS_ACCOUNTED_FOR = dg.AssetCheckSpec(
     "every_contact_is_accounted_for",
     asset="contact_status",
     blocking=True,
-    description="Every contact of the source as it was loaded has a status, and nobody else has. "
+    description="Every contact of the source as it was loaded has a status, and no other has. "
     "Where another run has loaded it anew meanwhile, that run's check is the one that counts.",
 )
 

@@ -72,7 +72,7 @@ def add_lane_metadata(
 def observe_run(
     context: dg.AssetExecutionContext, metadata: "Mapping[str, dg.RawMetadataValue]"
 ) -> None:
-    """Show what a run came to over all its lanes, as an observation of the asset as a whole."""
+    """Show a run's figures over all its lanes, as an observation of the asset as a whole."""
     context.log_event(dg.AssetObservation(context.asset_key, metadata=metadata))
 
 

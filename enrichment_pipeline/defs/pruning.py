@@ -26,7 +26,7 @@ def prune_old_runs(instance: DagsterInstance, settings: Settings, now: datetime)
     """Forget runs that ended more than [schedule] keep_runs_days ago; how many.
 
     Not those that a younger run is another try of: from its root a run has its instant and its
-    caps. In a Dagster home of our own only: elsewhere they may be somebody else's.
+    caps. In a Dagster home of our own only: elsewhere they may be another project's.
     """
     if not settings.owns_dagster_home:
         return 0

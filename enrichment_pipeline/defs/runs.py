@@ -22,7 +22,7 @@ ROOT_RUN_TAG = "dagster/root_run_id"
 """Which run this one is another try of: one of Dagster's own retries, or a person's."""
 SECONDS_TO_BEGIN = 900
 """A run that has started holds its lock within seconds, or once the warehouse is free; one that
-still has none was killed before, and nobody will ever find it dead by its lock."""
+still has none was killed before, and no lock will ever tell that it is dead."""
 
 
 def begin(context: dg.AssetExecutionContext, runs: Runs) -> RunContext:
@@ -43,7 +43,7 @@ def begin(context: dg.AssetExecutionContext, runs: Runs) -> RunContext:
 def mark_runs_that_never_began(instance: DagsterInstance, settings: Settings) -> None:
     """Mark those as failed that were killed between their start and their first asset.
 
-    In a Dagster home of our own only: elsewhere such a run may be somebody else's.
+    In a Dagster home of our own only: elsewhere such a run may be another project's.
     """
     if not settings.owns_dagster_home:
         return

@@ -42,7 +42,7 @@ UNDER_WAY = [
 def late_answers(
     context: dg.SensorEvaluationContext, runs: dg.ResourceParam[Runs]
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run, while there are callbacks that nobody reads and no such run is under way."""
+    """One run, while there are unread callbacks and no such run is under way."""
     # the one sensor that is always on
     mark_runs_that_never_began(context.instance, runs.settings)
     waiting = count_late_answers(runs.stores)

@@ -48,7 +48,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Block:
-    """A rectangle and what it says to whoever points at it."""
+    """A rectangle, and what is shown when it is pointed at."""
 
     x: float
     y: float

@@ -64,7 +64,7 @@ GIVEN_MEANINGS: Mapping[str, str] = {
     "decision": f"one of {', '.join(DECISIONS)}; a row without one waits on",
     "provider_uid": "which profile accept or reject is about, where several were found",
     **dict.fromkeys(FIELDS, "fill in to replace the value that is shown"),
-    "decided_by": "who decided; where empty, whoever imports the file",
+    "decided_by": "who decided; where empty, the one who imports the file",
     "note": "kept with the decision",
 }
 """What the reviewer fills in."""

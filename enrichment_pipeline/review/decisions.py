@@ -49,7 +49,7 @@ class Evidence:
     provider_uid: str | None
     known_uids: frozenset[str]
     can_be_asked: bool
-    is_barred: bool
+    is_legally_blocked: bool
 
 
 def read_rows(
@@ -127,7 +127,7 @@ def check(proposal: Proposal, evidence: Evidence | None) -> list[Problem]:
     if proposal.lookup_id and proposal.lookup_id not in evidence.known_lookup_ids:
         return [
             proposal.problem(
-                "lookup_id", "is no look-up of this contact, which may be somebody else since then"
+                "lookup_id", "is no look-up of this contact, which may be another person since then"
             )
         ]
     if proposal.decision == "retry":
@@ -177,7 +177,7 @@ def _check_profile(proposal: Proposal, evidence: Evidence) -> list[Problem]:
 
 
 def _check_retry(proposal: Proposal, evidence: Evidence) -> list[Problem]:
-    if evidence.is_barred:
+    if evidence.is_legally_blocked:
         return [proposal.problem("decision", "the provider may not give data on this person")]
     if not evidence.can_be_asked:
         return [

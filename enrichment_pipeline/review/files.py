@@ -105,7 +105,7 @@ def _write_whole(path: Path, write: Callable[[BinaryIO], None], *, overwrites: b
         else:
             os.link(draft, path)
     except FileExistsError:
-        raise ConfigurationError(f"{path}: has just been made by somebody else") from None
+        raise ConfigurationError(f"{path}: has just been made by another process") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
@@ -258,7 +258,7 @@ def _read_xlsx(path: Path, content: bytes) -> Iterator[tuple[int, list[str | Non
 
 
 def _text_of(cell: object) -> str | None:
-    """A cell as text; None for a formula, which nobody here can work out."""
+    """A cell as text; None for a formula, which is not worked out here."""
     value = getattr(cell, "value", None)
     if value is None:
         return ""

@@ -1,4 +1,4 @@
-"""What is wrong with a row of decisions, in words for whoever wrote it.
+"""What is wrong with a row of decisions, in words for the one who wrote it.
 
 Here: one problem and how it reads. Not here: finding problems. What stands in a
 cell is never repeated: problems go to terminals and to Dagster.

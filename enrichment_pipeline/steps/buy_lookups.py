@@ -10,7 +10,7 @@ from functools import partial
 
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
-from enrichment_pipeline.errors import PipelineError, discreet
+from enrichment_pipeline.errors import PipelineError, redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
@@ -43,7 +43,7 @@ class BoughtLookups:
     balance_gap: BalanceGap | None
 
 
-@discreet
+@redact_unexpected_errors
 def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) -> BoughtLookups:
     """Look up what stands in the lanes' work list.
 

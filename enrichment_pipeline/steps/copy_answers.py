@@ -9,7 +9,7 @@ from functools import partial
 
 import duckdb
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.steps.context import RunContext
@@ -38,7 +38,7 @@ class CopiedAnswers:
     match_rate: RunComparison | None
 
 
-@discreet
+@redact_unexpected_errors
 def copy_answers(context: RunContext) -> CopiedAnswers:
     """Copy look-ups and raw answers from the ledger into `raw`."""
     with context.stores.open_warehouse() as connection:

@@ -5,7 +5,7 @@ Here: the transaction and the step's figures. Not here: the rules (`warehouse/sq
 
 from dataclasses import dataclass
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import transaction
@@ -25,7 +25,7 @@ class DerivedFacts:
     verified_share: RunComparison | None
 
 
-@discreet
+@redact_unexpected_errors
 def derive_facts(context: RunContext) -> DerivedFacts:
     """Bring person and company facts to what the raw answers say."""
     with context.stores.open_warehouse() as connection:

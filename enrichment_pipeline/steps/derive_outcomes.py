@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import findings, judging, raw_answers
@@ -56,7 +56,7 @@ class DerivedOutcomes:
     findings: OutcomeFindings
 
 
-@discreet
+@redact_unexpected_errors
 def derive_outcomes(context: RunContext) -> DerivedOutcomes:
     """Bring the outcome tables up to date; then the ledger's answers are applied."""
     with context.stores.open_warehouse() as connection:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger.suppressions import BY_SOURCE
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
@@ -45,7 +45,7 @@ class LoadedContacts:
     repeated_ids: list[tuple[str, int]]
 
 
-@discreet
+@redact_unexpected_errors
 def load_accounts(context: RunContext) -> LoadedAccounts:
     """Load the source's accounts."""
     with context.stores.open_warehouse() as connection:
@@ -59,7 +59,7 @@ def load_accounts(context: RunContext) -> LoadedAccounts:
         return LoadedAccounts(counts, read_table_figures(connection, "accounts"))
 
 
-@discreet
+@redact_unexpected_errors
 def load_contacts(context: RunContext) -> LoadedContacts:
     """Load the source's contacts, and its list of those who may not be looked up."""
     with context.stores.open_warehouse() as connection:

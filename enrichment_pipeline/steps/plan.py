@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.steps.context import RunContext
@@ -40,7 +40,7 @@ class Plan:
     """What accounts have for a tier that no priority is named after."""
 
 
-@discreet
+@redact_unexpected_errors
 def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     """What a run over these lanes would look up. Selects it, then takes it all back."""
     stores, settings, policy = context.stores, context.settings, context.policy

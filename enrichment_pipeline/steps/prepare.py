@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.rollback import Comparison, RolledBack
@@ -45,7 +45,7 @@ CLOCK_ERROR_TOLERANCE = timedelta(days=1)
 """A clock that is further off than this makes people due who are not, and dates answers wrongly."""
 
 
-@discreet
+@redact_unexpected_errors
 def prepare(context: RunContext) -> list[str]:
     """Refuse what cannot work, and clear up after runs that were killed.
 
@@ -131,7 +131,7 @@ def open_state(stores: Stores, run: Run | None = None) -> None:
 def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
     """Raise PipelineError where our clock and the provider's part by more than a day.
 
-    A clock 95 days ahead would take every answer for expired, and buy everybody again.
+    A clock 95 days ahead would take every answer for expired, and buy all of them again.
     """
     if provider_now is None or abs(now - provider_now) <= CLOCK_ERROR_TOLERANCE:
         return
@@ -153,8 +153,8 @@ def _keep_what_reviewers_said(stores: Stores) -> None:
     stores.suppressions(Clock()).keep_reviewers()
     _log.warning(
         "warehouse %s: is older than the ledger, from which it is derived again; nothing is "
-        "bought for that. Reviewers' decisions that it lacks are not in the ledger; whom they "
-        "said never to ask for stays suppressed, until `enrichment suppress --lift`",
+        "bought for that. Reviewers' decisions that it lacks are not in the ledger; persons "
+        "that they said never to ask for stay suppressed, until `enrichment suppress --lift`",
         stores.settings.warehouse_url,
     )
 
@@ -191,8 +191,8 @@ def _check_balance(context: RunContext, credits_left: int) -> None:
         raise RolledBack(
             f"ledger {context.stores.ledger.name}: the provider's balance fell by "
             f"{gap.unexplained:,} credits more than it knows of, though {table} exclusive = "
-            "true says that nobody else uses the account: the ledger was restored from an older "
-            "copy, or somebody does. Nothing was bought. Either restore the newest ledger "
+            "true says that no one else uses the account: the ledger was restored from an older "
+            "copy, or someone does. Nothing was bought. Either restore the newest ledger "
             "(`enrichment restore FOLDER`), or `enrichment run --accept-rollback` goes on, and may "
             f"buy again what these {gap.unexplained:,} credits bought"
         )

@@ -3,12 +3,12 @@
 Here: when and where. Not here: writing it (`warehouse/publish.py`).
 """
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse.publish import publish
 
 
-@discreet
+@redact_unexpected_errors
 def publish_tables(context: RunContext) -> dict[str, int]:
     """Write the snapshot and let readers find it; rows by table."""
     with context.stores.open_warehouse() as connection:

@@ -14,7 +14,7 @@ import duckdb
 from enrichment_pipeline.dispatch.asking import CURRENT, CURRENT_OR_PAST
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress, SearchProgress
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.questions import Totals
@@ -46,7 +46,7 @@ class SearchedProfiles:
     table: TableFigures
 
 
-@discreet
+@redact_unexpected_errors
 def search_profiles(
     context: RunContext, lanes: Sequence[Lane], progress: Progress
 ) -> SearchedProfiles:

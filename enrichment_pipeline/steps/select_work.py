@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.steps.context import RunContext
@@ -36,7 +36,7 @@ class SelectedWork:
     excerpts: dict[Lane, Excerpt]
 
 
-@discreet
+@redact_unexpected_errors
 def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     """Take over the ledger's latest look-ups, then select what is due in the lanes.
 

@@ -6,7 +6,7 @@ Here: taking over its table and the step's figures. Not here: decisions in files
 
 from dataclasses import dataclass
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import transaction
@@ -22,7 +22,7 @@ class TakenDecisions:
     table: TableFigures
 
 
-@discreet
+@redact_unexpected_errors
 def take_decisions(context: RunContext) -> TakenDecisions:
     """Take over what another tool's table of decisions has that is new and sound."""
     with context.stores.open_warehouse() as connection:

@@ -6,7 +6,7 @@ Here: what the sensors ask, between runs; it changes nothing. Not here: what the
 
 from datetime import UTC, datetime, timedelta
 
-from enrichment_pipeline.errors import discreet
+from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import is_used
@@ -17,7 +17,7 @@ LATE_AFTER = timedelta(seconds=60)
 """A run that is alive reads a callback within a second; one that waits so long has no reader."""
 
 
-@discreet
+@redact_unexpected_errors
 def count_late_answers(stores: Stores) -> int:
     """How many callbacks no run has read, a while after they came."""
     if not is_used(stores.settings):
@@ -26,7 +26,7 @@ def count_late_answers(stores: Stores) -> int:
     return kept.count_unread(stores.ledger, now, received_before=now - LATE_AFTER)
 
 
-@discreet
+@redact_unexpected_errors
 def source_fingerprint(settings: Settings) -> str:
     """A short value that changes with the source's contacts. Opens no store of ours.
 

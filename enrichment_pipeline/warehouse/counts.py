@@ -81,7 +81,7 @@ def review_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def verdict_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Answered searches by what they came to, most first."""
+    """Answered searches by verdict, most first."""
     return dict(execute(connection, "count_verdicts").fetchall())
 
 

@@ -2,8 +2,8 @@
 
 `staging.contact_identities` and `staging.suppressed_contacts` follow from who is who, from
 answers and from the suppressed identifiers, `staging.person_lookups` (by person and provider)
-from the look-ups; each step that changes one of these brings them up to date for whom it
-concerns (`load.py`, `raw_answers.py`, `judging.py`, `searches.py`,
+from the look-ups; each step that changes one of these brings them up to date for the
+contacts that it concerns (`load.py`, `raw_answers.py`, `judging.py`, `searches.py`,
 `suppressed_identifiers.py`).
 
 What something new concerns is called *dirty*: contacts, identifiers, look-ups. Of these follow
@@ -12,7 +12,7 @@ these tables are written anew; *rejudged* contacts have an answer that was judge
 Contacts are *left dirty* (`staging.contacts_left_dirty`) for the next load, which finds out anew
 who they are.
 
-Here: the order of the statements that do so, for some contacts or for everybody at once. Not
+Here: the order of the statements that do so, for some contacts or for all at once. Not
 here: the rules, which are the files in `sql/`. Call what writes in a transaction.
 """
 
@@ -54,7 +54,7 @@ def move_persons(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
 
 
 def derive_anew(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make these tables anew, for everybody, from what they follow from."""
+    """Make these tables anew, for all contacts, from what they follow from."""
     learn_company_names(connection, "find_unread_companies")
     execute(connection, "create_identities")
     execute(connection, "reread_contact_parts")

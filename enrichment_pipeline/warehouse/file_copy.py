@@ -30,7 +30,7 @@ def copy_warehouse(path: Path, target: Path, on_wait: Callable[[str], None]) -> 
     with owner_only():
         reader = connect(str(path), read_only=True, wait_seconds=LOCK_WAIT_SECONDS, on_wait=on_wait)
         try:
-            # The log first: whoever closes the file itself gives up all locks that the process
+            # The log first: closing the file itself gives up all locks that the process
             # has on it, those of DuckDB's connection included.
             for name in (f"{path}{LOG}", str(path)):
                 if Path(name).exists():

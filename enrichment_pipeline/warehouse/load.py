@@ -61,8 +61,9 @@ def load_contacts(
 ) -> LoadCounts:
     """Bring `staging.contacts`, the person keys and who may be asked about to the source's state.
 
-    Raises ConfigurationError for whatever is wrong with the source, and PipelineError where
-    it has lost many contacts all of a sudden and nobody accepts that. Call it in a transaction.
+    Raises ConfigurationError for whatever is wrong with the source, and PipelineError where it
+    has lost many contacts all of a sudden and the run does not accept that. Call it in a
+    transaction.
     """
     with attached_source(path, warehouse=connection) as reading:
         unread = read_contacts(reading, connection, source)

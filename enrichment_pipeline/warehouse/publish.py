@@ -37,7 +37,7 @@ PUBLISHED_TABLES: dict[str, str] = {
 """What is copied out of the warehouse's schema `enrichment`, and in which order of rows."""
 
 KEPT_SNAPSHOTS = 3
-"""The newest and those before it, for whoever reads a folder's files one after another."""
+"""The newest and those before it, for readers that take a folder's files one after another."""
 DATABASE = "warehouse.duckdb"
 
 

@@ -65,7 +65,7 @@ def undo_run(
     """Have what a run bought not count any more, from now on; what that changed.
 
     The raw answers and their look-ups stay: the money is spent. Raises
-    ConfigurationError for a run that asked for nobody.
+    ConfigurationError for a run that bought nothing.
     """
     is_known, is_undone = execute(connection, "find_run", run_id=run_id).fetchall()[0]
     if not is_known:

@@ -36,7 +36,7 @@ from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
 
 SHOWN_CHARACTERS = 4000
-"""Of what was found, in one cell: a profile can be megabytes, and nobody reads them."""
+"""Of what was found, in one cell: a profile can be megabytes, which no reviewer reads."""
 LINE_CHARACTERS = 380
 """Of one profile in it, so that all ten that a search shows have their line."""
 
@@ -219,7 +219,7 @@ def persons_to_free(connection: duckdb.DuckDBPyConnection, provider: str) -> lis
 
 
 def never_identifiers(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Whom reviewers want never asked for again, as hashed identifiers for the ledger's list."""
+    """Persons that reviewers want never asked for again, as hashed identifiers for the ledger."""
     return {row[0] for row in execute(connection, "find_never_identifiers").fetchall()}
 
 
@@ -244,7 +244,7 @@ def _find_evidence(
             provider_uid=last_uid,
             known_uids=frozenset(uids or ()),
             can_be_asked=can_be_asked,
-            is_barred=is_barred,
+            is_legally_blocked=is_legally_blocked,
         )
         for (
             contact_id,
@@ -254,7 +254,7 @@ def _find_evidence(
             last_uid,
             uids,
             can_be_asked,
-            is_barred,
+            is_legally_blocked,
         ) in rows
     }
 
@@ -308,7 +308,7 @@ def _draft(
 
 
 def _content(decision: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What makes two decisions the same one, whoever made them and when."""
+    """What makes two decisions the same one, by different reviewers and at different times too."""
     word = decision["decision"]
     return (
         decision["contact_id"],

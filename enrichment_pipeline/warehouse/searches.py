@@ -62,7 +62,7 @@ _SEARCH_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class DueSearch:
-    """A search that is due: for whom, and what is asked."""
+    """A search that is due: the person, and what is asked."""
 
     person_key: str
     contact_id: str

@@ -1,4 +1,4 @@
-"""Whom nobody may be asked for: reading identifiers, hashing them, and the list of them.
+"""Persons that may not be asked for: reading identifiers, hashing them, and the list of them.
 
 Here: identifiers as people and sources write them, and the warehouse's copy of the
 ledger's list. Not here: the list itself (`ledger/suppressions.py`), and who of the
@@ -53,7 +53,8 @@ def hash_identifiers(
         places = ", ".join(map(str, unreadable[:10]))
         more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
         raise ConfigurationError(
-            f"{what} {places}{more}: cannot be read, so nobody was suppressed; each must be {FORMS}"
+            f"{what} {places}{more}: cannot be read, so nothing was suppressed; "
+            f"each must be {FORMS}"
         )
     return frozenset(identifier for identifier in found.values() if identifier is not None)
 
@@ -61,7 +62,7 @@ def hash_identifiers(
 def mail_providers(among: Collection[str]) -> dict[str, str]:
     """The domains of mail providers among hashed identifiers, each with its hash.
 
-    One of them stands for everybody who has an address there, which is seldom meant.
+    One of them stands for all who have an address there, which is seldom meant.
     """
     hashes = {name: hashed("domain", name) for name in mail_provider_domains()}
     return {name: hash_ for name, hash_ in hashes.items() if hash_ in among}

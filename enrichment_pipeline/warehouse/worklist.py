@@ -26,7 +26,7 @@ PAGE_MEMORY = "72MB"
 class WorkItem:
     """One person to look up; `identifiers` are all that it is known by, hashed.
 
-    `known_by` are those of them that are nobody else's; look-ups up to `ledger_revision` had
+    `known_by` are those of them that are this person's alone; look-ups up to `ledger_revision` had
     been taken into account when it was listed.
     """
 
@@ -59,7 +59,7 @@ class LaneWork:
 class CacheHits:
     """Look-ups that are not bought since the answer is known, or on its way.
 
-    `person`: contact rows beyond the first of one human being. `miss`: persons whom the
+    `person`: contact rows beyond the first of one human being. `miss`: persons that the
     provider did not know lately.
     """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.cli.dagster_home import refuse_damage
-from enrichment_pipeline.errors import PipelineError, discreet, is_disk_full
+from enrichment_pipeline.errors import PipelineError, is_disk_full, redact_unexpected_errors
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline_tests.cli.conftest import Command, Said
 
@@ -127,7 +127,7 @@ def test_a_state_folder_on_a_full_disk_is_no_mistake_in_the_configuration(
 def test_a_full_disk_is_known_by_each_ones_words(error: Exception, is_full: bool) -> None:
     assert is_disk_full(error) == is_full
 
-    @discreet
+    @redact_unexpected_errors
     def step() -> None:
         raise error
 

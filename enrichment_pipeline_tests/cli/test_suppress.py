@@ -52,9 +52,9 @@ def test_lifting_takes_it_back(enrichment: Command) -> None:
 
 
 REFUSED: list[tuple[tuple[str, ...], str]] = [
-    ((), "nobody is named"),
-    ((" ",), "nobody is named"),
-    ((ADA, "Ada Example"), "identifiers 2: cannot be read, so nobody was suppressed"),
+    ((), "no identifier is given"),
+    ((" ",), "no identifier is given"),
+    ((ADA, "Ada Example"), "identifiers 2: cannot be read, so nothing was suppressed"),
     (("--file", "missing.txt"), "--file missing.txt: cannot be read"),
     (("--file", "binary"), "it is not UTF-8 text"),
 ]
@@ -108,8 +108,8 @@ def test_whoever_suppresses_a_mail_provider_is_told_how_many_that_is_and_asked(
     open_state(stores)
     load_contacts(RunContext(stores, Run("load", datetime.now(UTC))))
     for typed, outcome in (
-        ("n\n", "nobody was suppressed"),
-        ("\n", "nobody was suppressed"),
+        ("n\n", "nothing was suppressed"),
+        ("\n", "nothing was suppressed"),
         ("y\n", "1 newly suppressed"),
     ):
         monkeypatch.setattr("sys.stdin", Terminal(typed))

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from enrichment_pipeline.errors import ConfigurationError, PipelineError, discreet
+from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 from enrichment_pipeline.ledger import store as store_module
 from enrichment_pipeline.ledger.schema import SENT
 from enrichment_pipeline.ledger.store import MIGRATION_LOCK, LedgerStore, open_store, opened
@@ -50,7 +50,7 @@ def test_a_process_that_is_stopped_inside_a_transaction_holds_nobody_up_for_ever
 def test_whoever_waits_too_long_for_a_writer_gives_up_with_one_line(
     ledger_url: str, impatient: None
 ):
-    @discreet
+    @redact_unexpected_errors
     def buy() -> None:
         with other.write():
             pass

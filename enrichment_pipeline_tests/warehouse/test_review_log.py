@@ -592,7 +592,7 @@ def test_retry_is_due_at_once_until_there_is_another_look_up(decided: World) -> 
         assert decided.status(name) == ("queued", None), name
         known = states[name]
         assert (known["freshness"], known["freshness_reason"]) == ("retry", "asked_again"), name
-        assert not known["is_put_off"], name
+        assert not known["is_backing_off"], name
     decided.look_up_each((name, {"at": START + DAY}) for name in names)
     decided.derive(at=START + DAY)
     states = decided.states(at=START + DAY)
@@ -656,11 +656,11 @@ def test_retry_makes_up_for_failures_before_it_and_not_for_those_after(ada: Worl
             run_id=f"run-{hour}",
         )
     later = START + 3 * DAY / 24
-    assert ada.states(at=later)["C1"]["is_put_off"]
+    assert ada.states(at=later)["C1"]["is_backing_off"]
     import_decisions(ada, {"C1": {"decision": "retry"}})
-    assert not ada.states(at=later)["C1"]["is_put_off"]
+    assert not ada.states(at=later)["C1"]["is_backing_off"]
     ada.look_up("C1", state="released", reason="timeout_exceeded", at=later, run_id="run-4")
-    assert ada.states(at=later)["C1"]["is_put_off"]
+    assert ada.states(at=later)["C1"]["is_backing_off"]
 
 
 # --- that it holds ---------------------------------------------------------------------

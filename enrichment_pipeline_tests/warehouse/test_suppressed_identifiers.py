@@ -73,7 +73,7 @@ def test_what_cannot_be_read_suppresses_nobody_and_is_named_by_its_place_only(
 ) -> None:
     with pytest.raises(ConfigurationError) as refused:
         hashed(world, "bob@brio.com", None, " ", text)
-    assert str(refused.value).startswith("rows 4: cannot be read, so nobody was suppressed")
+    assert str(refused.value).startswith("rows 4: cannot be read, so nothing was suppressed")
     assert "Ada" not in str(refused.value)
     assert "030" not in str(refused.value)
 

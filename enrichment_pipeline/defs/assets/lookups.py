@@ -97,8 +97,8 @@ def search_results(
 ) -> dg.MaterializeResult:
     """Which profile it is, for those who are known by name and company only.
 
-    Searching costs no credits, but has a daily quota. Whoever is found is looked up by the
-    profile's UID; several who are too close to call are for a person to choose from.
+    Searching costs no credits, but has a daily quota. A person that is found is looked up by
+    the profile's UID; several who are too close to call are for a person to choose from.
     """
     lanes = lanes_of(context)
     run = begin(context, runs)

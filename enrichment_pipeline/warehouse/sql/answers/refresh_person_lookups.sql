@@ -1,4 +1,4 @@
--- Bring staging.person_lookups up to date with raw.lookups: the persons of whom a look-up
+-- Bring staging.person_lookups up to date with raw.lookups: persons with a look-up that
 -- came or changed since, at whichever provider. A kill between the two costs nothing: the next
 -- time finds them.
 --
@@ -47,7 +47,7 @@ attempts as (
 ),
 
 -- Only what the provider says of the item counts: credits, the key or the network
--- are not the person's, and put nobody off once they are over.
+-- are not the person's, and delay no further attempt once they are over.
 failures as (
     select
         failed.person_key,

@@ -5,7 +5,7 @@
 --        raw.lookups, raw.searches, staging.contact_persons
 
 with
--- somebody may be missed by a look-up or, before there is anything to look up, by a search
+-- a person may be missed by a look-up or, before there is anything to look up, by a search
 answers as (
     select person_key, outcome, answered_at
     from raw.lookups

@@ -2,8 +2,8 @@
 --
 -- Facts follow from the profiles that answers were read into, the contacts as they are now, and
 -- the logs of undone runs and reviewers' decisions, and from nothing else: so an answer is read
--- for each contact of its person, and anew when that contact has changed or somebody has decided
--- on the profile; what came of it goes when the contact has left, is somebody else, or the run
+-- for each contact of its person, and anew when that contact has changed or a reviewer has decided
+-- on the profile; its judgement goes when the contact has left, is another person, or the run
 -- was undone. A replay reads everything anew, by the same way. What was decided must have been
 -- selected before (`select_current_decisions.sql`).
 --

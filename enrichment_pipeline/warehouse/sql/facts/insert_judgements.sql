@@ -1,4 +1,4 @@
--- Keep what the answers of a batch came to, with the values of those that are accepted: one row
+-- Keep how the answers of a batch were judged, with the values of those that are accepted: one row
 -- for each answer to each contact.
 --
 -- reads: current_positions, judged_answers, new_answers, new_contact_points, pending_answers,
@@ -103,7 +103,7 @@ left join accepted_answers as accepted on accepted.answer_no = judged.answer_no
 left join points on points.answer_no = judged.answer_no;
 
 -- every identifier that an accepted answer gives belongs to its person from now on,
--- unless it is somebody's already; a phone at work may be a switchboard
+-- unless it is another person's already; a phone at work may be a switchboard
 create or replace temp table answered_aliases as
 with given as (
     select

@@ -1,5 +1,5 @@
--- From an older version, which stored one row for each value: put together again what each answer
--- came to for each contact. Values of reviewers are left: the view reads them from what was
+-- From an older version, which stored one row for each value: put together again how each answer
+-- was judged for each contact. Values of reviewers are left: the view reads them from what was
 -- decided. What was stored is there no more afterwards.
 --
 -- makes: enrichment.company_facts, enrichment.stored_facts, staging.judgements,

@@ -1,10 +1,10 @@
--- Is the person who was found the one who was looked for? An answer that may be somebody
--- else's is evidence for a reviewer and never fills a field.
+-- Is the person who was found the one who was looked for? An answer that may be another
+-- person's is evidence for a reviewer and never fills a field.
 --
 -- The names must go together: alike in spelling (nicknames, initials, any order); the same
 -- in Latin letters; or, between two scripts, the one in Latin letters spelled out by an
 -- identifier of the side that writes the other one (but not by the e-mail that we asked by:
--- that spells our name whoever has it now). A family name may have changed by
+-- that spells our name, even if another person has it now). A family name may have changed by
 -- marriage, which a namesake's looks like: so only where the given name is the same, the
 -- company too, and the answer bears the very profile that we have, or an e-mail that we have
 -- and that spells our name. (An address that was passed on to a successor spells another.)
@@ -106,8 +106,8 @@ compared as (
     from paired
 ),
 
--- Answers to whom a profile's id was asked for, and which show that profile. Whether the name
--- is still the one for which a search chose it: its contact may be somebody else by now.
+-- Answers to look-ups by a profile's id that show that profile. Whether the name
+-- is still the one for which a search chose it: its contact may be another person by now.
 asked_by_id as (
     select
         answer.answer_no,

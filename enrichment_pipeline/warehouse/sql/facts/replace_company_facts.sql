@@ -1,6 +1,6 @@
 -- What the rejudged companies' people are known to work at, by registrable domain: each value
 -- of each field, from when to when it was what answers said. Answers that say the same in a
--- row are one row, which names the last of them. Free-mail domains are nobody's company.
+-- row are one row, which names the last of them. Free-mail domains are no company's.
 --
 -- reads: pending_answers, staging.judgements, withdrawn_domains
 -- makes: enrichment.company_facts, rejudged_domains

@@ -24,7 +24,7 @@ everybody as (
     where contact_id not in (select contact_id from unresolved)
 ),
 
--- a name with a company is somebody known where exactly one person has it
+-- a name with a company is a known person where exactly one has it
 known_names as (
     select bearer.alias, min(everybody.person_key) as person_key
     from name_bearers as bearer
@@ -71,5 +71,5 @@ from name_bearers as bearer
 join staging.contact_persons as assigned on assigned.contact_id = bearer.contact_id
 where not exists (select 1 from staging.person_aliases as owned where owned.alias = bearer.alias)
 group by bearer.alias
--- namesakes at one company: there the name is nobody's in particular
+-- namesakes at one company: there the name identifies none of them
 having count(distinct assigned.person_key) = 1;

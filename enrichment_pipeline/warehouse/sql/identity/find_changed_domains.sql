@@ -1,5 +1,5 @@
 -- The company domain of each changed contact: its own, else its account's, else its e-mail's.
--- A mail provider's or a throw-away domain is nobody's company.
+-- A mail provider's or a throw-away domain is no company's.
 --
 -- reads: changed_parts, staging.hosts
 -- makes: changed_domains

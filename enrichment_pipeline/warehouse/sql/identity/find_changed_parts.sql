@@ -1,5 +1,5 @@
 -- Contacts whose identifying parts have to be read (again), cleaned as far as SQL can: new and
--- changed ones, and those for whom another name or domain of their account stands in now.
+-- changed ones, and those that take another name or domain of their account now.
 --
 -- reads: all_identities, staging.accounts, staging.contact_parts, staging.contacts,
 --        staging.contacts_left_dirty
@@ -50,8 +50,8 @@ where not exists (
     where contact.contact_id = part.contact_id and contact.left_at is null
 );
 
--- Whose identity may change by this load: who is read anew, who left, and of whom answers or
--- searches have told more.
+-- Contacts whose identity may change by this load: those that are read anew, those that left, and
+-- those of which answers or searches have told more.
 create or replace temp table dirty_contacts as
 select contact_id from changed_parts
 union

@@ -1,6 +1,6 @@
 -- An identifier that only withdrawn answers gave is its person's no more. While none of the
 -- person's contacts is in the source, nothing is known of what they gave but that it was paid
--- for: whoever comes with such an identifier is that person, and not bought again.
+-- for: a contact that comes with such an identifier is that person, and not bought again.
 --
 -- reads: enrichment.person_facts, raw.provider_responses, raw.undone_runs, staging.contact_persons,
 --        staging.contacts, staging.person_aliases

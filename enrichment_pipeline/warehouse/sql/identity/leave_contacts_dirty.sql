@@ -1,5 +1,5 @@
--- Whose identity may have changed since identifiers got another owner, or none: whoever bears
--- one of them, and whoever is the person that has or had one.
+-- Contacts whose identity may have changed since identifiers got another owner, or none: those
+-- that bear one of them, and those of the person that has or had one.
 --
 -- reads: all_identities, staging.contact_persons
 -- makes: moved_contacts, staging.contacts_left_dirty

@@ -1,4 +1,4 @@
--- E-mails and phones that differently named contacts share are nobody's. Judged anew for
+-- E-mails and phones that differently named contacts share identify none of them. Judged anew for
 -- each identifier that a dirty contact had or has: one more contact can turn a personal
 -- address into a shared one. All are compared with the longest name: `A Smith` would pass
 -- for Anna Smith as well as for Adam Smith.

@@ -1,5 +1,5 @@
 -- One step: each contact takes the least label among those that share an identifier
--- with it, unless one of its own identifiers is somebody's already. Gives the number of
+-- with it, unless one of its own identifiers belongs to a person already. Gives the number of
 -- contacts that changed; done when that is none.
 --
 -- reads: person_labels, shared_links

@@ -1,4 +1,4 @@
--- Contacts that are nobody yet, or whose identity changed: none of their identifiers
+-- Contacts that are no known person yet, or whose identity changed: none of their identifiers
 -- belongs to the person that they were. Each starts with its own label: the person
 -- that one of its identifiers belongs to, else its best identifier. Labels then spread
 -- over shared identifiers (spread_person_labels.sql) until contacts of one human agree.
@@ -29,7 +29,7 @@ where mine.kind <> 'name'
     )
 group by mine.alias;
 
--- a name with a company joins nobody who has a better identifier: namesakes exist
+-- a name with a company joins no contact that has a better identifier: namesakes exist
 create or replace temp table person_links as
 select mine.contact_id, mine.alias, mine.kind_rank
 from identities as mine

@@ -1,7 +1,7 @@
 -- The value that is shown for each field of each contact, by the write rules ($rules: field
 -- to overwrite, fill or never). A human's beats all; verified beats likely beats unverified;
--- within a class the newer beats the older; nothing never replaces something, and a shorter
--- form of a name (A. Example) never the fuller one.
+-- within a class the newer beats the older; an empty value never overwrites a known one,
+-- and a shorter form of a name (A. Example) never the fuller one.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
 --        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
@@ -57,7 +57,7 @@ rated as (
     from enrichment.person_facts as fact
     semi join contested_contacts as contested on contested.contact_id = fact.contact_id
     left join staging.contact_persons as assigned on assigned.contact_id = fact.contact_id
-    -- a reviewer can give values for a contact that nobody could look up
+    -- a reviewer can give values for a contact that could not be looked up
     where assigned.person_key is not distinct from fact.person_key
 ),
 

@@ -1,5 +1,5 @@
--- What every contact of the source has come to: whether what it has is good enough, and if
--- not, why. `contact_states` and `chosen_values` must have been made before.
+-- What becomes of every contact of the source: whether what it has is good enough, and if not,
+-- why. `contact_states` and `chosen_values` must have been made before.
 --
 -- reads: chosen_values, contact_states, decided_answers, decided_contacts, raw.provider_responses,
 --        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.judgements

@@ -1,5 +1,5 @@
 -- What these priorities would cost more, in look-ups, if nothing were known: contacts who
--- share their person's answer or look-up with another contact, and persons whom the provider
+-- share their person's answer or look-up with another contact, and persons that the provider
 -- did not know so short a time ago that it is not asked again.
 --
 -- reads: contact_states, shared_contacts
@@ -19,7 +19,7 @@ with sharing as (
     )
 ),
 
--- those whom a search did not find are counted apart (`count_search_misses.sql`)
+-- those that a search did not find are counted apart (`count_search_misses.sql`)
 single as (
     select count(*) as miss
     from contact_states

@@ -1,5 +1,5 @@
--- Of the persons with a single contact, those whom a search did not find so short a time ago
--- that nobody is asked again.
+-- Of the persons with a single contact, those that a search did not find so short a time ago
+-- that they are not searched for again.
 --
 -- reads: contact_states
 

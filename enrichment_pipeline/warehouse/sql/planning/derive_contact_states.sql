@@ -1,5 +1,5 @@
 -- Where every contact of the source stands at $as_of: its priority, by which identifier
--- its person would be looked up at $provider, what the last look-up there came to, and whether
+-- its person would be looked up at $provider, how the last look-up there ended, and whether
 -- it is due there. What another provider said counts where it ends the matter: a legal stop
 -- does for all of them, an answer that is accepted does while it is recent.
 -- The work list and contact_status are both read off this. What reviewers decided on asking
@@ -56,7 +56,7 @@ set variable aging = {
     'retry_max_attempts': $retry_max_attempts
 };
 
--- What the look-ups of each person at each provider have come to, and until when that is good.
+-- How the look-ups of each person at each provider have ended, and until when that is good.
 create or replace temp view aged_lookups as
 with
 -- at a reviewer's word to ask again only what failed after it counts
@@ -214,11 +214,11 @@ reasoned as (
             when suppressed.contact_id is not null then 'suppressed_by_list'
             when ineligible.contact_id is not null then 'not_eligible'
             when lookup.outcome = 'legal_stop' or elsewhere.is_stopped then 'legal_stop'
-            -- at a reviewer's word, whatever the last look-up came to
+            -- at a reviewer's word, however the last look-up ended
             when lookup.is_asked_again
                 and coalesce(contact.lookup_identity, searched.uid) is not null
                 then 'asked_again'
-            when searched.is_choice_unasked then 'identity_changed'
+            when searched.is_choice_to_be_asked then 'identity_changed'
             when elsewhere.accepted_until is not null then 'answer_is_recent'
             -- refused for good: nothing but a changed identity makes it worth asking again
             when lookup.outcome = 'refused' then 'refused_for_good'
@@ -249,9 +249,9 @@ reasoned as (
             when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
         end as due_at,
         -- in the lane `retry`, and not due yet
-        coalesce(lookup.retry_at > getvariable('aging').as_of, false) as is_put_off
+        coalesce(lookup.retry_at > getvariable('aging').as_of, false) as is_backing_off
     from staging.contact_identities as contact
-    -- first, since whoever asks for some outcome needs no more of the others
+    -- first, since a query for some outcome needs no more of the others
     left join lookups as lookup on lookup.person_key = contact.person_key
     left join said_elsewhere as elsewhere on elsewhere.contact_id = contact.contact_id
     left join account_priorities as account on account.account_id = contact.account_id
@@ -268,5 +268,5 @@ reasoned as (
 select
     *,
     getvariable('freshness_of')[freshness_reason] as freshness,
-    freshness in ('new', 'retry', 'stale') and not is_put_off as is_due
+    freshness in ('new', 'retry', 'stale') and not is_backing_off as is_due
 from reasoned;

@@ -3,7 +3,7 @@
 -- account last), then the highest score.
 -- Passed over are persons who have been looked up since at the provider that is to be asked, and
 -- contacts that a later load found not eligible. With each person comes what admission compares
--- with the suppressed identifiers, and, by themselves, those that are nobody else's: by these it
+-- with the suppressed identifiers, and, by themselves, those that are this person's alone: by these it
 -- knows the person in other calls.
 --
 -- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.ineligible_contacts,

@@ -1,5 +1,5 @@
--- After searches: whoever was found is looked up by the profile's UID, whoever was not has the
--- second try due, and whoever is for review or not known leaves the work list.
+-- After searches: persons that were found are looked up by the profile's UID, those that were not
+-- have the second try due, and those that are for review or not known leave the work list.
 --
 -- reads: person_searches
 -- makes: enrichment.worklist

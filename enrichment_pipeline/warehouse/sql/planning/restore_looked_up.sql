@@ -1,5 +1,5 @@
 -- A lane in which nothing is due keeps what was looked up last, so that a run with nothing to do
--- changes no row; but nobody who left or is due, in whichever lane.
+-- changes no row; but no person who left, or who is due in any lane.
 --
 -- reads: due_persons, enrichment.worklist, looked_up_items, staging.contact_identities
 -- makes: enrichment.worklist

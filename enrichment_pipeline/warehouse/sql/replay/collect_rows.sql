@@ -1,6 +1,6 @@
 -- The tables as they are, in a form in which they can be compared with what they were: each
--- row of the outcomes whole, each value of the facts. `first_flagged_at` is when somebody
--- looked, not what was found.
+-- row of the outcomes whole, each value of the facts. `first_flagged_at` tells when it was
+-- looked at, not what was found.
 --
 -- reads: enrichment.company_facts, enrichment.contact_status, enrichment.enriched_contacts,
 --        enrichment.needs_review, enrichment.person_facts

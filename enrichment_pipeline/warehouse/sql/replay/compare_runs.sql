@@ -1,7 +1,7 @@
 -- How the last run that bought anything compares with those before it, by two measures: the
--- share of answers that found somebody, and the share of these that gave a verified e-mail.
--- What was expected is the earlier runs' share in each freshness, since whoever was found
--- before is found again more often than whoever is new. A freshness without earlier answers
+-- share of answers that found the person, and the share of these that gave a verified e-mail.
+-- What was expected is the earlier runs' share in each freshness, since persons found
+-- before are found again more often than new ones are. A freshness without earlier answers
 -- is not compared.
 --
 -- reads: enrichment.person_facts, raw.lookups

@@ -1,4 +1,4 @@
--- Answered searches by what they came to.
+-- Answered searches by verdict.
 --
 -- reads: enrichment.search_results
 

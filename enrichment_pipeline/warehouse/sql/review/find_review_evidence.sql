@@ -51,7 +51,7 @@ select
         answered.uids, json_extract_string(review.candidate, '$..uid')
     ) as uids,
     wanted.lookup_identity is not null as can_be_asked,
-    coalesce(wanted.last_outcome = 'legal_stop', false) as is_barred
+    coalesce(wanted.last_outcome = 'legal_stop', false) as is_legally_blocked
 from wanted
 left join looked_up on looked_up.person_key = wanted.person_key
 left join answered on answered.person_key = wanted.person_key

@@ -1,4 +1,4 @@
--- Review rows that have waited for somebody since before an instant, the most important first;
+-- Review rows that have waited for a reviewer since before an instant, the most important first;
 -- not those whose profile a reviewer has rejected.
 --
 -- reads: enrichment.needs_review

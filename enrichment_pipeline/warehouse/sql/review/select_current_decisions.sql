@@ -1,4 +1,4 @@
--- The decisions of reviewers that hold today, and what they come to for each contact.
+-- The decisions of reviewers that hold today, and what they mean for each contact.
 --
 -- Of several the latest holds, by what they speak about: one profile, one field, or whether
 -- to ask at all (so a `retry` takes back a `never`). A decision is about who the contact was
@@ -42,7 +42,7 @@ qualify decision <> 'accept' or row_number() over (
     partition by contact_id, decision order by decided_at desc, recorded_at desc, decision_id
 ) = 1;
 
--- One row for each decided contact. `settled_uids` are the profiles on which somebody has
+-- One row for each decided contact. `settled_uids` are the profiles on which a reviewer has
 -- decided: until an answer shows another one there is nothing to review.
 create or replace temp table decided_contacts as
 select
@@ -58,8 +58,8 @@ select
 from current_decisions
 group by contact_id;
 
--- The profile that each answer to a decided contact shows, and what somebody decided on it:
--- `matched`, `rejected` or, where nobody did, null. An answer without an id is its own profile.
+-- The profile that each answer to a decided contact shows, and what a reviewer decided on it:
+-- `matched`, `rejected` or, where none did, null. An answer without an id is its own profile.
 create or replace temp table decided_answers as
 with shown as (
     select
@@ -86,8 +86,8 @@ select
     end as judgement
 from shown;
 
--- Whether to ask is about the person: whoever else of the source is this person shares it.
--- `seen_heads` are the look-ups that stood for the person when somebody said `retry` (the one
+-- Whether to ask is about the person: every contact of this person shares it.
+-- `seen_heads` are the look-ups that stood for the person when a reviewer said `retry` (the one
 -- that they saw or, if it was released, the one before it), `seen_at` dates what they saw,
 -- and `seen_providers` tells who had been asked.
 create or replace temp table decided_persons as

@@ -57,8 +57,8 @@ create or replace temp macro looks_like_json(value) as
 
 -- The part of a personal profile URL that names the person; null for company pages, the old
 -- /pub/ form and anything else. What is not UTF-8 once decoded stays as it is written. What
--- holds a blank, a control character (%00) or more than 200 characters names nobody: its
--- beginning might be somebody else.
+-- holds a blank, a control character (%00) or more than 200 characters names no person: its
+-- beginning might name another.
 create or replace temp macro linkedin_slug(value) as list_transform(
     list_transform(
         list_transform(
@@ -106,8 +106,8 @@ create or replace temp macro email_address(value) as list_filter(
     lambda address: length(address) between 1 and 254
 )[1];
 
--- What is wrong with a profile URL, an e-mail or a phone number by which nobody can be looked
--- up, and what to do; null for one by which somebody can, and for none.
+-- What is wrong with a profile URL, an e-mail or a phone number by which no person can be looked
+-- up, and what to do; null for one that will do, and for none.
 create or replace temp macro profile_url_problem(url) as case
     when url is null or linkedin_slug(url) is not null then null
     when length(url) > 500
@@ -133,7 +133,7 @@ create or replace temp macro email_problem(email) as case
     when length(email) > 500
         then concat('email has ', length(email), ' characters, as no address has')
     when regexp_matches(email, '(?i)^\s*([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\s*$')
-        then 'email is the hash of an address, by which nobody can be looked up: give the address'
+        then 'email is the hash of an address, by which no person can be looked up: give the address'
     when not contains(email, '@') then 'email has no @'
     else 'email is no address, such as name@example.com'
 end;
@@ -151,7 +151,7 @@ create or replace temp macro is_role_address(email) as
 create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
 
 -- The identifier of a person that a fact gives; null for one that gives none. A role address
--- is nobody's, and a phone at work may be a switchboard.
+-- is no person's, and a phone at work may be a switchboard.
 create or replace temp macro fact_alias(field, value) as case
     when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
     when field = 'mobile_phone' then 'phone:' || value
@@ -279,8 +279,8 @@ create or replace temp macro spoken_name(value) as joined(
 create or replace temp macro is_written(field, rule, human_fields, sourced) as
     rule = 'overwrite' or (rule = 'fill' and sourced is null) or list_contains(human_fields, field);
 
--- What such a rule makes of the value that is given and the source's: nothing never replaces
--- something.
+-- What such a rule makes of the value that is given and the source's: an empty value
+-- never overwrites a known one.
 create or replace temp macro ruled(field, rule, value, human_fields, sourced) as case
     when is_written(field, rule, human_fields, sourced) then coalesce(value, sourced)
     else sourced

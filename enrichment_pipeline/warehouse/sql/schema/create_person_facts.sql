@@ -107,7 +107,7 @@ comment on column enrichment.person_facts.run_id is 'The run that bought it';
 comment on column enrichment.person_facts.valid_from
 is 'From when it held, as far as is known: the observation';
 comment on column enrichment.person_facts.field
-is 'What the value is; lookup_outcome is what the answer as a whole came to';
+is 'What the value is; lookup_outcome is how the answer as a whole was judged';
 comment on column enrichment.person_facts.position
 is 'Order among several values of one field in one answer, from 1';
 comment on column enrichment.person_facts.confidence

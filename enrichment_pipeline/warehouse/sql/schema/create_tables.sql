@@ -155,7 +155,7 @@ create table if not exists staging.contact_persons (
 alter table staging.contact_persons add column if not exists has_changed boolean;
 comment on table staging.contact_persons is 'Which person each contact is';
 comment on column staging.contact_persons.has_changed
-is 'True where the contact was somebody else before; null or false where it never was';
+is 'True where the contact was another person before; null or false where it never was';
 
 create table if not exists staging.ineligible_contacts (contact_id varchar);
 comment on table staging.ineligible_contacts
@@ -163,11 +163,11 @@ is 'The contacts in the source that [eligibility] does not let anybody ask about
 
 create table if not exists staging.suppressions (identifier varchar);
 comment on table staging.suppressions
-is 'Hashed identifiers of whom nobody may be asked for; a copy of the ledger''s';
+is 'Hashed identifiers of persons that may not be asked for; a copy of the ledger''s';
 
 create table if not exists staging.suppressed_contacts (contact_id varchar);
 comment on table staging.suppressed_contacts
-is 'The contacts in the source of whom an identifier, or their person''s, is suppressed';
+is 'The contacts in the source that have a suppressed identifier, or whose person has one';
 
 create table if not exists staging.contact_identities (
     contact_id varchar,
@@ -249,7 +249,7 @@ is 'The newest of its look-ups'' revisions; the greatest of all tells how far th
 comment on column staging.person_lookups.lookup_id
 is 'The look-up that nothing supersedes; null where all were released';
 comment on column staging.person_lookups.asked_again_at
-is 'When somebody last let it be asked for again: what failed before does not count';
+is 'When a user last let it be asked for again: what failed before does not count';
 comment on column staging.person_lookups.spread_draw
 is 'From 0 to 1, the look-up''s own: its place in the days over which refreshes are spread';
 comment on column staging.person_lookups.failed_runs
@@ -297,7 +297,7 @@ comment on column raw.review_decisions.decision_id
 is 'Digest of the decision''s content: the same one is recorded once';
 comment on column raw.review_decisions.contact_id is 'The source''s id of the contact';
 comment on column raw.review_decisions.person_key
-is 'Who the contact was when it was decided; a decision does not hold for somebody else';
+is 'Who the contact was when it was decided; a decision does not hold for another person';
 comment on column raw.review_decisions.decision is 'accept, replace, reject, never or retry';
 comment on column raw.review_decisions.lookup_id
 is 'The person''s last look-up when it was decided: what the reviewer had seen; empty for none';
@@ -455,7 +455,7 @@ create table if not exists enrichment.search_results (
     scored_by varchar
 );
 comment on table enrichment.search_results
-is 'What each answered search for a name and a company came to, by the policy''s rules';
+is 'The verdict on each answered search for a name and a company, by the policy''s rules';
 comment on column enrichment.search_results.search_id is 'The search in the ledger';
 comment on column enrichment.search_results.person_key is 'Who was searched for';
 comment on column enrichment.search_results.contact_id
@@ -609,12 +609,12 @@ comment on column enrichment.contact_status.freshness_reason
 is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.contact_status.reason
-is 'Why it needs review, or not_eligible where [eligibility] lets nobody ask about it; null otherwise';
+is 'Why it needs review, or not_eligible where [eligibility] leaves it out; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
 comment on column enrichment.contact_status.person_key
-is 'One key per human being; contacts that share it share their look-ups; null for nobody in particular';
+is 'One key per human being; contacts that share it share their look-ups; null where it is no known person';
 
 -- outcomes that can be replayed and undone ------------------------------------------------
 
@@ -647,7 +647,7 @@ create table if not exists staging.judgements (
     closed struct(field varchar, valid_to timestamptz)[]
 );
 comment on table staging.judgements
-is 'What each answer came to for each contact of its person, and the values that it gives where it was accepted: one wide row, which person_facts shows as one row for each value';
+is 'How each answer was judged for each contact of its person, and the values that it gives where it was accepted: one wide row, which person_facts shows as one row for each value';
 comment on column staging.judgements.basis
 is 'Digest of what else the judgement depends on: the contact as it was then';
 comment on column staging.judgements.judgement
@@ -666,7 +666,7 @@ create table if not exists raw.undone_runs (
 comment on table raw.undone_runs
 is 'Runs whose answers do not count; rows are only ever added, and a replay honours them';
 comment on column raw.undone_runs.run_id is 'The run whose answers do not count';
-comment on column raw.undone_runs.undone_at is 'When somebody said so';
+comment on column raw.undone_runs.undone_at is 'When a user said so';
 comment on column raw.undone_runs.undone_by is 'Who said so';
 
 alter table enrichment.company_facts add column if not exists valid_from timestamptz;
@@ -719,7 +719,7 @@ alter table enrichment.needs_review add column if not exists evidence json;
 alter table enrichment.needs_review add column if not exists full_name varchar;
 alter table enrichment.needs_review add column if not exists company_name varchar;
 alter table enrichment.needs_review add column if not exists email varchar;
-comment on column enrichment.needs_review.full_name is 'Whom we have, as the source has it';
+comment on column enrichment.needs_review.full_name is 'The contact''s name, as the source has it';
 comment on column enrichment.needs_review.company_name
 is 'Where we have the contact: its own company, else its account''s';
 comment on column enrichment.needs_review.email is 'As the source has it, whatever its form';
@@ -735,7 +735,7 @@ comment on column enrichment.contact_status.company_domain
 is 'Of the current employer where the person was found, else as the source has it';
 comment on column enrichment.contact_status.company_name is 'As the company_domain';
 comment on column enrichment.contact_status.company_website
-is 'From any answer on somebody of the company, whether or not this contact was found';
+is 'From any answer on a person of the company, whether or not this contact was found';
 comment on column enrichment.contact_status.company_industry is 'As the company_website';
 comment on column enrichment.contact_status.company_employee_count is 'As the company_website';
 

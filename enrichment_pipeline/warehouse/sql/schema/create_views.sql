@@ -142,8 +142,8 @@ is 'UTC, of the request: the day whose budget it drew on';
 comment on column enrichment.spend_by_day.provider is 'Who was asked';
 comment on column enrichment.spend_by_day.lookups
 is 'Look-ups that were sent, or are about to be';
-comment on column enrichment.spend_by_day.matched is 'Look-ups that found somebody';
-comment on column enrichment.spend_by_day.no_match is 'Look-ups that found nobody; they cost nothing';
+comment on column enrichment.spend_by_day.matched is 'Look-ups that found the person';
+comment on column enrichment.spend_by_day.no_match is 'Look-ups that did not find the person; they cost nothing';
 comment on column enrichment.spend_by_day.refused is 'Look-ups that the provider does not take';
 comment on column enrichment.spend_by_day.unconfirmed
 is 'Look-ups that were never answered; perhaps billed';
@@ -167,9 +167,9 @@ answered as (
     window newer as (partition by person_key order by answered_at, lookup_id)
 ),
 
--- Whoever was found once is found again far more often than whoever was not: what a
+-- A person found once is found again far more often than one that was not: what a
 -- look-up costs on average is told by the answer before it, once there are enough of them.
--- Until then whoever was found is taken to be found again.
+-- Until then a person that was found is taken to be found again.
 costs as (
     select outcome_before, avg(credits_charged) as credits
     from answered
@@ -221,7 +221,7 @@ comment on column enrichment.refresh_debt.contacts is 'Contacts that fall due';
 comment on column enrichment.refresh_debt.lookups
 is 'People that they are: each is looked up once, however many contacts it has';
 comment on column enrichment.refresh_debt.expected_credits
-is 'What that costs at the average of look-ups so far, by what each person''s last answer was: whoever was found is mostly found again. 1 each before the first answer';
+is 'What that costs at the average of look-ups so far, by what each person''s last answer was: those found once are mostly found again. 1 each before the first answer';
 comment on column enrichment.refresh_debt.worst_case_credits
 is 'What it costs if everybody is found: a credit each';
 
@@ -285,8 +285,8 @@ is 'What each provider was asked, found and cost so far, and what a verified con
 comment on column enrichment.provider_scorecard.provider is 'Who was asked';
 comment on column enrichment.provider_scorecard.lookups
 is 'Look-ups that were sent, or are about to be';
-comment on column enrichment.provider_scorecard.matched is 'Look-ups that found somebody';
-comment on column enrichment.provider_scorecard.no_match is 'Look-ups that found nobody';
+comment on column enrichment.provider_scorecard.matched is 'Look-ups that found the person';
+comment on column enrichment.provider_scorecard.no_match is 'Look-ups that did not find the person';
 comment on column enrichment.provider_scorecard.refused is 'Look-ups that it does not take';
 comment on column enrichment.provider_scorecard.unconfirmed
 is 'Look-ups that were never answered; perhaps billed';

@@ -115,7 +115,7 @@ known as (
             choice.uid, answered.uid, case when refuted.uid is null then result.uid end
         ) as uid,
         choice.uid is not null as is_chosen,
-        choice.uid is not null and asked.item is null as is_choice_unasked,
+        choice.uid is not null and asked.item is null as is_choice_to_be_asked,
         head.search_id,
         head.query_kind,
         head.state,
@@ -162,7 +162,7 @@ select
     person_key,
     uid,
     is_chosen,
-    is_choice_unasked,
+    is_choice_to_be_asked,
     coalesce(search_id, '') as search_id,
     freshness_reason,
     due_at,

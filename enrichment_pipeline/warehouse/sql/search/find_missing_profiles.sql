@@ -1,4 +1,4 @@
--- Searches that found somebody, and whose profiles are not yet in raw.search_profiles.
+-- Searches that gave profiles, where these are not yet in raw.search_profiles.
 --
 -- reads: raw.search_profiles, raw.searches
 

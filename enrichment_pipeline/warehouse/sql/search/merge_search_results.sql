@@ -1,4 +1,4 @@
--- What each search came to: a profile that is certain enough and leads all others is the
+-- The verdict on each search: a profile that is certain enough and leads all others is the
 -- person; several that are too close, or one that is not certain, are for a reviewer.
 --
 -- reads: scored_profiles, searched_contacts

@@ -1,5 +1,5 @@
 -- The searches that are due in these lanes and this priority, in the order of the work list:
--- whom to search for, and what to ask. The company is the contact's own, else its account's,
+-- the person to search for, and what to ask. The company is the contact's own, else its account's,
 -- else what answers or other contacts call the domain, else a company that is called like the
 -- domain's label, else the label. The second try leaves out how a company joins its names.
 --

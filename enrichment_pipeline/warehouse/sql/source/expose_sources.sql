@@ -9,7 +9,7 @@ select
     lookup_id, provider, person_key, contact_id, freshness, priority, run_id, state, outcome,
     reason, credits_charged, requested_at, answered_at
 from raw.lookups;
-comment on view enrichment.lookups is 'Every paid look-up: for whom, what it came to, what it cost';
+comment on view enrichment.lookups is 'Every paid look-up: its person, its outcome, its cost';
 comment on column enrichment.lookups.lookup_id is 'The look-up in the ledger';
 comment on column enrichment.lookups.provider is 'Who was asked';
 comment on column enrichment.lookups.person_key is 'Who was looked up';

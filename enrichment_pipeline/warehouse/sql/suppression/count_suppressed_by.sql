@@ -1,5 +1,5 @@
--- How many contacts of the source these identifiers ($identifiers, hashed) suppress: whoever bears
--- one of them, and whoever is one person with such a contact.
+-- How many contacts of the source these identifiers ($identifiers, hashed) suppress: those that
+-- bear one of them, and those that are one person with such a contact.
 --
 -- reads: hashed_identifiers, staging.contact_identities
 

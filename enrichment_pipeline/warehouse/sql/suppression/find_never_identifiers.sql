@@ -1,4 +1,4 @@
--- What the persons are known by of whom a reviewer said `never`, hashed as the ledger's
+-- The identifiers of persons of which a reviewer said `never`, hashed as the ledger's
 -- suppressed identifiers are. Only what is their own: a switchboard or a domain is not. It
 -- holds for contacts that have left the source too.
 --

@@ -1,4 +1,4 @@
--- Identifiers as somebody wrote them (registered as `given_identifiers`), in normalised form
+-- Identifiers as a user wrote them (registered as `given_identifiers`), in normalised form
 -- where they are what SQL can read.
 --
 -- reads: given_identifiers

@@ -1,5 +1,5 @@
 -- Bring staging.suppressed_contacts up to date for the contacts in $relation, which
--- holds whole persons: nobody may be asked for where one of their identifiers, or of another
+-- holds whole persons: a contact may not be asked for where one of its identifiers, or of another
 -- contact of the same person, is suppressed.
 --
 -- reads: known_identifiers, staging.contact_identities, staging.suppressions
