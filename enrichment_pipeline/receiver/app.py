@@ -15,15 +15,16 @@ from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from enrichment_pipeline.callback_urls import CALLBACK_PATH, CallbackKeys
 from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
-from enrichment_pipeline.receiver.lingering import LingeringClose
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
+from enrichment_pipeline.serving.bodies import RequestRefusedError, read_body
+from enrichment_pipeline.serving.lingering import LingeringClose
 
 _log = logging.getLogger(__name__)
 
@@ -45,13 +46,6 @@ class Inbox(Protocol):
         ...
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
-
-
 def create_app(
     inbox: Inbox,
     keys: CallbackKeys,
@@ -64,7 +58,7 @@ def create_app(
     receiver = _Receiver(inbox, keys, count_answers, metrics, limits)
     app = Starlette(
         routes=[
-            Route(CALLBACK_PATH, receiver.callback, methods=["POST"]),
+            receiver.callback_route,
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", receiver.readyz, methods=["GET"]),
         ],
@@ -72,6 +66,13 @@ def create_app(
     )
     app.router.redirect_slashes = False
     return app
+
+
+def callback_route(
+    inbox: Inbox, keys: CallbackKeys, count_answers: CountAnswers, metrics: ReceiverMetrics
+) -> Route:
+    """The route of the callbacks alone, for a server that has others beside it."""
+    return _Receiver(inbox, keys, count_answers, metrics, ReceiverLimits()).callback_route
 
 
 async def _healthz(_request: Request) -> Response:
@@ -93,6 +94,10 @@ class _Receiver:
         self._metrics = metrics
         self._limits = limits
 
+    @property
+    def callback_route(self) -> Route:
+        return Route(CALLBACK_PATH, self.callback, methods=["POST"])
+
     async def readyz(self, _request: Request) -> Response:
         """Ready while the ledger can be written to."""
         try:
@@ -108,10 +113,12 @@ class _Receiver:
         began_at = time.perf_counter()
         batch_id = request.path_params["batch"]
         try:
-            self._check_head(request)
-            body = await self._read(request)
+            self._check_token(request)
+            body = await read_body(
+                request, most_bytes=self._limits.body_bytes, seconds=self._limits.body_seconds
+            )
             await self._keep(batch_id, body)
-        except _RefusedError as refused:
+        except RequestRefusedError as refused:
             self._metrics.callbacks.labels(refused.status).inc()
             shown = batch_id if refused.status != 403 else "?"
             _log.warning("batch %s: %d, %s", shown, refused.status, refused.why)
@@ -131,28 +138,11 @@ class _Receiver:
             _log.info("batch %s: 200, %d answers, %.0f ms", batch_id, answers, seconds * 1000)
         return PlainTextResponse("kept\n")
 
-    def _check_head(self, request: Request) -> None:
+    def _check_token(self, request: Request) -> None:
         path = request.path_params
         is_let_in = self._keys.accepts(path["provider"], path["batch"], path["token"])
         if not is_let_in or path["provider"] != self._inbox.provider:
-            raise _RefusedError(403, "not allowed")
-        length = request.headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._limits.body_bytes:
-            raise _RefusedError(413, "the body is too large")
-
-    async def _read(self, request: Request) -> bytes:
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._limits.body_seconds):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._limits.body_bytes:
-                        raise _RefusedError(413, "the body is too large")
-        except TimeoutError:
-            raise _RefusedError(408, "the body took too long") from None
-        except ClientDisconnect:
-            raise _RefusedError(400, "the body ended early") from None
-        return bytes(body)
+            raise RequestRefusedError(403, "not allowed")
 
     async def _keep(self, batch_id: str, body: bytes) -> None:
         keep: Awaitable[Receipt] = self._inbox.keep(batch_id, body)
@@ -161,11 +151,11 @@ class _Receiver:
                 receipt = await keep
         except Exception as error:  # noqa: BLE001 - whatever it is: not kept, so post it again
             _log.error("batch %s could not be kept (%s)", batch_id, type(error).__name__)
-            raise _RefusedError(503, "could not be kept; post it again") from None
+            raise RequestRefusedError(503, "could not be kept; post it again") from None
         if receipt is Receipt.NO_SUCH_BATCH:
-            raise _RefusedError(404, "no such batch")
+            raise RequestRefusedError(404, "no such batch")
         if receipt is Receipt.BATCH_IS_FULL:
-            raise _RefusedError(429, "more than the answers to this batch can be")
+            raise RequestRefusedError(429, "more than the answers to this batch can be")
 
     def _answers_in(self, body: bytes) -> int | None:
         """How many answers were kept; None where that cannot be told, or would take too long."""

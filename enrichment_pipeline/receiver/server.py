@@ -5,17 +5,18 @@ answered (`app.py`), and the socket (`serving/`). TLS is a reverse proxy's: see
 docs/callbacks.md.
 """
 
-import asyncio
-import resource
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from enrichment_pipeline.callback_urls import CallbackKeys
 from enrichment_pipeline.receiver.app import CountAnswers, Inbox, create_app
 from enrichment_pipeline.receiver.callback_limits import ReceiverLimits
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
+from enrichment_pipeline.serving.connections import (
+    allow_many_connections,
+    protocol_with_head_limit,
+)
 from enrichment_pipeline.serving.foreground import SHUTDOWN_SECONDS, serve_in_foreground
 
 
@@ -34,7 +35,7 @@ def serve(
 
     Raises OSError if one of the two addresses cannot be had.
     """
-    _allow_many_connections()
+    allow_many_connections()
     metrics = ReceiverMetrics()
     stop_metrics = metrics.serve(metrics_port) if metrics_port is not None else lambda: None
     try:
@@ -58,13 +59,9 @@ def server_config(
 ) -> uvicorn.Config:
     """The settings of uvicorn, with all that the app needs of its server."""
     limits = limits or ReceiverLimits()
-
-    class Impatient(_ImpatientProtocol):
-        head_seconds = limits.head_seconds
-
     return uvicorn.Config(
         create_app(inbox, keys, count_answers, metrics, limits),
-        http=Impatient,
+        http=protocol_with_head_limit(limits.head_seconds),
         log_config=None,
         log_level="warning",
         # uvicorn's would show the token
@@ -72,29 +69,7 @@ def server_config(
         ws="none",
         lifespan="off",
         server_header=False,
-        # One callback each. A second request would have no time limit for its head, and what was
-        # not read of a refused body must not be taken for one.
+        # One callback each. What was not read of a refused body must not be taken for a request.
         headers=[("connection", "close")],
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-
-
-class _ImpatientProtocol(H11Protocol):
-    """uvicorn's protocol, which does not wait for ever for the head of a request."""
-
-    head_seconds: float
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self.loop.call_later(self.head_seconds, self._close_where_nothing_was_asked)
-
-    def _close_where_nothing_was_asked(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
-
-
-def _allow_many_connections() -> None:
-    """As many open files as the system lets us have: slow clients must not keep others out."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

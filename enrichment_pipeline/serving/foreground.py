@@ -35,11 +35,43 @@ def serve_in_foreground(
     a parent that holds the other end of that pipe takes its server with it, even when
     it is killed. Raises OSError if the address cannot be had, before announcing.
     """
-    with _listen(host, port) as listener:
-        server = _Server(config, on_started=lambda: announce(_url(listener)))
-        if exit_on_stdin_eof:
-            threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
+    with listen(host, port) as listener:
+        server = _server(listener, config, announce, exit_on_stdin_eof=exit_on_stdin_eof)
         server.run(sockets=[listener])
+
+
+async def serve_on(
+    listener: socket.socket,
+    config: uvicorn.Config,
+    *,
+    announce: Callable[[str], None],
+    exit_on_stdin_eof: bool = False,
+) -> None:
+    """The same in a running event loop, in which the caller opens and closes what the app needs."""
+    server = _server(listener, config, announce, exit_on_stdin_eof=exit_on_stdin_eof)
+    await server.serve(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound and listens already, so that two servers cannot both bind it.
+
+    Raises OSError if the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _server(
+    listener: socket.socket,
+    config: uvicorn.Config,
+    announce: Callable[[str], None],
+    *,
+    exit_on_stdin_eof: bool,
+) -> _Server:
+    server = _Server(config, on_started=lambda: announce(_url(listener)))
+    if exit_on_stdin_eof:
+        threading.Thread(target=_stop_at_end_of_stdin, args=(server,), daemon=True).start()
+    return server
 
 
 class _Server(uvicorn.Server):
@@ -73,12 +105,6 @@ class _Server(uvicorn.Server):
         # a second Ctrl+C does not wait for what is being answered
         self.force_exit = self.should_exit and number == signal.SIGINT
         self.should_exit = True
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound and listens already, so that two servers cannot both bind it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def _url(listener: socket.socket) -> str:
