@@ -65,7 +65,8 @@ def linkedin_slug(text: str) -> str | None:
     return unicodedata.normalize("NFC", slug).lower()
 
 
-def _phone(text: str) -> str | None:
+def phone_number(text: str) -> str | None:
+    """A phone with its country code in E.164; None for what is no valid one."""
     from enrichment_pipeline.identity import to_e164
 
     return to_e164(text, None)
@@ -74,6 +75,6 @@ def _phone(text: str) -> str | None:
 _NORMALISED = {
     "email": personal_email,
     "linkedin": linkedin_slug,
-    "phone": _phone,
+    "phone": phone_number,
     "uid": lambda text: text.strip().lower() or None,
 }

@@ -99,6 +99,9 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="row_hash",
         nothing="account_id created_at updated_at loaded_at left_at",
     ),
+    "staging.entered_contacts": _table(
+        contact_ids="contact_id", digests="person_key", nothing="version is_in_source"
+    ),
     "staging.hosts": _table(
         # the host of an e-mail address can be a person's own
         companies="host registrable_domain",
@@ -130,6 +133,7 @@ WAREHOUSE: Mapping[str, Table] = {
         nothing="call_id call_kind position provider answered_at path unreadable_part reading",
     ),
     "staging.contacts_left_dirty": _table(contact_ids="contact_id"),
+    "staging.retired_entries": _table(contact_ids="contact_id entered_as"),
     "staging.shared_identifiers": _table(values="alias"),
     "staging.source_contact_ids": _table(contact_ids="contact_id", nothing="source_rows"),
     "staging.stamp": _table(nothing="key value"),
@@ -272,11 +276,32 @@ LEDGER: Mapping[str, Table] = {
         "unit_cost cost_reserved budget_day reserved_at requested_at answered_at revision "
         "is_released",
     ),
+    "entries": _table(
+        contact_ids="contact_id",
+        digests="content_sha256 person_key",
+        # the contact as it was posted, and what was found
+        texts="contact answer",
+        nothing="version entered_at due_at notify_urls answer_revision answered_at good_until "
+        "is_decided withdrawn_at revision",
+    ),
+    "entry_identifiers": _table(contact_ids="contact_id", digests="identifier"),
+    "entry_places": _table(nothing="run_id provider priority units until"),
+    "entry_requests": _table(
+        contact_ids="contact_id",
+        digests="body_sha256",
+        texts="key answer",
+        nothing="token_sha256 received_at answering_until",
+    ),
     "gates": _table(
         nothing="provider pause_until rate_share rate_share_at failures_in_a_row probe_until"
     ),
     "ledger_head": _table(nothing="id revision"),
     "ledger_stamp": _table(nothing="key value"),
+    "notifications": _table(
+        contact_ids="contact_id",
+        texts="body",
+        nothing="notification_id url host owed_since next_try_at tries",
+    ),
     "replies": _table(
         # a body answers for a whole batch: the other people's answers in it were paid for, too
         texts="body",
@@ -300,6 +325,7 @@ FILES: tuple[Files, ...] = (
     Files("ledger.sqlite*", _ANYTHING, "the ledger, its log, and what a restore left of one"),
     Files(".restoring-*", _ANYTHING, "drafts of a restore that was killed"),
     Files("published/*", _ANYTHING, "snapshots of `enrichment`, in DuckDB and in Parquet"),
+    Files("known/*", _ANYTHING, "what the point of entry knows of contacts, as of the last run"),
     Files("spilled/*", (Holds.TEXT,), "replies that the ledger could not take, as they came"),
     Files("sandbox_journal.jsonl", (Holds.VALUE,), "what the local sandbox charged for"),
     Files("sample_source.duckdb*", (Holds.VALUE, Holds.COMPANY), "the sample; made-up people"),

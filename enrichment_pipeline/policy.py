@@ -9,6 +9,7 @@ import math
 import re
 import tomllib
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -354,6 +355,37 @@ class EligibilityPolicy(_Section):
         return value
 
 
+class EntryPolicy(_Section):
+    """The point of entry: how much entries matter, whom it tells, and what it lets one caller do.
+
+    `priority` is that of an entry whose account is not known. Notifications go to `notify_hosts`
+    only, and to addresses of a private network only where they are among `notify_networks`. An
+    entry that is open for longer than `deadline_minutes` is overdue.
+    """
+
+    priority: Literal["strategic", "target", "standard", "bulk"] = "standard"
+    notify_hosts: tuple[str, ...] = Field((), strict=False)
+    notify_networks: tuple[str, ...] = Field((), strict=False)
+    requests_per_second: int = Field(100, ge=1, le=100_000)
+    requests_at_once: int = Field(300, ge=1, le=100_000)
+    deadline_minutes: int = Field(60, ge=1, le=100_000)
+
+    @field_validator("notify_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _HOST.fullmatch(host):
+                raise ValueError("should be hosts without a scheme, such as hooks.example.com")
+        return tuple(host.lower() for host in value)
+
+    @field_validator("notify_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ip_network(network)  # its ValueError names what is wrong
+        return value
+
+
 class Policy(_Section):
     """The whole policy file; every key has a default."""
 
@@ -373,6 +405,7 @@ class Policy(_Section):
     publish: PublishPolicy = PublishPolicy()
     ui: UiPolicy = UiPolicy()
     eligibility: EligibilityPolicy = EligibilityPolicy()
+    entry: EntryPolicy = EntryPolicy()
 
     def provider(self, name: str) -> ProviderPolicy:
         """How a provider is asked; the first one's table stands at the top of the file."""

@@ -6,6 +6,7 @@ lies. Not here: what a policy key means (`policy.py`). No other module but
 """
 
 import re
+from base64 import b64decode
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
 SANDBOX_KEY = "sandbox"
 LEAST_SECRET_LENGTH = 16
+LEAST_TOKEN_LENGTH = 24
+LEAST_WEBHOOK_SECRET_BYTES = 24
+"""What Standard Webhooks asks for."""
 OWN_SANDBOX_WINDOW_SECONDS = 1.0
 """The minute of a sandbox that we start ourselves; a trial should not take minutes."""
 OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
@@ -54,6 +58,8 @@ class _Environment(BaseSettings):
     base_url: str | None = Field(None, validation_alias="SIGNALHIRE_BASE_URL")
     callback_url: str | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_URL")
     callback_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_SECRET")
+    api_tokens: SecretStr | None = Field(None, validation_alias="ENRICHMENT_API_TOKENS")
+    webhook_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_WEBHOOK_SECRET")
     sandbox_window_seconds: float | None = Field(
         None, gt=0, validation_alias="ENRICHMENT_SANDBOX_WINDOW_SECONDS"
     )
@@ -76,6 +82,8 @@ class Settings:
     sandbox_window_seconds: float | None = None
     callback_url: str | None = None
     callback_keys: CallbackKeys | None = None
+    api_tokens: tuple[SecretStr, ...] = ()
+    webhook_secret: SecretStr | None = None
 
     @property
     def callbacks(self) -> Callbacks | None:
@@ -95,6 +103,11 @@ class Settings:
     @property
     def published_dir(self) -> Path:
         return self.home / "published"
+
+    @property
+    def known_dir(self) -> Path:
+        """What the point of entry knows of contacts, as of the last run."""
+        return self.home / "known"
 
     @property
     def spilled_dir(self) -> Path:
@@ -202,6 +215,8 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),
+        api_tokens=_api_tokens(env),
+        webhook_secret=_webhook_secret(env),
     )
     _refuse_sources_as_warehouse(settings)
     _refuse_unknown_providers(settings)
@@ -325,6 +340,36 @@ def _callback_keys(env: _Environment) -> CallbackKeys | None:
             "with it what callbacks say; `openssl rand -hex 32` gives one that cannot"
         )
     return CallbackKeys(secrets)
+
+
+def _api_tokens(env: _Environment) -> tuple[SecretStr, ...]:
+    """The tokens that the point of entry accepts; two at once while one is being replaced."""
+    words = "" if env.api_tokens is None else env.api_tokens.get_secret_value()
+    tokens = tuple(SecretStr(word.strip()) for word in words.split(",") if word.strip())
+    shortest = min(map(len, tokens), default=LEAST_TOKEN_LENGTH)
+    if shortest < LEAST_TOKEN_LENGTH:
+        raise ConfigurationError(
+            f"ENRICHMENT_API_TOKENS: a token of {shortest} characters can be guessed; each needs "
+            f"at least {LEAST_TOKEN_LENGTH}, such as `openssl rand -hex 32` gives"
+        )
+    return tokens
+
+
+def _webhook_secret(env: _Environment) -> SecretStr | None:
+    """What signs notifications, in the form of Standard Webhooks."""
+    if env.webhook_secret is None:
+        return None
+    encoded = env.webhook_secret.get_secret_value().removeprefix("whsec_")
+    try:
+        size = len(b64decode(encoded, validate=True))
+    except ValueError:
+        size = 0
+    if size < LEAST_WEBHOOK_SECRET_BYTES:
+        raise ConfigurationError(
+            "ENRICHMENT_WEBHOOK_SECRET: must be at least 24 random bytes in Base64, after whsec_ "
+            'if you like; echo "whsec_$(openssl rand -base64 32)" gives such a one'
+        )
+    return env.webhook_secret
 
 
 def _base_url(env: _Environment) -> str | None:

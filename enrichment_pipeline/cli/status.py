@@ -11,6 +11,7 @@ from rich.console import Console
 
 from enrichment_pipeline.cli.terminal import table
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import check_stamp, is_used
 from enrichment_pipeline.stores import Stores
@@ -52,6 +53,9 @@ def print_status(settings: Settings, console: Console) -> None:
         console.print(f"provider's balance: {balance[1]:,} at {balance[0]:%Y-%m-%d %H:%M} UTC")
     for used, limit, seconds in ledger.rate_windows():
         console.print(f"rate window of {seconds:g} s: {used} of {limit} items")
+    if count := entries.count_open(stores.ledger):
+        overdue = len(entries.overdue(stores.ledger, clock.now()))
+        console.print(f"entries that are still open: {count:,}, {overdue:,} after their deadline")
     searches = stores.questions(clock, SEARCH)
     if counts := sorted(searches.count_by_state().items()):
         console.print(table("Searches", ("state", "number"), counts))

@@ -14,6 +14,7 @@ import dagster as dg
 from enrichment_pipeline.defs.metadata import markdown_table
 from enrichment_pipeline.dispatch.progress import MOST_UNCONFIRMED, is_unconfirmed_too_often
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
+from enrichment_pipeline.steps.settle_entries import SettledEntries
 from enrichment_pipeline.warehouse.figures import WaitingReview
 from enrichment_pipeline.warehouse.findings import EARLIER_RUNS, UNREAD_AFTER, RunComparison
 from enrichment_pipeline.warehouse.review_log import Recorded
@@ -22,6 +23,7 @@ from enrichment_pipeline.warehouse.table_figures import SHOWN, TableFigures
 LEAST_ANSWERS = 10
 """Of so few answers a rate says nothing."""
 SHOWN_EXAMPLES = 10
+SHOWN_ENTRIES = 20
 SHOWN_PROBLEMS = 100
 
 
@@ -237,8 +239,9 @@ EVERY_CONTACT_IS_ACCOUNTED_FOR = dg.AssetCheckSpec(
     "every_contact_is_accounted_for",
     asset="contact_status",
     blocking=True,
-    description="Every contact of the source as it was loaded has a status, and no other has. "
-    "Where another run has loaded it anew meanwhile, that run's check is the one that counts.",
+    description="Every contact of the source and every entry has a status, as they were loaded, "
+    "and no other has. Where another run has loaded them anew meanwhile, that run's check is the "
+    "one that counts.",
 )
 
 
@@ -283,6 +286,27 @@ def no_old_answer_is_fresh(expired: Sequence[tuple[str, str]]) -> dg.AssetCheckR
             "shown_as_not_expired": problems["not_expired"],
             "examples": [contact_id for contact_id, _ in expired[:SHOWN_EXAMPLES]],
         },
+    )
+
+
+ENTRIES_ARE_SETTLED = dg.AssetCheckSpec(
+    "entries_are_settled",
+    asset="contact_status",
+    description="No entry is still open after its deadline ([entry] deadline_minutes).",
+)
+
+
+def entries_are_settled(entries: SettledEntries) -> dg.AssetCheckResult:
+    """From what is open once the run has settled what it could."""
+    return _result(
+        ENTRIES_ARE_SETTLED,
+        not entries.overdue,
+        {
+            "open": entries.open,
+            "overdue": len(entries.overdue),
+            "longest_overdue": list(entries.overdue[:SHOWN_ENTRIES]),
+        },
+        dg.AssetCheckSeverity.WARN,
     )
 
 

@@ -94,7 +94,9 @@ class Dispatcher:
     Where answers come by callback, requests are only submitted: the run ends when all answers
     have come or their deadline has passed.
     `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
-    `hindrance`, asked before each offer, tells why nothing more may be bought for now.
+    `hindrance`, asked before each offer, tells why nothing more may be bought for now. `on_wait`
+    is told until when there is no room, and why. `writer` gathers commits with others of this
+    event loop. Without `awaits_callbacks` the run ends once all is submitted.
     """
 
     def __init__(
@@ -110,8 +112,11 @@ class Dispatcher:
         set_aside: SetAside | None = None,
         sleep: Sleep = asyncio.sleep,
         hindrance: Callable[[], Halt | None] = lambda: None,
+        on_wait: Callable[[datetime, str], None] = lambda _until, _why: None,
+        writer: GroupCommit | None = None,
+        awaits_callbacks: bool = True,
     ) -> None:
-        writer = GroupCommit(store)
+        writer = writer or GroupCommit(store)
         self._write = partial(write_patiently, writer, sleep=sleep)
         self._calls = calls
         self._asking = asking
@@ -126,6 +131,8 @@ class Dispatcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._hindrance = hindrance
+        self._on_wait = on_wait
+        self._awaits_callbacks = awaits_callbacks
         self._keep = partial(keep_reply, writer, calls, set_aside=set_aside, sleep=sleep)
         self._awaited = AwaitedAnswers(store, calls, asking)
         self._collect_at = 0.0
@@ -153,7 +160,8 @@ class Dispatcher:
             await self._work_off()
         if not self.is_over:
             self._obey(self._blame.verdict)
-        await self._wait_for_answers()
+        if self._awaits_callbacks:
+            await self._wait_for_answers()
         return self.report
 
     @property
@@ -251,6 +259,7 @@ class Dispatcher:
                 self._backlog.drop(priority)
             case Wait(until, why):
                 self._backlog.add(candidates)
+                self._on_wait(until, why)
                 pause = self._pause(until, why)
                 if not self.is_over:
                     await self._wait(pause)

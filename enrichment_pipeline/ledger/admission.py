@@ -6,13 +6,14 @@ together, for every kind of call. Not here: what happens after a reservation (`j
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import BigInteger, Connection, bindparam, false, insert, select, update
 
-from enrichment_pipeline.ledger import budget, gate, identifiers, rates, suppressions
+from enrichment_pipeline.lanes import PRIORITIES
+from enrichment_pipeline.ledger import budget, entries, gate, identifiers, rates, suppressions
 from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.limits import Limits
@@ -27,8 +28,11 @@ from enrichment_pipeline.ledger.schema import (
     requests,
 )
 from enrichment_pipeline.ledger.store import Transaction
+from enrichment_pipeline.vocabulary import LOOKUP
 
 PROBE_CALLS = 1
+LOOK_AGAIN = timedelta(seconds=1)
+"""How soon a run asks again whether entries have left it room."""
 _REQUEST_DIGITS = 28
 """Of a request's id; its calls add four for their position, and so stand together on disk."""
 
@@ -102,7 +106,8 @@ class Candidate:
     `question` which of the kind's questions it is. `supersedes` is the id of the person's last
     call of the kind that was not released, or "" where there is none. `identifiers` are all that
     the person is known by, hashed as the suppressed ones are; `known_by` those of them that are
-    nobody else's. Of calls up to `seen_revision` the asker knows whose they are.
+    nobody else's. Of calls up to `seen_revision` the asker knows whose they are. `is_entered`: the
+    contact is there only since an application entered it, which may take it back.
     """
 
     person_key: str
@@ -117,6 +122,7 @@ class Candidate:
     question: str = "person"
     known_by: frozenset[str] = frozenset()
     seen_revision: int = 0
+    is_entered: bool = False
 
 
 class ReservedCall(NamedTuple):
@@ -346,17 +352,41 @@ def _room(
         if count >= limits.at_once:
             return Wait(deadline or now, "at_once")
     room = affordable.calls
-    slots = rates.slots(connection, terms.provider, terms.kind, limits, state.rate_share, now)
-    if slots is not None:
-        if slots.units <= 0:
-            return Wait(slots.free_at, "rate")
-        if not limits.counts_requests:
-            room = min(room, slots.units)
+    units = _free_units(connection, terms, run, priority, state.rate_share, now)
+    if isinstance(units, Wait):
+        return units
+    if units is not None and not limits.counts_requests:
+        room = min(room, units)
     if state.is_probe:
         # the response decides it, also where the answer comes much later
         gate.lease_probe(connection, gate_name, now + limits.response_deadline)
         return PROBE_CALLS
     return room
+
+
+def _free_units(
+    connection: Connection,
+    terms: Terms,
+    run: RunShare,
+    priority: str,
+    rate_share: float,
+    now: datetime,
+) -> int | Wait | None:
+    """How much the rates still take; None where there is no rate.
+
+    An entry goes before what is as important as it is, or less: a run leaves room to those that
+    wait.
+    """
+    slots = rates.slots(connection, terms.provider, terms.kind, terms.limits, rate_share, now)
+    if slots is None:
+        return None
+    if slots.units <= 0:
+        return Wait(slots.free_at, "rate")
+    if run.is_entry or terms.kind != LOOKUP:
+        return slots.units
+    before = PRIORITIES[: PRIORITIES.index(priority) + 1]
+    units = slots.units - entries.units_waited_for(connection, terms.provider, before, now)
+    return units if units > 0 else Wait(min(slots.free_at, now + LOOK_AGAIN), "rate")
 
 
 def _row(call: ReservedCall) -> tuple[str | None, ...]:
@@ -386,7 +416,7 @@ def _still_due(
     The work list was read a while ago; this is what makes a call that another process has
     made meanwhile, about the same person under whichever key, not due any more. The unique
     index guards the first half of the same promise. Likewise whom somebody has suppressed
-    meanwhile.
+    meanwhile, and what was entered and taken back.
     """
     keys = {candidate.person_key for candidate in candidates}
     rows = [
@@ -410,9 +440,16 @@ def _still_due(
     suppressed = suppressions.suppressed_among(
         connection, {identifier for of in due.values() for identifier in of.identifiers}
     )
+    entered = [candidate.contact_id for candidate in due.values() if candidate.is_entered]
+    taken_back = entries.withdrawn_among(connection, entered) if entered else frozenset()
     return _without_known(
         connection,
-        [candidate for candidate in due.values() if suppressed.isdisjoint(candidate.identifiers)],
+        [
+            candidate
+            for candidate in due.values()
+            if suppressed.isdisjoint(candidate.identifiers)
+            and not (candidate.is_entered and candidate.contact_id in taken_back)
+        ],
         terms,
         business_now,
     )

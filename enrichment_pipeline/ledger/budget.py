@@ -94,12 +94,14 @@ class RunShare:
     """A run as budgets know it: its id, the runs that it is one more try of, and its cap.
 
     The earlier tries share its cap. `max_credits` are credits, whatever one costs, and no
-    requests of a quota; None: nothing but the policy's `per_run` caps it.
+    requests of a quota; None: nothing but the policy's `per_run` caps it. What applications enter
+    is one run for as long as its process lives, and `per_run` does not cap that.
     """
 
     run_id: str
     earlier_run_ids: tuple[str, ...] = ()
     max_credits: int | None = None
+    is_entry: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,8 @@ def room(
     left = {"day": in_millionths(budget.per_day * usable_share) - used.get(of_day, 0)}
     if budget.per_month is not None:
         left["month"] = in_millionths(budget.per_month * usable_share) - used.get(of_month, 0)
-    caps = [] if budget.per_run is None else [in_millionths(budget.per_run)]
+    is_capped = budget.per_run is not None and not run.is_entry
+    caps = [in_millionths(budget.per_run)] if is_capped else []
     if run.max_credits is not None and budget.pool == CREDITS:
         caps.append(run.max_credits * budget.millionths_per_unit)
     if caps:

@@ -200,30 +200,51 @@ def finished_requests(
 # --- what the warehouse copies -------------------------------------------------------------
 
 
+_LOOKUP = (
+    calls.c.call_id.label("lookup_id"),
+    calls.c.provider,
+    calls.c.person_key,
+    calls.c.supersedes,
+    calls.c.contact_id,
+    calls.c.item,
+    calls.c.item_kind,
+    calls.c.freshness,
+    calls.c.priority,
+    calls.c.run_id,
+    _STATE_TO_A_READER,
+    calls.c.outcome,
+    calls.c.reason,
+    calls.c.reply_id,
+    calls.c.answer_index,
+    calls.c.units_charged.label("credits_charged"),
+    calls.c.requested_at,
+    calls.c.answered_at,
+    calls.c.revision,
+)
+
+
 def changed_lookups(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
     """Look-ups changed at or after a revision, in pages, oldest change first."""
-    columns = (
-        calls.c.call_id.label("lookup_id"),
-        calls.c.provider,
-        calls.c.person_key,
-        calls.c.supersedes,
-        calls.c.contact_id,
-        calls.c.item,
-        calls.c.item_kind,
-        calls.c.freshness,
-        calls.c.priority,
-        calls.c.run_id,
-        _STATE_TO_A_READER,
-        calls.c.outcome,
-        calls.c.reason,
-        calls.c.reply_id,
-        calls.c.answer_index,
-        calls.c.units_charged.label("credits_charged"),
-        calls.c.requested_at,
-        calls.c.answered_at,
-        calls.c.revision,
+    return store.changed_rows(_LOOKUP, LOOKUP, since_revision)
+
+
+def lookups_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
+    """All look-ups about these persons, oldest change first."""
+    rows = as_json((key,) for key in person_keys)
+    query = (
+        select(*_LOOKUP)
+        .where(is_bound(calls.c.person_key), calls.c.kind == LOOKUP)
+        .order_by(calls.c.revision, calls.c.call_id)
     )
-    return store.changed_rows(columns, LOOKUP, since_revision)
+    return store.read_all(query, {ROWS: rows})
+
+
+def persons_changed(store: LedgerStore, since_revision: int) -> set[str]:
+    """The persons about whom a look-up came or changed after a revision."""
+    query = select(calls.c.person_key).where(
+        calls.c.kind == LOOKUP, calls.c.revision > since_revision
+    )
+    return {row.person_key for row in store.read_all(query)}
 
 
 def changed_searches(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, case, func, insert, select
 
-from enrichment_pipeline.ledger import rates
-from enrichment_pipeline.ledger.budget import MILLIONTHS
+from enrichment_pipeline.ledger import budget, rates
+from enrichment_pipeline.ledger.budget import MILLIONTHS, RunShare
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -129,6 +129,17 @@ class Questions:
         """What is reserved and charged of today's budget."""
         today = self._of.clock.business_now().date().isoformat()
         return sum(self.budget_used(f"day:{today}"), Decimal(0))
+
+    def is_used_up(self, priority: str) -> bool:
+        """Whether today's or the month's budget lets this priority buy nothing more."""
+        of = self._of
+        quota = budget.quota_name(of.provider, of.kind)
+        today = of.clock.business_now().date().isoformat()
+        share = RunShare("", is_entry=True)
+        with self._store.read() as connection:
+            return (
+                budget.room(connection, of.limits.budget, quota, share, today, priority).calls == 0
+            )
 
     def rate_windows(self) -> list[tuple[int, int, float]]:
         """For each rate: units in its window now, the limit, and its seconds."""

@@ -252,6 +252,7 @@ suppressions = Table(
     Column("identifier", String(80), primary_key=True),
     Column("origin", String(16), primary_key=True),
     Column("added_at", UtcDateTime, nullable=False),
+    Index("suppressions_by_time", "added_at"),
     comment="Hashed identifiers of whom nobody may be asked for; see suppressions.py",
 )
 
@@ -279,4 +280,92 @@ balances = Table(
     Column("ledger_unconfirmed", Integer, nullable=False),
     Index("balances_by_time", "provider", "observed_at"),
     comment="The provider's balance beside the ledger's own sums at the same time",
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("contact_id", Text, primary_key=True),
+    Column("contact", Text, nullable=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("entered_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("person_key", String(64)),
+    Column("notify_urls", Text),
+    Column("answer", Text),
+    Column("answer_revision", BigInteger),
+    Column("answered_at", UtcDateTime),
+    Column("good_until", UtcDateTime),
+    Column("is_decided", Boolean, nullable=False, server_default=false()),
+    Column("withdrawn_at", UtcDateTime),
+    Column("revision", BigInteger, nullable=False),
+    Index("entries_by_content", "content_sha256"),
+    Index("entries_by_person", "person_key"),
+    comment="Contacts as applications entered them, and what each has come to; see entries.py",
+)
+
+open_entries = Index(
+    "entries_open",
+    entries.c.due_at,
+    sqlite_where=entries.c.is_decided.is_not(True),
+    postgresql_where=entries.c.is_decided.is_not(True),
+)
+"""Those that are not decided yet; withdrawn ones are."""
+
+withdrawn_entries = Index(
+    "entries_withdrawn",
+    entries.c.contact_id,
+    sqlite_where=entries.c.withdrawn_at.is_not(None),
+    postgresql_where=entries.c.withdrawn_at.is_not(None),
+)
+"""Which no call may be made for: each admission looks there."""
+
+entry_identifiers = Table(
+    "entry_identifiers",
+    metadata,
+    Column("identifier", BigInteger, primary_key=True, autoincrement=False),
+    Column("contact_id", Text, ForeignKey("entries.contact_id"), primary_key=True),
+    sqlite_with_rowid=False,
+    comment="What entered contacts are known by, each as 64 bits of a digest; see identifiers.py",
+)
+
+entry_requests = Table(
+    "entry_requests",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_sha256", String(64), nullable=False),
+    Column("contact_id", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("answering_until", UtcDateTime, nullable=False),
+    Column("answer", Text),
+    Index("entry_requests_by_time", "received_at"),
+    comment="Requests with an Idempotency-Key, and what each was answered",
+)
+
+entry_places = Table(
+    "entry_places",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("provider", String(32), primary_key=True),
+    Column("priority", String(16), primary_key=True),
+    Column("units", Integer, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    comment="Places in the rate windows that entries wait for, and that runs leave to them",
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("notification_id", String(64), primary_key=True),
+    Column("contact_id", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("owed_since", UtcDateTime, nullable=False),
+    Column("next_try_at", UtcDateTime, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Index("notifications_by_time", "next_try_at"),
+    comment="Notifications that are still to be delivered; each goes once it is, or after a day",
 )

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from enrichment_pipeline.candidates import candidate_of
+from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.errors import PipelineError, redact_unexpected_errors
@@ -17,12 +19,7 @@ from enrichment_pipeline.ledger.questions import BalanceGap, Totals
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.spill import lack_of_space, spill
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.steps.provider import (
-    ask_balance,
-    asking_of,
-    connect_provider,
-    run_in_a_thread,
-)
+from enrichment_pipeline.steps.provider import ask_balance, run_in_a_thread
 from enrichment_pipeline.terms import share_of
 from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline.warehouse.worklist import worklist_pages
@@ -98,18 +95,4 @@ def _observe_balance(context: RunContext) -> int | None:
 
 def _candidate_pages(context: RunContext, lanes: Sequence[Lane]) -> Iterator[list[Candidate]]:
     for page in worklist_pages(context.stores.open_warehouse, lanes):
-        yield [
-            Candidate(
-                person_key=item.person_key,
-                contact_id=item.contact_id,
-                item=item.lookup_identity,
-                item_kind=item.identity_kind,
-                freshness=item.freshness,
-                priority=item.priority,
-                supersedes=item.supersedes,
-                identifiers=item.identifiers,
-                known_by=item.known_by,
-                seen_revision=item.ledger_revision,
-            )
-            for item in page
-        ]
+        yield [candidate_of(item) for item in page]

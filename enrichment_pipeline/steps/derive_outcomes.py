@@ -1,16 +1,23 @@
 """The step `derive_outcomes`: the tables that people read, together in one transaction.
 
-Here: the transaction, marking what it took from the ledger as applied, and the step's figures. Not
-here: the rules (`warehouse/sql/`).
+Here: the transaction, marking what it took from the ledger as applied, settling entries, and the
+step's figures. Not here: the rules (`warehouse/sql/`), and how an entry is settled
+(`settle_entries.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.settle_entries import (
+    NO_ENTRIES,
+    SettledEntries,
+    find_unsettled,
+    settle_entries,
+)
 from enrichment_pipeline.warehouse import findings, judging, raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.counts import review_counts, status_counts
@@ -23,6 +30,7 @@ from enrichment_pipeline.warehouse.figures import (
     read_coverage,
     read_debt,
 )
+from enrichment_pipeline.warehouse.searches import last_search_revision
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
 
@@ -54,11 +62,15 @@ class DerivedOutcomes:
     coverage: list[Coverage]
     debt: list[WeekDebt]
     findings: OutcomeFindings
+    entries: SettledEntries = NO_ENTRIES
 
 
 @redact_unexpected_errors
 def derive_outcomes(context: RunContext) -> DerivedOutcomes:
-    """Bring the outcome tables up to date; then the ledger's answers are applied."""
+    """Bring the outcome tables up to date; then the ledger's answers are applied.
+
+    Last, what applications entered is settled by what the tables say of it.
+    """
     with context.stores.open_warehouse() as connection:
         with transaction(connection):
             company_cache_hits = judging.derive_outcomes(
@@ -69,9 +81,13 @@ def derive_outcomes(context: RunContext) -> DerivedOutcomes:
                 flagged_at=context.now,
             )
         copied_up_to = raw_answers.last_revision(connection)
+        # look-ups were copied after searches: up to here nothing is missing of either
+        known_up_to = max(copied_up_to, last_search_revision(connection))
+        unsettled = find_unsettled(connection, context)
         derived = _read_figures(connection, context, company_cache_hits)
     kept.mark_applied(context.stores.ledger, copied_up_to)
-    return derived
+    entries = settle_entries(context, unsettled, as_of_revision=known_up_to)
+    return replace(derived, entries=entries)
 
 
 def _read_figures(

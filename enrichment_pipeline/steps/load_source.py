@@ -1,7 +1,8 @@
 """The steps `load_accounts` and `load_contacts`: what the source has now, and who is who.
 
-Here: their order of work and their figures. Not here: loading (`warehouse/load.py`) and reading the
-source (`warehouse/attached_source.py`).
+Here: their order of work and their figures. What applications entered is loaded with the source's
+contacts. Not here: loading (`warehouse/load.py`) and reading the source
+(`warehouse/attached_source.py`).
 """
 
 from dataclasses import dataclass
@@ -9,12 +10,15 @@ from dataclasses import dataclass
 import duckdb
 
 from enrichment_pipeline.errors import redact_unexpected_errors
+from enrichment_pipeline.ledger.entries import standing
 from enrichment_pipeline.ledger.suppressions import BY_SOURCE
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.copy_answers import take_over_lookups
 from enrichment_pipeline.warehouse import load
 from enrichment_pipeline.warehouse.attached_source import read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.findings import find_repeated_ids
 from enrichment_pipeline.warehouse.load import LoadCounts
 from enrichment_pipeline.warehouse.statements import execute
@@ -61,8 +65,13 @@ def load_accounts(context: RunContext) -> LoadedAccounts:
 
 @redact_unexpected_errors
 def load_contacts(context: RunContext) -> LoadedContacts:
-    """Load the source's contacts, and its list of those who may not be looked up."""
+    """Load the source's contacts and what applications entered, and whom nobody may look up."""
+    ledger = context.stores.ledger
+    entered = entered_table(standing(ledger))
     with context.stores.open_warehouse() as connection:
+        if entered.num_rows:
+            # what was bought for an entry tells who it is
+            take_over_lookups(connection, ledger)
         with transaction(connection):
             counts = load.load_contacts(
                 connection,
@@ -72,6 +81,7 @@ def load_contacts(context: RunContext) -> LoadedContacts:
                 loaded_at=context.now,
                 eligibility=context.policy.eligibility,
                 accepts_shrink=context.run.accepts_shrink,
+                entered=entered,
             )
             suppressed = suppressed_by_source(connection, context.settings)
         persons, identified = execute(connection, "count_persons").fetchall()[0]

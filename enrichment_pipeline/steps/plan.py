@@ -10,6 +10,7 @@ from decimal import Decimal
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.entries import standing
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
 from enrichment_pipeline.steps.load_source import suppressed_by_source
@@ -18,6 +19,7 @@ from enrichment_pipeline.steps.select_work import select_due
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import rolled_back
+from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
 from enrichment_pipeline.warehouse.worklist import DueWork
 
@@ -59,6 +61,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 phone_region=policy.identity.phone_region,
                 loaded_at=loaded_at,
                 eligibility=policy.eligibility,
+                entered=entered_table(standing(stores.ledger)),
             )
             review_log.record_table(
                 connection,

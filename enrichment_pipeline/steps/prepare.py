@@ -11,6 +11,7 @@ from functools import partial
 from uuid import uuid4
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
@@ -31,7 +32,7 @@ from enrichment_pipeline.state import (
     stamped_ledger,
 )
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.steps.provider import ask_balance, asking_of, connect_provider
+from enrichment_pipeline.steps.provider import ask_balance
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.terms import cost_of_credit
 from enrichment_pipeline.warehouse import raw_answers

@@ -1,20 +1,25 @@
-"""The step `publish_tables`: the snapshot that BI tools read.
+"""The step `publish_tables`: the snapshot that BI tools read, and what the point of entry knows.
 
-Here: when and where. Not here: writing it (`warehouse/publish.py`).
+Here: when and where. Not here: writing them (`warehouse/publish.py`,
+`warehouse/known_contacts.py`).
 """
 
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.warehouse.known_contacts import write_known
 from enrichment_pipeline.warehouse.publish import publish
 
 
 @redact_unexpected_errors
 def publish_tables(context: RunContext) -> dict[str, int]:
     """Write the snapshot and let readers find it; rows by table."""
+    settings = context.settings
     with context.stores.open_warehouse() as connection:
+        if settings.known_dir.is_dir():  # the point of entry is in use
+            write_known(connection, settings.known_dir, made_at=context.now)
         return publish(
             connection,
-            context.settings.published_dir,
+            settings.published_dir,
             run_id=context.run.run_id,
             published_at=context.now,
             group=context.policy.publish.group,

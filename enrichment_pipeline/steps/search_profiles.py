@@ -12,6 +12,7 @@ from itertools import product
 import duckdb
 
 from enrichment_pipeline.dispatch.asking import CURRENT, CURRENT_OR_PAST
+from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress, SearchProgress
 from enrichment_pipeline.errors import redact_unexpected_errors
@@ -21,7 +22,7 @@ from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.spill import spill
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_searches
-from enrichment_pipeline.steps.provider import asking_of, connect_provider, run_in_a_thread
+from enrichment_pipeline.steps.provider import run_in_a_thread
 from enrichment_pipeline.terms import share_of
 from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse.connection import transaction

@@ -21,7 +21,7 @@ import pyarrow as pa
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
-from enrichment_pipeline.warehouse.statements import execute, registered, text_of
+from enrichment_pipeline.warehouse.statements import execute, literal, registered, text_of
 
 ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
@@ -61,7 +61,7 @@ def attached_source(
         reading.execute("set timezone = 'UTC'")  # as in the warehouse, and before the lock
         reading.execute("set enable_progress_bar = false")
         if own_file is not None:
-            reading.execute(f"set temp_directory = {_literal(f'{own_file}{SPILL_FOLDER}')}")
+            reading.execute(f"set temp_directory = {literal(f'{own_file}{SPILL_FOLDER}')}")
         _attach(reading, path, key)
         _confine(reading, _readable_folders(path, own_file))
         reading.execute(f"use {ALIAS}")
@@ -121,9 +121,11 @@ def read_eligible(
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
     eligibility: EligibilityPolicy,
+    entered: pa.Table | None = None,
 ) -> None:
     """Read who may be asked about into the connection's temporary table `eligible_contacts`.
 
+    A condition holds for what applications `entered`, too; no query of the source's lists that.
     Raises ConfigurationError for a query or a condition that fails. A contact for which the
     condition is null may not be asked about.
     """
@@ -131,6 +133,10 @@ def read_eligible(
     if query is None:
         key = "[eligibility] where"
         _name_query(reading, "[source] contacts", source.contacts, "given_contacts")
+        if entered is not None and entered.num_rows:
+            _name_query(reading, "[source] contacts", source.contacts, "sourced_contacts")
+            reading.register("entered_contacts", entered)
+            _add_entered(reading, entered.column_names)
         _name_query(
             reading, "[source] accounts", _accounts_query(reading, source), "given_accounts"
         )
@@ -139,6 +145,23 @@ def read_eligible(
     select_rows(reading, key, query, required="contact_id")
     with streamed(reading, connection, "source_rows", key):
         execute(connection, "read_eligible_contacts")
+
+
+def _add_entered(reading: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+    """Add what was entered to `given_contacts`, as far as the source's contacts have the columns.
+
+    In the source's own types, so that a condition means the same; what does not fit is null.
+    """
+    types = {
+        row[0].lower(): row[1] for row in reading.execute("describe given_contacts").fetchall()
+    }
+    columns = ", ".join(
+        f"try_cast({name} as {types[name]}) as {name}" for name in names if name in types
+    )
+    query = (
+        f"select * from sourced_contacts union all by name select {columns} from entered_contacts"
+    )
+    reading.execute(f"create or replace temp view given_contacts as {query}")
 
 
 def read_decisions(
@@ -325,7 +348,7 @@ def _function_names(node: object) -> Iterator[str]:
 
 
 def _confine(reading: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None:
-    allowed = ", ".join(map(_literal, folders))
+    allowed = ", ".join(map(literal, folders))
     reading.execute(f"set allowed_directories = [{allowed}]")
     reading.execute("set python_enable_replacements = false")  # no name is a variable of ours
     reading.execute("set autoinstall_known_extensions = false")
@@ -366,7 +389,7 @@ def _attach(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
 
 def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
     try:
-        reading.execute(f"attach {_literal(str(path))} as {ALIAS} (read_only)")
+        reading.execute(f"attach {literal(str(path))} as {ALIAS} (read_only)")
     except duckdb.Error as error:
         advice = (
             "another process has it open for writing; try again when that is done"
@@ -403,16 +426,12 @@ def _attach_folder(reading: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 def _reader(file: Path) -> str:
     """The table function that reads this one file: its name is no pattern, whatever is in it."""
-    literal = _without_patterns(file).replace("'", "''")
-    return FILE_READERS[file.suffix.lower()].format(literal)
+    path = _without_patterns(file).replace("'", "''")
+    return FILE_READERS[file.suffix.lower()].format(path)
 
 
 def _without_patterns(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _has_default_accounts(reading: duckdb.DuckDBPyConnection) -> bool:

@@ -1,7 +1,8 @@
-"""Loading the source into staging, and finding out who is who.
+"""Loading the source into staging, with what applications entered, and finding out who is who.
 
-Here: the order of the steps from source rows to person keys. Not here: reading
-the source (`attached_source.py`) and normalising values (`normalise.py`).
+Here: the order of the steps from source rows to person keys. Not here: reading the source
+(`attached_source.py`), what becomes of entries (`entered_contacts.py`), and normalising values
+(`normalise.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -9,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
+from enrichment_pipeline.warehouse import entered_contacts
 from enrichment_pipeline.warehouse.attached_source import (
     attached_source,
     read_accounts,
@@ -27,6 +30,7 @@ from enrichment_pipeline.warehouse.normalise import (
 from enrichment_pipeline.warehouse.statements import execute
 
 MAX_SPREADING_STEPS = 100
+MAX_RETIRING_STEPS = 10
 LEAST_GONE = 20
 """A source may lose fewer contacts than this, whatever share of it they are."""
 EVERYBODY = EligibilityPolicy()
@@ -38,7 +42,8 @@ class LoadCounts:
 
     `unread` names the source's columns that nothing reads, `unknown_tiers` what accounts
     have for a tier that no priority is named after, the most frequent first. `not_eligible`
-    counts the contacts that [eligibility] does not let anybody ask about.
+    counts the contacts that [eligibility] does not let anybody ask about, `entered` what
+    applications entered, of which `retired` stand under the source's contact of the same person.
     """
 
     present: int
@@ -47,6 +52,8 @@ class LoadCounts:
     unread: tuple[str, ...] = ()
     unknown_tiers: tuple[str, ...] = ()
     not_eligible: int = 0
+    entered: int = 0
+    retired: int = 0
 
 
 def load_contacts(
@@ -58,20 +65,39 @@ def load_contacts(
     loaded_at: datetime,
     eligibility: EligibilityPolicy = EVERYBODY,
     accepts_shrink: bool = False,
+    entered: pa.Table | None = None,
 ) -> LoadCounts:
     """Bring `staging.contacts`, the person keys and who may be asked about to the source's state.
 
-    Raises ConfigurationError for whatever is wrong with the source, and PipelineError where it
-    has lost many contacts all of a sudden and the run does not accept that. Call it in a
-    transaction.
+    `entered` is what applications entered (`entered_contacts.entered_table`), which is loaded like
+    a second source. Raises ConfigurationError for whatever is wrong with the source, and
+    PipelineError where it has lost many contacts all of a sudden and the run does not accept that.
+    Call it in a transaction.
     """
     with attached_source(path, warehouse=connection) as reading:
         unread = read_contacts(reading, connection, source)
     if not accepts_shrink:
         refuse_sudden_shrink(connection, source.max_shrink)
-    counts = _load(connection, "load_contacts", "count_loaded_contacts", loaded_at, unread)
-    resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
-    return replace(counts, not_eligible=_load_eligibility(connection, source, eligibility, path))
+    relation = "incoming_contacts"
+    if with_entries := entered_contacts.are_any(connection, entered):
+        relation = entered_contacts.add_entries(connection, entered)
+    changed = _load(connection, "load_contacts", loaded_at, relation=relation)
+    if with_entries:
+        entered_contacts.replace_entries(connection)
+    resolve_persons(
+        connection, phone_region=phone_region, loaded_at=loaded_at, with_entries=with_entries
+    )
+    for _step in range(MAX_RETIRING_STEPS if with_entries else 0):
+        if not entered_contacts.retire_entries(connection, loaded_at):
+            break
+        # without them somebody may be known by more, or by less
+        resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
+    counts = _counted(connection, "count_loaded_contacts", loaded_at, changed, unread)
+    given = entered_contacts.given_rows(connection) if with_entries else None
+    counts = replace(
+        counts, not_eligible=_load_eligibility(connection, source, eligibility, path, given)
+    )
+    return replace(counts, **entered_contacts.count_entries(connection)) if with_entries else counts
 
 
 def load_accounts(
@@ -84,19 +110,30 @@ def load_accounts(
     """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
     with attached_source(path, warehouse=connection) as reading:
         unread = read_accounts(reading, connection, source)
-    counts = _load(connection, "load_accounts", "count_loaded_accounts", loaded_at, unread)
+    changed = _load(connection, "load_accounts", loaded_at)
+    counts = _counted(connection, "count_loaded_accounts", loaded_at, changed, unread)
     unknown = execute(connection, "find_unknown_tiers").fetchall()
     return replace(counts, unknown_tiers=tuple(tier for (tier,) in unknown))
 
 
 def resolve_persons(
-    connection: duckdb.DuckDBPyConnection, *, phone_region: str, loaded_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    phone_region: str,
+    loaded_at: datetime,
+    with_entries: bool = False,
 ) -> None:
     """Give every new or changed contact its normalised parts and its person key.
 
     What a load leaves as it was costs no more than being looked through: only
     contacts whose identity may have changed are put together anew.
     """
+    read_parts(connection, phone_region=phone_region)
+    find_persons(connection, loaded_at=loaded_at, with_entries=with_entries)
+
+
+def read_parts(connection: duckdb.DuckDBPyConnection, *, phone_region: str) -> None:
+    """Give every new or changed contact its normalised parts."""
     execute(connection, "create_identities")
     execute(connection, "find_changed_parts", phone_region=phone_region)
     learn_hosts(connection, "find_new_hosts")
@@ -104,8 +141,19 @@ def resolve_persons(
     learn_phones(connection, "find_new_phones", phone_region)
     learn_company_names(connection, "find_new_contact_companies")
     execute(connection, "merge_contact_parts", phone_region=phone_region)
+
+
+def find_persons(
+    connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime, with_entries: bool = False
+) -> None:
+    """Find out who those contacts are whose parts were read, and whoever that concerns.
+
+    With entries that were loaded: whom the point of entry took them for, they are.
+    """
     execute(connection, "refresh_shared_identifiers")
     execute(connection, "select_identities")
+    if with_entries:
+        entered_contacts.place_entries(connection, loaded_at)
     execute(connection, "start_person_labels", loaded_at=loaded_at)
     for _step in range(MAX_SPREADING_STEPS):
         row = execute(connection, "spread_person_labels").fetchone()
@@ -135,6 +183,7 @@ def _load_eligibility(
     source: SourcePolicy,
     eligibility: EligibilityPolicy,
     path: Path,
+    entered: pa.Table | None,
 ) -> int:
     """Find out which of the contacts that were just loaded may not be asked about; how many.
 
@@ -144,19 +193,25 @@ def _load_eligibility(
         connection.execute("delete from staging.ineligible_contacts")
         return 0
     with attached_source(path, warehouse=connection) as reading:
-        read_eligible(reading, connection, source, eligibility)
+        read_eligible(reading, connection, source, eligibility, entered)
     execute(connection, "replace_ineligible_contacts")
     query = "select count(*) from staging.ineligible_contacts"
     return connection.execute(query).fetchall()[0][0]
 
 
 def _load(
+    connection: duckdb.DuckDBPyConnection, load: str, loaded_at: datetime, **values: str
+) -> int:
+    """Bring a staging table up to date; how many rows were new or had changed."""
+    return execute(connection, load, loaded_at=loaded_at, **values).fetchall()[0][0]
+
+
+def _counted(
     connection: duckdb.DuckDBPyConnection,
-    load: str,
     count: str,
     loaded_at: datetime,
+    changed: int,
     unread: tuple[str, ...],
 ) -> LoadCounts:
-    changed = execute(connection, load, loaded_at=loaded_at).fetchall()[0][0]
     present, left = execute(connection, count, loaded_at=loaded_at).fetchall()[0]
     return LoadCounts(present=present, changed=changed, left=left, unread=unread)

@@ -73,10 +73,8 @@ def seniority_macro(rules: Sequence[SeniorityRule]) -> str:
         f"{f' and not {_has_word(rule.unless)}' if rule.unless else ''} then '{rule.level}'"
         for rule in rules
     )
-    return (
-        "create or replace temp macro seniority_of(job_title) as "
-        f"list_transform([lower(job_title)], lambda title: case{cases} end)[1]"
-    )
+    head = "create or replace temp macro seniority_of(job_title) as"
+    return f"{head} list_transform([lower(job_title)], lambda title: case{cases} end)[1]"
 
 
 def _has_word(words: Sequence[str]) -> str:

@@ -80,9 +80,14 @@ def rename_restated_contacts(connection: duckdb.DuckDBPyConnection) -> None:
         execute(connection, "take_over_restated_contacts")
 
 
+def take_entries(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of entries are made; the next load fills them."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
+    take_entries,
 )
 
 

@@ -26,7 +26,7 @@ from enrichment_pipeline.privacy import share
 from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.counts import column_shapes, row_count, table_comments
 from enrichment_pipeline.warehouse.macros import create_macros
-from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.statements import execute, literal
 
 OUTCOME_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
 PUBLISHED_TABLES: dict[str, str] = {
@@ -129,7 +129,7 @@ def open_published(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _copy_tables(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    connection.execute(f"attach {_literal(str(path))} as published_draft")
+    connection.execute(f"attach {literal(str(path))} as published_draft")
     try:
         connection.execute("create schema published_draft.enrichment")
         for table, order in PUBLISHED_TABLES.items():
@@ -144,9 +144,9 @@ def _comment_tables(
 ) -> None:
     comments, shapes = table_comments(connection), column_shapes(connection)
     for table in (f"enrichment.{name}" for name in PUBLISHED_TABLES):
-        snapshot.execute(f"comment on table {table} is {_literal(comments[table])}")
+        snapshot.execute(f"comment on table {table} is {literal(comments[table])}")
         for column in shapes[table]:
-            text = _literal(column.comment or "")
+            text = literal(column.comment or "")
             snapshot.execute(f'comment on column {table}."{column.name}" is {text}')
 
 
@@ -155,9 +155,9 @@ def _write_parquet(snapshot: duckdb.DuckDBPyConnection, draft: Path, **state: st
     for table, comment in table_comments(snapshot).items():
         path = draft / f"{table.removeprefix('enrichment.')}.parquet"
         pairs = {**state, "comment": comment}.items()
-        metadata = ", ".join(f"{key}: {_literal(value)}" for key, value in pairs)
+        metadata = ", ".join(f"{key}: {literal(value)}" for key, value in pairs)
         snapshot.execute(
-            f"copy (select * from {table}) to {_literal(str(path))} "
+            f"copy (select * from {table}) to {literal(str(path))} "
             f"(format parquet, compression zstd, kv_metadata {{{metadata}}})"
         )
 
@@ -192,8 +192,3 @@ def _remove_old(snapshots: Path, *, newest: str) -> None:
     others.sort(key=os.path.getmtime, reverse=True)
     for path in others[KEPT_SNAPSHOTS - 1 :]:
         shutil.rmtree(path)
-
-
-def _literal(text: str) -> str:
-    """A string literal, for the statements in which DuckDB binds no values."""
-    return "'" + text.replace("'", "''") + "'"

@@ -55,6 +55,11 @@ def registered(
         connection.unregister(name)
 
 
+def literal(text: str) -> str:
+    """A string literal, for the statements in which DuckDB binds no values."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 @cache
 def digest(*names: str) -> str:
     """A digest of the files `<name>.sql` without comments: whether any has changed what it does."""

@@ -27,6 +27,7 @@ def derive_contact_states(
         "derive_contact_states",
         provider=provider,
         as_of=as_of,
+        entry_priority=policy.entry.priority,
         **policy.freshness.model_dump(),
         **{f"retry_{name}": value for name, value in policy.retry.model_dump().items()},
         **{

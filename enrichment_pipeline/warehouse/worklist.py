@@ -4,7 +4,7 @@ Here: the table `enrichment.worklist`. Not here: buying what stands in it
 (`dispatch/`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class WorkItem:
     """One person to look up; `identifiers` are all that it is known by, hashed.
 
     `known_by` are those of them that are this person's alone; look-ups up to `ledger_revision` had
-    been taken into account when it was listed.
+    been taken into account when it was listed. `is_entered`: the source does not have the contact.
     """
 
     contact_id: str
@@ -40,6 +40,7 @@ class WorkItem:
     identifiers: frozenset[str]
     known_by: frozenset[str]
     ledger_revision: int
+    is_entered: bool
 
 
 @dataclass(frozen=True)
@@ -130,28 +131,42 @@ def worklist_pages(
     open_warehouse: OpensWarehouse, lanes: Sequence[Lane], page_rows: int = PAGE_ROWS
 ) -> Iterator[list[WorkItem]]:
     """The lanes' work in buying order, page by page; the warehouse is closed between pages."""
-    after = {
-        "after_rank": -1,
-        "after_account": False,
-        "after_waiting": "epoch",
-        "after_score": 0.0,
-        "after_person": "",
-    }
+    place = BEFORE_THE_FIRST
     while True:
         with open_warehouse() as connection:
             connection.execute(f"set threads = 1; set memory_limit = '{PAGE_MEMORY}'")
-            execute(connection, "create_hashed_identifiers")
-            rows = execute(
-                connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
-            ).fetchall()
-        if rows:
-            yield [
-                WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9])
-                for row in rows
-            ]
-        if len(rows) < page_rows:
+            page, place = read_page(connection, lanes, place, page_rows)
+        if page:
+            yield page
+        if len(page) < page_rows:
             return
-        rank, has_no_account, waiting, score = rows[-1][10:]
+
+
+Place = Mapping[str, object]
+"""Where a page of the work list ends: what its last item is ordered by."""
+BEFORE_THE_FIRST: Place = {
+    "after_rank": -1,
+    "after_account": False,
+    "after_waiting": "epoch",
+    "after_score": 0.0,
+    "after_person": "",
+}
+
+
+def read_page(
+    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], after: Place, page_rows: int
+) -> tuple[list[WorkItem], Place]:
+    """The lanes' next work in buying order, and where it ends."""
+    execute(connection, "create_hashed_identifiers")
+    rows = execute(
+        connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
+    ).fetchall()
+    page = [
+        WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9], row[14])
+        for row in rows
+    ]
+    if rows:
+        rank, has_no_account, waiting, score = rows[-1][10:14]
         after = {
             "after_rank": rank,
             "after_account": has_no_account,
@@ -159,6 +174,7 @@ def worklist_pages(
             "after_score": score,
             "after_person": rows[-1][1],
         }
+    return page, after
 
 
 def _keys(lanes: Sequence[Lane]) -> list[str]:

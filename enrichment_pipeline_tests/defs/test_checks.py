@@ -17,6 +17,7 @@ from dagster import ExecuteInProcessResult
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.defs.checks import (
+    entries_are_settled,
     every_contact_is_accounted_for,
     ledger_matches_balance,
     lookups_are_answered,
@@ -30,6 +31,7 @@ from enrichment_pipeline.defs.checks import (
 from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.steps.settle_entries import SettledEntries
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import open_warehouse
@@ -67,6 +69,7 @@ FURTHER_CHECKS = (
     "reviews_are_read",
     "every_contact_is_accounted_for",
     "no_old_answer_is_fresh",
+    "entries_are_settled",
 )
 """Beside `unique_key`, which every table has."""
 
@@ -404,6 +407,14 @@ def test_reviews_that_nobody_reads_are_a_warning(copied: Settings) -> None:
     assert values(found)["unread"] == 11
     assert "| strategic | " in str(values(found)["by_priority"])
     assert leaks(secrets(), str(found.metadata)) == []
+
+
+def test_entries_that_are_open_after_their_deadline_are_a_warning() -> None:
+    late = tuple(f"entry-{number}" for number in range(30))
+    assert entries_are_settled(SettledEntries(settled=3, open=2, overdue=())).passed
+    found = entries_are_settled(SettledEntries(settled=0, open=31, overdue=late))
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert values(found) == {"open": 31, "overdue": 30, "longest_overdue": [*late[:20]]}
 
 
 def test_what_somebody_else_spends_from_the_account_is_a_warning(copied: Settings) -> None:

@@ -107,6 +107,7 @@ CHECKS = {
     ("accounts", "unique_key"): True,
     ("contacts", "unique_key"): True,
     ("contacts", "source_ids_are_unique"): False,
+    ("contact_status", "entries_are_settled"): False,
     ("review_decisions", "unique_key"): True,
     ("review_decisions", "rows_can_be_taken"): False,
     ("worklist", "unique_key"): True,

@@ -133,8 +133,10 @@ class Ledger:
         run_id: str,
         max_credits: int | None = None,
         earlier_run_ids: tuple[str, ...] = (),
+        *,
+        is_entry: bool = False,
     ) -> Decision:
-        share = RunShare(run_id, earlier_run_ids, max_credits)
+        share = RunShare(run_id, earlier_run_ids, max_credits, is_entry)
         return self._do(self.calls.admit, candidates, share)
 
     def admit_page(self, call_id: str, run_id: str = "run", **named: Any) -> Any:

@@ -20,6 +20,7 @@ import duckdb
 
 from enrichment_pipeline.policy import EligibilityPolicy, Policy
 from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.raw_answers import insert_responses, merge_lookups
@@ -58,6 +59,7 @@ class World:
         self.folder = folder
         self.policy = Policy()
         self._rows: dict[str, Row] = {}
+        self.entries: dict[str, SimpleNamespace] = {}
         self._bodies: dict[str, bytes] = {}
         self._revision = 0
 
@@ -96,7 +98,24 @@ class World:
                 phone_region=phone_region,
                 loaded_at=at,
                 eligibility=EligibilityPolicy(**eligibility or {}),
+                entered=entered_table([[*self.entries.values()]]),
             )
+
+    # --- the point of entry --------------------------------------------------------------
+
+    def enter(self, contact: Mapping[str, object], *, person_key: str | None = None) -> None:
+        """Enter this contact, or what has changed of it; the next load has it."""
+        given = {name: value for name, value in contact.items() if name != "contact_id"}
+        contact_id, content = str(contact["contact_id"]), json.dumps(given, sort_keys=True)
+        known = self.entries.get(contact_id)
+        version = 1 if known is None else known.version + (known.content != content)
+        self.entries[contact_id] = SimpleNamespace(
+            contact_id=contact_id, version=version, person_key=person_key, content=content
+        )
+
+    def take_back(self, contact_id: str) -> None:
+        """Take an entry back."""
+        del self.entries[contact_id]
 
     # --- the ledger --------------------------------------------------------------------
 
@@ -113,12 +132,13 @@ class World:
         body: bytes | None = None,
         run_id: str = "run-1",
         provider: str = FIRST,
+        person_key: str | None = None,
     ) -> str:
         """Book a look-up of this contact's person and copy it to the warehouse; its id.
 
         With a candidate it is a match. The answer stands in its reply between two others'.
         Without `supersedes` it takes the place of the person's last one at this provider that was
-        not released.
+        not released. `person_key` is that of a person whom the warehouse does not know yet.
         """
         row = self._lookup(
             contact_id,
@@ -131,6 +151,7 @@ class World:
             body=body,
             run_id=run_id,
             provider=provider,
+            person_key=person_key,
         )
         self._book(row)
         return row["lookup_id"]
@@ -160,9 +181,10 @@ class World:
         supersedes: str | None = None,
         body: bytes | None = None,
         provider: str = FIRST,
+        person_key: str | None = None,
     ) -> Row:
         """A look-up as the ledger has it, which takes its number and its place among the others."""
-        person_key = self.persons()[contact_id]
+        person_key = person_key or self.persons()[contact_id]
         if supersedes is None:
             supersedes = self._last_of(person_key, provider)
         number = len(self._rows) + 1

@@ -271,6 +271,7 @@ def test_the_list_is_read_in_buying_order(world: World) -> None:
         lookup_identity="first@home.net",
         identity_kind="email",
         supersedes="",
+        is_entered=False,
     )
 
 

@@ -10,12 +10,14 @@ import dagster as dg
 
 from enrichment_pipeline.defs.assets.source import OWNERS
 from enrichment_pipeline.defs.checks import (
+    ENTRIES_ARE_SETTLED,
     EVERY_CONTACT_IS_ACCOUNTED_FOR,
     NO_LIKELY_VALUE_IS_VERIFIED,
     NO_OLD_ANSWER_IS_FRESH,
     REVIEW_FLAG_AGREES,
     REVIEWS_ARE_READ,
     VERIFIED_SHARE_HOLDS,
+    entries_are_settled,
     every_contact_is_accounted_for,
     no_likely_value_is_verified,
     no_old_answer_is_fresh,
@@ -100,7 +102,7 @@ def facts(
         _spec(
             "contact_status",
             ["person_facts", "contacts", "accounts"],
-            "Exactly one row for every contact of the source: nothing is dropped in silence.",
+            "One row for each contact of the source and each entry: nothing is dropped in silence.",
         ),
     ],
     check_specs=[
@@ -110,6 +112,7 @@ def facts(
         REVIEWS_ARE_READ,
         EVERY_CONTACT_IS_ACCOUNTED_FOR,
         NO_OLD_ANSWER_IS_FRESH,
+        ENTRIES_ARE_SETTLED,
     ],
 )
 def outcomes(
@@ -141,10 +144,12 @@ def outcomes(
             "statuses": count_chart("status", derived.statuses),
             "coverage": coverage_chart(derived.coverage),
             "refresh_debt": debt_chart(derived.debt),
+            "entries_settled": derived.entries.settled,
         },
         [
             every_contact_is_accounted_for(found.unaccounted_contacts),
             no_old_answer_is_fresh(found.expired_answers),
+            entries_are_settled(derived.entries),
         ],
     )
 

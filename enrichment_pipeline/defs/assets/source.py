@@ -58,7 +58,7 @@ def accounts(
 def contacts(
     context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
-    """Contacts of the source, new or changed since the last load, and who of them is who."""
+    """Contacts of the source, and what applications entered: new or changed, and who is who."""
     loaded = load_contacts(begin(context, runs))
     return dg.MaterializeResult(
         metadata={
@@ -66,6 +66,8 @@ def contacts(
             "persons": loaded.persons,
             "contacts_without_identity": loaded.counts.present - loaded.identified,
             "contacts_not_eligible": loaded.counts.not_eligible,
+            "contacts_entered": loaded.counts.entered,
+            "entries_retired": loaded.counts.retired,
             "preview": preview(loaded.table.excerpt),
         },
         check_results=[

@@ -7,6 +7,7 @@ come from input.
 - `schema/`: tables, views, macros and comments.
 - `source/`: reading the source's contacts, accounts and decisions as they are, and loading them.
 - `identity/`: what each contact goes by, and which contacts are one person.
+- `entry/`: what applications entered, and what became of it.
 - `suppression/`: who may not be asked about.
 - `planning/`: where each contact stands, and the work list.
 - `search/`: finding profiles by name and company, and how much speaks for each.

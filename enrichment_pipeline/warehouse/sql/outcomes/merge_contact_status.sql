@@ -1,15 +1,16 @@
--- One row for every contact of the source, whatever became of it.
+-- One row for every contact of the source, whatever became of it, and for every entry: one that
+-- retired has the row of the source's contact in whose favour it did.
 --
--- reads: chosen_values, judged_contacts
+-- reads: chosen_values, judged_contacts, staging.retired_entries
 -- makes: changed_statuses, enrichment.contact_status
 
 delete from enrichment.contact_status
-where contact_id not in (select contact_id from judged_contacts);
+where contact_id not in (select contact_id from judged_contacts)
+    and contact_id not in (select contact_id from staging.retired_entries);
 
 -- what has changed goes, and comes again with what is new
 create or replace temp table changed_statuses as
-select fresh.*
-from (
+with judged_statuses as not materialized (
     select
         judged.contact_id,
         judged.status,
@@ -31,7 +32,20 @@ from (
         chosen.company_employee_count
     from judged_contacts as judged
     join chosen_values as chosen on chosen.contact_id = judged.contact_id
-) as fresh
+),
+
+everybody as (
+    select * from judged_statuses
+    union all
+    select state.* replace (
+        retired.contact_id as contact_id, 'entered_as' as reason, null as next_lookup_at
+    )
+    from staging.retired_entries as retired
+    join judged_statuses as state on state.contact_id = retired.entered_as
+)
+
+select fresh.*
+from everybody as fresh
 left join enrichment.contact_status as known on known.contact_id = fresh.contact_id
 where fresh is distinct from known;
 

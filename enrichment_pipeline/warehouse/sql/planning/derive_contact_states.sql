@@ -6,8 +6,9 @@
 -- must have been selected before (`select_current_decisions.sql`).
 --
 -- reads: decided_contacts, decided_persons, person_searches, raw.lookups, raw.undone_runs,
---        staging.accounts, staging.contact_identities, staging.ineligible_contacts,
---        staging.judgements, staging.person_lookups, staging.suppressed_contacts
+--        staging.accounts, staging.contact_identities, staging.entered_contacts,
+--        staging.ineligible_contacts, staging.judgements, staging.person_lookups,
+--        staging.suppressed_contacts
 -- makes: account_priorities, aged_lookups, contact_states, lookups_elsewhere, said_elsewhere
 
 -- How much each account matters. A tier that a band is named after decides the band;
@@ -44,6 +45,8 @@ from scored;
 
 -- Who is asked, the policy's numbers, and the instant: a view takes no parameters.
 set variable asked_provider = $provider;
+
+set variable entry_priority = $entry_priority;
 
 set variable aging = {
     'as_of': cast($as_of as timestamptz),
@@ -177,8 +180,12 @@ reasoned as (
         contact.account_id,
         contact.person_key,
         contact.contact_count,
-        coalesce(account.priority, 'bulk') as priority,
-        priority_rank(account.priority) as priority_rank,
+        -- an application waits for what it entered
+        coalesce(
+            account.priority,
+            case when entered.contact_id is not null then getvariable('entry_priority') end,
+            'bulk'
+        ) as priority,
         -- contacts without an account come last in their band
         coalesce(account.priority_score, -1) as priority_score,
         case
@@ -255,6 +262,7 @@ reasoned as (
     left join lookups as lookup on lookup.person_key = contact.person_key
     left join said_elsewhere as elsewhere on elsewhere.contact_id = contact.contact_id
     left join account_priorities as account on account.account_id = contact.account_id
+    left join staging.entered_contacts as entered on entered.contact_id = contact.contact_id
     left join person_searches as searched on searched.person_key = contact.person_key
     left join staging.suppressed_contacts as suppressed
         on suppressed.contact_id = contact.contact_id
@@ -267,6 +275,7 @@ reasoned as (
 
 select
     *,
+    priority_rank(priority) as priority_rank,
     getvariable('freshness_of')[freshness_reason] as freshness,
     freshness in ('new', 'retry', 'stale') and not is_backing_off as is_due
 from reasoned;

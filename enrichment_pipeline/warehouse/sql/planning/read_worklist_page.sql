@@ -3,11 +3,11 @@
 -- account last), then the highest score.
 -- Passed over are persons who have been looked up since at the provider that is to be asked, and
 -- contacts that a later load found not eligible. With each person comes what admission compares
--- with the suppressed identifiers, and, by themselves, those that are this person's alone: by these it
--- knows the person in other calls.
+-- with the suppressed identifiers, and, by themselves, those that are this person's alone: by these
+-- it knows the person in other calls. What was entered alone may be taken back before it is bought.
 --
--- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.ineligible_contacts,
---        staging.person_aliases
+-- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.entered_contacts,
+--        staging.ineligible_contacts, staging.person_aliases
 
 with ordered as (
     select
@@ -67,7 +67,10 @@ select
     page.contact_id, page.person_key, page.freshness, page.priority, page.lookup_identity,
     page.identity_kind, page.supersedes, known_by.identifiers, owned.identifiers as known_by,
     page.ledger_revision, page.priority_rank, page.has_no_account, page.waiting_from,
-    page.descending_score
+    page.descending_score,
+    page.contact_id in (
+        select contact_id from staging.entered_contacts where not is_in_source
+    ) as is_entered
 from page
 left join known_by on known_by.person_key = page.person_key
 left join owned on owned.person_key = page.person_key

@@ -133,7 +133,7 @@ create or replace temp macro email_problem(email) as case
     when length(email) > 500
         then concat('email has ', length(email), ' characters, as no address has')
     when regexp_matches(email, '(?i)^\s*([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})\s*$')
-        then 'email is the hash of an address, by which no person can be looked up: give the address'
+        then 'email is the hash of an address, which finds no person: give the address itself'
     when not contains(email, '@') then 'email has no @'
     else 'email is no address, such as name@example.com'
 end;

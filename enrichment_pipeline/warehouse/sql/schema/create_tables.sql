@@ -7,11 +7,12 @@
 --        enrichment.worklist, raw, raw.lookups, raw.provider_responses, raw.review_decisions,
 --        raw.search_profiles, raw.searches, raw.undone_runs, staging, staging.accounts,
 --        staging.company_names, staging.contact_identities, staging.contact_parts,
---        staging.contact_persons, staging.contacts, staging.contacts_left_dirty, staging.hosts,
---        staging.ineligible_contacts, staging.judgements, staging.latin_names,
---        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
---        staging.shared_identifiers, staging.source_contact_ids, staging.stamp,
---        staging.suppressed_contacts, staging.suppressions
+--        staging.contact_persons, staging.contacts, staging.contacts_left_dirty,
+--        staging.entered_contacts, staging.hosts, staging.ineligible_contacts,
+--        staging.judgements, staging.latin_names, staging.person_aliases, staging.person_lookups,
+--        staging.phones, staging.profiles, staging.retired_entries, staging.shared_identifiers,
+--        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
+--        staging.suppressions
 
 create schema if not exists staging;
 create schema if not exists raw;
@@ -41,7 +42,8 @@ create table if not exists staging.contacts (
     loaded_at timestamptz,
     left_at timestamptz
 );
-comment on table staging.contacts is 'Contacts as the source gives them, one row per contact_id';
+comment on table staging.contacts
+is 'Contacts as the source gives them, or as applications entered them, one row per contact_id';
 comment on column staging.contacts.account_id is 'The source''s id of its account';
 comment on column staging.contacts.first_name is 'As the source has it';
 comment on column staging.contacts.last_name is 'As the source has it';
@@ -91,7 +93,7 @@ is 'When the account was missing from the source; null while it is there';
 
 create table if not exists staging.source_contact_ids (contact_id varchar, source_rows bigint);
 comment on table staging.source_contact_ids
-is 'Every contact_id of the source as the last load saw it, and how many rows bore it';
+is 'Every contact_id of the source and of entries as the last load saw it, and how many rows of the source bore it';
 
 create table if not exists staging.hosts (
     host varchar, registrable_domain varchar, is_free_mail boolean, is_disposable boolean
@@ -147,7 +149,7 @@ create table if not exists staging.person_aliases (
     alias varchar, person_key varchar, origin varchar, added_at timestamptz
 );
 comment on table staging.person_aliases
-is 'Every identifier that the source or an answer gave, and the one person it belongs to';
+is 'Every identifier that the source, an entry or an answer gave, and the one person it belongs to';
 
 create table if not exists staging.contact_persons (
     contact_id varchar, person_key varchar, assigned_at timestamptz
@@ -156,6 +158,23 @@ alter table staging.contact_persons add column if not exists has_changed boolean
 comment on table staging.contact_persons is 'Which person each contact is';
 comment on column staging.contact_persons.has_changed
 is 'True where the contact was another person before; null or false where it never was';
+
+create table if not exists staging.entered_contacts (
+    contact_id varchar, version integer, person_key varchar, is_in_source boolean
+);
+comment on table staging.entered_contacts
+is 'The contacts that applications entered, as of the last load';
+comment on column staging.entered_contacts.version
+is 'Of the entry: each change of what was entered raises it';
+comment on column staging.entered_contacts.person_key
+is 'The person whom the point of entry took it for; null where it has not told';
+comment on column staging.entered_contacts.is_in_source
+is 'Whether the source has a contact of the same id, whose row counts then';
+
+create table if not exists staging.retired_entries (contact_id varchar, entered_as varchar);
+comment on table staging.retired_entries
+is 'Entered contacts in whose place the source''s contact of the same person stands';
+comment on column staging.retired_entries.entered_as is 'The source''s id of that contact';
 
 create table if not exists staging.ineligible_contacts (contact_id varchar);
 comment on table staging.ineligible_contacts
@@ -599,7 +618,8 @@ create table if not exists enrichment.contact_status (
 alter table enrichment.contact_status add column if not exists freshness_reason varchar;
 alter table enrichment.contact_status add column if not exists account_id varchar;
 alter table enrichment.contact_status add column if not exists person_key varchar;
-comment on table enrichment.contact_status is 'Exactly one row for every contact of the source';
+comment on table enrichment.contact_status
+is 'Exactly one row for every contact of the source, and for every entry';
 comment on column enrichment.contact_status.contact_id is 'The source''s id of the contact';
 comment on column enrichment.contact_status.status
 is 'enriched, needs_review, queued, in_flight or suppressed';
@@ -609,7 +629,7 @@ comment on column enrichment.contact_status.freshness_reason
 is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.contact_status.reason
-is 'Why it needs review, or not_eligible where [eligibility] leaves it out; null otherwise';
+is 'Why it needs review; not_eligible where [eligibility] leaves it out; entered_as where an entry is a contact of the source, whose status this is; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';

@@ -31,6 +31,8 @@ select
 from enrichment.contact_status as state
 left join enrichment.enriched_contacts as best on best.contact_id = state.contact_id
 left join enrichment.accounts as account on account.account_id = state.account_id
+-- an entry that retired is counted as the source's contact
+where state.reason is distinct from 'entered_as'
 group by state.account_id, state.priority
 order by contacts desc, state.account_id;
 comment on view enrichment.coverage_by_account
@@ -41,7 +43,8 @@ comment on column enrichment.coverage_by_account.account_name is 'As the source 
 comment on column enrichment.coverage_by_account.account_domain is 'As the source has it';
 comment on column enrichment.coverage_by_account.priority
 is 'strategic, target, standard or bulk: from the tier or the score';
-comment on column enrichment.coverage_by_account.contacts is 'Contacts of the source';
+comment on column enrichment.coverage_by_account.contacts
+is 'Contacts of the source, and entered ones that it does not have';
 comment on column enrichment.coverage_by_account.enriched
 is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
 comment on column enrichment.coverage_by_account.needs_review
@@ -86,7 +89,8 @@ comment on column enrichment.coverage_by_priority.priority
 is 'strategic, target, standard or bulk';
 comment on column enrichment.coverage_by_priority.accounts
 is 'Accounts that have contacts';
-comment on column enrichment.coverage_by_priority.contacts is 'Contacts of the source';
+comment on column enrichment.coverage_by_priority.contacts
+is 'Contacts of the source, and entered ones that it does not have';
 comment on column enrichment.coverage_by_priority.enriched
 is 'Contacts with the status enriched: their answer meets [acceptance], and nothing waits for a reviewer';
 comment on column enrichment.coverage_by_priority.needs_review

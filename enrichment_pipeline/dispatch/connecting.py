@@ -1,0 +1,37 @@
+"""A provider as the settings name it, and what each kind of call asks of it.
+
+Here: for whoever makes calls, run or entry. Not here: requests (`providers/`), and sending many of
+them (`dispatcher.py`).
+"""
+
+from functools import partial
+
+from enrichment_pipeline.dispatch.asking import Asking, AskLookups, AskSearches
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.providers.base import ProfileSearch, Provider
+from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.vocabulary import SEARCH
+
+
+def connect_provider(settings: Settings) -> Provider:
+    """The provider that the settings name. Raises ConfigurationError where it has no address."""
+    if settings.base_url is None:
+        raise ConfigurationError(
+            "no sandbox is running; start the pipeline with `enrichment run` or "
+            f"`enrichment ui`, which bring one, or set {settings.base_url_variable}"
+        )
+    return PROVIDERS[settings.asked_provider].connect(
+        settings.base_url, settings.api_key.get_secret_value()
+    )
+
+
+def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:
+    """What a kind of call asks of the provider, under these settings."""
+    if isinstance(provider, ProfileSearch) and kind == SEARCH:
+        search = settings.policy.search
+        return AskSearches(provider, pages=search.pages, page_size=search.page_size)
+    callbacks = settings.callbacks
+    return AskLookups(
+        provider, None if callbacks is None else partial(callbacks.url, provider.name)
+    )

@@ -1,0 +1,141 @@
+"""Calls for entries: the run of a process that takes entries, for as long as it lives.
+
+Here: a dispatch of its own for each few entries that are due together, and the places in the rates
+that entries wait for. Not here: whether a call may be made (`ledger/`), and when (`service.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.settling import read_kept_replies
+from enrichment_pipeline.ledger import entries
+from enrichment_pipeline.ledger.admission import Candidate, Decision, Wait
+from enrichment_pipeline.ledger.budget import RunShare
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
+from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.spill import lack_of_space, spill
+from enrichment_pipeline.terms import calls_of
+from enrichment_pipeline.vocabulary import LOOKUP
+
+PLACE_LEASE = timedelta(seconds=3)
+"""For how long runs leave room to entries that wait: they ask again at least each second."""
+
+OnWait = Callable[[Sequence[Candidate], datetime, str], None]
+"""Told of the candidates for which there is no room until then, and why."""
+
+
+@dataclass(frozen=True)
+class Bought:
+    """Why some of the calls were not made: the budget that is used up, by priority, or a halt."""
+
+    exhausted: Mapping[str, str]
+    halted: Halt | None
+
+
+class Buyer:
+    """Makes calls for entries. One per process; close it in the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: LedgerStore,
+        writer: GroupCommit,
+        clock: Clock,
+        *,
+        run_id: str,
+        on_wait: OnWait,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._writer = writer
+        self._run = RunShare(run_id, is_entry=True)
+        self._on_wait = on_wait
+        self._provider = connect_provider(settings)
+        self._asking = asking_of(settings, LOOKUP, self._provider)
+        self._calls = calls_of(settings, settings.asked_provider, LOOKUP, clock)
+        self._dispatchers: set[Dispatcher] = set()
+        limits = settings.limits(settings.asked_provider)
+        self.batch_size = min(limits.items_per_request, *(r.units for r in limits.every_rate))
+
+    async def buy(self, candidates: Sequence[Candidate]) -> Bought:
+        """Make these calls, all of one priority; done when they are answered, or submitted."""
+        dispatcher = Dispatcher(
+            self._store,
+            _EntryCalls(self._calls),
+            self._asking,
+            _Silent(),
+            run=self._run,
+            batch_size=self.batch_size,
+            set_aside=partial(spill, self._settings.spilled_dir),
+            hindrance=partial(lack_of_space, self._settings.home),
+            on_wait=partial(self._on_wait, candidates),
+            writer=self._writer,
+            awaits_callbacks=False,
+        )
+        self._dispatchers.add(dispatcher)
+        try:
+            report = await dispatcher.run([candidates])
+        finally:
+            self._dispatchers.discard(dispatcher)
+        return Bought(report.exhausted, report.halted)
+
+    def stop(self) -> None:
+        """Send nothing more; what is on the wire is still answered and kept."""
+        for dispatcher in self._dispatchers:
+            dispatcher.stop()
+
+    @property
+    def is_called(self) -> bool:
+        """Whether answers come by callback."""
+        return self._asking.is_called
+
+    def read_callbacks(self) -> None:
+        """Read callbacks that were kept, and not yet read."""
+        read_kept_replies(self._store, self._calls, self._asking)
+
+    def end_what_was_left(self, dead_run_ids: Sequence[str] = ()) -> None:
+        """Read what killed processes had received, and end what is past its deadline."""
+        read_kept_replies(self._store, self._calls, self._asking, dead_run_ids)
+        self._store.transact(partial(self._calls.clear_abandoned, dead_run_ids=dead_run_ids))
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+
+class _EntryCalls(Calls):
+    """Calls that, where there is no room for them, have runs leave them some."""
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(calls.provider, calls.kind, calls.limits, calls.clock)
+        self._place = uuid4().hex
+
+    def admit(
+        self, transaction: Transaction, candidates: Sequence[Candidate], run: RunShare
+    ) -> Decision:
+        decision = super().admit(transaction, candidates, run)
+        place = (transaction, self._place, self.provider, candidates[0].priority)
+        if isinstance(decision, Wait) and decision.why == "rate":
+            until = self.clock.now() + PLACE_LEASE
+            entries.ask_for_place(*place, units=len(candidates), until=until)
+        else:
+            entries.give_back_place(*place)
+        return decision
+
+
+class _Silent:
+    """A progress that nobody looks at: each entry is told of by itself."""
+
+    def add_total(self, calls: int) -> None: ...
+    def advance(self, calls: int, credits: int) -> None: ...
+    def outstanding(self, calls: int) -> None: ...
+    def searched(self, done: int, total: int) -> None: ...
+    def say(self, message: str) -> None: ...

@@ -1,0 +1,219 @@
+"""What entries come to, by the same SQL as in a run, over them and whomever they concern.
+
+Here: a resident DuckDB in memory, into which a batch of entries is loaded with the contacts that
+the last run knew beside them and the ledger's answers about them, as a run would; what each comes
+to, and the calls that are due. Not here: the rules (`warehouse/sql/`), making calls (`buying.py`),
+and when a batch is judged (`service.py`). The working warehouse file is never opened.
+
+Over one contact the statements take as long as over fifty: entries that come at once are judged at
+once.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.candidates import candidate_of
+from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.entry.enrichment import Enrichment
+from enrichment_pipeline.hashed_identifiers import hashed, hashed_all
+from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
+from enrichment_pipeline.ledger import entries, kept, suppressions
+from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.ledger.entries import Entry
+from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.warehouse import judging, raw_answers
+from enrichment_pipeline.warehouse.connection import create_macros, transaction
+from enrichment_pipeline.warehouse.entered_contacts import (
+    EntryAnswer,
+    add_entries,
+    entered_table,
+    read_entry_answers,
+    replace_entries,
+)
+from enrichment_pipeline.warehouse.known_contacts import attach_known, newest_known
+from enrichment_pipeline.warehouse.load import find_persons, read_parts
+from enrichment_pipeline.warehouse.migrations import migrate
+from enrichment_pipeline.warehouse.statements import execute, registered
+from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
+from enrichment_pipeline.warehouse.worklist import BEFORE_THE_FIRST, read_page, select_worklist
+
+MOST_AT_ONCE = 50
+"""How many entries are judged at once, at most: those that come meanwhile wait for them."""
+_LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
+_IDENTIFIERS = {"email": "email", "linkedin_url": "linkedin", "phone": "phone"}
+"""The columns that can tell a person, each with the kind of its identifier."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an entry has come to.
+
+    `enrichment` is None where it is due and nothing is known of it. `call` is what is to be bought
+    for its person. `identifiers`, hashed, are what it is known by.
+    """
+
+    entry: Entry
+    person_key: str | None
+    identifiers: frozenset[str]
+    enrichment: Enrichment | None
+    call: Candidate | None
+
+
+class Judge:
+    """Judges batches of entries, one after the other. Close it in the end."""
+
+    def __init__(self, settings: Settings, store: LedgerStore, clock: Clock) -> None:
+        self._settings = settings
+        self._policy = settings.policy
+        self._store = store
+        self._clock = clock
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute("set timezone = 'UTC'")
+        self._connection.execute("set enable_progress_bar = false")
+        self._connection.execute("set threads = 1")  # sharing out so little work costs more
+        create_macros(self._connection)
+        with transaction(self._connection):
+            migrate(self._connection)
+        self._tables = [
+            f"{schema}.{table}"
+            for schema, table in execute(self._connection, "list_stored_tables").fetchall()
+        ]
+        self.known: Path | None = None
+        self._known_as_of = attach_known(self._connection, None)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def judge(self, batch: Sequence[Entry]) -> list[Verdict]:
+        """What each of these entries has come to."""
+        newest = newest_known(self._settings.known_dir)
+        if newest != self.known:
+            self._known_as_of = attach_known(self._connection, newest)
+            self.known = newest
+        try:
+            self._load(batch)
+            return self._decide(batch)
+        finally:
+            for table in self._tables:
+                self._connection.execute(f"delete from {table}")  # noqa: S608 - of our own
+
+    def _load(self, batch: Sequence[Entry]) -> None:
+        """Find out who they are, and take over what has been answered about these persons."""
+        connection, now = self._connection, self._clock.business_now()
+        ids = {entry.contact_id for entry in batch}
+        sharing = entries.sharing(self._store, _written_identifiers(batch))
+        loaded = [*batch, *(other for other in sharing if other.contact_id not in ids)]
+        sourced = execute(
+            connection, "find_sourced_contacts", ids=[entry.contact_id for entry in loaded]
+        ).to_arrow_table()
+        with registered(connection, "shaped_contacts", sourced):
+            execute(connection, "read_contacts")
+        relation = add_entries(connection, entered_table([loaded]))
+        execute(connection, "load_contacts", loaded_at=now, relation=relation)
+        replace_entries(connection)
+        execute(connection, "take_accounts")
+        read_parts(connection, phone_region=self._policy.identity.phone_region)
+        execute(connection, "take_neighbours")
+        self._own_called_identifiers(now)
+        find_persons(connection, loaded_at=now, with_entries=True)
+        persons = self._column("select distinct person_key from staging.contact_persons")
+        lookups = kept.lookups_about(self._store, persons)
+        if lookups:
+            raw_answers.merge_lookups(connection, [lookups])
+            raw_answers.insert_responses(connection, partial(kept.reply_bodies, self._store))
+        execute(connection, "create_hashed_identifiers")
+        identifiers = self._column("select distinct identifier from hashed_identifiers")
+        with self._store.read() as ledger:
+            suppressed = suppressions.suppressed_among(ledger, identifiers)
+        replace_suppressions(connection, suppressed)
+
+    def _own_called_identifiers(self, now: datetime) -> None:
+        """What the ledger alone knows of who is who: of calls that were made since the last run."""
+        aliases = self._column("select distinct alias from dirty_identifiers where kind <> 'name'")
+        by_hash = {hashed(*alias.split(":", 1)): alias for alias in aliases}
+        persons = entries.persons_of(self._store, by_hash)
+        if not persons:
+            return
+        called = pa.table(
+            {
+                "alias": pa.array([by_hash[each] for each in persons], pa.string()),
+                "person_key": pa.array(list(persons.values()), pa.string()),
+            }
+        )
+        with registered(self._connection, "called_persons", called):
+            execute(self._connection, "own_called_identifiers", added_at=now)
+
+    def _decide(self, batch: Sequence[Entry]) -> list[Verdict]:
+        connection, now = self._connection, self._clock.business_now()
+        provider = self._settings.asked_provider
+        has_answers = bool(self._column("select 1 from raw.provider_responses limit 1"))
+        if has_answers:
+            with transaction(connection):
+                judging.derive_facts(connection, self._policy, loaded_at=now)
+        select_worklist(connection, self._policy, _LANES, provider=provider, as_of=now, run_id="")
+        page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, 2 * MOST_AT_ONCE)
+        calls = {
+            item.person_key: candidate_of(item, seen_revision=self._known_as_of) for item in page
+        }
+        persons = dict(
+            connection.execute(
+                "select contact_id, person_key from staging.contact_persons"
+            ).fetchall()
+        )
+        told: dict[str, Enrichment] = {}
+        if has_answers or any(persons.get(each.contact_id) not in calls for each in batch):
+            judging.derive_outcomes(
+                connection, self._policy, provider=provider, as_of=now, flagged_at=now
+            )
+            for answered in read_entry_answers(connection, "staging.entered_contacts"):
+                told |= {each.contact_id: _enrichment(each) for each in answered}
+        identifiers = self._identifiers()
+        return [
+            Verdict(
+                entry,
+                persons.get(entry.contact_id),
+                identifiers.get(entry.contact_id, frozenset()),
+                told.get(entry.contact_id),
+                calls.get(persons.get(entry.contact_id, "")),
+            )
+            for entry in batch
+        ]
+
+    def _identifiers(self) -> dict[str, frozenset[str]]:
+        rows = execute(self._connection, "list_identifiers").fetchall()
+        return {contact_id: frozenset(identifiers) for contact_id, identifiers in rows}
+
+    def _column(self, query: str) -> list[str]:
+        return [row[0] for row in self._connection.execute(query).fetchall()]
+
+
+def _enrichment(told: EntryAnswer) -> Enrichment:
+    return Enrichment.model_validate(
+        {
+            "contact_id": told.contact_id,
+            "status": told.status,
+            "reason": told.reason,
+            "needs_manual_enrichment": told.needs_manual_enrichment,
+            "fields": json.loads(told.fields),
+            "next_lookup_at": told.next_lookup_at,
+        }
+    )
+
+
+def _written_identifiers(batch: Sequence[Entry]) -> frozenset[str]:
+    """What they go by, as far as that can be read off what was written."""
+    contents = [json.loads(entry.content) for entry in batch]
+    return hashed_all(
+        (kind, content[column])
+        for content in contents
+        for column, kind in _IDENTIFIERS.items()
+        if column in content
+    )

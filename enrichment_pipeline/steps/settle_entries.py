@@ -1,0 +1,150 @@
+"""What a run does once outcomes are derived: settle the entries that they tell of.
+
+Here: which entries have come to something else than the ledger says, keeping that there, and owing
+the notifications of those that are decided by it. Not here: what entries have come to
+(`warehouse/sql/entry/read_entry_answers.sql`), and sending notifications (`entry/`).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, partial
+
+import duckdb
+
+from enrichment_pipeline.entry.enrichment import Enrichment, as_answer
+from enrichment_pipeline.ledger import entries, notifications
+from enrichment_pipeline.ledger.entries import Entry, Settled
+from enrichment_pipeline.ledger.store import Transaction
+from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.warehouse.entered_contacts import EntryAnswer, are_any, read_entry_answers
+
+SETTLED_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class SettledEntries:
+    """How many entries have come to something new, how many are open, and which are overdue."""
+
+    settled: int
+    open: int
+    overdue: tuple[str, ...]
+
+
+NO_ENTRIES = SettledEntries(0, 0, ())
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """An entry that has come to something else than the ledger says."""
+
+    entry: Entry
+    enrichment: Enrichment
+    person_key: str | None
+
+
+def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -> list[Unsettled]:
+    """The entries that have come to something else than the ledger says."""
+    if not are_any(connection):
+        return []
+    is_used_up = cache(context.stores.questions(context.clock).is_used_up)
+    found: list[Unsettled] = []
+    for page in read_entry_answers(connection, "staging.entered_contacts"):
+        told = {answer.contact_id: answer for answer in page}
+        for entry in entries.standing_among(context.stores.ledger, told):
+            answer = told[entry.contact_id]
+            enrichment = _enrichment(answer, context.now, is_used_up)
+            is_news = (as_answer(enrichment), enrichment.is_decided) != (
+                entry.answer,
+                entry.is_decided,
+            )
+            is_news |= entry.person_key is None and answer.person_key is not None
+            if is_news and answer.version == entry.version:
+                found.append(Unsettled(entry, enrichment, answer.person_key))
+    return found
+
+
+def settle_entries(
+    context: RunContext, unsettled: Sequence[Unsettled], *, as_of_revision: int
+) -> SettledEntries:
+    """Keep what they have come to, as of a revision of the ledger; then what is still open."""
+    ledger, now = context.stores.ledger, context.clock.now()
+    due_at = now + timedelta(minutes=context.policy.entry.deadline_minutes)
+    settled = 0
+    for start in range(0, len(unsettled), SETTLED_AT_ONCE):
+        page = unsettled[start : start + SETTLED_AT_ONCE]
+        settled += ledger.transact(
+            partial(_settle, page=page, as_of_revision=as_of_revision, now=now, due_at=due_at)
+        )
+    still_open = entries.count_open(ledger)
+    overdue = entries.overdue(ledger, now) if still_open else ()
+    return SettledEntries(settled, still_open, tuple(overdue))
+
+
+def _settle(
+    transaction: Transaction,
+    page: Sequence[Unsettled],
+    as_of_revision: int,
+    now: datetime,
+    due_at: datetime,
+) -> int:
+    """Settle some of them, but for those about whom something has come since; how many."""
+    persons = {each.entry.person_key for each in page if each.entry.person_key is not None}
+    changed = entries.persons_changed(transaction.connection, persons, as_of_revision)
+    settled = [each for each in page if each.entry.person_key not in changed]
+    for each in settled:
+        entry, enrichment = each.entry, each.enrichment
+        if entry.person_key is None and each.person_key is not None:
+            entries.note_person(transaction, entry.contact_id, entry.version, each.person_key)
+        if entry.is_decided and not enrichment.is_decided:
+            # it is to be asked about again: late is what stays so for as long as a new one may
+            entries.reopen(transaction, entry.contact_id, due_at)
+        urls = entries.settle(
+            transaction,
+            Settled(
+                entry.contact_id,
+                entry.version,
+                as_answer(enrichment),
+                enrichment.is_decided,
+                enrichment.next_lookup_at,
+            ),
+            as_of_revision=as_of_revision,
+            now=now,
+        )
+        if urls:
+            _owe(transaction, entry, enrichment, urls, now)
+    return len(settled)
+
+
+def _owe(
+    transaction: Transaction,
+    entry: Entry,
+    enrichment: Enrichment,
+    urls: Sequence[str],
+    now: datetime,
+) -> None:
+    # Only here: few runs have anybody to tell, and it brings an HTTP client along.
+    from enrichment_pipeline.entry.notifying import notification_body
+
+    charged = entries.credits_for(transaction.connection, entry.contact_id, entry.entered_at)
+    body = notification_body(enrichment.model_copy(update={"credits": charged}), now)
+    for url in urls:
+        notifications.owe(transaction, contact_id=entry.contact_id, url=url, body=body, now=now)
+
+
+def _enrichment(told: EntryAnswer, now: datetime, is_used_up: Callable[[str], bool]) -> Enrichment:
+    """What the tables tell of an entry, and where it waits for the budget, that."""
+    due_at = told.next_lookup_at
+    waits = told.status == "queued" and told.reason is None and due_at is not None
+    reason = "budget" if waits and due_at <= now and is_used_up(told.priority) else told.reason
+    return Enrichment.model_validate(
+        {
+            "contact_id": told.contact_id,
+            "status": told.status,
+            "reason": reason,
+            "needs_manual_enrichment": told.needs_manual_enrichment,
+            "fields": json.loads(told.fields),
+            "next_lookup_at": due_at,
+        }
+    )

@@ -1,0 +1,72 @@
+-- Take over from the last run's snapshot (attached as `known`) whoever the entered contacts may be
+-- one person with, or share an identifier with: these contacts, their persons, and all that is
+-- known of who is who among them.
+--
+-- reads: dirty_identifiers, known.enrichment.company_facts, known.raw.review_decisions,
+--        known.raw.undone_runs, known.staging.contact_parts, known.staging.contact_persons,
+--        known.staging.contacts, known.staging.identities, known.staging.ineligible_contacts,
+--        known.staging.person_aliases, staging.contact_parts, staging.contacts
+-- makes: enrichment.company_facts, neighbour_persons, neighbours, raw.review_decisions,
+--        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.contacts,
+--        staging.ineligible_contacts, staging.person_aliases
+
+create or replace temp table neighbour_persons as
+select person_key
+from known.staging.person_aliases
+where alias in (select alias from dirty_identifiers)
+union
+select assigned.person_key
+from known.staging.contact_persons as assigned
+where assigned.contact_id in (
+    select contact_id from known.staging.identities
+    where alias in (select alias from dirty_identifiers)
+    union all
+    select contact_id from staging.contacts
+);
+
+create or replace temp table neighbours as
+select contact_id
+from known.staging.identities
+where alias in (select alias from dirty_identifiers)
+union
+select contact_id
+from known.staging.contact_persons
+where person_key in (select person_key from neighbour_persons);
+
+insert into staging.contacts by name
+select *
+from known.staging.contacts
+where contact_id in (select contact_id from neighbours)
+    and contact_id not in (select contact_id from staging.contacts)
+    and left_at is null;
+
+insert into staging.contact_parts by name
+select *
+from known.staging.contact_parts
+where contact_id in (select contact_id from neighbours)
+    and contact_id not in (select contact_id from staging.contact_parts);
+
+insert into staging.contact_persons by name
+select * from known.staging.contact_persons
+where person_key in (select person_key from neighbour_persons);
+
+insert into staging.person_aliases by name
+select * from known.staging.person_aliases
+where person_key in (select person_key from neighbour_persons);
+
+insert into staging.ineligible_contacts by name
+select * from known.staging.ineligible_contacts
+where contact_id in (select contact_id from neighbours);
+
+insert into raw.review_decisions by name
+select * from known.raw.review_decisions
+where contact_id in (select contact_id from neighbours)
+    or person_key in (select person_key from neighbour_persons);
+
+insert into raw.undone_runs by name
+select * from known.raw.undone_runs;
+
+insert into enrichment.company_facts by name
+select *
+from known.enrichment.company_facts
+where company_domain in (select company_domain from staging.contact_parts);
