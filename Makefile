@@ -42,6 +42,14 @@ run-callbacks: $(RUN) ## The same asynchronously: sandbox and receiver of callba
 ui: $(RUN) ## Dagster's web UI, over the state that `make run` uses
 	@exec $(BIN)/enrichment ui $(ARGS)
 
+# In a state folder of its own, with a token that is made for this once.
+.PHONY: entry-demo
+entry-demo: $(RUN) ## The point of entry on the sample, with a form in the browser whose record fills in
+	@ENRICHMENT_HOME="$${ENRICHMENT_HOME:-data/state/entry-demo}" \
+		ENRICHMENT_API_TOKENS="$${ENRICHMENT_API_TOKENS:-$$($(BIN)/python -c \
+			'import secrets; print(secrets.token_hex(16))')}" \
+		exec $(BIN)/enrichment serve --demo $(ARGS)
+
 ##@ Work on it
 
 # What Python compiles is kept: the tests start hundreds of processes.

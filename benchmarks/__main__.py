@@ -11,7 +11,7 @@ from itertools import chain
 
 BENCHMARKS = (
     *("throughput", "limit", "admissions", "memory", "kills", "receiver", "callbacks"),
-    *("identity", "resolving", "applying", "planning", "idle", "sniffio"),
+    *("identity", "resolving", "applying", "planning", "idle", "sniffio", "entry"),
 )
 LONG = ("kills", "readers", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""

@@ -245,6 +245,40 @@ def report(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8090,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Loopback port of /metrics; 0: no metrics.")
+    ] = 8091,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Serve a page with a form as well, for trying it out.")
+    ] = False,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Take contacts over HTTP, one at a time, and answer each as soon as it is decided."""
+    from enrichment_pipeline.cli.serve import check_served, serve_entry
+
+    settings = load_settings()
+    check_served(settings)
+    _check_state(settings)
+    # a parent process reads our URL, and nothing else, from standard output
+    console = _err if until_stdin_closes else _out
+    with ExitStack() as servers:
+        if settings.uses_own_sandbox:
+            settings = _start_sandbox(settings, servers, console)
+        serve_entry(
+            settings,
+            host,
+            port,
+            metrics_port=metrics_port,
+            with_demo=demo,
+            console=console,
+            until_stdin_closes=until_stdin_closes,
+        )
+
+
+@app.command()
 def ui(
     host: Annotated[str, typer.Option()] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
@@ -365,7 +399,7 @@ def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
         yield settings
 
 
-def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
+def _start_sandbox(settings: Settings, servers: ExitStack, console: Console = _out) -> Settings:
     settings = settings.with_own_sandbox_limits()
     limits = settings.limits(settings.asked_provider)
     rate = limits.every_rate[0]
@@ -376,7 +410,7 @@ def _start_sandbox(settings: Settings, servers: ExitStack) -> Settings:
         *("--journal", str(settings.home / "sandbox_journal.jsonl")),
     ]
     base_url = _start_child("sandbox", options, servers)
-    _out.print(
+    console.print(
         f"sandbox provider at {base_url}, {_rates(settings)} ({_documented_rates(settings)})"
     )
     return settings.with_base_url(base_url)
