@@ -309,7 +309,7 @@ def identify(
 
 
 def note_person(transaction: Transaction, contact_id: str, version: int, person_key: str) -> None:
-    """Note whom a run takes an entry for, where the point of entry has not said."""
+    """Note the person that a run takes an entry for, where the point of entry has not said."""
     transaction.connection.execute(
         update(entries)
         .where(

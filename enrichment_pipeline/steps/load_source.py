@@ -65,7 +65,7 @@ def load_accounts(context: RunContext) -> LoadedAccounts:
 
 @redact_unexpected_errors
 def load_contacts(context: RunContext) -> LoadedContacts:
-    """Load the source's contacts and what applications entered, and whom nobody may look up."""
+    """Load the source's contacts, what applications entered, and the source's suppressions."""
     ledger = context.stores.ledger
     entered = entered_table(standing(ledger))
     with context.stores.open_warehouse() as connection:

@@ -1,8 +1,8 @@
 """What a run does once outcomes are derived: settle the entries that they tell of.
 
-Here: which entries have come to something else than the ledger says, keeping that there, and owing
-the notifications of those that are decided by it. Not here: what entries have come to
-(`warehouse/sql/entry/read_entry_answers.sql`), and sending notifications (`entry/`).
+Here: finding entries whose answer in the ledger is not what the tables say, keeping the new answer
+there, and owing the notifications of those that it decides. Not here: reading answers off the
+tables (`warehouse/sql/entry/read_entry_answers.sql`), and sending notifications (`entry/`).
 """
 
 import json
@@ -25,7 +25,7 @@ SETTLED_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class SettledEntries:
-    """How many entries have come to something new, how many are open, and which are overdue."""
+    """How many entries got a new answer, how many are open, and which are overdue."""
 
     settled: int
     open: int
@@ -37,7 +37,7 @@ NO_ENTRIES = SettledEntries(0, 0, ())
 
 @dataclass(frozen=True)
 class Unsettled:
-    """An entry that has come to something else than the ledger says."""
+    """An entry with the answer that it is to have, which is another than the ledger has."""
 
     entry: Entry
     enrichment: Enrichment
@@ -45,7 +45,7 @@ class Unsettled:
 
 
 def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -> list[Unsettled]:
-    """The entries that have come to something else than the ledger says."""
+    """The entries of which the tables say something else than the ledger."""
     if not are_any(connection):
         return []
     is_used_up = cache(context.stores.questions(context.clock).is_used_up)
@@ -68,7 +68,7 @@ def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -
 def settle_entries(
     context: RunContext, unsettled: Sequence[Unsettled], *, as_of_revision: int
 ) -> SettledEntries:
-    """Keep what they have come to, as of a revision of the ledger; then what is still open."""
+    """Keep these answers, as of a revision of the ledger; then see what is still open."""
     ledger, now = context.stores.ledger, context.clock.now()
     due_at = now + timedelta(minutes=context.policy.entry.deadline_minutes)
     settled = 0
@@ -89,7 +89,7 @@ def _settle(
     now: datetime,
     due_at: datetime,
 ) -> int:
-    """Settle some of them, but for those about whom something has come since; how many."""
+    """Settle some of them, but for persons about whom a call has come since; how many."""
     persons = {each.entry.person_key for each in page if each.entry.person_key is not None}
     changed = entries.persons_changed(transaction.connection, persons, as_of_revision)
     settled = [each for each in page if each.entry.person_key not in changed]

@@ -108,7 +108,7 @@ def replace_entries(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def place_entries(connection: duckdb.DuckDBPyConnection, loaded_at: datetime) -> None:
-    """Make entries the persons whom the point of entry took them for, while labels are not given.
+    """Make entries the persons that the point of entry took them for, before labels are given.
 
     What was bought for them is kept under these keys.
     """

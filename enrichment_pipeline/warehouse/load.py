@@ -148,7 +148,7 @@ def find_persons(
 ) -> None:
     """Find out who those contacts are whose parts were read, and whoever that concerns.
 
-    With entries that were loaded: whom the point of entry took them for, they are.
+    With entries among them: each is the person that the point of entry took it for.
     """
     execute(connection, "refresh_shared_identifiers")
     execute(connection, "select_identities")

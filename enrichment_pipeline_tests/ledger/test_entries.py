@@ -42,7 +42,7 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 URL = "https://hooks.example.com/contacts"
 PERSON = "person:ada"
-"""Whom the helpers of the ledger's tests ask about as `candidate("ada")`."""
+"""The person of `candidate("ada")`, which the helpers of the ledger's tests ask about."""
 Do = Callable[..., Any]
 
 

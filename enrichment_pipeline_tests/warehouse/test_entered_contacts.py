@@ -30,7 +30,7 @@ from enrichment_pipeline_tests.warehouse.prepared import prepared, prepared_afte
 FORM = {"contact_id": "E1", "full_name": "Ada Example", "email": "ada@acme.example.com"}
 """Ada, as a form gives her: without the profile that the source has."""
 KEY = hashlib.sha256(b"email:ada@acme.example.com").hexdigest()[:32]
-"""Whom the point of entry takes her for, who knows nothing but the address."""
+"""Her person by the address alone, which is all that the point of entry knows."""
 
 
 def answers(world: World) -> dict[str, EntryAnswer]:
@@ -241,7 +241,7 @@ def test_a_retired_entry_comes_back_when_the_source_has_lost_the_contact(met: Wo
     met.derive()
     assert present(met) == ["C2", "E1"]
     assert met.rows("staging.retired_entries") == []
-    # as the person for whom was paid
+    # as the person that was paid for
     assert statuses(met) == {"C2": ("queued", None), "E1": ("enriched", None)}
     assert problems(met) == []
 
@@ -336,7 +336,7 @@ def test_values_are_told_with_where_each_is_from(met: World) -> None:
         "observed_at": "2026-03-02T09:00:00.000000Z",
     }
     assert fields["job_title"]["provider"] == "human"
-    # what the source has itself is nobody's word
+    # the source's own values are no provider's
     assert fields["company_name"] == {
         "value": "Acme",
         "status": None,

@@ -1,5 +1,5 @@
--- Make entries the persons whom the point of entry took them for, and what they are known by these
--- persons'. One who bears an identifier of somebody else is told apart as any contact.
+-- Make entries the persons that the point of entry took them for, and what they are known by these
+-- persons'. An entry with an identifier of another person is resolved as any contact.
 --
 -- reads: entry_identities, entry_persons, staging.person_aliases
 -- makes: staging.contact_persons, staging.person_aliases
@@ -21,7 +21,7 @@ when matched then update set
 when not matched then insert (contact_id, person_key, assigned_at, has_changed)
     values (taken.contact_id, taken.person_key, $loaded_at, false);
 
--- a name with a company is theirs only who are known by nothing better
+-- a name with a company counts only where there is nothing better
 insert into staging.person_aliases (alias, person_key, origin, added_at)
 select mine.alias, min(mine.person_key), 'entry', $loaded_at
 from entry_identities as mine

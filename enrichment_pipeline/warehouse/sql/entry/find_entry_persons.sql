@@ -1,6 +1,6 @@
--- Whom the point of entry took entries for, where that is somebody else than we did: what was
--- bought for an entry is kept under that key. For a contact of the source with an entry's id only
--- where both have an identifier in common.
+-- The persons that the point of entry took entries for, where they are others here: what was bought
+-- for an entry is kept under that key. For a contact of the source with an entry's id only where
+-- both have an identifier in common.
 --
 -- An identifier may be a person's who was never looked up, since the point of entry did not know of
 -- that person yet. Then that person becomes the one who was (`move_persons.sql`).

@@ -40,7 +40,7 @@ shown as (
 ),
 
 -- who said so last; a reviewer's word counts more. What the source or the application itself gave
--- is nobody's.
+-- has no provider.
 observed as (
     select
         contact_id,
