@@ -191,6 +191,9 @@ def test_more_than_a_fifth_of_the_ids_and_at_least_twenty_must_not_be_gone_at_on
             [known],
         )
         connection.execute(
+            "create table staging.entered_contacts (contact_id bigint, is_in_source boolean)"
+        )
+        connection.execute(
             "create table incoming_contacts as select range as contact_id from range(?, ?)",
             [present.start, present.stop],
         )

@@ -167,7 +167,7 @@ is 'The contacts that applications entered, as of the last load';
 comment on column staging.entered_contacts.version
 is 'Of the entry: each change of what was entered raises it';
 comment on column staging.entered_contacts.person_key
-is 'The person whom the point of entry took it for; null where it has not told';
+is 'The person that the point of entry took it for; null where it has not told';
 comment on column staging.entered_contacts.is_in_source
 is 'Whether the source has a contact of the same id, whose row counts then';
 
