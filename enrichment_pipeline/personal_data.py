@@ -295,7 +295,7 @@ LEDGER: Mapping[str, Table] = {
     "gates": _table(
         nothing="provider pause_until rate_share rate_share_at failures_in_a_row probe_until"
     ),
-    "ledger_head": _table(nothing="id revision"),
+    "ledger_head": _table(nothing="id revision suppressions_revision"),
     "ledger_stamp": _table(nothing="key value"),
     "notifications": _table(
         contact_ids="contact_id",

@@ -210,7 +210,7 @@ class EntryService:
         if entry is None:
             return None
         with self._store.read() as ledger:
-            credits = entries.credits_for(ledger, contact_id, entry.entered_at)
+            credits = entries.credits_for(ledger, contact_id)
         return from_answer(contact_id, entry.answer or NOTHING_KNOWN, credits)
 
     async def take_back(self, contact_id: str) -> TakenBack:
@@ -504,9 +504,7 @@ def _settle(
         )
         urls = entries.settle(transaction, settled, as_of_revision=revision, now=now)
         if settled.is_decided:
-            credits = entries.credits_for(
-                transaction.connection, entry.contact_id, entry.entered_at
-            )
+            credits = entries.credits_for(transaction.connection, entry.contact_id)
             enrichment = verdict.enrichment.model_copy(update={"credits": credits})
             decided[entry.contact_id] = enrichment
             _owe(transaction, enrichment, urls, now)

@@ -40,8 +40,8 @@ from enrichment_pipeline.ledger.schema import (
     entry_identifiers,
     entry_places,
     entry_requests,
+    head,
     notifications,
-    suppressions,
 )
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
 
@@ -122,6 +122,7 @@ _ENTRY = (
     entries.c.notify_urls,
 )
 _BY_ID = select(*_ENTRY).where(entries.c.contact_id == bindparam("of_contact"))
+_SUPPRESSIONS_REVISION = select(head.c.suppressions_revision).scalar_subquery()
 _IS_GOOD = (
     entries.c.is_decided
     & entries.c.answer.is_not(None)
@@ -134,15 +135,11 @@ _IS_GOOD = (
         calls.c.person_key == entries.c.person_key,
         calls.c.revision > entries.c.answer_revision,
     )
-    & ~exists().where(suppressions.c.added_at > entries.c.answered_at)
+    & (entries.c.answer_revision >= _SUPPRESSIONS_REVISION)
 )
 """What was found out is still so: it is not too old, nothing has come about the person since, and
-nobody was suppressed since."""
-_KNOWN = (
-    select(entries.c.answer, entries.c.answer_revision, entries.c.good_until, entries.c.person_key)
-    .where(entries.c.content_sha256 == bindparam("of_content"), _IS_GOOD)
-    .limit(1)
-)
+the list of the suppressed has not changed since. By revision: clocks differ."""
+_BY_ID_IF_GOOD = _BY_ID.add_columns(_IS_GOOD.label("is_good"))
 
 _WAITING = Prepared(
     select(entry_places.c.priority, entry_places.c.units).where(
@@ -162,9 +159,10 @@ def record(
     due_at: datetime,
     answering_until: datetime,
 ) -> Entry | Repeated | KeyReused | StillAnswering:
-    """Keep a contact that was posted, with the answer to the same content where one is still good.
+    """Keep a contact that was posted; what it has come to stays while its content does.
 
-    What stands already stays as it is where the content is the same.
+    An answer that is not good any more is found out anew. Only the contact's own answer counts:
+    with the same content under another id it may be somebody else, whom the source has by that id.
     """
     connection = transaction.connection
     if request is not None:
@@ -173,15 +171,16 @@ def record(
         )
         if refused is not None:
             return refused
-    found = connection.execute(_BY_ID, {"of_contact": posted.contact_id}).one_or_none()
+    found = connection.execute(
+        _BY_ID_IF_GOOD, {"of_contact": posted.contact_id, "at_now": now}
+    ).one_or_none()
     is_same = (
         found is not None
         and found.content_sha256 == posted.content_sha256
         and found.withdrawn_at is None
     )
-    known = connection.execute(
-        _KNOWN, {"of_content": posted.content_sha256, "at_now": now}
-    ).one_or_none()
+    if is_same and found.is_good:
+        return _as_entry(found)
     values: dict[str, Any] = {}
     if not is_same:
         values |= {
@@ -197,24 +196,14 @@ def record(
             "good_until": None,
             "is_decided": False,
             "withdrawn_at": None,
-            "notify_urls": None,
             "revision": transaction.revision,
         }
-    if known is not None and not (is_same and found.is_decided):
-        values |= {
-            "person_key": known.person_key,
-            "answer": known.answer,
-            "answer_revision": known.answer_revision,
-            "good_until": known.good_until,
-            "answered_at": now,
-            "is_decided": True,
-        }
-    elif known is None and is_same and found.is_decided:
-        # something has come since, or it is old: it is judged anew
+    elif found.is_decided:
         values |= {"is_decided": False, "due_at": due_at, "revision": transaction.revision}
-    if posted.notify_url is not None and not values.get("is_decided", is_same and found.is_decided):
-        urls = {posted.notify_url, *(json.loads(found.notify_urls or "[]") if is_same else ())}
-        values["notify_urls"] = json.dumps(sorted(urls))
+    # who waits to be told of an earlier content is told what this one comes to
+    urls = set() if found is None else {*json.loads(found.notify_urls or "[]")}
+    if posted.notify_url is not None and posted.notify_url not in urls:
+        values["notify_urls"] = json.dumps(sorted({*urls, posted.notify_url}))
     if found is None:
         connection.execute(insert(entries).values(contact_id=posted.contact_id, **values))
     elif values:
@@ -292,7 +281,11 @@ def identify(
     connection = transaction.connection
     found = connection.execute(
         update(entries)
-        .where(entries.c.contact_id == contact_id, entries.c.version == version)
+        .where(
+            entries.c.contact_id == contact_id,
+            entries.c.version == version,
+            entries.c.withdrawn_at.is_(None),
+        )
         .values(person_key=person_key)
     )
     if not found.rowcount:
@@ -360,8 +353,8 @@ def reopen(transaction: Transaction, contact_id: str, due_at: datetime) -> None:
     )
 
 
-def credits_for(connection: Connection, contact_id: str, since: datetime) -> int:
-    """What was charged for calls that were made for an entry since it was entered."""
+def credits_for(connection: Connection, contact_id: str) -> int:
+    """What was charged for an entry since it was entered, or was last found out anew."""
     spent = (
         select(func.coalesce(func.sum(calls.c.units_charged), 0))
         .select_from(entries)
@@ -369,7 +362,7 @@ def credits_for(connection: Connection, contact_id: str, since: datetime) -> int
         .where(
             entries.c.contact_id == contact_id,
             calls.c.contact_id == contact_id,
-            calls.c.reserved_at >= since,
+            calls.c.revision > entries.c.revision,
         )
     )
     return int(connection.execute(spent).scalar_one())

@@ -79,7 +79,9 @@ head = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("revision", BigInteger, nullable=False),
-    comment="One row. A writing transaction takes it first: revisions are in commit order",
+    Column("suppressions_revision", BigInteger, nullable=False, server_default="0"),
+    comment="One row. A writing transaction takes it first: revisions are in commit order. "
+    "suppressions_revision: at which the list of the suppressed last changed",
 )
 
 stamp = Table(
@@ -252,7 +254,6 @@ suppressions = Table(
     Column("identifier", String(80), primary_key=True),
     Column("origin", String(16), primary_key=True),
     Column("added_at", UtcDateTime, nullable=False),
-    Index("suppressions_by_time", "added_at"),
     comment="Hashed identifiers of whom nobody may be asked for; see suppressions.py",
 )
 
@@ -300,7 +301,6 @@ entries = Table(
     Column("is_decided", Boolean, nullable=False, server_default=false()),
     Column("withdrawn_at", UtcDateTime),
     Column("revision", BigInteger, nullable=False),
-    Index("entries_by_content", "content_sha256"),
     Index("entries_by_person", "person_key"),
     comment="Contacts as applications entered them, and what each has come to; see entries.py",
 )

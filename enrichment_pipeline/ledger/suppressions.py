@@ -8,12 +8,12 @@ leaves these people out before they come here.
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, bound_rows, is_bound, text_field
-from enrichment_pipeline.ledger.schema import UtcDateTime, suppressions
+from enrichment_pipeline.ledger.schema import UtcDateTime, head, suppressions
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 BY_COMMAND = "command"
@@ -45,13 +45,11 @@ class Suppressions:
 
     def add(self, identifiers: Collection[str]) -> int:
         """Have nobody with one of these asked for, until it is lifted; how many are new."""
-        return self._store.transact(
-            lambda to: add(to.connection, identifiers, BY_COMMAND, self._clock.now())
-        )
+        return self._store.transact(lambda to: add(to, identifiers, BY_COMMAND, self._clock.now()))
 
     def lift(self, identifiers: Collection[str]) -> int:
         """Take back `add`; how many there were. Other origins' lists go on to hold."""
-        return self._store.transact(lambda to: remove(to.connection, identifiers, BY_COMMAND))
+        return self._store.transact(lambda to: remove(to, identifiers, BY_COMMAND))
 
     def take_over(self, identifiers: Collection[str], origin: str) -> None:
         """Make this origin's list what it is now. Whom it has dropped may be asked for."""
@@ -62,8 +60,8 @@ class Suppressions:
             return
 
         def replace(transaction: Transaction) -> None:
-            remove(transaction.connection, known - wanted, origin)
-            add(transaction.connection, wanted - known, origin, self._clock.now())
+            remove(transaction, known - wanted, origin)
+            add(transaction, wanted - known, origin, self._clock.now())
 
         self._store.transact(replace)
 
@@ -72,7 +70,7 @@ class Suppressions:
 
         def keep(transaction: Transaction) -> None:
             suppressed = of_origin(transaction.connection, BY_REVIEW)
-            add(transaction.connection, suppressed, BY_COMMAND, self._clock.now())
+            add(transaction, suppressed, BY_COMMAND, self._clock.now())
 
         self._store.transact(keep)
 
@@ -87,20 +85,28 @@ def of_origin(connection: Connection, origin: str) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def add(connection: Connection, identifiers: Collection[str], origin: str, at: datetime) -> int:
+def add(transaction: Transaction, identifiers: Collection[str], origin: str, at: datetime) -> int:
     """Suppress these; how many had not been."""
-    new = set(identifiers) - of_origin(connection, origin)
+    new = set(identifiers) - of_origin(transaction.connection, origin)
     if new:
-        connection.execute(_ADD, {"of_origin": origin, "at": at, ROWS: _rows(new)})
+        values = {"of_origin": origin, "at": at, ROWS: _rows(new)}
+        transaction.connection.execute(_ADD, values)
+        _note_change(transaction)
     return len(new)
 
 
-def remove(connection: Connection, identifiers: Collection[str], origin: str) -> int:
+def remove(transaction: Transaction, identifiers: Collection[str], origin: str) -> int:
     """Suppress these no longer, as far as this origin goes; how many had been."""
-    gone = set(identifiers) & of_origin(connection, origin)
+    gone = set(identifiers) & of_origin(transaction.connection, origin)
     if gone:
-        connection.execute(_REMOVE, {"of_origin": origin, ROWS: _rows(gone)})
+        transaction.connection.execute(_REMOVE, {"of_origin": origin, ROWS: _rows(gone)})
+        _note_change(transaction)
     return len(gone)
+
+
+def _note_change(transaction: Transaction) -> None:
+    """What was found out before this revision may not be so any more."""
+    transaction.connection.execute(update(head).values(suppressions_revision=transaction.revision))
 
 
 def suppressed_among(connection: Connection, identifiers: Collection[str]) -> frozenset[str]:

@@ -127,7 +127,7 @@ def _owe(
     # Only here: few runs have anybody to tell, and it brings an HTTP client along.
     from enrichment_pipeline.entry.notifying import notification_body
 
-    charged = entries.credits_for(transaction.connection, entry.contact_id, entry.entered_at)
+    charged = entries.credits_for(transaction.connection, entry.contact_id)
     body = notification_body(enrichment.model_copy(update={"credits": charged}), now)
     for url in urls:
         notifications.owe(transaction, contact_id=entry.contact_id, url=url, body=body, now=now)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from enrichment_pipeline.ledger import entries, notifications, schema
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue
@@ -23,6 +24,7 @@ from enrichment_pipeline.ledger.entries import (
     Settled,
     StillAnswering,
 )
+from enrichment_pipeline.ledger.schema import entry_identifiers
 from enrichment_pipeline.ledger.store import LedgerStore, opened
 from enrichment_pipeline_tests.databases import sqlite_url
 from enrichment_pipeline_tests.ledger import (
@@ -177,8 +179,17 @@ def test_whom_a_run_takes_an_entry_for_is_noted_where_nobody_has_said(
     assert [each.contact_id for each in entries.sharing(store, {"email:1"})] == ["contact-ada"]
 
 
-@pytest.mark.parametrize("what", ["nothing", "a call", "a suppression", "time"])
-def test_the_same_content_is_answered_from_what_is_known_while_that_is_good(
+def test_who_waits_to_be_told_of_an_earlier_content_is_told_of_the_later_one(
+    record: Do, settle: Do
+) -> None:
+    record(url=URL)
+    corrected = record(content="{}", url=f"{URL}/other")
+    assert settle(corrected) == [URL, f"{URL}/other"]
+    assert settle(record(content="[]")) == []
+
+
+@pytest.mark.parametrize("what", ["nothing", "a call", "a suppression", "one is lifted", "time"])
+def test_a_contact_is_answered_from_what_it_came_to_while_that_is_good(
     record: Do,
     settle: Do,
     do: Do,
@@ -186,31 +197,58 @@ def test_the_same_content_is_answered_from_what_is_known_while_that_is_good(
     clock: MovingClock,
     what: str,
 ) -> None:
+    ledger.suppressions.add({"email:2"})
     entry = record()
     do(entries.identify, "contact-ada", entry.version, PERSON, ())
     settle(entry, good_until=clock.now() + HOUR)
-    clock.advance(seconds=1)
     match what:
         case "a call":
             send(ledger, candidate("ada"))
         case "a suppression":
             ledger.suppressions.add({"email:1"})
+        case "one is lifted":
+            ledger.suppressions.lift({"email:2"})
         case "time":
             clock.advance(hours=1)
-    again, other = record(), record("another id")
-    is_good = what == "nothing"
-    assert (again.is_decided, other.is_decided) == (is_good, is_good)
-    assert (other.answer, other.person_key) == (("found", PERSON) if is_good else (None, None))
+    assert record().is_decided == (what == "nothing")
 
 
-def test_what_an_entry_has_cost_is_told(record: Do, do: Do, store: LedgerStore, ledger: Ledger):
-    buy(ledger, candidate("ada"))
+def test_what_a_contact_came_to_says_nothing_of_another_with_the_same_content(
+    record: Do, settle: Do
+) -> None:
+    settle(record("an id of the source's", "{}"), "the source's contact")
+    other = record("another id", "{}")
+    assert (other.answer, other.is_decided) == (None, False)
+
+
+def test_a_person_who_was_suppressed_while_it_was_found_out_is_looked_at_again(
+    record: Do, do: Do, store: LedgerStore, ledger: Ledger, clock: MovingClock
+) -> None:
+    entry = record()
+    seen = store.revision()
+    ledger.suppressions.add({"email:1"})
+    clock.advance(seconds=1)
+    settled = Settled(entry.contact_id, entry.version, "found", True, None)
+    do(entries.settle, settled, as_of_revision=seen, now=clock.now())
+    assert not record().is_decided
+
+
+def test_what_an_entry_has_cost_is_told_of_the_last_time_alone(
+    record: Do, settle: Do, do: Do, store: LedgerStore, ledger: Ledger
+) -> None:
+    def credits() -> int:
+        with store.read() as connection:
+            return entries.credits_for(connection, "contact-ada")
+
     entry = record()
     do(entries.identify, "contact-ada", entry.version, PERSON, ())
-    with store.read() as connection:
-        assert entries.credits_for(connection, "contact-ada", entry.entered_at) == 1
-        later = entry.entered_at + SECOND
-        assert entries.credits_for(connection, "contact-ada", later) == 0
+    buy(ledger, candidate("ada"))
+    settle(entry)
+    record()
+    assert credits() == 1
+    ledger.suppressions.add({"email:1"})
+    record()  # is found out anew
+    assert credits() == 0
 
 
 def test_an_entry_is_taken_back_before_it_is_bought(
@@ -275,6 +313,10 @@ def test_who_was_entered_under_the_same_identifier_is_found(
     assert entries.sharing(store, ()) == []
     do(entries.withdraw, "contact-bob", clock.now())
     assert entries.sharing(store, {"email:bob"}) == []
+    do(entries.identify, "contact-bob", 1, "person:bob", ["email:bob"])
+    with store.read() as connection:
+        kept = connection.execute(sa.select(entry_identifiers.c.contact_id)).scalars()
+        assert set(kept) == {"contact-ada"}
 
 
 def test_the_person_of_the_latest_call_with_an_identifier_is_found(

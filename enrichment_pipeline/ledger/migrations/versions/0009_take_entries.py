@@ -32,7 +32,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id"),
         comment="Contacts as applications entered them, and what each has come to; see entries.py",
     )
-    op.create_index("entries_by_content", "entries", ["content_sha256"])
     op.create_index("entries_by_person", "entries", ["person_key"])
     op.create_index(
         "entries_open",
@@ -98,4 +97,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("notifications_by_time", "notifications", ["next_try_at"])
-    op.create_index("suppressions_by_time", "suppressions", ["added_at"])
+    op.add_column(
+        "ledger_head",
+        sa.Column("suppressions_revision", sa.BigInteger(), server_default="0", nullable=False),
+    )
