@@ -43,7 +43,12 @@ from enrichment_pipeline.warehouse.load import find_persons, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
-from enrichment_pipeline.warehouse.worklist import BEFORE_THE_FIRST, read_page, select_worklist
+from enrichment_pipeline.warehouse.worklist import (
+    BEFORE_THE_FIRST,
+    PAGE_ROWS,
+    read_page,
+    select_worklist,
+)
 
 MOST_AT_ONCE = 50
 """How many entries are judged at once, at most: those that come meanwhile wait for them."""
@@ -75,6 +80,11 @@ class Judge:
         self._policy = settings.policy
         self._store = store
         self._clock = clock
+        self.known: Path | None = None
+        self._open()
+
+    def _open(self) -> None:
+        """An empty warehouse in memory, that knows nobody yet."""
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
         self._connection.execute("set enable_progress_bar = false")
@@ -86,24 +96,33 @@ class Judge:
             f"{schema}.{table}"
             for schema, table in execute(self._connection, "list_stored_tables").fetchall()
         ]
-        self.known: Path | None = None
+        self.known = None
         self._known_as_of = attach_known(self._connection, None)
 
     def close(self) -> None:
         self._connection.close()
 
     def judge(self, batch: Sequence[Entry]) -> list[Verdict]:
-        """What each of these entries has come to."""
-        newest = newest_known(self._settings.known_dir)
-        if newest != self.known:
-            self._known_as_of = attach_known(self._connection, newest)
-            self.known = newest
+        """What each of these entries has come to.
+
+        Whatever goes wrong with a batch, the next one finds an empty warehouse: after some errors
+        DuckDB takes no statement any more.
+        """
         try:
+            newest = newest_known(self._settings.known_dir)
+            if newest != self.known:
+                self._known_as_of = attach_known(self._connection, newest)
+                self.known = newest
             self._load(batch)
-            return self._decide(batch)
-        finally:
+            verdicts = self._decide(batch)
             for table in self._tables:
                 self._connection.execute(f"delete from {table}")  # noqa: S608 - of our own
+            self._connection.execute("checkpoint")  # else the deleted rows stay in memory
+        except Exception:
+            self._connection.close()
+            self._open()
+            raise
+        return verdicts
 
     def _load(self, batch: Sequence[Entry]) -> None:
         """Find out who they are, and take over what has been answered about these persons."""
@@ -159,7 +178,8 @@ class Judge:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)
         select_worklist(connection, self._policy, _LANES, provider=provider, as_of=now, run_id="")
-        page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, 2 * MOST_AT_ONCE)
+        # all of them: those beside the batch may be many, and go before it
+        page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, PAGE_ROWS)
         calls = {
             item.person_key: candidate_of(item, seen_revision=self._known_as_of) for item in page
         }
