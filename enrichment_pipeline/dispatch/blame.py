@@ -16,16 +16,19 @@ A provider that changes its mind in the middle of a run has no more of them give
 
 
 class Blame:
-    """One run's. An item that is refused alone is at fault only if another request is answered."""
+    """One run's. An item that is refused alone is at fault only if another request is answered.
 
-    def __init__(self) -> None:
-        self._is_answered = False
+    `is_answered`: one was, before this run's.
+    """
+
+    def __init__(self, *, is_answered: bool = False) -> None:
+        self.is_answered = is_answered
         self._in_a_row = 0
         self._unjudged: list[tuple[Candidate, Rejected]] = []
 
     def note_answer(self) -> None:
         """A request was answered, or taken: there is nothing wrong with how we ask."""
-        self._is_answered = True
+        self.is_answered = True
         self._in_a_row = 0
 
     def judge(self, reading: Reading, rejected: Rejected) -> Reading:
@@ -33,7 +36,7 @@ class Blame:
         self._in_a_row += 1
         if self._in_a_row >= REFUSED_IN_A_ROW:
             return replace(reading, signal=Halt(rejected.reason, rejected.message))
-        if self._is_answered:
+        if self.is_answered:
             return replace(reading, items=(ItemReading(Refused(rejected.reason)),))
         return reading
 
@@ -43,7 +46,7 @@ class Blame:
 
     def let_go(self) -> list[Candidate]:
         """Whom to ask for once more, since another request was answered meanwhile."""
-        if not self._is_answered:
+        if not self.is_answered:
             return []
         unjudged, self._unjudged = self._unjudged, []
         return [candidate for candidate, _ in unjudged]

@@ -68,6 +68,9 @@ MAX_ATTEMPTS = 3
 _log = logging.getLogger(__name__)
 
 
+OnWait = Callable[[Sequence[Candidate], datetime, str], None]
+
+
 class _Flight:
     """An admitted request on its way, and the further ones that its call takes."""
 
@@ -95,8 +98,9 @@ class Dispatcher:
     have come or their deadline has passed.
     `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
     `hindrance`, asked before each offer, tells why nothing more may be bought for now. `on_wait`
-    is told until when there is no room, and why. `writer` gathers commits with others of this
-    event loop. Without `awaits_callbacks` the run ends once all is submitted.
+    is told for whom there is no room, until when, and why. `writer` gathers commits with others of
+    this event loop. Without `awaits_callbacks` the run ends once all is submitted. `blame` knows
+    what became of earlier requests.
     """
 
     def __init__(
@@ -112,9 +116,10 @@ class Dispatcher:
         set_aside: SetAside | None = None,
         sleep: Sleep = asyncio.sleep,
         hindrance: Callable[[], Halt | None] = lambda: None,
-        on_wait: Callable[[datetime, str], None] = lambda _until, _why: None,
+        on_wait: OnWait = lambda _candidates, _until, _why: None,
         writer: GroupCommit | None = None,
         awaits_callbacks: bool = True,
+        blame: Blame | None = None,
     ) -> None:
         writer = writer or GroupCommit(store)
         self._write = partial(write_patiently, writer, sleep=sleep)
@@ -126,7 +131,7 @@ class Dispatcher:
         self._batch_size = min(batch_size, asking.max_batch)
         self._concurrency = min(concurrency, calls.limits.at_once or concurrency)
         self._backlog = Backlog()
-        self._blame = Blame()
+        self._blame = blame or Blame()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
@@ -163,6 +168,11 @@ class Dispatcher:
         if self._awaits_callbacks:
             await self._wait_for_answers()
         return self.report
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether any request was answered: there is nothing wrong with how we ask."""
+        return self._blame.is_answered
 
     @property
     def is_over(self) -> bool:
@@ -259,7 +269,7 @@ class Dispatcher:
                 self._backlog.drop(priority)
             case Wait(until, why):
                 self._backlog.add(candidates)
-                self._on_wait(until, why)
+                self._on_wait(candidates, until, why)
                 pause = self._pause(until, why)
                 if not self.is_over:
                     await self._wait(pause)

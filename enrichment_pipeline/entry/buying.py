@@ -4,15 +4,16 @@ Here: a dispatch of its own for each few entries that are due together, and the 
 that entries wait for. Not here: whether a call may be made (`ledger/`), and when (`service.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.blame import Blame
 from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher, OnWait
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.admission import Candidate, Decision, Wait
@@ -28,9 +29,6 @@ from enrichment_pipeline.vocabulary import LOOKUP
 
 PLACE_LEASE = timedelta(seconds=3)
 """For how long runs leave room to entries that wait: they ask again at least each second."""
-
-OnWait = Callable[[Sequence[Candidate], datetime, str], None]
-"""Told of the candidates for which there is no room until then, and why."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,8 @@ class Buyer:
         self._asking = asking_of(settings, LOOKUP, self._provider)
         self._calls = calls_of(settings, settings.asked_provider, LOOKUP, clock)
         self._dispatchers: set[Dispatcher] = set()
+        self._is_stopping = False
+        self._is_answered = False
         limits = settings.limits(settings.asked_provider)
         self.batch_size = min(limits.items_per_request, *(r.units for r in limits.every_rate))
 
@@ -77,19 +77,24 @@ class Buyer:
             batch_size=self.batch_size,
             set_aside=partial(spill, self._settings.spilled_dir),
             hindrance=partial(lack_of_space, self._settings.home),
-            on_wait=partial(self._on_wait, candidates),
+            on_wait=self._on_wait,
             writer=self._writer,
             awaits_callbacks=False,
+            blame=Blame(is_answered=self._is_answered),
         )
+        if self._is_stopping:
+            dispatcher.stop()
         self._dispatchers.add(dispatcher)
         try:
             report = await dispatcher.run([candidates])
         finally:
             self._dispatchers.discard(dispatcher)
+            self._is_answered |= dispatcher.is_answered
         return Bought(report.exhausted, report.halted)
 
     def stop(self) -> None:
         """Send nothing more; what is on the wire is still answered and kept."""
+        self._is_stopping = True
         for dispatcher in self._dispatchers:
             dispatcher.stop()
 

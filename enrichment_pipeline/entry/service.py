@@ -11,14 +11,14 @@ still open; a process that was killed finds these there when it is started again
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,7 +42,9 @@ from enrichment_pipeline.ledger import entries, kept, notifications
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.entries import Entry, KeyReused, Posted, Repeated, Settled
 from enrichment_pipeline.ledger.group import GroupCommit
+from enrichment_pipeline.ledger.outage import LedgerAwayError
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
+from enrichment_pipeline.providers.base import Halt
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import (
     check_stamp,
@@ -64,8 +66,10 @@ RELOAD_SECONDS = 10.0
 FORGET_SECONDS = 3600.0
 RECORD_SECONDS = 5.0
 """What cannot be written within this time is refused, since somebody waits."""
-RETRY_AFTER = timedelta(seconds=30)
-"""When it is tried again for an entry for which nothing could be bought."""
+RETRY_AFTER_SECONDS = 30.0
+"""When it is tried again for an entry that could not be judged, or for which nothing could be
+bought; then after twice as long, and so on."""
+LONGEST_RETRY_SECONDS = 900.0
 ANSWER_GRACE = timedelta(seconds=30)
 """So long after its caller's patience, a request with a key counts as answered by nobody."""
 KEEP_REQUESTS = timedelta(days=1)
@@ -89,7 +93,34 @@ class _Open:
     """Set once it is decided, or known that it will not be soon."""
     person_key: str | None = None
     is_being_bought: bool = False
-    try_again_at: datetime | None = None
+    tries: int = 0
+    try_again_at: float = 0.0
+    """In the loop's time, which no step of the clock moves."""
+    is_judged_alone: bool = False
+    """Since a batch with it in it failed."""
+
+    @property
+    def has_tried(self) -> bool:
+        """Whether it was tried in vain, and is to be tried again later."""
+        return self.try_again_at > asyncio.get_running_loop().time()
+
+    def note_try(self) -> None:
+        """It is tried now; if that is in vain, not again at once."""
+        self.tries += 1
+        self.try_again_at = asyncio.get_running_loop().time() + _distance(self.tries)
+
+
+@dataclass(frozen=True)
+class _Halted:
+    """Why the provider is not to be asked, since how many tries, and until when."""
+
+    reason: str
+    tries: int
+    until: float
+
+    @property
+    def is_over(self) -> bool:
+        return asyncio.get_running_loop().time() >= self.until
 
 
 class EntryService:
@@ -114,13 +145,16 @@ class EntryService:
             settings, store, self._group, clock, run_id=run_id, on_wait=self._note_wait
         )
         self._metrics = metrics
-        metrics.queue.set_function(lambda: len(self._to_judge))
+        metrics.queue.set_function(lambda: len(self._to_judge) + len(self._to_judge_again))
         self._notifier = Notifier(store, settings, clock, metrics)
         self._open: dict[str, _Open] = {}
         self._to_judge: dict[str, None] = {}
+        self._to_judge_again: dict[str, None] = {}
         self._has_arrived = asyncio.Event()
         self._to_buy: dict[str, Candidate] = {}
-        self._purchases: set[asyncio.Task[None]] = set()
+        self._purchases: dict[asyncio.Task[None], str] = {}
+        """Each with the priority of its calls."""
+        self._halted: _Halted | None = None
         self._loops: list[asyncio.Task[None]] = []
         self._revision = 0
         self._known: Path | None = None
@@ -194,9 +228,10 @@ class EntryService:
                 await waiting.news.wait()
         enrichment = waiting.enrichment
         if request is not None:
-            await self._write(
-                lambda to: entries.end_request(to, request, enrichment.model_dump_json())
-            )
+            with contextlib.suppress(NotRecordedError):  # it is recorded, whatever becomes of this
+                await self._write(
+                    lambda to: entries.end_request(to, request, enrichment.model_dump_json())
+                )
         return enrichment
 
     async def find(self, contact_id: str) -> Enrichment | None:
@@ -210,8 +245,7 @@ class EntryService:
         if entry is None:
             return None
         with self._store.read() as ledger:
-            credits = entries.credits_for(ledger, contact_id)
-        return from_answer(contact_id, entry.answer or NOTHING_KNOWN, credits)
+            return _as_it_stands(entry, entries.credits_for(ledger, contact_id))
 
     async def take_back(self, contact_id: str) -> TakenBack:
         """See `Desk.take_back`."""
@@ -229,12 +263,23 @@ class EntryService:
         await self._write(lambda _transaction: None)
 
     async def _write(self, work: Callable[[Transaction], R]) -> R:
+        """Raises NotRecordedError; then what waited for the database is not written later either.
+
+        Unless it was being committed when the time was over.
+        """
+        is_waited_for = True
+
+        def unless_given_up(transaction: Transaction) -> R | None:
+            return work(transaction) if is_waited_for else None
+
         try:
             async with asyncio.timeout(RECORD_SECONDS):
-                return await self._group.run(work)
+                return cast(R, await self._group.run(unless_given_up))
         except (TimeoutError, SQLAlchemyError) as error:
             _log.error("an entry could not be recorded (%s)", type(error).__name__)
             raise NotRecordedError from None
+        finally:
+            is_waited_for = False
 
     # --- judging ---------------------------------------------------------------------------
 
@@ -243,50 +288,69 @@ class EntryService:
         known = self._open.get(entry.contact_id)
         if known is not None and known.entry.version == entry.version:
             return known
-        is_open = _Open(
-            entry,
-            from_answer(entry.contact_id, entry.answer or NOTHING_KNOWN),
-            person_key=entry.person_key,
-        )
+        is_open = _Open(entry, _as_it_stands(entry), person_key=entry.person_key)
         if known is not None:
             known.news.set()  # who waits for what was entered before gets what it had come to
         self._open[entry.contact_id] = is_open
         self._have_judged([entry.contact_id])
         return is_open
 
-    def _have_judged(self, contact_ids: Iterable[str]) -> None:
-        self._to_judge.update(dict.fromkeys(contact_ids))
-        if self._to_judge:
+    def _have_judged(self, contact_ids: Iterable[str], *, is_urgent: bool = True) -> None:
+        """Have these judged: before those that were tried in vain, where somebody may wait."""
+        queue = self._to_judge if is_urgent else self._to_judge_again
+        queue.update(dict.fromkeys(contact_ids))
+        if queue:
             self._has_arrived.set()
 
     async def _judge_arrivals(self) -> None:
         """All that have arrived, so many at a time."""
         await self._has_arrived.wait()
-        batch = [self._open[each] for each in self._to_judge if each in self._open][:MOST_AT_ONCE]
-        for is_open in batch:
-            self._to_judge.pop(is_open.entry.contact_id)
-        self._to_judge = {each: None for each in self._to_judge if each in self._open}
-        if not self._to_judge:
-            self._has_arrived.clear()
+        batch = self._next_batch()
         if batch:
             await self._judge_batch(batch)
 
+    def _next_batch(self) -> list[_Open]:
+        """Who is to be judged next; whoever had a batch fail comes last, and alone."""
+        queued = [
+            self._open[each]
+            for each in {**self._to_judge, **self._to_judge_again}
+            if each in self._open
+        ]
+        batch = [each for each in queued if not each.is_judged_alone][:MOST_AT_ONCE] or queued[:1]
+        left = {each.entry.contact_id for each in queued}
+        left -= {each.entry.contact_id for each in batch}
+        self._to_judge = {each: None for each in self._to_judge if each in left}
+        self._to_judge_again = {each: None for each in self._to_judge_again if each in left}
+        if not left:
+            self._has_arrived.clear()
+        return batch
+
     async def _judge_batch(self, batch: Sequence[_Open]) -> None:
-        loop = asyncio.get_running_loop()
-        revision = await asyncio.to_thread(self._store.revision)
+        """Judge them, and go by that. Where it fails, each half by itself: one of them it may be.
+
+        Where the ledger fails, all are tried again later.
+        """
         try:
-            verdicts = await loop.run_in_executor(
+            revision = await asyncio.to_thread(self._store.revision)
+            verdicts = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._judge.judge, [each.entry for each in batch]
             )
+            await self._take(verdicts, revision)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next entry is served
             _log.error("%d entries could not be judged (%s)", len(batch), type(error).__name__)
-            if len(batch) == 1:  # the next run settles it
-                self._put_off(batch[0], "not_judged")
+            is_ledger = isinstance(error, NotRecordedError | LedgerAwayError | SQLAlchemyError)
+            if len(batch) > 1 and not is_ledger:
+                middle = len(batch) // 2
+                await self._judge_batch(batch[:middle])
+                await self._judge_batch(batch[middle:])
                 return
-            for each in batch:  # one of them it is
-                await self._judge_batch([each])
-            return
-        await self._take(verdicts, revision)
+            for is_open in batch:
+                is_open.is_judged_alone = True
+                is_open.note_try()
+                self._put_off(is_open, "not_judged")
+        else:
+            for is_open in batch:
+                is_open.is_judged_alone = False
 
     async def _take(self, verdicts: Sequence[Verdict], revision: int) -> None:
         """Keep what the entries have come to, tell who waits, and have bought what is due."""
@@ -322,12 +386,12 @@ class EntryService:
         is_open.enrichment = verdict.enrichment or nothing
         if verdict.call is None or is_open.is_being_bought:
             return
-        if is_open.try_again_at is not None and is_open.try_again_at > self._clock.now():
+        if is_open.has_tried:
             is_open.enrichment = is_open.enrichment.model_copy(update={"reason": reason})
             is_open.news.set()
             return
         is_open.is_being_bought = True
-        is_open.try_again_at = self._clock.now() + RETRY_AFTER
+        is_open.note_try()
         is_open.news.clear()
         self._to_buy.setdefault(verdict.call.person_key, verdict.call)
 
@@ -340,59 +404,91 @@ class EntryService:
         """Tell who waits why it will take longer."""
         update = {"status": "queued", "reason": reason}
         is_open.enrichment = is_open.enrichment.model_copy(update=update)
-        is_open.try_again_at = self._clock.now() + RETRY_AFTER
         is_open.news.set()
 
     # --- buying ----------------------------------------------------------------------------
 
     def _buy_what_is_due(self) -> None:
-        """So many purchases at once; each takes what is due of the highest priority."""
-        while self._to_buy and len(self._purchases) < PURCHASES_AT_ONCE:
-            first = min(map(_rank, self._to_buy.values()))
-            calls = [call for call in self._to_buy.values() if _rank(call) == first]
-            calls = calls[: self._buyer.batch_size]
-            for call in calls:
-                del self._to_buy[call.person_key]
-            purchase = asyncio.create_task(self._buy(calls))
-            self._purchases.add(purchase)
-            purchase.add_done_callback(self._end_purchase)
+        """So many purchases of a priority at once, the highest first: none waits behind others."""
+        if self._halted is not None and not self._halted.is_over:
+            self._refuse(self._to_buy, self._halted.reason)
+            self._to_buy.clear()
+        for priority in PRIORITIES:
+            calls = [call for call in self._to_buy.values() if call.priority == priority]
+            while calls and self._may_buy(priority):
+                chosen, calls = calls[: self._buyer.batch_size], calls[self._buyer.batch_size :]
+                for call in chosen:
+                    del self._to_buy[call.person_key]
+                purchase = asyncio.create_task(self._buy(chosen))
+                self._purchases[purchase] = priority
+                purchase.add_done_callback(self._end_purchase)
+
+    def _may_buy(self, priority: str) -> bool:
+        if self._halted is not None:  # one request tells whether the provider takes any again
+            return not self._purchases
+        under_way = [each for each in self._purchases.values() if each == priority]
+        return len(under_way) < PURCHASES_AT_ONCE
 
     def _end_purchase(self, purchase: asyncio.Task[None]) -> None:
-        self._purchases.discard(purchase)
+        del self._purchases[purchase]
         self._buy_what_is_due()
 
     async def _buy(self, calls: Sequence[Candidate]) -> None:
         """Make these calls, then have the entries judged by what has come."""
-        for is_open in self._about({call.person_key for call in calls}):
+        persons = {call.person_key for call in calls}
+        for is_open in self._about(persons):
             update = {"status": "in_flight", "reason": None}
             is_open.enrichment = is_open.enrichment.model_copy(update=update)
-        reason = None
+        reason, asked = None, frozenset[str]()
         try:
+            revision = await asyncio.to_thread(self._store.revision)
             bought = await self._buyer.buy(calls)
+            self._note_halt(bought.halted)
+            if bought.halted is not None:
+                reason = bought.halted.reason
+            elif bought.exhausted:
+                reason = "budget"
+            asked = await asyncio.to_thread(self._changed, persons, revision)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next entry is served
             _log.error("%d entries could not be asked for (%s)", len(calls), type(error).__name__)
             reason = "not_asked"
-        else:
-            if bought.exhausted:
-                reason = "budget"
-            elif bought.halted is not None:
-                reason = bought.halted.reason
-        for is_open in self._about({call.person_key for call in calls}):
+        come = persons if reason is None else asked
+        if reason is not None:
+            self._refuse(persons - come, reason)
+        for is_open in self._about(set(come)):
             is_open.is_being_bought = False
-            if reason is not None:
-                self._put_off(is_open, reason)
-            else:
-                self._have_judged([is_open.entry.contact_id])
+            self._have_judged([is_open.entry.contact_id])
+
+    def _refuse(self, person_keys: Collection[str], reason: str) -> None:
+        """Nothing is bought of these persons now."""
+        for is_open in self._about(person_keys):
+            is_open.is_being_bought = False
+            self._put_off(is_open, reason)
+
+    def _note_halt(self, halt: Halt | None) -> None:
+        """Where no request makes sense for now, hold back the others for a while."""
+        if halt is None:
+            self._halted = None
+        else:
+            tries = 1 if self._halted is None else self._halted.tries + 1
+            until = asyncio.get_running_loop().time() + _distance(tries)
+            self._halted = _Halted(halt.reason, tries, until)
+
+    def _changed(self, person_keys: Collection[str], revision: int) -> frozenset[str]:
+        with self._store.read() as ledger:
+            return entries.persons_changed(ledger, person_keys, revision)
 
     def _note_wait(self, calls: Sequence[Candidate], until: datetime, why: str) -> None:
-        """Nothing can be sent for a while: who waits is told at once."""
-        if why in WAITING_FOR and until - self._clock.now() > SHORT_WAIT:
-            for is_open in self._about({call.person_key for call in calls}):
-                update = {"status": "queued", "reason": WAITING_FOR[why]}
-                is_open.enrichment = is_open.enrichment.model_copy(update=update)
-                is_open.news.set()
+        """Nothing can be sent for a while: who waits is told at once, and who waits behind it."""
+        if why not in WAITING_FOR or until - self._clock.now() <= SHORT_WAIT:
+            return
+        behind = [call for call in self._to_buy.values() if _rank(call) >= _rank(calls[0])]
+        update = {"status": "queued", "reason": WAITING_FOR[why]}
+        for is_open in self._about({call.person_key for call in [*calls, *behind]}):
+            is_open.enrichment = is_open.enrichment.model_copy(update=update)
+            is_open.news.set()
 
-    def _about(self, person_keys: set[str]) -> list[_Open]:
+    def _about(self, person_keys: Collection[str]) -> list[_Open]:
         return [each for each in self._open.values() if each.person_key in person_keys]
 
     # --- what others do --------------------------------------------------------------------
@@ -400,20 +496,22 @@ class EntryService:
     async def _look_for_news(self) -> None:
         """Judge anew whom something has come about: by callback, or from a run."""
         await asyncio.sleep(POLL_SECONDS)
-        waiting = [each for each in self._open.values() if not each.is_being_bought]
-        if not waiting:
+        if not self._open:
             return
         revision, changed = await asyncio.to_thread(self._news)
         self._revision = revision
         known = newest_known(self._settings.known_dir)
         is_new, self._known = known != self._known, known
-        now = self._clock.now()
+        # only now: who was opened meanwhile may have been judged before this came
+        waiting = [each for each in self._open.values() if not each.is_being_bought]
+        self._have_judged(each.entry.contact_id for each in waiting if each.person_key in changed)
         self._have_judged(
-            each.entry.contact_id
-            for each in waiting
-            if is_new
-            or each.person_key in changed
-            or (each.try_again_at is not None and each.try_again_at <= now)
+            (
+                each.entry.contact_id
+                for each in waiting
+                if is_new or (each.tries and not each.has_tried)
+            ),
+            is_urgent=False,
         )
 
     def _news(self) -> tuple[int, set[str]]:
@@ -433,17 +531,21 @@ class EntryService:
         self._metrics.notifications_owed.set(owed)
         found = await asyncio.to_thread(entries.undecided, self._store)
         for entry in found:
-            self._opened(entry)
+            known = self._open.get(entry.contact_id)
+            if known is None or known.entry.version < entry.version:  # it was read a moment ago
+                self._opened(entry)
         still_open = {entry.contact_id for entry in found}
         for is_open in [*self._open.values()]:
             contact_id = is_open.entry.contact_id
             if contact_id in still_open or is_open.is_being_bought:
                 continue
             enrichment = await asyncio.to_thread(self._find, contact_id)
+            if self._open.get(contact_id) is not is_open:
+                continue
             if enrichment is None:
-                self._open.pop(contact_id, None)
+                del self._open[contact_id]
                 is_open.news.set()
-            elif enrichment.is_decided and contact_id in self._open:
+            elif enrichment.is_decided:
                 self._close(is_open, enrichment)
 
     async def _forget_requests(self) -> None:
@@ -483,6 +585,8 @@ def _settle(
 ) -> tuple[dict[str, Enrichment], frozenset[str]]:
     """Keep verdicts; what is decided by now, and about whom something has come since."""
     decided: dict[str, Enrichment] = {}
+    persons = {verdict.person_key for verdict in verdicts if verdict.person_key is not None}
+    changed = entries.persons_changed(transaction.connection, persons, revision)
     for verdict in verdicts:
         entry = verdict.entry
         if verdict.person_key is not None:
@@ -493,8 +597,8 @@ def _settle(
                 verdict.person_key,
                 verdict.identifiers,
             )
-        if verdict.enrichment is None:
-            continue
+        if verdict.enrichment is None or verdict.person_key in changed:
+            continue  # by now another process may have settled it by what is known now
         settled = Settled(
             entry.contact_id,
             entry.version,
@@ -508,9 +612,20 @@ def _settle(
             enrichment = verdict.enrichment.model_copy(update={"credits": credits})
             decided[entry.contact_id] = enrichment
             _owe(transaction, enrichment, urls, now)
-    persons = {verdict.person_key for verdict in verdicts if verdict.person_key is not None}
-    changed = entries.persons_changed(transaction.connection, persons, revision)
     return decided, changed
+
+
+def _as_it_stands(entry: Entry, units_charged: int = 0) -> Enrichment:
+    """What an entry has come to; nothing while that is found out anew."""
+    stands = from_answer(entry.contact_id, entry.answer or NOTHING_KNOWN, units_charged)
+    if stands.is_decided and not entry.is_decided:
+        return from_answer(entry.contact_id, NOTHING_KNOWN, units_charged)
+    return stands
+
+
+def _distance(tries: int) -> float:
+    """How many seconds pass between this try and the next."""
+    return min(RETRY_AFTER_SECONDS * 2.0 ** min(tries - 1, 16), LONGEST_RETRY_SECONDS)
 
 
 def _rank(call: Candidate) -> int:

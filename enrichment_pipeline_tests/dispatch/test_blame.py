@@ -10,11 +10,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline.dispatch.blame import REFUSED_IN_A_ROW
+from enrichment_pipeline.dispatch.blame import REFUSED_IN_A_ROW, Blame
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, calls, replies
 from enrichment_pipeline.ledger.store import LedgerStore
-from enrichment_pipeline.providers.base import Reply
+from enrichment_pipeline.providers.base import (
+    ItemReading,
+    Reading,
+    Refused,
+    Rejected,
+    Reply,
+    Retriable,
+)
 from enrichment_pipeline_tests.dispatch import (
     Told,
     Wire,
@@ -154,3 +161,11 @@ def test_a_provider_that_begins_to_refuse_everything_has_few_given_up(
         report = buy(here.ledger, Turning(here.sandbox.base_url), persons(PEOPLE), concurrency=1)
     assert report.halted is not None
     assert (report.matched, report.refused) == (5, REFUSED_IN_A_ROW - 1)
+
+
+def test_a_single_item_is_to_blame_where_earlier_requests_were_answered():
+    rejected = Rejected("bad_item", "refused for what it holds")
+    reading = Reading((ItemReading(Retriable("bad_item")),), rejected)
+    assert Blame().judge(reading, rejected) == reading
+    [item] = Blame(is_answered=True).judge(reading, rejected).items
+    assert item.outcome == Refused("bad_item")
