@@ -6,9 +6,12 @@ about (`service.py`).
 
 import json
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:  # HTTP alone needs no DuckDB
+    from enrichment_pipeline.warehouse.entered_contacts import EntryAnswer
 
 Status = Literal["enriched", "needs_review", "queued", "in_flight", "suppressed"]
 """As in `contact_status`."""
@@ -48,6 +51,20 @@ class Enrichment(BaseModel):
     def is_decided(self) -> bool:
         """Whether it is enriched, for review, or not to be asked about: not under way any more."""
         return self.status not in UNDER_WAY
+
+
+def enrichment_of(told: "EntryAnswer") -> Enrichment:
+    """What the warehouse's tables tell of an entry."""
+    return Enrichment.model_validate(
+        {
+            "contact_id": told.contact_id,
+            "status": told.status,
+            "reason": told.reason,
+            "needs_manual_enrichment": told.needs_manual_enrichment,
+            "fields": json.loads(told.fields),
+            "next_lookup_at": told.next_lookup_at,
+        }
+    )
 
 
 NOTHING_KNOWN = '{"status": "queued"}'

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from enrichment_pipeline.candidates import candidate_of
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.entry.enrichment import Enrichment
+from enrichment_pipeline.entry.enrichment import Enrichment, enrichment_of
 from enrichment_pipeline.hashed_identifiers import hashed, hashed_all
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.ledger import entries, kept, suppressions
@@ -32,7 +32,6 @@ from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.warehouse import judging, raw_answers
 from enrichment_pipeline.warehouse.connection import create_macros, transaction
 from enrichment_pipeline.warehouse.entered_contacts import (
-    EntryAnswer,
     add_entries,
     entered_table,
     read_entry_answers,
@@ -194,7 +193,7 @@ class Judge:
                 connection, self._policy, provider=provider, as_of=now, flagged_at=now
             )
             for answered in read_entry_answers(connection, "staging.entered_contacts"):
-                told |= {each.contact_id: _enrichment(each) for each in answered}
+                told |= {each.contact_id: enrichment_of(each) for each in answered}
         identifiers = self._identifiers()
         return [
             Verdict(
@@ -213,19 +212,6 @@ class Judge:
 
     def _column(self, query: str) -> list[str]:
         return [row[0] for row in self._connection.execute(query).fetchall()]
-
-
-def _enrichment(told: EntryAnswer) -> Enrichment:
-    return Enrichment.model_validate(
-        {
-            "contact_id": told.contact_id,
-            "status": told.status,
-            "reason": told.reason,
-            "needs_manual_enrichment": told.needs_manual_enrichment,
-            "fields": json.loads(told.fields),
-            "next_lookup_at": told.next_lookup_at,
-        }
-    )
 
 
 def _written_identifiers(batch: Sequence[Entry]) -> frozenset[str]:

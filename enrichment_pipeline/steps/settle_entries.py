@@ -5,15 +5,14 @@ there, and owing the notifications of those that it decides. Not here: reading a
 tables (`warehouse/sql/entry/read_entry_answers.sql`), and sending notifications (`entry/`).
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
 
 import duckdb
 
-from enrichment_pipeline.entry.enrichment import Enrichment, as_answer
+from enrichment_pipeline.entry.enrichment import Enrichment, as_answer, enrichment_of
 from enrichment_pipeline.ledger import entries, notifications
 from enrichment_pipeline.ledger.entries import Entry, Settled
 from enrichment_pipeline.ledger.store import Transaction
@@ -138,13 +137,4 @@ def _enrichment(told: EntryAnswer, now: datetime, is_used_up: Callable[[str], bo
     due_at = told.next_lookup_at
     waits = told.status == "queued" and told.reason is None and due_at is not None
     reason = "budget" if waits and due_at <= now and is_used_up(told.priority) else told.reason
-    return Enrichment.model_validate(
-        {
-            "contact_id": told.contact_id,
-            "status": told.status,
-            "reason": reason,
-            "needs_manual_enrichment": told.needs_manual_enrichment,
-            "fields": json.loads(told.fields),
-            "next_lookup_at": due_at,
-        }
-    )
+    return enrichment_of(replace(told, reason=reason))
