@@ -891,7 +891,7 @@ def test_values_for_whoever_the_contact_was_before_are_refused(found: World) -> 
     exported = {row["contact_id"]: row for row in queue(found)}["C1"]
     found.load([*PEOPLE[1:], {**BOB, "contact_id": "C1"}])
     (problem,) = import_rows(found, {**exported, "decision": "replace", **GIVEN_EMAIL}).problems
-    assert (problem.column, "somebody else" in problem.message) == ("lookup_id", True)
+    assert (problem.column, "another person" in problem.message) == ("lookup_id", True)
 
 
 def test_a_profile_that_was_never_found_is_refused(found: World) -> None:
