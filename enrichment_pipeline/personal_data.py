@@ -1,8 +1,8 @@
 """Where a person stands: every table, column, file and body that can hold a person's data.
 
 Here: the list, by store, with what each place holds. Not here: erasing, and looking for what
-was left, which read it. A new column or file is listed here with what it holds; a test compares the
-list with the schemas.
+was left, which read it. A new table, view, column or file is listed here with what it holds, also
+one that holds nothing personal; a test compares the list with the schemas.
 
 A column is listed by what can be found or learned in it about one person. Ids of our own
 (lookup_id, run_id), states, times and amounts tell nothing about a person once the columns

@@ -3,8 +3,9 @@
 Here: every enumeration, in order of rank. SQL reads them as variables and macros
 (`warehouse/macros.py`), and is held to them, as the README's tables are, by `test_vocabulary.py`;
 the report, the review files and the commands read them from here. Not here: when a word applies,
-and what is told of one contact beyond these sentences (`warehouse/sql/`), and the words of one
-provider (its folder).
+what is told of one contact beyond these sentences (`warehouse/sql/`), the names of fields
+(`policy.FieldsPolicy`; a new one goes where `company_industry` does), and the words of one provider
+(its folder).
 """
 
 from collections.abc import Iterable, Sequence

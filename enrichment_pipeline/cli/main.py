@@ -1,8 +1,9 @@
 """The commands: arguments, exit statuses, and which sandbox a command brings along.
 
-Here: parsing and preparing. Not here: running the job (`refresh.py`), the
-sandbox's many options (`sandbox/`), how things are shown (`terminal.py`),
-and what they do (`steps/`, `defs/`).
+Here: parsing and preparing, and showing a plan. A command with many options has its arguments in
+a module of its own, which is added here. Not here: `enrichment run` (`refresh.py`), the sandbox's
+options (`sandbox/`), how other things are shown (`terminal.py`), and what they do (`steps/`,
+`defs/`).
 """
 
 import os

@@ -2,8 +2,9 @@
 
 Here: the checks of each asset, and their results from what the asset's step has found. An asset's
 own step makes them: as steps of their own they would take ten times as long, and open the
-warehouse once more each. Not here: the queries (`warehouse/findings.py`,
-`warehouse/table_figures.py`), and mending what they find.
+warehouse once more each. That no key stands twice is checked of every table in
+`table_figures.SHOWN`. Not here: which asset has which check (`defs/assets/`), the queries
+(`warehouse/findings.py`, `warehouse/table_figures.py`), and mending what they find.
 """
 
 from collections import Counter

@@ -2,6 +2,6 @@
 
 Here: sockets, signals and processes (`foreground.py`, `child.py`), time limits of connections
 (`connections.py`), reading a body within limits (`bodies.py`), parting from one that nobody wants
-(`lingering.py`), metrics on a port of their own (`metrics.py`), and who may reach Dagster's pages
-(`guard.py`). Not here: what is served (`entry/`, `receiver/`, `sandbox/`).
+(`lingering.py`), metrics on a port of their own (`served_metrics.py`), and who may reach Dagster's
+pages (`guard.py`). Not here: what is served (`entry/`, `receiver/`, `sandbox/`).
 """

@@ -1,7 +1,8 @@
 """Opening the warehouse: one writer at a time, late and briefly.
 
-Here: DuckDB's file lock and waiting for it, session settings, transactions.
-Not here: what is read or written.
+Here: DuckDB's file lock and waiting for it, session settings, transactions, and how an error of
+DuckDB's is read (locked, damaged, without its values), also for sources. Not here: what is read or
+written.
 """
 
 import logging

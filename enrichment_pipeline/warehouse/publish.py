@@ -1,6 +1,7 @@
 """Publishing: a snapshot that BI tools read, replaced whole or not at all.
 
-Here: `published/warehouse.duckdb` and the Parquet files beside it. Not here:
+Here: `published/warehouse.duckdb` and the Parquet files beside it: the tables that are named
+here, and every view of `create_views.sql`. Not here:
 whether the tables are fit to be published (blocking asset checks), and what
 the views say (`sql/schema/create_views.sql`).
 

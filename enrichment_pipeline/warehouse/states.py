@@ -1,7 +1,7 @@
 """Where every contact stands at an instant with a provider: what the work list and outcomes share.
 
 Here: handing the provider and the policy's numbers to `derive_contact_states.sql`. Not here: the
-rules themselves, which are that file.
+rules themselves, which are that file. A new number of `[freshness]` comes along by itself.
 """
 
 from datetime import datetime

@@ -1,5 +1,6 @@
 -- Is the person who was found the one who was looked for? An answer that may be another
--- person's is evidence for a reviewer and never fills a field.
+-- person's is evidence for a reviewer and never fills a field. Also which of an answer's positions
+-- counts, with the job and the company that are read off it (`current_positions`).
 --
 -- The names must go together: alike in spelling (nicknames, initials, any order); the same
 -- in Latin letters; or, between two scripts, the one in Latin letters spelled out by an

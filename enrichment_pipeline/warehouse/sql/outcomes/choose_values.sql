@@ -1,7 +1,8 @@
 -- The value that is shown for each field of each contact, by the write rules ($rules: field
 -- to overwrite, fill or never). A human's beats all; verified beats likely beats unverified;
 -- within a class the newer beats the older; an empty value never overwrites a known one,
--- and a shorter form of a name (A. Example) never the fuller one.
+-- and a shorter form of a name (A. Example) never the fuller one. What is known of a company
+-- fills a field only while it is not too old.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
 --        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,

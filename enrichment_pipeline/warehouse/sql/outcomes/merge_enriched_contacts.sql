@@ -1,4 +1,5 @@
--- The chosen values of every contact that has an accepted answer.
+-- The chosen values of every contact that has an accepted answer. A column that
+-- `choose_values.sql` makes comes along by itself.
 --
 -- reads: chosen_values, judged_contacts
 -- makes: changed_enriched_contacts, enrichment.enriched_contacts

@@ -1,7 +1,9 @@
 -- The views that people read: coverage, spend, what falls due, and what a provider is worth.
 -- They stand over tables of the schema `enrichment` only, so that the same text makes them
 -- in the warehouse and in the published file. Days and weeks are UTC's; make_timestamp reads
--- an instant as UTC whatever the reader's time zone, and needs no extension of DuckDB.
+-- an instant as UTC whatever the reader's time zone, and needs no extension of DuckDB. Each of
+-- them is published. A new one also needs a step in `migrations.py` and a row in
+-- `personal_data.py`.
 --
 -- reads: enrichment.accounts, enrichment.contact_status, enrichment.enriched_contacts,
 --        enrichment.lookups
