@@ -1,14 +1,20 @@
-"""Entries from the moment on that they are recorded: judged, bought once, and settled."""
+"""Entries from the moment on that they are recorded: judged, bought once, and settled.
+
+To open a desk and to judge cost most of what these tests do: they share one desk, each with people
+of its own, but for those that need another policy or another state.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -25,39 +31,94 @@ from enrichment_pipeline.entry.enrichment import Enrichment
 from enrichment_pipeline.entry.judge import Judge
 from enrichment_pipeline.entry.service import EntryService, open_desk
 from enrichment_pipeline.hashed_identifiers import hashed
-from enrichment_pipeline.ledger import entries
-from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.bought import charged, steps
 from enrichment_pipeline_tests.end_to_end.world import (
     FILLERS,
+    KEY,
+    PEOPLE,
     small_policy,
     small_sandbox,
     small_settings,
 )
-from enrichment_pipeline_tests.support import RunningSandbox
+from enrichment_pipeline_tests.support import RunningSandbox, people_of, running_sandbox
 
 PATIENCE = timedelta(seconds=60)
 """Longer than anything takes here: whoever waits so long waits for a decision."""
-NO_PATIENCE = timedelta(0)
+NOTHING = {"per_day": 0, "per_run": 0}
+R = TypeVar("R")
 
-(_, NAME, EMAIL), (_, OTHER_NAME, OTHER_EMAIL), *_ = FILLERS
+WITH_PROFILE = [
+    {
+        "full_name": f"Adelheid {family}",
+        "linkedin_url": f"https://www.linkedin.com/in/adelheid-{family.lower()}",
+        "work_email": f"{family.lower()}@quillforge.com",
+    }
+    for family in ("Quarbach", "Trewhinnie", "Ollivander", "Vossenbring")
+]
+"""Whom the stand-in finds by either; each test has others."""
 
 
-@pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RunningSandbox]:
-    with small_sandbox(tmp_path) as running:
+@dataclass
+class Shared:
+    """A desk in a thread's event loop, and what runs in it."""
+
+    desk: EntryService
+    loop: asyncio.AbstractEventLoop
+
+    def play(self, scene: Coroutine[Any, Any, R]) -> R:
+        playing = asyncio.run_coroutine_threadsafe(scene, self.loop)
+        return playing.result(2 * PATIENCE.total_seconds())
+
+
+@contextmanager
+def shared(settings: Settings) -> Iterator[Shared]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    opening = open_desk(settings)
+    opened = asyncio.run_coroutine_threadsafe(opening.__aenter__(), loop).result()
+    try:
+        yield Shared(opened, loop)
+    finally:
+        closing = opening.__aexit__(None, None, None)
+        asyncio.run_coroutine_threadsafe(closing, loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    folder = tmp_path_factory.mktemp("sandbox")
+    people = people_of(folder / "people.csv", [*PEOPLE, *WITH_PROFILE])
+    with running_sandbox(people, folder / "journal.jsonl", api_key=KEY) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, sandbox: RunningSandbox) -> Iterator[Shared]:
+    """The desk that most of these tests share."""
+    settings = small_settings(tmp_path_factory.mktemp("desk"), sandbox.base_url)
+    with shared(settings) as desk:
+        yield desk
+
+
 @pytest.fixture
-def settings(tmp_path: Path, sandbox: RunningSandbox) -> Settings:
-    return small_settings(tmp_path, sandbox.base_url)
+def spent(sandbox: RunningSandbox) -> Callable[[], int]:
+    """What was charged since the test began."""
+    before = charged(sandbox).total()
+    return lambda: charged(sandbox).total() - before
 
 
-def contact(email: str = EMAIL, name: str = NAME, **columns: Any) -> EnteredContact:
-    return EnteredContact(email=email, full_name=name, **columns)
+def filler(number: int, **columns: Any) -> EnteredContact:
+    _, name, email = FILLERS[number]
+    return EnteredContact(full_name=name, email=email, **columns)
+
+
+def email_of(number: int) -> str:
+    return FILLERS[number][2]
 
 
 async def enter(
@@ -71,123 +132,173 @@ async def enter(
 
 
 def test_an_entry_is_bought_at_once_and_known_from_then_on(
-    settings: Settings, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    here: Shared, spent: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ):
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            found = await enter(desk, contact())
-            assert (found.status, found.credits) == ("enriched", 1)
-            assert found.fields["work_email"].value == EMAIL
-            assert found.fields["work_email"].status == "verified"
-            assert found.fields["work_email"].provider == "signalhire"
-            assert await desk.find(found.contact_id) == found
-            monkeypatch.setattr(Judge, "judge", None)  # what is known is answered without it
-            again = await enter(desk, contact())
-            assert again == found.model_copy(update={"credits": 0})
-            elsewhere = await enter(desk, contact(contact_id="from-a-form"))
-            assert elsewhere == again.model_copy(update={"contact_id": "from-a-form"})
+    async def scene() -> None:
+        found = await enter(here.desk, filler(0))
+        assert (found.status, found.credits) == ("enriched", 1)
+        assert found.fields["work_email"].value == email_of(0)
+        assert found.fields["work_email"].status == "verified"
+        assert found.fields["work_email"].provider == "signalhire"
+        assert await here.desk.find(found.contact_id) == found
+        monkeypatch.setattr(Judge, "judge", None)  # what is known is answered without it
+        assert await enter(here.desk, filler(0)) == found.model_copy(update={"credits": 0})
 
-    asyncio.run(play())
-    assert sum(charged(sandbox).values()) == 1
+    here.play(scene())
+    assert spent() == 1
 
 
-def test_what_needs_no_purchase_is_decided_without_one(settings: Settings, sandbox: RunningSandbox):
-    store = open_store(settings.ledger_url.get_secret_value())
-    Suppressions(store, Clock()).add([hashed("email", OTHER_EMAIL)])
-    store.close()
+def test_what_needs_no_purchase_is_decided_without_one(here: Shared, spent: Callable[[], int]):
+    suppressions = Suppressions(here.desk._store, Clock())
+    suppressions.add([hashed("email", email_of(1))])
 
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            empty = await enter(desk, EnteredContact(full_name="Nobody"))
-            assert (empty.status, empty.reason) == ("needs_review", "insufficient_identity")
-            assert empty.needs_manual_enrichment
-            barred = await enter(desk, contact(OTHER_EMAIL, OTHER_NAME))
-            assert barred.status == "suppressed"
+    async def scene() -> None:
+        empty, barred = await asyncio.gather(
+            enter(here.desk, EnteredContact(full_name="Nobody")), enter(here.desk, filler(1))
+        )
+        assert (empty.status, empty.reason) == ("needs_review", "insufficient_identity")
+        assert empty.needs_manual_enrichment
+        assert barred.status == "suppressed"
 
-    asyncio.run(play())
-    assert not charged(sandbox)
+    here.play(scene())
+    assert spent() == 0
 
 
-def test_who_is_entered_many_times_at_once_is_bought_once(
-    settings: Settings, sandbox: RunningSandbox
+def test_who_is_entered_a_thousand_times_at_once_is_bought_once(
+    here: Shared, spent: Callable[[], int]
 ):
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            same = [enter(desk, contact()) for _ in range(200)]
-            found = await asyncio.gather(*same, enter(desk, contact(contact_id="another-id")))
-            assert {each.status for each in found} == {"enriched"}
-            assert len({each.contact_id for each in found}) == 2
+    async def scene() -> None:
+        same = [enter(here.desk, filler(2)) for _ in range(1_000)]
+        other = enter(here.desk, filler(2, contact_id="another-id"))
+        found = await asyncio.gather(*same, other)
+        assert {each.status for each in found} == {"enriched"}
+        assert len({each.contact_id for each in found}) == 2
 
-    asyncio.run(play())
-    assert sum(charged(sandbox).values()) == 1
+    here.play(scene())
+    assert spent() == 1
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1)])
 def test_who_is_entered_under_several_identifiers_at_once_is_bought_once(
-    settings: Settings, sandbox: RunningSandbox, order: tuple[int, ...]
+    here: Shared, spent: Callable[[], int]
 ):
-    name, address = "Adelheid Quentzelmann", "adelheid@quillforge.com"
-    profile = "https://www.linkedin.com/in/adelheid-quentzelmann"
-    posts = [
-        EnteredContact(full_name=name, email=address, linkedin_url=profile, contact_id="both"),
-        EnteredContact(full_name=name, email=address),
-        EnteredContact(full_name=name, linkedin_url=profile),
-    ]
+    orders = (("both", "email", "profile"), ("email", "both", "profile"), ("profile", "both"))
 
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            found = await asyncio.gather(*(enter(desk, posts[each]) for each in order))
-            assert {each.status for each in found} == {"enriched"}
-            assert {each.fields["work_email"].value for each in found} == {address}
+    async def scene() -> None:
+        posts = [
+            (person["work_email"], known_by(person, identifiers))
+            for person, order in zip(WITH_PROFILE, orders, strict=False)
+            for identifiers in order
+        ]
+        found = await asyncio.gather(*(enter(here.desk, post) for _, post in posts))
+        assert {each.status for each in found} == {"enriched"}
+        values = [each.fields["work_email"].value for each in found]
+        assert values == [address for address, _ in posts]
 
-    asyncio.run(play())
-    assert sum(charged(sandbox).values()) == 1
+    here.play(scene())
+    assert spent() == len(orders)
+
+
+def known_by(person: dict[str, str], identifiers: str) -> EnteredContact:
+    """The person as it is entered by its e-mail, its profile URL, or both."""
+    profile = {"linkedin_url": person["linkedin_url"]} if identifiers != "email" else {}
+    email = {"email": person["work_email"]} if identifiers != "profile" else {}
+    named = {
+        "full_name": person["full_name"],
+        "contact_id": f"{person['work_email']} {identifiers}",
+    }
+    return EnteredContact(**named, **profile, **email)
 
 
 def test_one_who_shares_what_an_answer_gave_is_not_bought_again(
-    settings: Settings, sandbox: RunningSandbox
+    here: Shared, spent: Callable[[], int]
 ):
-    name, address = "Adelheid Quentzelmann", "adelheid@quillforge.com"
+    person = WITH_PROFILE[3]
 
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            found = await enter(desk, EnteredContact(full_name=name, email=address))
-            profile = found.fields["linkedin_url"].value
-            by_profile = await enter(desk, EnteredContact(full_name=name, linkedin_url=profile))
-            assert (by_profile.status, by_profile.credits) == ("enriched", 0)
-            assert by_profile.fields["work_email"].value == address
+    async def scene() -> None:
+        found = await enter(here.desk, known_by(person, "email"))
+        assert found.fields["linkedin_url"].value == person["linkedin_url"]
+        by_profile = await enter(here.desk, known_by(person, "profile"))
+        assert (by_profile.status, by_profile.credits) == ("enriched", 0)
+        assert by_profile.fields["work_email"].value == person["work_email"]
 
-    asyncio.run(play())
-    assert sum(charged(sandbox).values()) == 1
-
-
-def test_changed_content_is_judged_anew(settings: Settings):
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            first = await enter(desk, contact(contact_id="one"))
-            other = await enter(desk, contact(OTHER_EMAIL, OTHER_NAME, contact_id="one"))
-            assert first.fields["work_email"].value == EMAIL
-            assert other.fields["work_email"].value == OTHER_EMAIL
-            assert await desk.find("one") == other
-
-    asyncio.run(play())
+    here.play(scene())
+    assert spent() == 1
 
 
-def test_a_budget_that_is_used_up_is_told_at_once_and_is_no_loss(
-    tmp_path: Path, sandbox: RunningSandbox
+def test_changed_content_is_judged_anew(here: Shared):
+    async def scene() -> None:
+        first = await enter(here.desk, filler(3, contact_id="one"))
+        other = await enter(here.desk, filler(4, contact_id="one"))
+        assert first.fields["work_email"].value == email_of(3)
+        assert other.fields["work_email"].value == email_of(4)
+        assert await here.desk.find("one") == other
+
+    here.play(scene())
+
+
+def test_the_same_request_gets_the_same_answer(here: Shared):
+    key = RequestKey("token", "key-1", digest("body"))
+
+    async def scene() -> None:
+        first = await enter(here.desk, filler(5), request=key)
+        assert first.credits == 1
+        assert await enter(here.desk, filler(5), request=key) == first
+        with pytest.raises(KeyReusedError):
+            await enter(here.desk, filler(5), request=replace(key, body_sha256=digest("other")))
+        mine = await enter(here.desk, filler(5), request=replace(key, token_sha256="another"))
+        assert mine.credits == 0
+        other = replace(key, key="key-2")
+        under_way = asyncio.create_task(enter(here.desk, filler(6), request=other))
+        await until(lambda: bool(here.desk._open))
+        with pytest.raises(StillAnsweringError):
+            await enter(here.desk, filler(6), request=other)
+        await under_way
+
+    here.play(scene())
+
+
+def test_what_cannot_be_recorded_is_refused(here: Shared, monkeypatch: pytest.MonkeyPatch):
+    async def scene() -> None:
+        async def fails(_work: object) -> None:
+            raise TimeoutError
+
+        monkeypatch.setattr(here.desk._group, "run", fails)
+        with pytest.raises(NotRecordedError):
+            await enter(here.desk, filler(7))
+        monkeypatch.undo()
+        assert await here.desk.find(filler(7).id) is None
+
+    here.play(scene())
+
+
+# --- another policy, another state ---------------------------------------------------------
+
+
+def test_what_there_is_no_budget_for_is_told_at_once_and_goes_on_once_there_is(
+    tmp_path: Path, sandbox: RunningSandbox, spent: Callable[[], int]
 ):
-    policy = small_policy(tmp_path, budget={"per_day": 0, "per_run": 0})
-    settings = small_settings(tmp_path, sandbox.base_url, policy)
+    poor = small_settings(tmp_path, sandbox.base_url, small_policy(tmp_path, budget=NOTHING))
 
-    async def play(settings: Settings, wait: timedelta) -> Enrichment:
-        async with open_desk(settings) as desk:
-            return await enter(desk, contact(), wait=wait)
+    async def wait_in_vain() -> None:
+        async with open_desk(poor) as desk:
+            waits, taken_back = await asyncio.gather(enter(desk, filler(8)), enter(desk, filler(9)))
+            assert (waits.status, waits.reason) == ("queued", "budget")
+            assert await desk.take_back(taken_back.contact_id) is TakenBack.TAKEN_BACK
+            assert await desk.find(taken_back.contact_id) is None
+            assert await desk.take_back("nobody") is TakenBack.NOT_ENTERED
 
-    poor = asyncio.run(play(settings, PATIENCE))
-    assert (poor.status, poor.reason) == ("queued", "budget")
-    assert not charged(sandbox)
-    rich = replace(settings, policy=small_policy(tmp_path))
-    assert asyncio.run(play(rich, PATIENCE)).status == "enriched"
+    async def go_on() -> None:
+        async with open_desk(replace(poor, policy=small_policy(tmp_path))) as desk:
+            found = await decided(desk, filler(8).id)
+            assert found.status == "enriched"
+            assert await desk.take_back(found.contact_id) is TakenBack.ALREADY_BOUGHT
+            assert await desk.find(found.contact_id) == found
+            assert await desk.find(filler(9).id) is None
+
+    asyncio.run(wait_in_vain())
+    assert spent() == 0
+    asyncio.run(go_on())
+    assert spent() == 1
 
 
 def test_a_full_window_is_told_at_once(tmp_path: Path, sandbox: RunningSandbox):
@@ -197,9 +308,9 @@ def test_a_full_window_is_told_at_once(tmp_path: Path, sandbox: RunningSandbox):
 
     async def play() -> None:
         async with open_desk(settings) as desk:
-            assert (await enter(desk, contact())).status == "enriched"
-            waits = await enter(desk, contact(OTHER_EMAIL, OTHER_NAME))
-            assert (waits.status, waits.reason) == ("queued", "rate_limit")
+            found = await asyncio.gather(enter(desk, filler(10)), enter(desk, filler(11)))
+            told = {(each.status, each.reason) for each in found}
+            assert told == {("enriched", None), ("queued", "rate_limit")}
 
     asyncio.run(play())
 
@@ -210,105 +321,34 @@ def test_a_provider_that_asks_for_a_pause_is_told_at_once(tmp_path: Path):
 
         async def play() -> None:
             async with open_desk(settings) as desk:
-                waits = await enter(desk, contact())
+                waits = await enter(desk, filler(0))
                 assert (waits.status, waits.reason) == ("queued", "provider_paused")
 
         asyncio.run(play())
 
 
-def test_the_same_request_gets_the_same_answer(settings: Settings):
-    key = RequestKey("token", "key-1", digest("body"))
-
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            first = await enter(desk, contact(), request=key)
-            assert first.credits == 1
-            assert await enter(desk, contact(), request=key) == first
-            with pytest.raises(KeyReusedError):
-                await enter(desk, contact(), request=replace(key, body_sha256=digest("other")))
-            mine = await enter(desk, contact(), request=replace(key, token_sha256="another"))
-            assert mine.credits == 0
-            other = replace(key, key="key-2")
-            under_way = asyncio.create_task(
-                enter(desk, contact(OTHER_EMAIL, OTHER_NAME), request=other)
-            )
-            await until(lambda: bool(desk._open))
-            with pytest.raises(StillAnsweringError):
-                await enter(desk, contact(OTHER_EMAIL, OTHER_NAME), request=other)
-            await under_way
-
-    asyncio.run(play())
-
-
-def test_an_entry_is_taken_back_before_it_is_bought_and_not_after(
-    tmp_path: Path, sandbox: RunningSandbox
-):
-    poor = small_settings(tmp_path, sandbox.base_url, small_policy(tmp_path, budget={"per_day": 0}))
-
-    async def play(settings: Settings, given: EnteredContact) -> TakenBack:
-        async with open_desk(settings) as desk:
-            found = await enter(desk, given)
-            taken = await desk.take_back(found.contact_id)
-            is_there = await desk.find(found.contact_id) is not None
-            assert is_there == (taken is TakenBack.ALREADY_BOUGHT)
-            assert await desk.take_back("nobody") is TakenBack.NOT_ENTERED
-            return taken
-
-    assert asyncio.run(play(poor, contact())) is TakenBack.TAKEN_BACK
-    rich = replace(poor, policy=small_policy(tmp_path))
-    other = contact(OTHER_EMAIL, OTHER_NAME)
-    assert asyncio.run(play(rich, other)) is TakenBack.ALREADY_BOUGHT
-    assert list(charged(sandbox)) == [OTHER_EMAIL]
-
-
-def test_what_was_recorded_goes_on_after_a_kill(settings: Settings, sandbox: RunningSandbox):
-    given = contact()
-    store = open_store(settings.ledger_url.get_secret_value())
-    now = Clock().now()
-    with store.write() as transaction:
-        posted = entries.Posted(given.id, given.content, given.content_sha256)
-        entries.record(transaction, posted, now=now, due_at=now, answering_until=now)
-    store.close()
-
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-            assert (await decided(desk, given.id)).status == "enriched"
-
-    asyncio.run(play())
-    assert sum(charged(sandbox).values()) == 1
-
-
-def test_whom_a_run_knows_is_known_here(settings: Settings, sandbox: RunningSandbox):
+def test_whom_a_run_knows_is_known_here(tmp_path: Path, sandbox: RunningSandbox):
+    settings = small_settings(tmp_path, sandbox.base_url)
     settings.known_dir.mkdir(parents=True)
     steps(settings)
     bought = charged(sandbox)
 
     async def play() -> None:
         async with open_desk(settings) as desk:
-            known = await enter(desk, contact())
+            ids = [FILLERS[12][0], "nobody's id"]
+            known, of_source, of_nobody = await asyncio.gather(
+                enter(desk, filler(0)), *(enter(desk, EnteredContact(contact_id=i)) for i in ids)
+            )
             assert (known.status, known.credits) == ("enriched", 0)
-            of_source = await enter(desk, EnteredContact(contact_id=FILLERS[2][0]))
             assert of_source.status == "enriched"  # by the source's row, not by the empty one
-            assert of_source.fields["work_email"].value == FILLERS[2][2]
+            assert of_source.fields["work_email"].value == email_of(12)
+            # with the same empty content under another id: nobody's data
+            later = await enter(desk, EnteredContact(contact_id="somebody else's id"))
+            for each in (of_nobody, later):
+                assert (each.status, each.fields) == ("needs_review", {})
 
     asyncio.run(play())
     assert charged(sandbox) == bought
-
-
-def test_what_cannot_be_recorded_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    async def play() -> None:
-        async with open_desk(settings) as desk:
-
-            async def fails(_work: object) -> None:
-                raise TimeoutError
-
-            monkeypatch.setattr(desk._group, "run", fails)
-            with pytest.raises(NotRecordedError):
-                await enter(desk, contact())
-            monkeypatch.undo()
-            assert await desk.find(contact().id) is None
-
-    asyncio.run(play())
 
 
 async def decided(desk: EntryService, contact_id: str) -> Enrichment:
