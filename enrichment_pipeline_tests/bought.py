@@ -147,6 +147,7 @@ def steps(
             publish_tables(context)
     finally:
         release_run_lock(settings.home, run.run_id)
+        context.stores.ledger.close()
     return report
 
 

@@ -1,0 +1,20 @@
+"""A contact of the tests that kill: the n-th of them, by name and e-mail.
+
+Here: what the killed process and the test must agree on. Not here: whom the stand-in knows.
+"""
+
+from __future__ import annotations
+
+from enrichment_pipeline.entry.contact import EnteredContact
+
+
+def full_name(n: int) -> str:
+    return f"Person {chr(97 + n // 26)}{chr(97 + n % 26)}son"
+
+
+def email(n: int) -> str:
+    return f"p{n}@x-quillforge.com"
+
+
+def contact_of(n: int) -> EnteredContact:
+    return EnteredContact(full_name=full_name(n), email=email(n))
