@@ -69,20 +69,25 @@ class EnteredContact(BaseModel):
     def _best_identifier(self) -> str:
         """In the order in which a run looks people up: profile, e-mail, phone, name at a company.
 
-        A phone counts with its country code only, and whoever has none of these is told apart by
-        everything that was posted.
+        A phone counts with its country code only, and with the name: a switchboard is that of many,
+        and the later of them would take the place of the earlier. Whoever has none of these is told
+        apart by everything that was posted.
         """
         if slug := linkedin_slug(self.linkedin_url or ""):
             return f"linkedin:{slug}"
         if address := personal_email(self.email or ""):
             return f"email:{address}"
+        name = _folded(self.full_name or f"{self.first_name or ''} {self.last_name or ''}")
         if number := phone_number(self.phone or ""):
-            return f"phone:{number}"
-        name = self.full_name or f"{self.first_name or ''} {self.last_name or ''}"
+            return f"phone:{number} {name}"
         company = self.company_domain or self.company_name
-        if name.strip() and company:
-            return f"name:{' '.join(name.lower().split())}@{' '.join(company.lower().split())}"
+        if name and company:
+            return f"name:{name}@{_folded(company)}"
         return f"content:{self.content}"
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 def _digest(text: str) -> str:
