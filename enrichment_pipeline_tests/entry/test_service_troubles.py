@@ -24,8 +24,8 @@ from enrichment_pipeline.entry.buying import Bought, Buyer
 from enrichment_pipeline.entry.contact import EnteredContact
 from enrichment_pipeline.entry.desk import NotRecordedError, RequestKey
 from enrichment_pipeline.entry.enrichment import Enrichment
+from enrichment_pipeline.entry.entry_metrics import EntryMetrics
 from enrichment_pipeline.entry.judge import Verdict
-from enrichment_pipeline.entry.metrics import EntryMetrics
 from enrichment_pipeline.entry.service import EntryService
 from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.admission import Candidate
@@ -355,7 +355,7 @@ def test_who_was_opened_while_it_was_read_stays_open(play: Callable[..., None]):
             found = find(contact_id)
             return None if found is None else found.model_copy(update={"status": "enriched"})
 
-        desk.service._find = opened_meanwhile  # ty: ignore[invalid-assignment] - for a moment
+        desk.service._find = opened_meanwhile  # for a moment
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(entries, "undecided", lambda _store: [])
             await until(lambda: not earlier.is_being_bought)
@@ -386,7 +386,7 @@ def test_news_of_one_who_is_opened_while_they_are_read_is_not_lost(play: Callabl
                 return revision, {"person:bob"}
             return revision, changed
 
-        desk.service._news = opened_meanwhile  # ty: ignore[invalid-assignment] - for a moment
+        desk.service._news = opened_meanwhile  # for a moment
         await until(lambda: entries.find(desk.store, "bob") is not None)
         await until(lambda: desk.row("bob").is_decided)
 
