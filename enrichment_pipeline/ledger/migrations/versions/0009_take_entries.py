@@ -101,3 +101,9 @@ def upgrade() -> None:
         "ledger_head",
         sa.Column("suppressions_revision", sa.BigInteger(), server_default="0", nullable=False),
     )
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments
+        op.create_table_comment(
+            "ledger_head",
+            "One row. A writing transaction takes it first: revisions are in commit order. "
+            "suppressions_revision: at which the list of the suppressed last changed",
+        )
