@@ -23,8 +23,10 @@ from enrichment_pipeline.ledger.schema import (
 )
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
+from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
+    MATCHED,
     OTHERS,
     WINDOW,
     Ledger,
@@ -95,6 +97,16 @@ def test_only_a_batch_that_was_submitted_has_callbacks(
     assert count_rows(store, replies) == 0
     assert ledger.keep_callback(submitted.request_id, b"[]") is Receipt.KEPT
     assert count_rows(store, replies) == 1
+
+
+@pytest.mark.parametrize("kind", ["a kind before it in the alphabet", SEARCH])
+def test_a_batch_of_look_ups_has_no_callback_of_another_kind(
+    ledger: Ledger, store: LedgerStore, clock: MovingClock, kind: str
+):
+    batch = submit(ledger, "ada")
+    other = Ledger(store, ledger.provider, ledger.limits, clock, kind=kind)
+    assert other.keep_callback(batch.request_id, b"[]") is Receipt.NO_SUCH_BATCH
+    assert count_rows(store, replies) == 0
 
 
 def test_the_same_callback_twice_is_kept_and_applied_once(ledger: Ledger, store: LedgerStore):
@@ -211,6 +223,18 @@ def test_nothing_that_comes_later_takes_a_success_back(ledger: Ledger, store: Le
     for status in ("failed", "credits_are_over", "something new"):
         post(ledger, batch, ada=status)
     assert states_of(store, "ada") == [(REPLIED, "matched")]
+
+
+def test_what_had_not_failed_has_no_later_success(ledger: Ledger, store: LedgerStore):
+    batch = submit(ledger, "ada", "bob")
+    post(ledger, batch, ada="success")
+    ledger.keep_callback(batch.request_id, answer_body((item("bob"), "success")))
+    [unread] = ledger.unread_replies()
+    later = dict.fromkeys(ids(batch), MATCHED)
+    ledger.settle({}, reply_id=unread.reply_id, later_successes=later)
+    assert states_of(store, "ada") == [(REPLIED, "matched")]
+    assert states_of(store, "bob") == [(SENT, None)]
+    assert booked_budgets(store) == recomputed_budgets(store)
 
 
 def test_two_later_successes_are_one(ledger: Ledger, store: LedgerStore):

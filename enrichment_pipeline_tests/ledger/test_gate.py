@@ -7,8 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from enrichment_pipeline.ledger.gate import FAILURES_THAT_OPEN, FIRST_COOL_DOWN, LONGEST_PAUSE
+from enrichment_pipeline.ledger.gate import (
+    FAILURES_THAT_OPEN,
+    FIRST_COOL_DOWN,
+    LONGEST_PAUSE,
+    gate_name,
+)
 from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline_tests.ledger import (
     ANSWER_DEADLINE,
     OTHERS,
@@ -94,6 +100,12 @@ def test_one_provider_paused_holds_no_other_back(ledger_of: LedgerOf):
 
 
 # --- the breaker -------------------------------------------------------------------------
+
+
+def test_a_pause_that_an_earlier_version_has_written_still_holds():
+    # by these names; a pause may last a day, and a new version comes while it holds
+    assert gate_name("signalhire", LOOKUP) == "signalhire"
+    assert gate_name("signalhire", SEARCH) == "signalhire.search"
 
 
 def test_the_breaker_opens_after_failures_in_a_row(ledger: Ledger, clock: MovingClock):
