@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, DagsterInstance
+from dagster._core.instance.ref import InstanceRef
 from filelock import FileLock
 from rich.console import Console
 from sqlalchemy.exc import DatabaseError
 
 from enrichment_pipeline.cli.dagster_home import refuse_damage
+from enrichment_pipeline.cli.event_log import with_open_event_log
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
@@ -107,7 +109,8 @@ def _open_instance(settings: Settings) -> DagsterInstance:
     """
     with FileLock(settings.dagster_home / ".enrichment.lock"):
         try:
-            return DagsterInstance.from_config(str(settings.dagster_home))
+            reference = InstanceRef.from_dir(str(settings.dagster_home))
+            return DagsterInstance.from_ref(with_open_event_log(reference))
         except DatabaseError:
             refuse_damage(settings.dagster_home)
             raise
