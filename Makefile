@@ -79,8 +79,9 @@ bench: $(BENCH) ## The benchmarks
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: soak
-soak: $(BENCH) ## The long ones: kills, readers, a simulated year, Dagster's daemon with everything on
-	@exec $(BIN)/python -m benchmarks soak $(ARGS)
+soak: $(BENCH) ## The long ones: kills, readers, a year, Dagster's daemon; ten times the examples
+	@$(BIN)/python -m benchmarks soak $(ARGS)
+	@exec $(BIN)/python -m pytest -m property --hypothesis-profile soak --timeout 0
 
 .PHONY: mutate
 mutate: $(MUTATE) ## Which faults in the code of money and rules no test notices; half an hour

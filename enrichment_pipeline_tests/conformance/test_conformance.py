@@ -135,7 +135,7 @@ def test_a_status_that_is_not_documented_may_have_been_charged(case: Case):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=str)
-@draws(few=60, many=1_000)
+@draws(few=60, many=500)
 @given(data=st.data())
 def test_whatever_comes_is_read_without_an_exception(case: Case, data: st.DataObject):
     sample = data.draw(st.sampled_from(case.samples))

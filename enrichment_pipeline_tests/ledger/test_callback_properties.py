@@ -46,7 +46,7 @@ READER = AskLookups(SignalHireClient("http://unused.invalid", "key"))
 
 
 @given(events=EVENTS)
-@draws(few=40, many=150)
+@draws(few=40, many=80)
 def test_no_success_is_lost_and_none_is_applied_twice(events: list):
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         store = open_store(migrated_sqlite(Path(folder) / "ledger.sqlite"))

@@ -515,7 +515,7 @@ class LedgerMachine(RuleBasedStateMachine):
 @pytest.mark.property
 @pytest.mark.timeout(1200)
 def test_every_promise_holds_in_whatever_order_things_happen():
-    examples = number_of_examples(few=25, many=200)
+    examples = number_of_examples(few=25, many=100)
     run_state_machine_as_test(
         LedgerMachine, settings=settings(max_examples=examples, stateful_step_count=50)
     )

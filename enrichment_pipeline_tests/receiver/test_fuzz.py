@@ -72,7 +72,7 @@ def one_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ledge
         yield store_and_ledger
 
 
-@draws(few=40, many=100)
+@draws(few=40, many=60)
 @given(posted=st.lists(bodies, min_size=1, max_size=4), again=st.booleans())
 def test_no_body_is_a_500_and_none_that_was_acknowledged_is_lost(
     one_ledger: tuple[LedgerStore, Ledger], posted: list[bytes], again: bool

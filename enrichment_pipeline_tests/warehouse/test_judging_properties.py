@@ -191,7 +191,7 @@ def compare(world: World, log: Log) -> None:
 
 
 @pytest.mark.timeout(1200)
-@draws(few=3, many=12)
+@draws(few=3, many=6)
 @given(steps=steps)
 def test_the_tables_equal_the_references(steps: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder, opened() as connection:

@@ -560,7 +560,7 @@ def expected(rows: list[dict[str, str]]) -> set[frozenset[str]]:
     return {frozenset(ids) for ids, _ in people}
 
 
-@draws(few=2, many=8)
+@draws(few=2, many=4)
 @given(first=portions("a"), second=portions("b"), order=st.randoms(use_true_random=False))
 def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
     first: list[dict[str, str]],
@@ -588,7 +588,7 @@ def test_the_grouping_is_a_partition_whatever_the_order_and_the_portions(
 NEIGHBOURS = st.lists(st.tuples(FEW, FEW), min_size=1, max_size=5)
 
 
-@draws(few=2, many=8)
+@draws(few=2, many=4)
 @given(loads=st.lists(NEIGHBOURS, min_size=2, max_size=3))
 def test_whatever_was_loaded_before_loading_again_changes_nothing(
     loads: list[list[tuple[str, str]]],
@@ -631,7 +631,7 @@ def sources(draw: st.DrawFn) -> list[dict[str, str]]:
     ]
 
 
-@draws(few=2, many=8)
+@draws(few=2, many=4)
 @given(loads=st.lists(sources(), min_size=2, max_size=4))
 def test_a_load_that_reads_only_what_changed_comes_to_what_reading_everything_does(
     loads: list[list[dict[str, str]]],

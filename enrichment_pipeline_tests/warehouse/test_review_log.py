@@ -724,7 +724,7 @@ CASES = st.lists(
 )
 
 
-@draws(few=1, many=6)
+@draws(few=1, many=3)
 @given(each_words_cases=st.lists(CASES, min_size=2, max_size=2))
 def test_a_decision_holds_across_refreshes(
     each_words_cases: list[list[tuple[Callable[[str], Row], list[str]]]],
