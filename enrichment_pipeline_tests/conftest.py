@@ -1,12 +1,13 @@
 """Fixtures that tests of several packages use.
 
-Here: the ledger's databases, each empty for each test, a state that one run has left, and the
-order of the tests. Not here: helpers without a life cycle (`support.py`, `databases.py`).
+Here: the ledger's databases, each empty for each test, a state that one run has left, the order
+of the tests, and how many run at once. Not here: helpers without a life cycle (`support.py`,
+`databases.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,16 @@ if TYPE_CHECKING:  # what they import takes seconds, and few tests need it
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first: at the end one process would work at one, and the others at nothing."""
     items.sort(key=lambda item: not any(map(item.get_closest_marker, ("long", "property"))))
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """One test process more than there are cores for the long ones: they wait much of their time.
+
+    For processes that they start, for deadlines, and for answers that are slow on purpose.
+    """
+    workers = yield
+    return workers + (config.getoption("--hypothesis-profile") == "long")
 
 
 @pytest.fixture(scope="session", autouse=True)
