@@ -283,7 +283,10 @@ def test_columns_listed_without_personal_data_hold_none(two_runs: TwoRuns) -> No
         }
     ledger = sqlite3.connect(two_runs.home / "ledger.sqlite")
     with closing(ledger):
-        found |= {name: ledger.execute(queries[name]).fetchall() for name in LEDGER_TABLES}
+        found |= {
+            name: ledger.execute(queries[name]).fetchall()
+            for name in LEDGER_TABLES.keys() & queries
+        }
     assert len(found["raw.lookups"]) == len(found["calls"]) == LOOKUPS
     assert leaks(secrets(), *(f"{name}: {of_table}" for name, of_table in found.items())) == []
 

@@ -42,7 +42,7 @@ def cannot_commit(_connection: object) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("name", "failing"),
-    [("outcomes.derive_outcomes", fails), ("transaction", cannot_commit)],
+    [("judging.derive_outcomes", fails), ("transaction", cannot_commit)],
     ids=["deriving", "committing"],
 )
 def test_answers_stay_replied_until_their_outcomes_stand_in_the_tables(
