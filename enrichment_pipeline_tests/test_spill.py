@@ -136,7 +136,9 @@ def leave_free(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage)
 
 
-def test_a_disk_with_enough_room_is_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_disk_with_enough_room_does_not_block_purchases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     leave_free(monkeypatch, LEAST_FREE_BYTES)
     assert lack_of_space(tmp_path) is None
     leave_free(monkeypatch, LEAST_FREE_BYTES - 1)

@@ -15,7 +15,7 @@ from functools import partial
 
 from enrichment_pipeline.dispatch.asking import Asking, Kept
 from enrichment_pipeline.dispatch.backlog import Backlog
-from enrichment_pipeline.dispatch.blame import Blame
+from enrichment_pipeline.dispatch.bad_items import BadItemDetector
 from enrichment_pipeline.dispatch.callback_reader import POLL_SECONDS, AwaitedAnswers
 from enrichment_pipeline.dispatch.keeping import (
     SetAside,
@@ -97,10 +97,10 @@ class Dispatcher:
     Where answers come by callback, requests are only submitted: the run ends when all answers
     have come or their deadline has passed.
     `set_aside` takes replies that the ledger cannot; `sleep` waits before they are tried again.
-    `hindrance`, asked before each offer, tells why nothing more may be bought for now. `on_wait`
-    is told for whom there is no room, until when, and why. `writer` gathers commits with others of
-    this event loop. Without `awaits_callbacks` the run ends once all is submitted. `blame` knows
-    what became of earlier requests.
+    `purchase_blocker`, asked before each offer, tells why nothing more may be bought for now.
+    `on_wait` is told which candidates there is no room for, until when, and why. `writer` gathers
+    commits with others of this event loop. Without `awaits_callbacks` the run ends once all is
+    submitted. `bad_items` knows whether earlier requests were answered.
     """
 
     def __init__(
@@ -115,11 +115,11 @@ class Dispatcher:
         concurrency: int = CONCURRENT_REQUESTS,
         set_aside: SetAside | None = None,
         sleep: Sleep = asyncio.sleep,
-        hindrance: Callable[[], Halt | None] = lambda: None,
+        purchase_blocker: Callable[[], Halt | None] = lambda: None,
         on_wait: OnWait = lambda _candidates, _until, _why: None,
         writer: GroupCommit | None = None,
         awaits_callbacks: bool = True,
-        blame: Blame | None = None,
+        bad_items: BadItemDetector | None = None,
     ) -> None:
         writer = writer or GroupCommit(store)
         self._write = partial(write_patiently, writer, sleep=sleep)
@@ -131,11 +131,11 @@ class Dispatcher:
         self._batch_size = min(batch_size, asking.max_batch)
         self._concurrency = min(concurrency, calls.limits.at_once or concurrency)
         self._backlog = Backlog()
-        self._blame = blame or Blame()
+        self._bad_items = bad_items or BadItemDetector()
         self._attempts: Counter[str] = Counter()
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
-        self._hindrance = hindrance
+        self._purchase_blocker = purchase_blocker
         self._on_wait = on_wait
         self._awaits_callbacks = awaits_callbacks
         self._keep = partial(keep_reply, writer, calls, set_aside=set_aside, sleep=sleep)
@@ -164,7 +164,7 @@ class Dispatcher:
             self._backlog.add(page)
             await self._work_off()
         if not self.is_over:
-            self._obey(self._blame.verdict)
+            self._obey(self._bad_items.conclusion)
         if self._awaits_callbacks:
             await self._wait_for_answers()
         return self.report
@@ -172,7 +172,7 @@ class Dispatcher:
     @property
     def is_answered(self) -> bool:
         """Whether any request was answered: there is nothing wrong with how we ask."""
-        return self._blame.is_answered
+        return self._bad_items.is_answered
 
     @property
     def is_over(self) -> bool:
@@ -197,11 +197,11 @@ class Dispatcher:
                 await asyncio.wait(unfinished)
             for task in self._under_way:
                 task.exception()  # taken note of, or asyncio prints each with its traceback
-        self._land(self._under_way)
+        self._reap(self._under_way)
         self._backlog.clear()
 
     async def _wait_for_answers(self) -> None:
-        """Until all callbacks have come, or their deadline has passed, or we are told to stop."""
+        """Until all callbacks have arrived, their deadline has passed, or we must stop."""
         if self._awaited.outstanding and self._awaited.last_deadline is not None:
             self._progress.say(
                 f"{self._awaited.outstanding} look-ups are submitted; "
@@ -212,7 +212,7 @@ class Dispatcher:
             await asyncio.sleep(POLL_SECONDS if self._awaited.outstanding else 0)
 
     async def _collect_now_and_then(self) -> None:
-        """Take note of what came by callback, where that was not done a moment ago."""
+        """Take note of what arrived by callback, where that was not done a moment ago."""
         now = asyncio.get_running_loop().time()
         if now < self._collect_at:
             return
@@ -234,7 +234,7 @@ class Dispatcher:
 
         What is admitted goes out at once, so the same transaction marks it as sent.
         """
-        self._obey(self._hindrance())
+        self._obey(self._purchase_blocker())
         if self.is_over:
             return
         offers: list[list[Candidate]] = []
@@ -257,7 +257,7 @@ class Dispatcher:
             case Admitted() as admitted:
                 self._backlog.add(admitted.left_over)
                 self._skip(admitted.skipped)
-                self._flights.add(asyncio.create_task(self._fly(admitted)))
+                self._flights.add(asyncio.create_task(self._send_batch(admitted)))
             case NotDue(skipped):
                 self._skip(skipped)
             case Exhausted() if self._under_way or self._awaited.outstanding:
@@ -301,9 +301,9 @@ class Dispatcher:
         done, _ = await asyncio.wait(
             self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
         )
-        self._land(done)
+        self._reap(done)
 
-    def _land(self, done: set[asyncio.Task[None]]) -> None:
+    def _reap(self, done: set[asyncio.Task[None]]) -> None:
         """Forget what is over; an error in it ends the dispatch."""
         self._flights -= done
         self._settling -= done
@@ -311,7 +311,7 @@ class Dispatcher:
         if errors:
             raise errors[0]
 
-    async def _fly(self, admitted: Admitted) -> None:
+    async def _send_batch(self, admitted: Admitted) -> None:
         """A request that is committed as sent, and those that its call takes after it."""
         flight = _Flight(admitted)
         while flight.is_under_way:
@@ -337,16 +337,16 @@ class Dispatcher:
             else:
                 await self._settle(flight, _nothing_read(flight, self._asking.no_reply, code))
         else:
-            await self._take(flight, reply)
+            await self._handle_reply(flight, reply)
 
-    async def _take(self, flight: _Flight, reply: Reply) -> None:
-        """The response came: with the answer, with a refusal, or with the promise of a callback."""
+    async def _handle_reply(self, flight: _Flight, reply: Reply) -> None:
+        """The response is here: an answer, a refusal, or the promise of a callback."""
         received_at = self._clock.now()
         if self._asking.is_called:
             accepted = self._asking.read_submission(reply)
             if accepted is not None:
                 if accepted.signal is None:
-                    self._blame.note_answer()
+                    self._bad_items.note_answer()
                 request_ref = accepted.request_ref
                 await self._await_answer(
                     flight,
@@ -364,14 +364,14 @@ class Dispatcher:
         items = [each.item for each in flight.asked]
         reading = self._asking.read(flight.kept, items, flight.series, reply.units_told)
         if reading.further is not None:
-            hindrance = await self._turn_page(flight, reading.further, reply_id)
-            if hindrance is None:
+            why_not = await self._turn_page(flight, reading.further, reply_id)
+            if why_not is None:
                 return
-            reading = _interrupted(reading, hindrance)
+            reading = _interrupted(reading, why_not)
         elif any(item.answer_index is not None for item in reading.items):
-            self._blame.note_answer()
+            self._bad_items.note_answer()
         elif isinstance(reading.signal, Rejected) and len(items) == 1:
-            reading = self._blame.judge(reading, reading.signal)
+            reading = self._bad_items.classify(reading, reading.signal)
         # its place on the wire is free: the next request is admitted in the same transaction
         settle = self._settle(flight, reading, reply_id, reply.retry_after)
         self._settling.add(asyncio.create_task(settle))
@@ -427,7 +427,7 @@ class Dispatcher:
         calls = len(flight.admitted.calls)
         self.report.sent += calls
         self._awaited.expect(flight.request_id, calls)
-        self._backlog.add(self._blame.let_go(), at_most=1)
+        self._backlog.add(self._bad_items.retry_deferred(), at_most=1)
         self._obey(signal)
 
     async def _settle(
@@ -483,14 +483,14 @@ class Dispatcher:
             again = [of for of, end in released if self._is_worth_another_try(of, end)]
             self._backlog.add(again)
             retried = len(again)
-        self._backlog.add(self._blame.let_go(), at_most=1)
+        self._backlog.add(self._bad_items.retry_deferred(), at_most=1)
         charged = sum(settlement.units_charged for settlement in settlements.values())
         self._progress.advance(len(settlements) - retried, charged)
 
     def _narrow_down(self, refused: Sequence[Candidate], rejected: Rejected) -> int:
         """Ask again for those of a refused request, in halves; how many."""
         if len(refused) == 1:
-            self._blame.hold(refused[0], rejected)
+            self._bad_items.defer(refused[0], rejected)
         else:
             self._backlog.add(refused, at_most=(len(refused) + 1) // 2)
         return len(refused)
@@ -561,7 +561,7 @@ class Dispatcher:
 
 
 def _interrupted(reading: Reading, why: str) -> Reading:
-    """What a call comes to whose further pages cannot be asked for."""
+    """The reading of a call whose further pages cannot be asked for."""
     [item] = reading.items
     return replace(reading, items=(item._replace(outcome=Retriable(why)),))
 

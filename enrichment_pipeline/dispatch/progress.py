@@ -108,7 +108,7 @@ def obey(
     """Note what a signal means for the whole run, and say so; `who` gave it to `what`."""
     match signal:
         case Rejected():
-            pass  # an item may be to blame
+            pass  # an item may be bad
         case Halt() as halt if report.halted is None:
             report.halted = halt
             progress.say(halt.message)

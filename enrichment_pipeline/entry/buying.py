@@ -11,7 +11,7 @@ from functools import partial
 from uuid import uuid4
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.blame import Blame
+from enrichment_pipeline.dispatch.bad_items import BadItemDetector
 from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher, OnWait
 from enrichment_pipeline.dispatch.settling import read_kept_replies
@@ -76,11 +76,11 @@ class Buyer:
             run=self._run,
             batch_size=self.batch_size,
             set_aside=partial(spill, self._settings.spilled_dir),
-            hindrance=partial(lack_of_space, self._settings.home),
+            purchase_blocker=partial(lack_of_space, self._settings.home),
             on_wait=self._on_wait,
             writer=self._writer,
             awaits_callbacks=False,
-            blame=Blame(is_answered=self._is_answered),
+            bad_items=BadItemDetector(is_answered=self._is_answered),
         )
         if self._is_stopping:
             dispatcher.stop()

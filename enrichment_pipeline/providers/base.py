@@ -87,9 +87,9 @@ class Halt:
 
 @dataclass(frozen=True)
 class Rejected(Halt):
-    """The request was refused for what it holds, unbilled: a Halt, unless an item is to blame.
+    """The request was refused for what it holds, unbilled: a Halt, unless one item is bad.
 
-    Which item that is, nobody can tell before it is asked for alone.
+    Which item that is shows only once it is asked for alone.
     """
 
 

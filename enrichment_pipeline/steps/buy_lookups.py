@@ -57,7 +57,7 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
         run=share_of(context.run),
         batch_size=_batch_size(settings),
         set_aside=partial(spill, settings.spilled_dir),
-        hindrance=partial(lack_of_space, settings.home),
+        purchase_blocker=partial(lack_of_space, settings.home),
     )
 
     async def dispatch() -> DispatchReport:

@@ -588,7 +588,7 @@ def test_a_wait_for_the_rate_window_is_no_pause_however_long_it_is(
     assert (report.matched, report.halted) == (10, None)
 
 
-def test_a_hindrance_on_our_side_ends_the_run_and_lets_what_is_on_the_wire_finish(
+def test_a_purchase_blocker_ends_the_run_and_lets_what_is_on_the_wire_finish(
     store: LedgerStore, sandbox: RunningSandbox
 ):
     answers = iter([None, None, *[Halt("disk_full", "no room")] * 100])
@@ -598,7 +598,7 @@ def test_a_hindrance_on_our_side_ends_the_run_and_lets_what_is_on_the_wire_finis
         Wire(sandbox.base_url),
         persons(range(40)),
         concurrency=1,
-        hindrance=lambda: next(answers),
+        purchase_blocker=lambda: next(answers),
         told=told,
     )
     assert (report.matched, report.released, report.halted) == (10, 0, Halt("disk_full", "no room"))
@@ -611,7 +611,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, Killed])
-def test_an_error_in_one_request_lets_the_others_land(
+def test_an_error_in_one_request_lets_the_others_finish(
     store: LedgerStore, tmp_path: Path, error: type[BaseException]
 ):
     class Failing(Wire):

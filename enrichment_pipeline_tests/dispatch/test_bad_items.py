@@ -1,4 +1,4 @@
-"""Requests that are refused for what they hold: who is to blame is found, the others are bought."""
+"""Requests that are refused for what they hold: the bad item is found, the others are bought."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline.dispatch.blame import REFUSED_IN_A_ROW, Blame
+from enrichment_pipeline.dispatch.bad_items import REFUSED_IN_A_ROW, BadItemDetector
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, calls, replies
 from enrichment_pipeline.ledger.store import LedgerStore
@@ -41,7 +41,7 @@ PEOPLE = range(40)
 
 
 def with_bad_items(*numbers: int) -> list[Candidate]:
-    """Everybody, some of them by an item of a kind that the provider does not know."""
+    """All people, some of them by an item of a kind that the provider does not know."""
     return [
         replace(person(number), item=f"no item {number}") if number in numbers else person(number)
         for number in PEOPLE
@@ -49,7 +49,7 @@ def with_bad_items(*numbers: int) -> list[Candidate]:
 
 
 def refused(store: LedgerStore) -> dict[str, str]:
-    """Person and reason of those whom the provider will not be asked for again."""
+    """Person and reason of those that the provider will not be asked for again."""
     query = sa.select(calls.c.person_key, calls.c.reason).where(calls.c.outcome == "refused")
     with store.read() as connection:
         return {row.person_key: row.reason for row in connection.execute(query)}
@@ -72,7 +72,7 @@ def statuses(store: LedgerStore) -> Counter[int]:
         pytest.param([3, 10, 11, 25, 38], 4, True, id="many, by callback"),
     ],
 )
-def test_whoever_spoils_a_batch_is_refused_and_everybody_else_is_bought_once(
+def test_a_bad_item_is_refused_and_the_others_of_its_batch_are_bought_once(
     store: LedgerStore, tmp_path: Path, bad: list[int], concurrency: int, is_called: bool
 ):
     told = Told()
@@ -91,13 +91,13 @@ def test_whoever_spoils_a_batch_is_refused_and_everybody_else_is_bought_once(
     assert refused(store) == {f"person:{number}": "wrong_parameters" for number in bad}
     assert (report.matched, report.refused, report.halted) == (len(good), len(bad), None)
     assert (told.total, told.done, told.credits) == (len(PEOPLE), len(PEOPLE), len(good))
-    for came_to in states_of(store).values():
-        assert came_to == [RELEASED] * (len(came_to) - 1) + [REPLIED]
+    for states in states_of(store).values():
+        assert states == [RELEASED] * (len(states) - 1) + [REPLIED]
     assert booked_budgets(store) == recomputed_budgets(store)
     assert statuses(store)[422] >= len(bad)
 
 
-def test_who_was_refused_is_not_asked_for_by_the_next_run(store: LedgerStore, tmp_path: Path):
+def test_a_refused_item_is_not_asked_for_by_the_next_run(store: LedgerStore, tmp_path: Path):
     with world(store, tmp_path, bad_item_spoils_batch=True) as here:
         buy(here.ledger, Wire(here.sandbox.base_url), with_bad_items(7))
         wire = Wire(here.sandbox.base_url)
@@ -105,7 +105,7 @@ def test_who_was_refused_is_not_asked_for_by_the_next_run(store: LedgerStore, tm
     assert (report.not_due, wire.batches) == (len(PEOPLE), [])
 
 
-def test_an_answer_on_a_later_page_shows_who_was_to_blame_on_an_earlier_one(
+def test_an_answer_on_a_later_page_shows_that_an_item_of_an_earlier_one_is_bad(
     store: LedgerStore, tmp_path: Path
 ):
     first, *others = with_bad_items(0)
@@ -128,7 +128,7 @@ def test_a_single_refused_item_with_no_answer_beside_it_stops_the_run(
 
 
 @pytest.mark.parametrize(("status", "reason"), [(406, "not_acceptable"), (422, "wrong_parameters")])
-def test_where_everything_is_refused_nobody_is_to_blame_and_the_run_stops_soon(
+def test_where_everything_is_refused_no_item_is_taken_for_bad_and_the_run_stops_soon(
     store: LedgerStore, status: int, reason: str
 ):
     told = Told()
@@ -144,12 +144,12 @@ def test_where_everything_is_refused_nobody_is_to_blame_and_the_run_stops_soon(
         assert server.connections <= 3 * REFUSED_IN_A_ROW
     assert report.halted is not None
     assert (report.halted.reason, told.said) == (reason, [report.halted.message])
-    assert {state for came_to in states_of(store).values() for state in came_to} == {RELEASED}
+    assert {state for states in states_of(store).values() for state in states} == {RELEASED}
     assert set(statuses(store)) == {status}
     assert booked_budgets(store) == {}
 
 
-def test_a_provider_that_begins_to_refuse_everything_has_few_given_up(
+def test_few_items_are_given_up_where_a_provider_begins_to_refuse_everything(
     store: LedgerStore, tmp_path: Path
 ):
     class Turning(Wire):
@@ -163,9 +163,9 @@ def test_a_provider_that_begins_to_refuse_everything_has_few_given_up(
     assert (report.matched, report.refused) == (5, REFUSED_IN_A_ROW - 1)
 
 
-def test_a_single_item_is_to_blame_where_earlier_requests_were_answered():
+def test_a_single_refused_item_is_bad_where_earlier_requests_were_answered():
     rejected = Rejected("bad_item", "refused for what it holds")
     reading = Reading((ItemReading(Retriable("bad_item")),), rejected)
-    assert Blame().judge(reading, rejected) == reading
-    [item] = Blame(is_answered=True).judge(reading, rejected).items
+    assert BadItemDetector().classify(reading, rejected) == reading
+    [item] = BadItemDetector(is_answered=True).classify(reading, rejected).items
     assert item.outcome == Refused("bad_item")
