@@ -15,7 +15,7 @@ from enrichment_pipeline.dispatch.settling import ReadReplies, read_kept_replies
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.kept import finished_requests
-from enrichment_pipeline.ledger.limits import furthest
+from enrichment_pipeline.ledger.limits import clock_skew_horizon
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import Signal
 
@@ -75,7 +75,7 @@ class AwaitedAnswers:
     ) -> tuple[ReadReplies, dict[str, list[Settlement]]]:
         read = read_kept_replies(self._store, self._calls, self._asking)
         now = self._calls.clock.now()
-        latest = furthest(now, self._calls.limits.answer_deadline)
+        latest = clock_skew_horizon(now, self._calls.limits.answer_deadline)
         if not all(now < request.deadline <= latest for request in awaited.values()):
             self._store.transact(self._calls.clear_abandoned)
         return read, finished_requests(self._store, awaited)

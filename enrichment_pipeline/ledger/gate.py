@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, case, insert, select, update
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.limits import furthest
+from enrichment_pipeline.ledger.limits import clock_skew_horizon
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import UtcDateTime, gates
 from enrichment_pipeline.ledger.store import Transaction
@@ -141,7 +141,7 @@ def lease_probe(connection: Connection, gate: str, until: datetime) -> None:
 
 
 def _find(connection: Connection, gate: str, now: datetime) -> Row | None:
-    values = {"of_provider": gate, "horizon": furthest(now, LONGEST_PAUSE)}
+    values = {"of_provider": gate, "horizon": clock_skew_horizon(now, LONGEST_PAUSE)}
     return connection.execute(_FIND, values).one_or_none()
 
 

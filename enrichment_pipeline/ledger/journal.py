@@ -36,7 +36,7 @@ from enrichment_pipeline.ledger.limits import (
     CALLBACKS_PER_BATCH,
     CALLBACKS_PER_ITEM,
     Limits,
-    furthest,
+    clock_skew_horizon,
 )
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, integer_field, is_bound, text_field
@@ -448,7 +448,7 @@ def abandoned(
             or_(
                 calls.c.run_id.in_(dead_run_ids),
                 calls.c.reserved_at <= now - limits.send_lease,
-                calls.c.reserved_at > furthest(now),
+                calls.c.reserved_at > clock_skew_horizon(now),
             ),
         )
     ).scalars()
@@ -456,7 +456,7 @@ def abandoned(
     has_unread_reply = exists().where(
         replies.c.request_id == calls.c.request_id, replies.c.reply_id == unread_replies.c.reply_id
     )
-    is_over = [requests.c.deadline_at <= now, requests.c.sent_at > furthest(now)]
+    is_over = [requests.c.deadline_at <= now, requests.c.sent_at > clock_skew_horizon(now)]
     if limits.is_repeat_free:
         is_over.append(calls.c.run_id.in_(dead_run_ids))
     unanswered = connection.execute(

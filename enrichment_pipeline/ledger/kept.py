@@ -14,7 +14,7 @@ from sqlalchemy import Row, case, func, or_, select
 from enrichment_pipeline.ledger import journal
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.journal import Settlement
-from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, furthest
+from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, clock_skew_horizon
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -163,7 +163,7 @@ def count_unread(store: LedgerStore, now: datetime, received_before: datetime) -
         .where(
             or_(
                 unread_replies.c.received_at < received_before,
-                unread_replies.c.received_at > furthest(now),
+                unread_replies.c.received_at > clock_skew_horizon(now),
             )
         )
     )

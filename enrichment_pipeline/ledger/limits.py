@@ -10,20 +10,20 @@ from datetime import datetime, timedelta
 from enrichment_pipeline.ledger.budget import Budget
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far two processes' clocks may lie apart, or one clock be set back, and nothing come of it."""
+"""How far two processes' clocks may differ, or one clock be set back, without consequences."""
 
 CALLBACKS_PER_BATCH, CALLBACKS_PER_ITEM = 16, 4
 BYTES_PER_BATCH, BYTES_PER_ITEM = 8 * 2**20, 64 * 2**10
-"""As much as the answers to a batch can come to: each item in a callback of its own, delivered
+"""The most that the answers to a batch can amount to: each item in a callback of its own, delivered
 four times in four forms; and one body of the largest size, or twenty times what a profile takes.
-Whoever has a batch's token must not fill the disk with it. A repeat takes no room."""
+The holder of a batch's token must not fill the disk with it. A repeat takes no room."""
 
 
-def furthest(now: datetime, lease: timedelta = timedelta(0)) -> datetime:
-    """The latest instant to which a lease of this length can reach that a right clock wrote.
+def clock_skew_horizon(now: datetime, lease: timedelta = timedelta(0)) -> datetime:
+    """The latest timestamp that a correct clock can have written for a lease of this length.
 
-    What lies beyond was written by a clock that was ahead, and binds nobody: at worst that
-    costs a 429, where believing it would stop every run until that date.
+    Timestamps later than this come from a fast clock; ignore them. At worst that costs a 429,
+    while believing them would stop every run until that date.
     """
     return now + lease + CLOCK_TOLERANCE
 
@@ -42,9 +42,9 @@ class Limits:
 
     `rates`: all of them hold at once, in units of items, or of requests where
     `counts_requests`. `at_once`: how many requests all processes may have on the wire; None:
-    as many as they like. `pause`: how long everybody waits who is asked to slow down and is not
-    told for how long.
-    `send_lease`: how long a reservation may stay unsent before anybody may release it.
+    as many as they like. `pause`: how long all processes wait after a 429 that does not say for
+    how long.
+    `send_lease`: how long a reservation may stay unsent before any process may release it.
     `response_deadline`: how long after sending the HTTP response can still come;
     `answer_deadline`: how long the answer can, which is the same unless it comes by callback.
     `is_paged`: a call may take several requests, one at a time. `is_repeat_free`: a call that

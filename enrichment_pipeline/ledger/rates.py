@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from enrichment_pipeline.ledger.limits import Limits, Rate, furthest
+from enrichment_pipeline.ledger.limits import Limits, Rate, clock_skew_horizon
 from enrichment_pipeline.ledger.schema import UtcDateTime, requests
 
 _IN_WINDOW = select(
@@ -76,7 +76,7 @@ def in_window(
         "of_provider": provider,
         "of_kind": kind,
         "since": now - rate.window,
-        "horizon": furthest(now, limits.latest_start),
+        "horizon": clock_skew_horizon(now, limits.latest_start),
     }
     used, first = connection.execute(_IN_WINDOW, values).one()
     return int(used), first
@@ -90,7 +90,7 @@ def on_the_wire(
         "of_provider": provider,
         "of_kind": kind,
         "at_now": now,
-        "horizon": furthest(now),
+        "horizon": clock_skew_horizon(now),
     }
     count, deadline = connection.execute(_ON_THE_WIRE, values).one()
     return int(count), deadline
