@@ -29,7 +29,7 @@ class Collected:
 
     settlements: list[Settlement] = field(default_factory=list)
     signals: Sequence[Signal] = ()
-    unasked: int = 0
+    unsolicited_answers: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class AwaitedAnswers:
         """Read what has come; what is past its deadline ends as unconfirmed."""
         awaited = dict(self._awaited)
         read, finished = await asyncio.to_thread(self._read, awaited)
-        collected = Collected(signals=read.signals, unasked=read.unasked)
+        collected = Collected(signals=read.signals, unsolicited_answers=read.unsolicited_answers)
         for request_id, settlements in finished.items():
             collected.settlements += settlements
             del self._awaited[request_id]

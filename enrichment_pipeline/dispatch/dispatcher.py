@@ -218,7 +218,7 @@ class Dispatcher:
             return
         self._collect_at = now + POLL_SECONDS
         collected = await self._awaited.collect()
-        self.report.unasked += collected.unasked
+        self.report.unsolicited_answers += collected.unsolicited_answers
         for settlement in collected.settlements:
             self.report.count(settlement)
         self._progress.advance(
@@ -468,7 +468,7 @@ class Dispatcher:
     def _count(
         self, admitted: Admitted, reading: Reading, settlements: dict[str, Settlement]
     ) -> None:
-        self.report.unasked += reading.unasked
+        self.report.unsolicited_answers += reading.unsolicited_answers
         self.report.sent += len(settlements)
         for settlement in settlements.values():
             self.report.count(settlement)

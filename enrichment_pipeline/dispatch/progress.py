@@ -72,7 +72,7 @@ class DispatchReport:
     unconfirmed: int = 0
     not_due: int = 0
     units: int = 0
-    unasked: int = 0
+    unsolicited_answers: int = 0
     exhausted: dict[str, str] = field(default_factory=dict)
     """The budget period that ran out, by priority."""
     halted: Halt | None = None

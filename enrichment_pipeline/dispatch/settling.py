@@ -33,10 +33,10 @@ from enrichment_pipeline.vocabulary import FOUND, LEGAL_STOP, MATCHED, NO_MATCH,
 
 @dataclass
 class ReadReplies:
-    """What reading kept replies came to: calls settled, and what they say of the provider."""
+    """The result of reading kept replies: calls settled, and what they say of the provider."""
 
     calls: int = 0
-    unasked: int = 0
+    unsolicited_answers: int = 0
     signals: list[Signal] = field(default_factory=list)
 
 
@@ -77,7 +77,7 @@ def read_kept_replies(
     store: LedgerStore, calls: Calls, asking: Asking, dead_run_ids: Sequence[str] = ()
 ) -> ReadReplies:
     """Read what was kept and not yet read: callbacks, and what a killed run had received."""
-    came_to = ReadReplies()
+    read = ReadReplies()
     for each in kept.unread(store, calls.provider, calls.kind):
         if kept.is_left_to_its_run(calls, each, dead_run_ids):
             continue
@@ -99,11 +99,11 @@ def read_kept_replies(
             store.transact(settle)
         except FenceError:
             continue  # its own run is alive, and has settled it meanwhile
-        came_to.calls += len(new) + len(later_successes)
-        came_to.unasked += reading.unasked
+        read.calls += len(new) + len(later_successes)
+        read.unsolicited_answers += reading.unsolicited_answers
         if reading.signal is not None:
-            came_to.signals.append(reading.signal)
-    return came_to
+            read.signals.append(reading.signal)
+    return read
 
 
 def _settlements(readings: Mapping[str, ItemReading]) -> dict[str, Settlement]:
@@ -115,7 +115,7 @@ def _what_is_new(
 ) -> tuple[dict[str, ItemReading], dict[str, ItemReading]]:
     """Readings for calls that are open, and successes for some that had failed.
 
-    Whoever has been found already stays so, whatever else comes for the same item.
+    An item that has been found already stays so, whatever else is answered for it.
     """
     new: dict[str, ItemReading] = {}
     later_successes: dict[str, ItemReading] = {}

@@ -173,13 +173,13 @@ class Further:
 class Reading:
     """What a reply says: one reading per item, in the order in which they were asked.
 
-    `unasked` counts answers to what was not asked for: kept raw, never applied. `further`: a
-    single item's answer goes on; the items' readings are then what it comes to where it may not.
+    `unsolicited_answers` counts answers to what was not asked for: kept raw, never applied.
+    `further`: a single item's answer goes on; the items' readings then hold where it may not.
     """
 
     items: tuple[ItemReading, ...]
     signal: Signal | None = None
-    unasked: int = 0
+    unsolicited_answers: int = 0
     further: Further | None = None
 
 
@@ -189,7 +189,7 @@ class CallbackReading:
 
     items: tuple[ItemReading | None, ...]
     signal: Signal | None = None
-    unasked: int = 0
+    unsolicited_answers: int = 0
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def test_an_answer_that_was_sent_for_no_item_is_kept_told_and_is_nobodys(
     with case.start(tmp_path, 2, fault="stranger") as stand_in, opened() as warehouse:
         report = buy(store, case.calls(), case.connect(stand_in.base_url), case.persons(range(2)))
         told = tables_of(store, warehouse)
-    assert (report.matched, report.unasked) == (2, 1)
+    assert (report.matched, report.unsolicited_answers) == (2, 1)
     assert {uid for _, uid, *_ in told.values()} == {"birch-0", "birch-1"}
     [body] = bodies_in(store)
     assert f"birch-{STRANGER}".encode() in body

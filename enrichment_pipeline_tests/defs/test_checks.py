@@ -176,6 +176,8 @@ def test_what_a_run_came_to_over_all_lanes_is_an_observation(finished: Finished)
         "matched": CREDITS,
         "no_match": LOOKUPS - CREDITS,
         "unconfirmed": 0,
+        "unsolicited_answers": 0,
+        "answers_nobody_asked_for": 0,
         "credits_charged": CREDITS,
         "match_rate": round(CREDITS / LOOKUPS, 4),
         "credits_left": 100_000 - CREDITS,

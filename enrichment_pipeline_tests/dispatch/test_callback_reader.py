@@ -355,7 +355,7 @@ def test_a_callback_that_is_no_answer_is_kept_and_changes_nothing(
         for body in (answer_body(("stranger@x.example", "success")), b"?"):
             assert here.ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
         read = read_kept(here.ledger, SignalHireClient("http://unused.invalid", "key"))
-    assert (read.calls, read.unasked) == (0, 1)
+    assert (read.calls, read.unsolicited_answers) == (0, 1)
     assert (states_of(store), count(store, replies.c.reply_id)) == ({"person:1": [SENT]}, 2)
     assert list(here.ledger.unread_replies()) == []
 

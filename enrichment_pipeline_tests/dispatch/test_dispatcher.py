@@ -104,7 +104,7 @@ def test_an_answer_that_nobody_asked_for_is_kept_and_not_applied(store: LedgerSt
     body = answer_body(("person-1@crowd.example", "success"), ("stranger@x.example", "success"))
     with server_that(answers(200, body)) as server:
         report = buy(ledger_on(store), Wire(server.base_url), persons([1, 2]))
-    assert (report.unasked, report.matched, report.unconfirmed) == (1, 1, 1)
+    assert (report.unsolicited_answers, report.matched, report.unconfirmed) == (1, 1, 1)
     assert column(store, replies.c.body) == [body]
 
 

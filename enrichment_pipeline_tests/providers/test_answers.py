@@ -187,7 +187,7 @@ def test_an_empty_candidate_is_one():
 def test_what_nobody_asked_for_is_counted_and_never_applied(stray: object):
     reading = read(stray, answer(ADA, "failed"), stray, answer(BOB, "success"))
     assert told(reading) == [(NoMatch(), 1), (Matched(), 3)]
-    assert reading.unasked == 2
+    assert reading.unsolicited_answers == 2
 
 
 def test_of_two_answers_a_success_without_a_profile_counts_more_than_a_failure():
@@ -211,7 +211,7 @@ def test_of_two_answers_a_success_without_a_profile_counts_more_than_a_failure()
 def test_of_two_answers_to_one_item_a_success_counts(statuses: list[str], index: int):
     reading = read(*(answer(ADA, status) for status in statuses), items=(ADA,))
     assert reading.items[0].answer_index == index
-    assert reading.unasked == 0
+    assert reading.unsolicited_answers == 0
 
 
 @pytest.mark.parametrize("empty_first", [True, False])
@@ -297,7 +297,7 @@ def test_nothing_from_outside_makes_reading_fail(http_status: int, body: bytes, 
 def test_an_item_is_known_again_in_another_form(sent: str, echoed: str):
     reading = read(answer(echoed, "success"), items=(sent,))
     assert told(reading) == [(Matched(), 0)]
-    assert reading.unasked == 0
+    assert reading.unsolicited_answers == 0
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_an_item_is_known_again_in_another_form(sent: str, echoed: str):
 def test_an_item_is_not_taken_for_another(sent: str, other: str):
     reading = read(answer(other, "success"), items=(sent,))
     assert reading.items[0].outcome == Unconfirmed("missing_from_answer")
-    assert reading.unasked == 1
+    assert reading.unsolicited_answers == 1
 
 
 STRASSE, STRASZE = (f"https://www.linkedin.com/in/{slug}" for slug in ("strasse", "straße"))
@@ -327,7 +327,7 @@ def test_items_that_differ_in_their_sent_form_only_have_an_answer_each(echo: str
     answers = [answer(STRASSE, "success"), answer(echo, "success")]
     reading = read(*(reversed(answers) if swaps else answers), items=(STRASSE, STRASZE))
     assert [item.answer_index for item in reading.items] == [int(swaps), int(not swaps)]
-    assert reading.unasked == 0
+    assert reading.unsolicited_answers == 0
 
 
 def test_the_answer_to_one_item_is_not_given_to_another_that_is_like_it():

@@ -223,7 +223,7 @@ def test_more_answers_than_were_asked_for_are_kept_and_counted(
     assert app.post(path_of(batch), body).status_code == 200
     assert kept(store, batch) == [body]
     assert app.count("enrichment_callback_answers_total") == 5_000
-    assert read_kept(ledger).unasked == 5_000
+    assert read_kept(ledger).unsolicited_answers == 5_000
 
 
 @pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'"ab"', b"[[],[]]"])

@@ -188,7 +188,9 @@ def provider_lookups(
         "released": report.released,
         "unconfirmed": report.unconfirmed,
         "not_due": report.not_due,
-        "answers_nobody_asked_for": report.unasked,
+        "unsolicited_answers": report.unsolicited_answers,
+        # the former name of the same number, for one release
+        "answers_nobody_asked_for": report.unsolicited_answers,
         "credits_charged": report.units,
         **_halted(report),
     }

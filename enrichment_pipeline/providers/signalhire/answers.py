@@ -76,12 +76,12 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     answers = _decode(body)
     if answers is None:
         return _struck(FAULTS["malformed_body"], items)
-    indexes, unasked = _join(answers, items)
+    indexes, unsolicited_answers = _join(answers, items)
     faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
     readings = tuple(
         _read(fault, answers, index) for fault, index in zip(faults, indexes, strict=True)
     )
-    return Reading(readings, _signal(faults), unasked)
+    return Reading(readings, _signal(faults), unsolicited_answers)
 
 
 def read_submission(http_status: int, body: bytes) -> Accepted | None:
@@ -99,14 +99,14 @@ def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
     if answers is None:
         # another one may still answer them: until their deadline they are open
         return CallbackReading((None,) * len(items), FAULTS["malformed_body"].signal)
-    indexes, unasked = _join(answers, items)
+    indexes, unsolicited_answers = _join(answers, items)
     faults = [None if i is None else FAULTS[_fault_of(answers[i])] for i in indexes]
     readings = tuple(
         None if fault is None else _read(fault, answers, index)
         for fault, index in zip(faults, indexes, strict=True)
     )
     stops = [fault.signal for fault in faults if fault is not None and fault.signal is not None]
-    return CallbackReading(readings, stops[0] if stops else None, unasked)
+    return CallbackReading(readings, stops[0] if stops else None, unsolicited_answers)
 
 
 def _read(fault: Fault, answers: Sequence["_Answer"], index: int | None) -> ItemReading:
@@ -197,15 +197,15 @@ def _join(answers: Sequence[_Answer], items: Sequence[str]) -> tuple[list[int | 
     alike = {item for item, key in keys.items() if items_of[key] > 1}
     wanted = alike.union(keys.values())
     position: dict[str, int] = {}
-    unasked = 0
+    unsolicited_answers = 0
     for index, answer in enumerate(answers):
         key = _answered_key(answer, alike)
         if key is None or key not in wanted:
-            unasked += 1
+            unsolicited_answers += 1
         elif key not in position or _weight(answer) > _weight(answers[position[key]]):
             # where an item is answered twice, a success counts more than a failure
             position[key] = index
-    return [position.get(item, position.get(keys[item])) for item in items], unasked
+    return [position.get(item, position.get(keys[item])) for item in items], unsolicited_answers
 
 
 def _signal(faults: Sequence[Fault]) -> Signal | None:

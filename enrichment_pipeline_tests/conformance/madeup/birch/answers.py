@@ -57,15 +57,15 @@ def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     if responses is None:
         return Reading((ItemReading(Unconfirmed(MALFORMED)),) * len(items), Failing(MALFORMED))
     places: dict[str, int] = {}
-    unasked = 0
+    unsolicited_answers = 0
     for place, response in enumerate(responses):
         email = response.get("email") if isinstance(response, dict) else None
         if isinstance(email, str) and email in items:
             places.setdefault(email, place)
         else:
-            unasked += 1
+            unsolicited_answers += 1
     readings = (_read(responses, places.get(item)) for item in items)
-    return Reading(tuple(readings), unasked=unasked)
+    return Reading(tuple(readings), unsolicited_answers=unsolicited_answers)
 
 
 def join_answers(answers: Mapping[int, str]) -> bytes:
