@@ -7,7 +7,7 @@ Not here: the choice of the Python that runs this file, and the question whether
 anything is to be done: both are the Makefile's.
 
 A set-up that was killed is never built upon. The marker `.venv/.unfinished` stands
-from the first change to the last, and whoever finds it starts from nothing; the
+from the first change to the last, and a set-up that finds it starts from nothing; the
 stamp `.venv/.ready-GROUP`, which make compares with `uv.lock`, is written last.
 """
 

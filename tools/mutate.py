@@ -191,7 +191,7 @@ def main() -> int:
     with TemporaryDirectory(prefix="mutate-") as folder:
         folders = [copy_project(Path(folder, str(n))) for n in range(options.processes)]
         if not pass_without_fault(folders[0]):
-            print("the tests fail without any fault; mend that first")
+            print("the tests fail without any fault; fix that first")
             return 1
         copies: multiprocessing.Queue[Path] = multiprocessing.Queue()
         for each in folders:

@@ -37,7 +37,7 @@ Kept = tuple[int, bytes]
 class Asking(Protocol):
     """One kind of call to one provider, as the dispatcher makes it.
 
-    `who` and `what` name the two in messages. `no_reply`: what a call comes to that was sent and
+    `who` and `what` name the two in messages. `no_reply`: the reading of a call that was sent and
     not answered. `is_called`: answers come by callback.
     """
 
@@ -68,7 +68,7 @@ class Asking(Protocol):
         series: int,
         units_told: int | None = None,
     ) -> Reading:
-        """What the kept replies to the pages of these calls come to, the last of them new.
+        """The reading of the kept replies to the pages of these calls, the last of them new.
 
         `units_told`: what the last one cost, where the provider said so outside its body.
         """

@@ -46,9 +46,9 @@ class Backlog:
         return any(self._queues.values())
 
     def add(self, candidates: Iterable[Candidate], *, at_most: int | None = None) -> None:
-        """Let these wait. Whoever was here before (no room, refused for now) has the old place.
+        """Let these wait. One that was here before (no room, refused for now) has its old place.
 
-        From now on they go with their like only, in batches of `at_most`.
+        From now on they go with others of the same `at_most` only, in batches of that size.
         """
         for candidate in candidates:
             if at_most is not None:

@@ -2,7 +2,7 @@
 
 Here: reading what the receiver has kept, and the deadline. Not here: keeping it
 (`receiver/`), and sending requests (`dispatcher.py`). Another process may read a
-callback first; what it came to is then found in the ledger.
+callback first; its result is then found in the ledger.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A provider as the settings name it, and what each kind of call asks of it.
 
-Here: for whoever makes calls, run or entry. Not here: requests (`providers/`), and sending many of
-them (`dispatcher.py`).
+Here: for all who make calls, runs and the entry. Not here: requests (`providers/`), and sending
+many of them (`dispatcher.py`).
 """
 
 from functools import partial

@@ -72,8 +72,8 @@ async def keep_reply(
 ) -> str:
     """Commit the raw reply, however long that takes within reason; its id.
 
-    The ledger keeps the same bytes once, so trying again is safe, also after a commit of
-    which nobody knows whether it was made. Raises PipelineError where the reply had to be
+    The ledger keeps the same bytes once, so trying again is safe, also after a commit whose
+    success is unknown. Raises PipelineError where the reply had to be
     set aside, and what the ledger raised where it cannot be.
     """
 

@@ -1,4 +1,4 @@
-"""What a dispatch came to, and how it tells how far it is.
+"""The result of a dispatch, and how it tells how far it is.
 
 Here: the counts and the protocol of a progress bar. Not here: showing either
 (`cli/`, `defs/`).
@@ -60,7 +60,7 @@ class SearchProgress:
 
 @dataclass
 class DispatchReport:
-    """What a dispatch came to. Counts are calls; `units` (credits, or of a quota) were charged."""
+    """The result of a dispatch. Counts are calls; `units` (credits, or of a quota) were charged."""
 
     offered: int = 0
     sent: int = 0

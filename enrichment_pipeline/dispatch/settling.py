@@ -1,4 +1,4 @@
-"""What each outcome becomes in the ledger, and reading replies that nobody has read yet.
+"""What each outcome becomes in the ledger, and reading replies that are still unread.
 
 Here: the table of states, outcome by outcome. Not here: which answer means which
 outcome (`providers/`), and the states themselves (`ledger/`).

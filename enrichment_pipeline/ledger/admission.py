@@ -91,7 +91,7 @@ _RESERVE_CALLS = Prepared(
 
 @dataclass(frozen=True)
 class Terms:
-    """Which kind of call to whom, and what it is held to."""
+    """Which kind of call to which provider, and the limits that hold for it."""
 
     provider: str
     kind: str
@@ -100,14 +100,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A call that is due: about whom, what is asked, and the call that it supersedes.
+    """A call that is due: the person, what is asked, and the call that it supersedes.
 
     `item` is the identifier, or the name, that is asked by, with `company` where it takes one;
     `question` which of the kind's questions it is. `supersedes` is the id of the person's last
     call of the kind that was not released, or "" where there is none. `identifiers` are all that
     the person is known by, hashed as the suppressed ones are; `known_by` those of them that are
-    nobody else's. Of calls up to `seen_revision` the asker knows whose they are. `is_entered`: the
-    contact is there only since an application entered it, which may take it back.
+    this person's alone. Of calls up to `seen_revision` the asker knows whose they are.
+    `is_entered`: the contact is there only since an application entered it, which may take it back.
     """
 
     person_key: str
@@ -132,7 +132,7 @@ class ReservedCall(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """A candidate about whom another call is under way, or was answered a moment ago."""
+    """A candidate for whom another call is under way, or was answered a moment ago."""
 
     candidate: Candidate
     call_id: str
@@ -142,9 +142,9 @@ class Known:
 class Admitted:
     """A request that may be sent, once it is marked as sent.
 
-    `left_over` found no room this time; `skipped` are not due any more, since somebody has
-    asked about them or suppressed them meanwhile. `known` are those of the skipped about whom
-    a call under another key tells.
+    `left_over` found no room this time; `skipped` are not due any more, since they were asked
+    about or suppressed meanwhile. `known` are those of the skipped that a call under another key
+    tells about.
     """
 
     request_id: str
@@ -415,8 +415,8 @@ def _still_due(
 
     The work list was read a while ago; this is what makes a call that another process has
     made meanwhile, about the same person under whichever key, not due any more. The unique
-    index guards the first half of the same promise. Likewise whom somebody has suppressed
-    meanwhile, and what was entered and taken back.
+    index guards the first half of the same promise. Likewise who was suppressed meanwhile, and
+    what was entered and taken back.
     """
     keys = {candidate.person_key for candidate in candidates}
     rows = [
@@ -458,7 +458,7 @@ def _still_due(
 def _without_known(
     connection: Connection, due: Collection[Candidate], terms: Terms, business_now: datetime
 ) -> tuple[list[Candidate], tuple[Known, ...]]:
-    """Those about whom no call under another key tells, and the others with that call.
+    """Those that no call under another key tells about, and the others with that call.
 
     Two candidates of one request that share an identifier are one person as well: the first
     of them is asked about.

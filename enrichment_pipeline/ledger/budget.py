@@ -166,7 +166,7 @@ def room(
 
 @dataclass(frozen=True)
 class Move:
-    """Millionths that come to (or, below zero, leave) what is reserved and what is charged."""
+    """Millionths to add to (or, below zero, to take from) what is reserved and what is charged."""
 
     reserved: int = 0
     charged: int = 0

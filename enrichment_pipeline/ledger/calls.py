@@ -176,7 +176,7 @@ class Calls:
         later_successes: Mapping[str, Settlement] | None = None,
         known_by: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Write what the calls came to, all or none (FenceError); the reply is read then.
+        """Write the results of the calls, all or none (FenceError); the reply is read then.
 
         `later_successes` are for calls that had failed by an earlier reply. `known_by` are
         hashed identifiers that the answers gave, each with its call.
@@ -223,12 +223,12 @@ class Calls:
         journal.note_error(transaction, request_id, error)
 
     def note_used_up(self, transaction: Transaction) -> None:
-        """The provider says that the day's quota is used up: nobody asks again on that day."""
+        """The provider says that the day's quota is used up: no more is asked on that day."""
         day = self.clock.business_now().date().isoformat()
         budget.close_day(transaction.connection, budget.quota_name(self.provider, self.kind), day)
 
     def clear_abandoned(self, transaction: Transaction, dead_run_ids: Sequence[str] = ()) -> int:
-        """Bring to an end what nobody else will; how many calls that was."""
+        """Settle abandoned calls; how many there were."""
         settlements = journal.abandoned(
             transaction, self.provider, self.kind, dead_run_ids, self.limits, self.clock.now()
         )

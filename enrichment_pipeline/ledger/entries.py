@@ -1,7 +1,7 @@
-"""Contacts as applications entered them: recorded first, and what each has come to.
+"""Contacts as applications entered them: recorded first, and the answer to each.
 
 Here: recording, settling and taking back an entry, requests that come again, and who else was
-entered under the same identifiers. Not here: who an entry is and what it comes to (`entry/`, by the
+entered under the same identifiers. Not here: who an entry is and its answer (`entry/`, by the
 warehouse's SQL), and telling its sender (`notifications.py`).
 
 An entry has a version, which each change of its content raises: what was found out about an earlier
@@ -50,7 +50,7 @@ from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
 class Posted:
     """A contact that is to be recorded: its id, and everything else of it, as JSON.
 
-    `notify_url`: whom to tell once it is decided, where it is not yet.
+    `notify_url`: where to send the answer once it is decided, where it is not yet.
     """
 
     contact_id: str
@@ -70,7 +70,7 @@ class RequestKey:
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry as it stands. `answer` is what it has come to, as JSON without its id."""
+    """An entry as it stands. `answer` is JSON, without its id."""
 
     contact_id: str
     content: str
@@ -100,7 +100,7 @@ class StillAnswering:
 
 @dataclass(frozen=True)
 class Settled:
-    """What an entry of a version has come to: to be kept. `answer` as in Entry."""
+    """The answer to one version of an entry, to be kept. `answer` as in Entry."""
 
     contact_id: str
     version: int
@@ -159,10 +159,10 @@ def record(
     due_at: datetime,
     answering_until: datetime,
 ) -> Entry | Repeated | KeyReused | StillAnswering:
-    """Keep a contact that was posted; what it has come to stays while its content does.
+    """Keep a contact that was posted; its answer stays while its content does.
 
     An answer that is not good any more is found out anew. Only the contact's own answer counts:
-    with the same content under another id it may be somebody else, whom the source has by that id.
+    with the same content under another id it may be another person, whom the source has by that id.
     """
     connection = transaction.connection
     if request is not None:
@@ -200,7 +200,7 @@ def record(
         }
     elif found.is_decided:
         values |= {"is_decided": False, "due_at": due_at, "revision": transaction.revision}
-    # who waits to be told of an earlier content is told what this one comes to
+    # those who wait to be told of an earlier content are told the answer to this one
     urls = set() if found is None else {*json.loads(found.notify_urls or "[]")}
     if posted.notify_url is not None and posted.notify_url not in urls:
         values["notify_urls"] = json.dumps(sorted({*urls, posted.notify_url}))
@@ -244,7 +244,7 @@ def _begin_request(
         return Repeated(seen.answer)
     if seen.answering_until > now:
         return StillAnswering()
-    # whoever was answering it has died
+    # the process that was answering it has died
     connection.execute(
         update(entry_requests).where(of_request).values(answering_until=answering_until)
     )
@@ -277,7 +277,7 @@ def identify(
     person_key: str,
     known_by: Iterable[str],
 ) -> None:
-    """Note whom an entry is taken for, and the hashed identifiers that it is known by."""
+    """Note the person that an entry is taken for, and the hashed identifiers it is known by."""
     connection = transaction.connection
     found = connection.execute(
         update(entries)
@@ -317,9 +317,9 @@ def note_person(transaction: Transaction, contact_id: str, version: int, person_
 def settle(
     transaction: Transaction, settled: Settled, *, as_of_revision: int, now: datetime
 ) -> list[str]:
-    """Keep what an entry has come to, as of a revision of the ledger; whom to tell of it.
+    """Keep the answer to an entry, as of a revision of the ledger; the URLs to tell it to.
 
-    Nobody is told where it is not decided, or was so already. What has changed since, or was taken
+    There are none where it is not decided, or was so already. What has changed since, or was taken
     back, is left alone.
     """
     connection = transaction.connection
@@ -497,7 +497,7 @@ def persons_of(store: LedgerStore, identifiers: Collection[str]) -> dict[str, st
 def persons_changed(
     connection: Connection, person_keys: Iterable[str], since_revision: int
 ) -> frozenset[str]:
-    """Those of these persons about whom a call came or changed after a revision."""
+    """Those of these persons with a call that was made or changed after a revision."""
     rows = as_json((key,) for key in person_keys)
     query = select(calls.c.person_key).where(
         is_bound(calls.c.person_key), calls.c.revision > since_revision

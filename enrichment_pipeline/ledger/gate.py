@@ -48,7 +48,7 @@ _CLOSE_BREAKER = Prepared(
 class GateState:
     """How a gate stands at an instant.
 
-    `closed_until`: nobody may send before (None: open). `rate_share`: share of
+    `closed_until`: nothing may be sent before (None: open). `rate_share`: share of
     the items per window that may be used. `is_probe`: the next request is the
     one that finds out whether the provider is back, so it should be small.
     """
@@ -61,7 +61,7 @@ class GateState:
 class Gate:
     """The gate of one kind of call, as those who make the calls move it.
 
-    `pause`: how long a 429 that does not say for how long holds everybody back.
+    `pause`: how long all processes wait after a 429 that does not say for how long.
     """
 
     def __init__(self, provider: str, kind: str, pause: timedelta, clock: Clock) -> None:
@@ -70,7 +70,7 @@ class Gate:
         self._clock = clock
 
     def pause(self, transaction: Transaction, retry_after: timedelta | None) -> None:
-        """After a 429: nobody sends for `retry_after`, where known, and then at half the rate.
+        """After a 429: nothing is sent for `retry_after`, where known, then at half the rate.
 
         A pause is never shortened, and never longer than LONGEST_PAUSE. A 429 that comes
         while it lasts answers a request from before it: the rate is halved once.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 
 GATHER_SECONDS = 0.001
-"""How long a group waits for more. Whoever is a moment too late waits for a whole commit. It is
+"""How long a group waits for more. Work that is a moment too late waits for a whole commit. It is
 also the moment in which another process gets its turn to write."""
 R = TypeVar("R")
 Work = Callable[[Transaction], Any]
@@ -46,7 +46,7 @@ class GroupCommit:
         return await future
 
     async def _write(self) -> None:
-        """Write group after group, until nobody waits."""
+        """Write group after group, until none waits."""
         while self._waiting:
             await asyncio.sleep(GATHER_SECONDS)
             # who does not wait any more must not keep its work, with a body in it, in memory
@@ -72,7 +72,7 @@ def _commit(store: LedgerStore, group: Sequence[Work]) -> list[Any]:
         with store.write() as transaction:
             for work in group:
                 results.append(work(transaction))  # noqa: PERF401 - counts how far it came
-    except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for it is told
+    except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for it are told
         is_one_of_them = len(results) < len(group)
         if is_one_of_them and len(group) > 1:
             # nothing was committed: each alone, so that only one of them fails

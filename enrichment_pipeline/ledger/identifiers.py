@@ -1,8 +1,8 @@
-"""Who is who, as far as money needs it: which call tells about whoever bears an identifier.
+"""Who is who, as far as money needs it: which call tells about the person with an identifier.
 
 Here: keeping the hashed identifiers of calls, and finding a call by them. Not here: how an
-identifier is read and hashed (`hashed_identifiers.py`), and which of them are nobody
-else's: the asker says so. The warehouse knows more of who is who; this is what has not reached it
+identifier is read and hashed (`hashed_identifiers.py`), and which of them are that person's
+alone: the asker says so. The warehouse knows more of who is who; this is what has not reached it
 yet, and what those who ask without it go by.
 """
 
@@ -47,7 +47,7 @@ _BEARING = Prepared(
         is_bound(call_identifiers.c.identifier)
     )
 )
-"""Of bound identifiers: those that a call bears, each with the call."""
+"""Of bound identifiers: those that a call has, each with the call."""
 _TELLING = select(
     calls.c.call_id,
     calls.c.provider,

@@ -125,7 +125,7 @@ _SETTLE = {
     )
     for state in ALLOWED_FROM
 }
-"""For those of a request that came to the same, which most of it does."""
+"""For calls of a request with the same result, which most of them have."""
 _BY_BUDGET = Prepared(
     # not by `returning`: between two rows the driver lets another thread have the interpreter
     select(
@@ -190,7 +190,7 @@ class FenceError(Exception):
 
 
 class Settlement(NamedTuple):
-    """What one call came to.
+    """The result of one call.
 
     `state` is `replied`, `released` or `unconfirmed`; `outcome` the provider
     layer's name for it; `reason` a code, never text from outside; `units_charged` what it
@@ -217,7 +217,7 @@ def mark_sent(
     """Commit that the request is about to go out. Raises FenceError if it must not.
 
     After this commit the calls may have been billed. A reservation whose lease
-    ran out may have been released by somebody else, and its place in the rate
+    ran out may have been released by another process, and its place in the rate
     window be taken: it is refused here.
     """
     connection = transaction.connection
@@ -330,13 +330,13 @@ def settle(
     reply_id: str | None,
     answered_at: datetime,
 ) -> None:
-    """Write what each call (by id) came to, and move what it cost. All or FenceError."""
+    """Write the result of each call (by id), and move what it cost. All or FenceError."""
     connection = transaction.connection
-    came_to: dict[Settlement, list[tuple[str, int | None]]] = {}
+    by_result: dict[Settlement, list[tuple[str, int | None]]] = {}
     for call_id, of in settlements.items():
-        came_to.setdefault(of._replace(answer_index=None), []).append((call_id, of.answer_index))
+        by_result.setdefault(of._replace(answer_index=None), []).append((call_id, of.answer_index))
     moves: dict[tuple[str, str], budget.Move] = {}
-    for of, rows in came_to.items():
+    for of, rows in by_result.items():
         values = {
             "new_outcome": of.outcome,
             "new_reason": of.reason,
@@ -377,7 +377,7 @@ def supersede_failure(
     """Write a success that came after the same call had failed.
 
     It becomes a call of its own in the place after the failed one, or in the place
-    of one that was released. Where somebody else has been there since, it stays raw.
+    of one that was released. Where that place has been taken since, it stays raw.
     """
     connection = transaction.connection
     booked = connection.execute(
@@ -429,13 +429,13 @@ def abandoned(
     limits: Limits,
     now: datetime,
 ) -> dict[str, Settlement]:
-    """What nobody will bring to an end: settlements for it, by call id.
+    """Settlements for calls that their own run will not settle, by call id.
 
     A reservation that was not sent is released once its run is dead or its
     lease is over; the dispatcher leaves none, since it commits both steps as one.
     What was sent, has no reply that is still to be read and is
     past its deadline may have been billed: unconfirmed. So is what was sent in the
-    future, by a clock that was ahead: when its deadline passes, nobody can tell. Where a
+    future, by a clock that was ahead: when its deadline passes is unknown. Where a
     repeat is free it is released, and counts as charged; a dead run's at once.
     """
     connection = transaction.connection
@@ -470,12 +470,12 @@ def abandoned(
             ~has_unread_reply,
         )
     ).scalars()
-    came_to = (
+    result = (
         Settlement(RELEASED, "retriable", "interrupted", units_charged=1)
         if limits.is_repeat_free
         else Settlement(UNCONFIRMED, "unconfirmed", "no_answer_by_deadline")
     )
-    return settlements | dict.fromkeys(unanswered, came_to)
+    return settlements | dict.fromkeys(unanswered, result)
 
 
 def free_unsent_slots(transaction: Transaction, provider: str, kind: str) -> None:

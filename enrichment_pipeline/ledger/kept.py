@@ -1,6 +1,6 @@
-"""What the ledger keeps for others to read: replies that nobody has read yet, and copies.
+"""What the ledger keeps for others to read: replies that are still unread, and copies.
 
-Here: replies after a kill and callbacks, whose turn it is to read them, what requests came to,
+Here: replies after a kill and callbacks, whose turn it is to read them, the results of requests,
 and what the warehouse copies. Not here: writing (`calls.py`), and sums (`questions.py`).
 """
 
@@ -70,7 +70,7 @@ class UnreadReply:
 
 
 def unread(store: LedgerStore, provider: str, kind: str) -> Iterator[UnreadReply]:
-    """Replies that came and that nobody has read yet, oldest first."""
+    """Replies that were received and are still unread, oldest first."""
     waiting = store.read_all(
         select(unread_replies.c.reply_id)
         .where(unread_replies.c.provider == provider, unread_replies.c.kind == kind)
@@ -134,8 +134,8 @@ def asked_by(store: LedgerStore, request_id: str) -> tuple[str, str] | None:
 def is_left_to_its_run(of: Calls, kept: UnreadReply, dead_run_ids: Sequence[str]) -> bool:
     """Whether the run that asked will settle this reply itself, unless it is dead.
 
-    Callbacks are anybody's. A reply from the future came when a clock was ahead: nobody
-    knows how long ago.
+    Callbacks may be settled by any process. A reply from the future was received when a clock
+    was ahead: how long ago is unknown.
     """
     if kept.is_callback or kept.run_id in dead_run_ids:
         return False
@@ -173,7 +173,7 @@ def count_unread(store: LedgerStore, now: datetime, received_before: datetime) -
 def finished_requests(
     store: LedgerStore, request_ids: Iterable[str]
 ) -> dict[str, list[Settlement]]:
-    """Those of the requests none of whose calls is open, and what these came to."""
+    """Those of the requests none of whose calls is open, with the results of their calls."""
     asked_for = set(request_ids)
     rows = as_json((request_id,) for request_id in asked_for)
     of_these = is_bound(calls.c.request_id)
@@ -240,7 +240,7 @@ def lookups_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Ro
 
 
 def persons_changed(store: LedgerStore, since_revision: int) -> set[str]:
-    """The persons about whom a look-up came or changed after a revision."""
+    """The persons with a look-up that was made or changed after a revision."""
     query = select(calls.c.person_key).where(
         calls.c.kind == LOOKUP, calls.c.revision > since_revision
     )
@@ -279,7 +279,7 @@ def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str
 
 
 def page_bodies(store: LedgerStore, call_ids: Sequence[str]) -> list[tuple[str, int, bytes]]:
-    """Call, page and raw body of the pages that these calls came to: of the last start of each."""
+    """Call, page and raw body of the pages that answered these calls, of the last start of each."""
     last = requests.alias("last")
     query = (
         select(requests.c.call_id, requests.c.page, replies.c.body)

@@ -37,7 +37,7 @@ UnitCost = Callable[[str], int]
 JoinAnswers = Callable[[str, Mapping[int, str]], bytes]
 """Puts a provider's answers, by their index, together into a reply as it would have come."""
 LOST_ANSWER = "no_answer_by_deadline"
-"""The reason of a look-up that was sent, and of which nobody has the answer."""
+"""The reason of a look-up that was sent, and whose answer is nowhere."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def find_known(store: LedgerStore, lookup_ids: Iterable[str]) -> dict[str, Known
 
 
 def has_lookups(store: LedgerStore) -> bool:
-    """Whether anybody was ever looked up or searched for."""
+    """Whether anything was ever looked up or searched for."""
     with store.read() as connection:
         return connection.execute(select(calls.c.call_id).limit(1)).first() is not None
 
@@ -170,7 +170,7 @@ def _take_over_reply(
     for one in missing:
         place = (one.person_key, one.supersedes)
         if one.ledger_state != RELEASED and place in taken:
-            # somebody was bought again meanwhile: it counts, but as superseded, by itself
+            # the person was bought again meanwhile: it counts, but as superseded, by itself
             place = (one.person_key, one.lookup_id)
         taken.add(place)
         day = one.requested_at.date().isoformat()
@@ -194,7 +194,7 @@ def _take_over_reply(
             continue
         state, day = there[one.lookup_id]
         if state not in (RESERVED, SENT, UNCONFIRMED):
-            continue  # it has come to an end here as well
+            continue  # it has ended here as well
         values = _outcome(one, transaction.revision)
         connection.execute(update(calls).where(calls.c.call_id == one.lookup_id).values(values))
         book(one, day, int(one.ledger_state == UNCONFIRMED) - 1)
@@ -215,7 +215,7 @@ _COPIED = (
 
 
 def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
-    """The columns that say what it came to."""
+    """The columns that hold its result."""
     columns: dict[str, Any]
     if one.ledger_state == UNCONFIRMED:
         columns = {"outcome": "unconfirmed", "reason": LOST_ANSWER, "units_charged": 0}

@@ -24,7 +24,7 @@ from enrichment_pipeline.errors import PipelineError
 ATTEMPTS = 12
 LONGEST_PAUSE_SECONDS = 30
 """Twelve attempts, with pauses from one second up to this, span about four minutes: a database
-has been started again by then, and whoever holds a lock is done."""
+has been started again by then, and a process that holds a lock is done."""
 _CLASSES_OF_OUTAGES = ("08", "57P", "53300")
 """Of SQLSTATE: connection exceptions, a server that stops or starts, too many connections."""
 
@@ -60,7 +60,7 @@ def is_outage(error: BaseException) -> bool:
 def outlast(call: Callable[[], R], sleep: Callable[[float], None] = time.sleep) -> R:
     """What the call returns, however often it fails by an outage, within reason.
 
-    The call may be made again after a commit of which nobody knows whether it was made.
+    The call may be made again after a commit whose success is unknown.
     Raises LedgerAwayError where the database does not come back.
     """
     retrying = Retrying(**waiting_out_outages(), sleep=sleep)

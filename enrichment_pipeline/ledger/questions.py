@@ -33,7 +33,7 @@ from enrichment_pipeline.vocabulary import FOUND, MATCHED, NO_MATCH
 
 @dataclass(frozen=True)
 class Totals:
-    """What a run's calls of a kind, or those of a lane, have come to so far.
+    """The results so far of a run's calls of a kind, or of those of a lane.
 
     `units_charged` are credits, or requests of a quota; `units_reserved` may still be charged.
     """
@@ -97,7 +97,7 @@ class Questions:
         self._of = of
 
     def run_totals(self, run_id: str) -> Totals:
-        """What a run's calls have come to."""
+        """The results of a run's calls."""
         [row] = self._store.read_all(select(*_TOTALS).where(self._of_run(run_id)))
         return Totals(*map(int, row))
 

@@ -254,7 +254,7 @@ suppressions = Table(
     Column("identifier", String(80), primary_key=True),
     Column("origin", String(16), primary_key=True),
     Column("added_at", UtcDateTime, nullable=False),
-    comment="Hashed identifiers of whom nobody may be asked for; see suppressions.py",
+    comment="Hashed identifiers of people who may not be asked for; see suppressions.py",
 )
 
 gates = Table(
@@ -302,7 +302,7 @@ entries = Table(
     Column("withdrawn_at", UtcDateTime),
     Column("revision", BigInteger, nullable=False),
     Index("entries_by_person", "person_key"),
-    comment="Contacts as applications entered them, and what each has come to; see entries.py",
+    comment="Contacts as applications entered them, and the answer to each; see entries.py",
 )
 
 open_entries = Index(

@@ -44,8 +44,8 @@ BUSY_TIMEOUT_SECONDS = 60
 BUSY_POLL_SECONDS = 0.0005
 """Less than half of what a run leaves between two commits; see `group.py`."""
 IDLE_TIMEOUT_SECONDS = 30
-"""How long Postgres lets a transaction wait for its client: whose process is stopped, or whose
-host has died, holds the head row for no longer, and whoever waits for it does not give up."""
+"""How long Postgres lets a transaction wait for its client: one whose process is stopped, or whose
+host has died, holds the head row for no longer, so those who wait for the row do not give up."""
 HANG_UP = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -152,7 +152,7 @@ class LedgerStore:
     def transact(self, work: Callable[[Transaction], R]) -> R:
         """What a piece of work returns once it is committed, also where the database is away.
 
-        The work may be done again after a commit of which nobody knows whether it was made.
+        The work may be done again after a commit whose success is unknown.
         """
 
         def attempt() -> R:
@@ -176,7 +176,7 @@ class LedgerStore:
             return connection.execute(select(head.c.revision)).scalar_one()
 
     def check_stamp(self, wanted: Mapping[str, str]) -> dict[str, str]:
-        """Stamp the ledger with what it has no value of; the stamp that it bears after that.
+        """Stamp the ledger with what it has no value of; the stamp that it has after that.
 
         A new one has none at all, one of an older version no id of its own.
         """
@@ -327,7 +327,7 @@ def _sqlite_engine(url: str) -> Engine:
         _execute_once_free(connection, "pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
         # by 64 MB instead of 4: a commit that moves the log into the file moves the same few hot
-        # pages each time, and everybody waits for it
+        # pages each time, and all processes wait for it
         connection.execute("pragma wal_autocheckpoint = 16000")
         # 32 MB instead of 2: the identifiers of a few requests change pages all over their table,
         # and what does not fit is written, and read again, before the commit

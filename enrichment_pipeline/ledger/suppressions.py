@@ -1,4 +1,4 @@
-"""Whom nobody may be asked for, by hashed identifiers.
+"""People who may not be asked for, by hashed identifiers.
 
 Here: keeping the list, and finding candidates who are on it. Not here: how an
 identifier is read and hashed (`warehouse/suppressed_identifiers.py`), and the work list, which
@@ -44,7 +44,7 @@ class Suppressions:
         self._clock = clock
 
     def add(self, identifiers: Collection[str]) -> int:
-        """Have nobody with one of these asked for, until it is lifted; how many are new."""
+        """Suppress all people with one of these, until it is lifted; how many are new."""
         return self._store.transact(lambda to: add(to, identifiers, BY_COMMAND, self._clock.now()))
 
     def lift(self, identifiers: Collection[str]) -> int:
@@ -52,7 +52,7 @@ class Suppressions:
         return self._store.transact(lambda to: remove(to, identifiers, BY_COMMAND))
 
     def take_over(self, identifiers: Collection[str], origin: str) -> None:
-        """Make this origin's list what it is now. Whom it has dropped may be asked for."""
+        """Make this origin's list what it is now. Identifiers that it dropped are free again."""
         wanted = set(identifiers)
         of_this = select(suppressions.c.identifier).where(suppressions.c.origin == origin)
         known = {row[0] for row in self._store.read_all(of_this)}
@@ -66,7 +66,7 @@ class Suppressions:
         self._store.transact(replace)
 
     def keep_reviewers(self) -> None:
-        """Suppress whom reviewers have suppressed, whatever becomes of their decisions."""
+        """Keep reviewers' suppressions in the ledger, also where their decisions are lost."""
 
         def keep(transaction: Transaction) -> None:
             suppressed = of_origin(transaction.connection, BY_REVIEW)
@@ -75,7 +75,7 @@ class Suppressions:
         self._store.transact(keep)
 
     def everything(self) -> set[str]:
-        """Every suppressed identifier, whoever said so."""
+        """Every suppressed identifier, of all origins."""
         return {row[0] for row in self._store.read_all(select(suppressions.c.identifier))}
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
 
-# --- what one look-up comes to ---------------------------------------------------------
+# --- the outcome of one look-up --------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ Outcome = Matched | NoMatch | Found | OutOfCredits | Refused | Retriable | Legal
 NOT_SENT = Retriable("not_sent")
 """The request never left."""
 NO_REPLY = Unconfirmed("no_reply")
-"""The request may have arrived; nobody knows what came of it."""
+"""The request may have arrived; whether it was answered is unknown."""
 
 
 # --- what a reply says of the provider as a whole --------------------------------------
@@ -95,7 +95,7 @@ class Rejected(Halt):
 
 @dataclass(frozen=True)
 class UsedUp(Halt):
-    """The day's quota is used up, whatever we counted: nobody asks again on that day."""
+    """The day's quota is used up, whatever we counted: no more is asked on that day."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class ProfileQuery:
-    """Whom to search for: a name, and a company where the person works, or has worked."""
+    """The person to search for: a name, and a company where they work, or have worked."""
 
     full_name: str
     company: str

@@ -2,7 +2,7 @@
 
 Here: the checks in their order (token, size, time), keeping the body, and the status
 that is answered. Not here: sockets (`server.py`), and reading what was kept. The order
-matters: nobody without the right token has a byte of a body read, and 200 is answered
+matters: without the right token not a byte of a body is read, and 200 is answered
 only once the body is committed. What is in it is no condition: it may have been paid
 for, and the provider throws away what is refused four times.
 """
@@ -159,7 +159,7 @@ class _Receiver:
 
     def _answers_in(self, body: bytes) -> int | None:
         """How many answers were kept; None where that cannot be told, or would take too long."""
-        # each value follows one of these; to decode millions would hold up everybody else
+        # each value follows one of these; to decode millions would hold up all other requests
         if sum(map(body.count, b"[{,")) > self._limits.values:
             return None
         return self._count_answers(body)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class ReceiverLimits:
     """`body_seconds` and `keep_seconds` together stay below the 10 s that the provider waits.
 
-    `linger_seconds`: for how long a body that nobody wants is still taken, and forgotten.
+    `linger_seconds`: for how long a refused body is still read, and thrown away.
 
     A hundred profiles are some 300 KB with 7,000 values. A body with more than `values` is
     kept, but its answers are not counted here: 8 MB of nothing but empty lists would take

@@ -3,7 +3,7 @@
 Belongs here: a generator for each decision about a request. Does not belong here: the decisions,
 which are each stand-in's own (`faults.py`).
 
-There is no stream that requests draw from in turn: then what befalls one would depend on which
+There is no stream that requests draw from in turn: then the faults of one would depend on which
 others came before it, and a test that sends many at once could never be repeated. Each decision has
 a generator of its own, seeded with what is asked, so that another decision does not change it
 either.

@@ -14,7 +14,7 @@ from typing import Any
 
 
 class JournalError(ValueError):
-    """The file cannot be used; the message is one line for whoever started the sandbox."""
+    """The file cannot be used; the message is one line for the user who started the sandbox."""
 
 
 class Journal:
@@ -31,7 +31,7 @@ class Journal:
             raise JournalError(
                 f"{path}: {what} cannot be written ({error.strerror}); name a writable file"
             ) from None
-        # nobody has to close it
+        # no caller has to close it
         weakref.finalize(self, self._file.close)
 
     def add(self, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -37,6 +37,6 @@ class TornConnection(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"][_TEAR]()
-        # until uvicorn knows that nobody is there, it would answer 500 for an app that returned
+        # until uvicorn knows that the client has gone, it would answer 500 for an app that returned
         while (await receive())["type"] != "http.disconnect":
             pass

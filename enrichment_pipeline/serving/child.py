@@ -28,7 +28,7 @@ def child_server(
     is killed takes it along. Raises ChildServerError where it does not start.
     """
     with (
-        # a file, since nobody reads a pipe while the server runs
+        # a file, since a pipe is not read while the server runs
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [

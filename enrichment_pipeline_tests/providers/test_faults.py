@@ -18,7 +18,7 @@ ROW = re.compile(
 SAID_OF_SIGNALS = {
     Halt: "stops",
     Rejected: "halves the batch",
-    SlowDown: "everybody pauses",
+    SlowDown: "all processes pause",
     Failing: "counts towards the breaker",
 }
 

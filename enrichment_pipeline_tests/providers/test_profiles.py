@@ -31,7 +31,7 @@ ROW = re.compile(
 )
 SAID_OF_SIGNALS = {
     Halt: "stops searching",
-    SlowDown: "everybody pauses",
+    SlowDown: "all processes pause",
     Failing: "counts towards the breaker",
 }
 

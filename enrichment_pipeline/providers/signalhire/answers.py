@@ -72,10 +72,10 @@ _LINKEDIN_SLUG = re.compile(r"linkedin\.com/(?:[^?#]*/)?in/([^/?#\s]+)")
 def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     """The outcome of each item; see `Provider.read`."""
     if http_status != 200:
-        return _struck(fault_of_status(http_status), items)
+        return _failed_by(fault_of_status(http_status), items)
     answers = _decode(body)
     if answers is None:
-        return _struck(FAULTS["malformed_body"], items)
+        return _failed_by(FAULTS["malformed_body"], items)
     indexes, unsolicited_answers = _join(answers, items)
     faults = [FAULTS[_fault_of(None if i is None else answers[i])] for i in indexes]
     readings = tuple(
@@ -89,7 +89,7 @@ def read_submission(http_status: int, body: bytes) -> Accepted | None:
     if http_status == 201:
         return Accepted(_request_ref(body))
     fault = fault_of_status(http_status)
-    # a status that nobody documented for this mode, a 200 too: what it took it will answer
+    # a status that is not documented for this mode, a 200 too: what it took it will answer
     return Accepted(None, fault.signal) if isinstance(fault.outcome, Unconfirmed) else None
 
 
@@ -110,7 +110,7 @@ def read_callback(body: bytes, items: Sequence[str]) -> CallbackReading:
 
 
 def _read(fault: Fault, answers: Sequence["_Answer"], index: int | None) -> ItemReading:
-    """One item's outcome, with the identifiers that its answer gives where somebody was found."""
+    """One item's outcome, with the identifiers that its answer gives where a person was found."""
     is_found = index is not None and isinstance(fault.outcome, Matched)
     identifiers = _identifiers(answers[index].candidate) if is_found else ()
     return ItemReading(fault.outcome, index, fault.credits, identifiers)
@@ -124,7 +124,7 @@ def _identifiers(candidate: msgspec.Raw) -> tuple[tuple[str, str], ...]:
     try:
         profile = _PROFILE.decode(candidate)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ()  # it has a shape that nobody documented; SQL reads what it can
+        return ()  # it has an undocumented shape; SQL reads what it can
     given = [("uid", profile.uid)]
     given += [("linkedin", social.link) for social in profile.social or ()]
     for contact in profile.contacts or ():
@@ -157,7 +157,7 @@ def _request_ref(body: bytes) -> str | None:
     return str(number)[:64] if isinstance(number, int | str) else None
 
 
-def _struck(fault: Fault, items: Sequence[str]) -> Reading:
+def _failed_by(fault: Fault, items: Sequence[str]) -> Reading:
     """A fault of the whole request is every item's."""
     return Reading((ItemReading(fault.outcome),) * len(items), fault.signal)
 
@@ -187,7 +187,7 @@ def _forgiven(answer: object) -> _Answer:
 
 
 def _join(answers: Sequence[_Answer], items: Sequence[str]) -> tuple[list[int | None], int]:
-    """The position of each item's answer, and how many answers nobody asked for.
+    """The position of each item's answer, and how many answers are unsolicited.
 
     Items that are one in the normalised form (`straße`, `strasse`) are told apart by how
     they were sent, if the answer echoes that.

@@ -36,7 +36,7 @@ def longest_seconds(answer_seconds: float) -> float:
 
 
 def _connect(base_url: str, api_key: str) -> "SignalHireClient":
-    # only here: most commands ask nobody, and importing an HTTP client takes its time
+    # only here: most commands make no call, and importing an HTTP client takes its time
     from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 
     return SignalHireClient(base_url, api_key)

@@ -31,7 +31,7 @@ from enrichment_pipeline.providers.base import (
 
 @dataclass(frozen=True)
 class Fault:
-    """What becomes of the look-ups that it struck, and what it says of the provider.
+    """What becomes of the look-ups that fail with it, and what it says of the provider.
 
     `credits`: what each of them cost.
     """
@@ -80,7 +80,7 @@ FAULTS: dict[str, Fault] = {
     "http_422": _rejected("wrong_parameters", "took its parameters for wrong (422); report this"),
     "http_429": Fault(Retriable("rate_limited"), SlowDown()),
     "http_451": _halt(LegalStop(), "legal_stop", "answers 451: stopped for legal reasons"),
-    # --- the request as a whole: nobody knows whether it was charged
+    # --- the request as a whole: whether it was charged is unknown
     "http_other": Fault(Unconfirmed("http_other"), Failing("http_other")),
     "malformed_body": Fault(Unconfirmed("malformed_body"), Failing("malformed_body")),
     "nothing_answered": Fault(Unconfirmed("missing_from_answer"), Failing("nothing_answered")),

@@ -20,11 +20,11 @@ LONGEST_SCROLL_ID = 4096
 def read_page(http_status: int, body: bytes, *, is_further: bool) -> PageReading:
     """What a page says; see `ProfileSearch.read_page`."""
     if http_status != 200:
-        return _struck(search_fault_of_status(http_status, is_further=is_further))
+        return _failed_by(search_fault_of_status(http_status, is_further=is_further))
     document = _decode(body)
     profiles = document.get("profiles") if document is not None else None
     if document is None or not isinstance(profiles, list):
-        return _struck(SEARCH_FAULTS["malformed_body"])
+        return _failed_by(SEARCH_FAULTS["malformed_body"])
     fault = SEARCH_FAULTS["found" if profiles else "nothing"]
     total, scroll_id = document.get("total"), document.get("scrollId")
     return PageReading(
@@ -36,7 +36,7 @@ def read_page(http_status: int, body: bytes, *, is_further: bool) -> PageReading
     )
 
 
-def _struck(fault: SearchFault) -> PageReading:
+def _failed_by(fault: SearchFault) -> PageReading:
     is_gone = fault is SEARCH_FAULTS["scroll_gone"]
     return PageReading(fault.outcome, fault.is_counted, fault.signal, is_gone=is_gone)
 

@@ -102,7 +102,7 @@ class Account:
             self._held[charge.pool] -= charge.credits
 
     def _catch_up(self) -> None:
-        """Book what the journal says that is not booked yet, whoever wrote it."""
+        """Book what the journal says that is not booked yet, of all processes that write it."""
         if self._reader is not None:
             self._book(self._reader.new_charges())
 
@@ -118,7 +118,7 @@ class _Reader:
 
     A last line that makes no sense and has no line end was being written when a sandbox was
     killed. At first sight it is cut off, so that the next charge does not become the second half
-    of it; later on it is somebody's who is just writing it.
+    of it; later on another process is just writing it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -161,7 +161,7 @@ class _Reader:
                 else:
                     file.write(b"\n")  # only its line end is missing, as editors leave it
         except OSError as error:
-            raise self._unusable("mended", error) from None
+            raise self._unusable("repaired", error) from None
 
     def _unusable(self, what: str, error: OSError) -> JournalError:
         return JournalError(

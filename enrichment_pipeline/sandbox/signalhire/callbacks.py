@@ -1,4 +1,4 @@
-"""Callbacks: results that are posted to whoever asked, until he has them or has had his chances.
+"""Callbacks: results that are posted to the client, until it acknowledges or all attempts failed.
 
 Belongs here: waiting, posting, trying again, giving up, and the file that says how each attempt
 ended. Does not belong here: what a result says, what it costs, and what goes wrong with it on

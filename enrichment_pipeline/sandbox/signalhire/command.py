@@ -111,7 +111,7 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="NAME=SHARE",
-            help=f"Let it befall that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
+            help=f"Let it hit that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
             "two for one fault the last one holds.",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Every setting of the sandbox: the account that it plays, and what nobody knows about SignalHire.
+"""Every setting of the sandbox: the account that it plays, and what is unknown about SignalHire.
 
 Belongs here: one frozen dataclass, its defaults and what each setting does. Whatever SignalHire's
 documentation leaves open is a setting, so that the client can be shown to survive either answer.
@@ -149,13 +149,13 @@ class SandboxConfig:
 
     faults: Mapping[Fault, float] = field(default_factory=dict)
     """The share of searches (of items, for `duplicate_query` and `timeout_exceeded`) that each
-    fault befalls, from 0 to 1; 0 where it is not named."""
+    fault hits, from 0 to 1; 0 where it is not named."""
 
     late_seconds: float = 30.0
-    """How much later than it would have a callback comes which the fault `late` befalls."""
+    """By how much the fault `late` delays a callback."""
 
     seed: int = 0
-    """Seed of everything random. What befalls a search depends on the seed, on what is asked, and
+    """Seed of everything random. The faults of a search depend on the seed, on what is asked, and
     on how often just that was asked before; not on what else is asked meanwhile."""
 
     def __post_init__(self) -> None:

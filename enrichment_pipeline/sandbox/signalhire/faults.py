@@ -21,7 +21,7 @@ FEWEST_PARTS, MOST_PARTS = 2, 4
 
 
 class Faults:
-    """Says what befalls each search. The event loop of the server is the only caller."""
+    """Says which faults hit each search. The event loop of the server is the only caller."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self._shares = config.faults
@@ -42,7 +42,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class Fate:
-    """What befalls one search: the same at every look at it."""
+    """The faults of one search: the same at every look at it."""
 
     _chance: Chance
     _shares: Mapping[Fault, float]
@@ -51,8 +51,8 @@ class Fate:
         """A generator for that purpose alone."""
         return self._chance.of(purpose)
 
-    def befalls(self, fault: Fault) -> bool:
-        """Whether this fault, one of those per request, befalls the search."""
+    def hits(self, fault: Fault) -> bool:
+        """Whether this fault, one of those per request, hits the search."""
         share = self._shares.get(fault, 0)
         return share > 0 and self.chance(fault).random() < share
 
@@ -64,9 +64,9 @@ class Fate:
     @property
     def failure(self) -> Literal["error_500", "torn"] | None:
         """What comes in the place of an answer."""
-        if self.befalls("torn"):
+        if self.hits("torn"):
             return "torn"
-        return "error_500" if self.befalls("error_500") else None
+        return "error_500" if self.hits("error_500") else None
 
     @property
     def fails_unprocessed(self) -> bool:
@@ -77,11 +77,11 @@ class Fate:
     def is_lost(self) -> bool:
         """Whether the callback never comes: lost itself, or with half of the 500s."""
         goes_down_too = self.chance("what fails").random() < 0.5
-        return self.befalls("lost") or (self.failure == "error_500" and goes_down_too)
+        return self.hits("lost") or (self.failure == "error_500" and goes_down_too)
 
     def parts(self, usual: int) -> int:
         """In how many POSTs the callback comes, which usually are that many."""
-        if not self.befalls("split"):
+        if not self.hits("split"):
             return usual
         return self.chance("parts").randint(FEWEST_PARTS, MOST_PARTS)
 

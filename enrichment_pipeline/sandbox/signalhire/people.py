@@ -270,8 +270,8 @@ def _rating_in(column: str, row: dict[str, str]) -> int:
 def _uid_of(row: dict[str, str], full_name: str, identifiers: list[str]) -> str:
     """The UID given, else one that stays the same from load to load.
 
-    A LinkedIn profile names its person alone, so that a new job in the file does not make a new
-    person of somebody.
+    Where there is a LinkedIn profile, the UID is made from it alone, so that a new job in the file
+    does not make a new person.
     """
     if given := row.get("uid"):
         if not _UID.fullmatch(given):
@@ -359,7 +359,7 @@ def _person_from_json(line: str) -> Person:
         *(contact.get("value") for contact in _objects_in(candidate, "contacts")),
         *(link.get("link") for link in _objects_in(candidate, "social")),
     ]
-    # Contacts and links of other kinds (skype, gh, …) identify nobody and are left out here.
+    # Contacts and links of other kinds (skype, gh, …) identify no person and are left out here.
     identifiers = (identify(value) for value in named_by if isinstance(value, str))
     return Person(uid.lower(), candidate, tuple(key for key in identifiers if key))
 

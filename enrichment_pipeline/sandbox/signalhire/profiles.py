@@ -4,7 +4,7 @@ Belongs here: the index over the directory, what matches, and what a found profi
 not belong here: how many may be asked for (`search_api`), and look-ups by identifier (`people`).
 
 A text matches where its words stand in the other one, whatever their order, case and accents.
-Nothing is known about nicknames, legal forms or who owns whom: who asks for `Acme GmbH` does
+Nothing is known about nicknames, legal forms or parent companies: a search for `Acme GmbH` does
 not find those who work at `Acme`.
 """
 
@@ -51,7 +51,7 @@ class Profiles:
                 self._by_word[word].add(position)
 
     def find(self, texts: Mapping[str, str]) -> list[Person]:
-        """Everybody who matches all that is asked, in an order that stays the same."""
+        """The people who match all that is asked, in an order that stays the same."""
         positions: Iterable[int] = range(len(self._people))
         if "fullName" in texts:
             positions = self._named(texts["fullName"])
@@ -62,7 +62,7 @@ class Profiles:
         )
 
     def shown(self, person: Person) -> dict[str, Any]:
-        """What a search shows of somebody: no contacts, and of the jobs as much as is set."""
+        """What a search shows of a person: no contacts, and of the jobs as much as is set."""
         candidate = person.candidate
         places = [place.get("name") for place in candidate.get("locations") or []]
         return {

@@ -1,6 +1,6 @@
 """The Search API: its two endpoints, the daily quota, and how many may ask at once.
 
-Belongs here: what `searchByQuery` and `scrollSearch` answer, and to whom not. Does not belong
+Belongs here: what `searchByQuery` and `scrollSearch` answer, and when not. Does not belong
 here: what may be asked (`queries`), who is found (`profiles`), and the account's door (`app`).
 
 A search is counted and decided without awaiting anything; only latency comes after that, and

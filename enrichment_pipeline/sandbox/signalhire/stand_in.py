@@ -98,7 +98,7 @@ def create_app(
 
 
 class _Door:
-    """Turns away whoever may not come in, before anything looks at what is asked for."""
+    """Refuses requests that may not come in, before anything looks at what is asked for."""
 
     def __init__(self, app: ASGIApp, sandbox: _Sandbox) -> None:
         self._app = app
@@ -161,7 +161,7 @@ class _Sandbox:
             # Only now, or the fate of the next search that asks just this would depend on what
             # else was asked within the minute.
             fate = self._faults.next_fate(search)
-            if fate.befalls("slow_down"):
+            if fate.hits("slow_down"):
                 raise self._too_many_items(fate.retry_after)
         except Refusal as refusal:
             if self._config.refused_counts_towards_minute and asked:
@@ -191,7 +191,7 @@ class _Sandbox:
             with self._search_api.asking():
                 body = parse(content)
                 fate = self._faults.next_fate_of_query(body)
-                if fate.befalls("slow_down"):
+                if fate.hits("slow_down"):
                     raise Refusal(429, "Too many concurrent requests", fate.retry_after)
                 page = b"" if fate.fails_unprocessed else to_json(answer(body))
                 await self._hold_back()
@@ -223,7 +223,7 @@ class _Sandbox:
         return self._error(404, "There is no such endpoint")
 
     async def client_gone(self, _request: Request, _error: Exception) -> Response:
-        # Nobody hears it; without this, a client that is killed leaves a traceback in the log.
+        # No client reads it; without this, one that is killed leaves a traceback in the log.
         return self._error(422, "The request ended early")
 
     async def broken(self, _request: Request, _error: Exception) -> Response:
@@ -265,8 +265,8 @@ class _Sandbox:
         if self._config.charge_when == "before_response":
             self._account.settle(charges)
             charges = []
-        repeated_after = self._callback_delay(fate, "repeat") if fate.befalls("repeated") else None
-        late = self._config.late_seconds if fate.befalls("late") else 0.0
+        repeated_after = self._callback_delay(fate, "repeat") if fate.hits("repeated") else None
+        late = self._config.late_seconds if fate.hits("late") else 0.0
         self._callbacks.post_later(
             Callback(
                 request=request,
@@ -298,7 +298,7 @@ class _Sandbox:
             answers.append(answer)
             if charge:
                 charges.append(charge)
-        if self._config.item_order == "shuffled" or fate.befalls("reordered"):
+        if self._config.item_order == "shuffled" or fate.hits("reordered"):
             fate.chance("order").shuffle(answers)
         return answers, charges
 

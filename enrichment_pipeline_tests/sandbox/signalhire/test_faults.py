@@ -380,7 +380,7 @@ def many_searches() -> list[dict[str, Any]]:
     return [{"items": three, **mode} for three in threes for mode in modes for _ in "ab"]
 
 
-def test_the_same_befalls_a_search_whatever_is_asked_beside_it(
+def test_the_faults_of_a_search_do_not_depend_on_what_is_asked_beside_it(
     caught: list[Callback], tmp_path: Path
 ) -> None:
     settings: dict[str, Any] = {"faults": dict.fromkeys(FAULTS, 0.2), "seed": 5}
@@ -420,7 +420,9 @@ def test_a_search_that_is_really_refused_does_not_change_the_next_ones_fate(
     assert codes(refused_first=True) == codes(refused_first=False)
 
 
-def test_one_faults_share_does_not_change_whom_another_befalls(caught: list[Callback]) -> None:
+def test_one_faults_share_does_not_change_what_another_hits(
+    caught: list[Callback],
+) -> None:
     def lost(**faults: float) -> list[bool]:
         caught.clear()
         api = start(crowd(0), faults={"lost": 0.5, **faults})

@@ -188,7 +188,7 @@ def test_a_fourth_call_at_once_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [("error_500", 500), ("slow_down", 429)])
-def test_faults_befall_searches_too(tmp_path: Path, fault: str, status: int) -> None:
+def test_faults_hit_searches_too(tmp_path: Path, fault: str, status: int) -> None:
     api = start(some_people(tmp_path, CSV), faults={fault: 1.0})
     assert ask(api, fullName="Ada Example").status_code == status
 

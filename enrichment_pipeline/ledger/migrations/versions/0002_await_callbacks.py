@@ -1,4 +1,4 @@
-"""Let answers come by callback, queue what nobody has read yet, and drop two indexes.
+"""Let answers come by callback, queue unread replies, and drop two indexes.
 
 Finding what was unread took a walk over every look-up without an answer. `lookups_by_person`
 is what `lookups_single_flight` begins with; a run's look-ups are found by its batches.

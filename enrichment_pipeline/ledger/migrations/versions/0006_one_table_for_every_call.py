@@ -170,7 +170,7 @@ def _take_over_searches() -> None:
             ],
         )
         after = page[-1].call_id
-    # the request that a search came to last: the last page of its last start
+    # the last request of a search: the last page of its last start
     op.execute(
         "insert into calls (call_id, provider, kind, question, person_key, supersedes, "
         "contact_id, item, item_kind, company, freshness, priority, run_id, request_id, state, "

@@ -1,4 +1,4 @@
-"""Keep contacts that applications enter, what each has come to, and whom to tell.
+"""Keep contacts that applications enter, the answer to each, and where to send it.
 
 Nothing that is there changes. Suppressions are found by their time as well, since what was known
 of an entry before a new one has to be judged anew.
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("withdrawn_at", sa.DateTime(timezone=True)),
         sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("contact_id"),
-        comment="Contacts as applications entered them, and what each has come to; see entries.py",
+        comment="Contacts as applications entered them, and the answer to each; see entries.py",
     )
     op.create_index("entries_by_person", "entries", ["person_key"])
     op.create_index(
