@@ -73,7 +73,7 @@ class StandIn(Protocol):
 
 @dataclass(frozen=True)
 class Situation:
-    """What a stand-in is told to do, which items are asked for, and what each must come to.
+    """What a stand-in is told to do, which items are asked for, and what each must become.
 
     `charged`: units by item, as the stand-in books them.
     """
@@ -94,7 +94,7 @@ class Case:
     """A provider as these tests know it.
 
     `start` runs its stand-in over so many people with these settings; `item` is the n-th
-    person's, and `unknown` is nobody's. `limited` are the settings of a stand-in that keeps to
+    person's, and `unknown` is no person's. `limited` are the settings of a stand-in that keeps to
     these rates. `goes_by` are the identifiers that the n-th person's answer gives. `documented`
     are the HTTP statuses whose meaning is known; any other may have been charged. `samples` are
     bodies of which some must be readable.

@@ -48,7 +48,7 @@ def bodies_in(store: LedgerStore) -> list[bytes]:
 
 
 def buy_a_few(case: Case, store: LedgerStore, folder: Path) -> None:
-    """One whom the provider does not know, and four whom it does; the last is asked for alone."""
+    """One person that the provider does not know, and four it does; the last is asked alone."""
     people = [case.person(900, item=case.unknown), *case.persons(range(BATCH))]
     with case.start(folder, BATCH) as stand_in:
         report = buy(
@@ -99,7 +99,7 @@ def test_what_the_tables_know_goes_back_into_a_ledger_and_out_again_unchanged(
     older.close()
 
 
-def test_an_answer_that_was_sent_for_no_item_is_kept_told_and_is_nobodys(
+def test_an_unsolicited_answer_is_kept_and_told_and_belongs_to_no_person(
     store: LedgerStore, tmp_path: Path
 ):
     case = BIRCH_CASE

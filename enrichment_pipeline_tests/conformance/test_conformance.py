@@ -68,7 +68,7 @@ from enrichment_pipeline_tests.providers import (
     server_that,
 )
 
-KEY = "k3y-that-nobody-may-see"
+KEY = "k3y-never-to-be-shown"
 
 # --- what it tells of itself ---------------------------------------------------------------
 

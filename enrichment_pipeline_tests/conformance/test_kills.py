@@ -1,4 +1,4 @@
-"""A run that is killed between sending and settling: nobody is charged twice, no answer is lost.
+"""A run that is killed between sending and settling: no item is charged twice, no answer is lost.
 
 The quick tests break off where a kill would; the long ones kill processes with SIGKILL before and
 after each commit. The stand-in, which lives on, keeps the provider's side of the bill.
@@ -81,10 +81,10 @@ def test_an_answer_that_was_kept_and_not_read_costs_what_the_stand_in_charged(
                 await client.close()
 
         keep(store, calls, admitted.request_id, asyncio.run(ask()), tmp_path / "spilled")
-        came_to = read_kept_replies(store, calls, AskLookups(case.reader), ["killed"])
+        read = read_kept_replies(store, calls, AskLookups(case.reader), ["killed"])
         again = buy(store, calls, case.connect(stand_in.base_url), people, run_id="again")
         charged = stand_in.charged()
-    assert (came_to.calls, again.sent) == (len(people), 0)
+    assert (read.calls, again.sent) == (len(people), 0)
     assert units_by_item(store, case.facts.name) == charged
     assert {row.state for row in rows_of(store, case.facts.name)} == {REPLIED}
 
@@ -139,9 +139,9 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
     batch = min(3, case.lookups.max_batch)
     kills = len(INSTANTS)
     runs = kills + 1
-    everybody = range(runs * 2 * batch)
+    numbers = range(runs * 2 * batch)
     store = open_store(durable_ledger_url)
-    with case.start(tmp_path, len(everybody)) as stand_in:
+    with case.start(tmp_path, len(numbers)) as stand_in:
         given = {
             "provider": case.facts.name,
             "url": durable_ledger_url,
@@ -156,7 +156,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
         dead = [f"run-{number}" for number in range(1, runs + 1)]
         kept = read_kept_replies(store, calls, AskLookups(case.reader), dead).calls
         cleared = store.transact(lambda transaction: calls.clear_abandoned(transaction, dead))
-        people = case.persons(everybody)
+        people = case.persons(numbers)
         report = buy(store, calls, case.connect(stand_in.base_url), people, run_id="resumed")
         again = buy(store, calls, case.connect(stand_in.base_url), people, run_id="again")
         charged, times_charged = stand_in.charged(), stand_in.times_charged()
@@ -173,7 +173,7 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
 
     rows = rows_of(store, case.facts.name)
     final = {row.item: row.state for row in rows}
-    asked = {case.item(n) for n in everybody}
+    asked = {case.item(n) for n in numbers}
     assert final == {item: UNCONFIRMED if item in unconfirmed else REPLIED for item in asked}
     assert times_charged == dict.fromkeys(asked - never_asked, 1)
     in_doubt = Counter({item: n for item, n in charged.items() if item in unconfirmed})
@@ -181,9 +181,9 @@ def test_runs_that_are_killed_at_every_instant_lose_nothing_and_buy_nothing_twic
     worst = case.lookups.worst_units
     assert all(units <= worst for units in in_doubt.values())
     assert kept == 2 * 2 * batch  # killed when kept, and when settling
-    assert cleared == len(unconfirmed)  # nobody is ever left reserved
-    assert report.not_due + report.matched == len(everybody)
-    assert (again.sent, again.not_due) == (0, len(everybody))
+    assert cleared == len(unconfirmed)  # no call is ever left reserved
+    assert report.not_due + report.matched == len(numbers)
+    assert (again.sent, again.not_due) == (0, len(numbers))
     price = calls.limits.budget.millionths_per_unit
     reserved = len(unconfirmed) * worst * price
     by_day = [budget for budget in budgets_of(store) if budget.period.startswith("day:")]

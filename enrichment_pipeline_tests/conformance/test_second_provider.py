@@ -1,4 +1,4 @@
-"""Two providers in one ledger: the second is asked for whom the first left open.
+"""Two providers in one ledger: the second is asked for those that the first left open.
 
 Here: state by provider and person, one budget in money over both, and what the second one took.
 Not here: what each must do alone (`test_conformance.py`).
@@ -43,7 +43,7 @@ RATES = dict.fromkeys(BOTH, WIDE_RATES)
 
 
 def left_open(store: LedgerStore, people: Sequence[Candidate]) -> list[Candidate]:
-    """Those whom the first did not find; to the second they are new."""
+    """Those that the first did not find; to the second they are new."""
     missed = {row.person_key for row in rows_of(store, FIRST.facts.name) if row.outcome == NO_MATCH}
     return [person for person in people if person.person_key in missed]
 
@@ -63,7 +63,7 @@ def paid(first: StandIn, second: StandIn) -> Decimal:
     return first.charged().total() * Decimal(1) + second.charged().total() * Decimal("0.28")
 
 
-def test_the_second_buys_for_whom_the_first_left_open_and_no_answer_is_lost(
+def test_the_second_buys_what_the_first_left_open_and_no_answer_is_lost(
     store: LedgerStore, tmp_path: Path
 ):
     people = FIRST.persons(range(25))
@@ -74,7 +74,7 @@ def test_the_second_buys_for_whom_the_first_left_open_and_no_answer_is_lost(
         assert (found.matched, found.no_match) == (10, 15)
         assert (more.matched, more.no_match) == (10, 5)
 
-        # whoever has been asked about is nobody's to ask about again, with either
+        # who has been asked about is not asked about again, with either
         for case, stand_in in zip(BOTH, (first, second), strict=True):
             asked = people if case is FIRST else open_people
             again = buy(store, case.calls(), case.connect(stand_in.base_url), asked, run_id="again")

@@ -36,7 +36,7 @@ from enrichment_pipeline_tests.sandbox.signalhire import (
 
 KEY = "sandbox"
 UNKNOWN = 900
-"""From this number on, nobody is in the directory."""
+"""From this number on, no person is in the directory."""
 
 
 def directory(size: int = 60) -> People:

@@ -113,7 +113,7 @@ def count(store: LedgerStore, column: sa.Column) -> int:
         return connection.execute(sa.select(sa.func.count(column))).scalar_one()
 
 
-def test_everybody_is_submitted_once_and_the_report_says_what_came(
+def test_each_item_is_submitted_once_and_the_report_counts_the_answers(
     store: LedgerStore, tmp_path: Path
 ):
     told = Told()
@@ -372,7 +372,7 @@ def test_late_successes_are_counted_with_what_is_settled_at_first(store: LedgerS
 
 
 def answer_at_last(ledger: Ledger) -> None:
-    """Keep and read the answers to everybody who is asked for and was not answered."""
+    """Keep and read the answers to all items that are asked for and were not answered."""
     with ledger.store.read() as connection:
         asked = connection.execute(sa.select(calls.c.request_id, calls.c.item)).all()
     for request_id, item in asked:

@@ -75,7 +75,7 @@ def column(store: LedgerStore, of: sa.Column) -> list:
 # --- the plain way -----------------------------------------------------------------------
 
 
-def test_everybody_is_looked_up_once_and_the_report_says_what_it_came_to(
+def test_each_person_is_looked_up_once_and_the_report_counts_the_outcomes(
     store: LedgerStore, sandbox: RunningSandbox
 ):
     told = Told()
@@ -100,7 +100,7 @@ def test_the_balance_that_comes_with_each_answer_is_kept(store: LedgerStore, tmp
     assert sorted(column(store, requests.c.credits_left)) == [40, 45]
 
 
-def test_an_answer_that_nobody_asked_for_is_kept_and_not_applied(store: LedgerStore):
+def test_an_unsolicited_answer_is_kept_and_not_applied(store: LedgerStore):
     body = answer_body(("person-1@crowd.example", "success"), ("stranger@x.example", "success"))
     with server_that(answers(200, body)) as server:
         report = buy(ledger_on(store), Wire(server.base_url), persons([1, 2]))
@@ -284,7 +284,7 @@ def test_a_pause_that_is_too_long_ends_the_run_and_leaves_the_rest_due(
     assert (report.sent, states_of(store)) == (0, {})
 
 
-def test_a_429_pauses_everybody_also_where_another_process_has_settled_its_batch(
+def test_a_429_pauses_all_processes_also_where_another_one_has_settled_its_batch(
     store: LedgerStore,
 ):
     ledger = ledger_on(store)
@@ -390,7 +390,7 @@ def test_no_page_is_drawn_after_the_run_was_stopped(store: LedgerStore):
 def test_a_probe_that_is_answered_at_all_gives_its_lease_back(
     store: LedgerStore, monkeypatch: pytest.MonkeyPatch, answer
 ):
-    """A lease that nobody holds would keep everybody waiting for the whole answer deadline."""
+    """A lease without a holder would keep all processes waiting for the whole answer deadline."""
     monkeypatch.setattr(gate, "FIRST_COOL_DOWN", timedelta(0))
     monkeypatch.setattr(gate, "LONGEST_PAUSE", timedelta(milliseconds=1))
     ledger = ledger_on(store)
@@ -768,7 +768,7 @@ def test_a_kept_reply_that_its_living_run_settles_first_is_left_to_it(store: Led
 
 
 def test_a_reply_that_its_run_may_be_about_to_settle_is_left_to_it(store: LedgerStore):
-    """Whoever settles it counts it, and asks again for what was refused for now."""
+    """The process that settles it counts it, and asks again for what was refused for now."""
     clock = MovingClock()
     keep_reply(store, clock, b"{}", http_status=429)
     ledger, reader = ledger_on(store, clock), Wire("http://unused.invalid")
@@ -780,7 +780,7 @@ def test_a_reply_that_its_run_may_be_about_to_settle_is_left_to_it(store: Ledger
     assert states_of(store) == {"person:1": [RELEASED], "person:2": [RELEASED]}
 
 
-# --- nothing of it is told to anybody ----------------------------------------------------
+# --- nothing of it is shown ---------------------------------------------------------------
 
 
 def test_neither_key_nor_person_stands_in_what_a_faulty_run_says(
@@ -788,7 +788,7 @@ def test_neither_key_nor_person_stands_in_what_a_faulty_run_says(
 ):
     monkeypatch.setattr(gate, "FIRST_COOL_DOWN", timedelta(milliseconds=10))
     caplog.set_level(logging.DEBUG)
-    key = "k3y-that-nobody-may-see"
+    key = "k3y-never-to-be-shown"
     told = Told()
     faults = [
         hangs_up_after_reading,

@@ -224,10 +224,10 @@ def test_a_run_goes_on_after_its_postgres_was_away(
     store.close()
 
 
-def test_an_admission_whose_commit_was_made_though_its_connection_died_holds_nobody_up(
+def test_an_admission_whose_commit_was_made_though_its_connection_died_holds_no_call_up(
     postgres_server: sa.URL, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ):
-    """Nothing of it had gone out, so nobody waits for an answer to it."""
+    """Nothing of it had gone out, so no answer to it is waited for."""
     store = open_store(migrated_postgres(postgres_server))
     commit = store._engine.dialect.do_commit
 

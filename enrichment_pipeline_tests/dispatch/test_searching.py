@@ -157,11 +157,11 @@ def test_each_is_asked_once_and_found_or_not(
     store: LedgerStore, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
     told = Told()
-    everybody = [*persons(range(10)), candidate("Nobody Atall")]
-    report = ask(store, Wire(sandbox.base_url), everybody, told=told)
+    people = [*persons(range(10)), candidate("Nobody Atall")]
+    report = ask(store, Wire(sandbox.base_url), people, told=told)
     assert (report.answered, report.found, report.no_match) == (11, 10, 1)
     assert told.searches == (11, 11)
-    again = ask(store, Wire(sandbox.base_url), everybody, run_id="again")
+    again = ask(store, Wire(sandbox.base_url), people, run_id="again")
     assert (again.answered, again.not_due) == (0, 11)
     assert len(journal_lines(tmp_path / "searches")) == 11
     assert all(json.loads(call.body)["profiles"] is not None for call in asked_pages(store))
@@ -244,8 +244,8 @@ def test_a_quota_that_the_provider_counts_otherwise_stops_all_until_tomorrow(
 def test_our_own_quota_is_never_overdrawn_and_strategic_ones_come_first(
     store: LedgerStore, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
-    everybody = [*persons(range(8), "strategic"), *persons(range(20, 50), "bulk")]
-    report = ask(store, Wire(sandbox.base_url), everybody, per_day=20)
+    people = [*persons(range(8), "strategic"), *persons(range(20, 50), "bulk")]
+    report = ask(store, Wire(sandbox.base_url), people, per_day=20)
     assert report.answered == 10  # bulk leaves half of the day untouched
     asked = [row.priority for row in rows(store)]
     assert asked == ["strategic"] * 8 + ["bulk"] * 2
@@ -291,7 +291,9 @@ def test_a_search_that_another_run_has_released_between_two_pages_takes_no_other
     assert [row.state for row in rows(store)] == [RELEASED, REPLIED, REPLIED]
 
 
-def test_nobody_there_is_tried_three_times_and_draws_on_no_quota(store: LedgerStore) -> None:
+def test_a_server_that_is_down_is_tried_three_times_and_draws_on_no_quota(
+    store: LedgerStore,
+) -> None:
     report = ask(store, Wire("http://127.0.0.1:9/api/v1"), persons([1]))
     assert (report.answered, report.released) == (0, 3)
     assert {row.state for row in rows(store)} == {"released"}
@@ -398,7 +400,7 @@ def test_kills_at_every_instant_lose_no_answer_and_repeat_none(
     store.close()
 
 
-def test_a_run_that_is_stopped_asks_for_nobody_more_and_keeps_what_was_answered(
+def test_a_run_that_is_stopped_asks_no_more_and_keeps_what_was_answered(
     store: LedgerStore, sandbox: RunningSandbox
 ) -> None:
     class Stopping(Wire):

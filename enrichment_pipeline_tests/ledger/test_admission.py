@@ -196,7 +196,7 @@ def test_a_run_counts_what_it_bought_and_holds(ledger: Ledger, clock: MovingCloc
     ledger.settle(dict(zip(ids(batch), outcomes, strict=True)), reply_id=reply(ledger, batch))
     bring_to(ledger, UNCONFIRMED, "torn")
     reserve(ledger, candidate("waiting"))
-    reserve(ledger, candidate("somebody"), run_id="another run")
+    reserve(ledger, candidate("another"), run_id="another run")
     totals = ledger.run_totals("run")
     assert (totals.calls, totals.matched, totals.released, totals.unconfirmed) == (6, 2, 1, 1)
     assert (totals.no_match, totals.refused) == (1, 0)

@@ -1,4 +1,4 @@
-"""A ledger that somebody else holds: for how long others wait, and what they are told then."""
+"""A ledger that another process holds: for how long others wait, and what they are told then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def setting(store: LedgerStore, name: str) -> str:
 
 
 @of_postgres
-def test_a_process_that_is_stopped_inside_a_transaction_holds_nobody_up_for_ever(
+def test_a_process_that_is_stopped_inside_a_transaction_does_not_hold_others_up_for_ever(
     ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ):
     with monkeypatch.context() as patch:
@@ -47,7 +47,7 @@ def test_a_process_that_is_stopped_inside_a_transaction_holds_nobody_up_for_ever
     stopped.close()
 
 
-def test_whoever_waits_too_long_for_a_writer_gives_up_with_one_line(
+def test_a_process_that_waits_too_long_for_a_writer_gives_up_with_one_line(
     ledger_url: str, impatient: None
 ):
     @redact_unexpected_errors
@@ -64,7 +64,7 @@ def test_whoever_waits_too_long_for_a_writer_gives_up_with_one_line(
         buy()
 
 
-def test_a_ledger_that_somebody_else_brings_up_to_date_for_too_long_is_told_in_one_line(
+def test_a_ledger_that_another_process_brings_up_to_date_for_too_long_is_told_in_one_line(
     new_ledger_url: str, impatient: None
 ):
     engine = sa.create_engine(new_ledger_url, isolation_level="AUTOCOMMIT")

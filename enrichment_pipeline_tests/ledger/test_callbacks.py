@@ -166,7 +166,7 @@ def test_what_was_answered_in_part_ends_unconfirmed_for_the_rest(
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
-def test_a_callback_that_nobody_has_read_yet_is_not_past_its_deadline(
+def test_an_unread_callback_is_not_past_its_deadline(
     ledger: Ledger, store: LedgerStore, clock: MovingClock
 ):
     batch = submit(ledger, "ada")
@@ -201,7 +201,7 @@ def test_a_later_success_supersedes_an_earlier_failure(
     assert (succeeded.request_id, succeeded.run_id) == (failed.request_id, failed.run_id)
     assert succeeded.revision > failed.revision
     assert booked_budgets(store) == recomputed_budgets(store)
-    # and nobody is bought again
+    # and no person is bought again
     assert isinstance(ledger.admit([candidate("ada")], "again"), NotDue)
 
 

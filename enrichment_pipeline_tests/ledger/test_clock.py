@@ -55,7 +55,7 @@ def open_breaker(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("is_answered", [False, True], ids=["on the wire", "answered"])
-def test_what_was_sent_then_takes_nobodys_place_now(
+def test_what_was_sent_then_takes_no_place_now(
     ledger: Ledger, clock: MovingClock, ahead: timedelta, is_answered: bool
 ):
     batch = send(ledger, *crowd(10))
@@ -111,7 +111,9 @@ def test_a_breaker_that_opened_then_lets_a_probe_through_and_goes_on_counting(
     assert waiting(ledger.admit(PEOPLE, "run")).until == clock.now() + 2 * FIRST_COOL_DOWN
 
 
-def test_a_probe_of_then_holds_nobody_back(ledger: Ledger, clock: MovingClock, ahead: timedelta):
+def test_a_probe_of_then_holds_no_request_back(
+    ledger: Ledger, clock: MovingClock, ahead: timedelta
+):
     open_breaker(ledger)
     clock.advance(seconds=FIRST_COOL_DOWN.total_seconds())
     reserve(ledger, candidate("killed"))

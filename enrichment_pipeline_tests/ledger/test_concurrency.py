@@ -1,4 +1,4 @@
-"""Several processes with several threads each on one ledger: inside every limit, nobody twice.
+"""Several processes with several threads each on one ledger: inside every limit, no person twice.
 
 Each worker is a process of its own, with real clocks. What the provider may have counted is told
 from what the workers themselves saw, not from what the ledger says.

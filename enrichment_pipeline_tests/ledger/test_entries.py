@@ -164,7 +164,7 @@ def test_what_was_found_out_about_an_earlier_version_is_not_written_to_a_later_o
     assert (found.answer, found.person_key, found.version) == (None, None, 2)
 
 
-def test_whom_a_run_takes_an_entry_for_is_noted_where_nobody_has_said(
+def test_the_person_that_a_run_takes_an_entry_for_is_noted_where_none_is_noted_yet(
     record: Do, do: Do, store: LedgerStore
 ) -> None:
     record()
@@ -189,7 +189,7 @@ def test_who_waits_to_be_told_of_an_earlier_content_is_told_of_the_later_one(
 
 
 @pytest.mark.parametrize("what", ["nothing", "a call", "a suppression", "one is lifted", "time"])
-def test_a_contact_is_answered_from_what_it_came_to_while_that_is_good(
+def test_a_contact_gets_its_kept_answer_while_that_is_good(
     record: Do,
     settle: Do,
     do: Do,
@@ -213,7 +213,7 @@ def test_a_contact_is_answered_from_what_it_came_to_while_that_is_good(
     assert record().is_decided == (what == "nothing")
 
 
-def test_what_a_contact_came_to_says_nothing_of_another_with_the_same_content(
+def test_the_answer_to_a_contact_says_nothing_of_another_with_the_same_content(
     record: Do, settle: Do
 ) -> None:
     settle(record("an id of the source's", "{}"), "the source's contact")
@@ -380,7 +380,7 @@ def test_a_run_leaves_room_to_entries_that_are_as_important_or_more(
     assert len(admitted(ledger.admit(crowd(12, run), "run")).calls) == left
 
 
-def test_a_place_holds_while_somebody_waits_for_it(
+def test_a_place_holds_while_a_caller_waits_for_it(
     ledger: Ledger, do: Do, clock: MovingClock
 ) -> None:
     ask = partial(do, entries.ask_for_place, "entries", "signalhire", "standard", units=10)

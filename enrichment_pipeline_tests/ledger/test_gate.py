@@ -32,7 +32,7 @@ from enrichment_pipeline_tests.ledger import (
 from enrichment_pipeline_tests.ledger.conftest import LedgerOf
 from enrichment_pipeline_tests.support import MovingClock
 
-SOMEBODY = [candidate("somebody")]
+ONE_PERSON = [candidate("ada")]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def pass_time(clock: MovingClock, time: timedelta) -> None:
 
 
 def closed_for(ledger: Ledger, clock: MovingClock) -> timedelta:
-    return waiting(ledger.admit(SOMEBODY, "run")).until - clock.now()
+    return waiting(ledger.admit(ONE_PERSON, "run")).until - clock.now()
 
 
 def open_breaker(ledger: Ledger) -> None:
@@ -63,12 +63,12 @@ def test_a_pause_closes_the_gate_for_every_process_until_its_very_end(
     ledger: Ledger, another_process: Ledger, clock: MovingClock
 ):
     ledger.pause(timedelta(seconds=40))
-    decision = waiting(another_process.admit(SOMEBODY, "run"))
+    decision = waiting(another_process.admit(ONE_PERSON, "run"))
     assert (decision.why, decision.until) == ("pause", clock.now() + timedelta(seconds=40))
     pass_time(clock, timedelta(seconds=40) - TICK)
-    assert waiting(another_process.admit(SOMEBODY, "run")).why == "pause"
+    assert waiting(another_process.admit(ONE_PERSON, "run")).why == "pause"
     pass_time(clock, TICK)
-    assert room_for(another_process, SOMEBODY) == 1
+    assert room_for(another_process, ONE_PERSON) == 1
 
 
 @pytest.mark.parametrize("retry_after", [None, timedelta(0)], ids=["none", "past"])
@@ -96,7 +96,7 @@ def test_a_pause_is_capped(ledger: Ledger, clock: MovingClock, absurd: timedelta
 def test_one_provider_paused_holds_no_other_back(ledger_of: LedgerOf):
     ledger_of("signalhire").pause(WINDOW)
     for other in OTHERS:
-        assert room_for(ledger_of(other), SOMEBODY) == 1
+        assert room_for(ledger_of(other), ONE_PERSON) == 1
 
 
 # --- the breaker -------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_a_pause_that_an_earlier_version_has_written_still_holds():
 def test_the_breaker_opens_after_failures_in_a_row(ledger: Ledger, clock: MovingClock):
     for _ in range(FAILURES_THAT_OPEN - 1):
         ledger.count_failure()
-        assert room_for(ledger, SOMEBODY) == 1
+        assert room_for(ledger, ONE_PERSON) == 1
     ledger.count_failure()
     assert closed_for(ledger, clock) == FIRST_COOL_DOWN
 
@@ -120,7 +120,7 @@ def test_failures_with_an_answer_between_them_do_not_open_it(ledger: Ledger):
     for _ in range(3 * FAILURES_THAT_OPEN):
         ledger.count_failure()
         ledger.count_success()
-    assert room_for(ledger, SOMEBODY) == 1
+    assert room_for(ledger, ONE_PERSON) == 1
 
 
 def test_failures_of_requests_that_were_on_the_wire_together_are_one_outage(
@@ -140,7 +140,7 @@ def test_an_open_breaker_lets_one_probe_of_one_item_through(
     probe = reserve(ledger, *crowd(5))
     assert len(probe.calls) == 1
     assert list(probe.left_over) == crowd(5)[1:]
-    decision = waiting(another_process.admit(SOMEBODY, "run"))
+    decision = waiting(another_process.admit(ONE_PERSON, "run"))
     assert (decision.why, decision.until) == ("probe", clock.now() + ANSWER_DEADLINE)
 
 
@@ -191,10 +191,10 @@ def test_the_lease_of_a_dead_prober_runs_out(
     pass_time(clock, FIRST_COOL_DOWN)
     reserve(ledger, candidate("killed"))
     pass_time(clock, ANSWER_DEADLINE - TICK)
-    assert waiting(another_process.admit(SOMEBODY, "run")).why == "probe"
+    assert waiting(another_process.admit(ONE_PERSON, "run")).why == "probe"
     pass_time(clock, TICK)
     assert len(reserve(another_process, *crowd(5)).calls) == 1
-    assert waiting(ledger.admit(SOMEBODY, "run")).why == "probe"
+    assert waiting(ledger.admit(ONE_PERSON, "run")).why == "probe"
 
 
 def test_a_dead_prober_holds_others_back_no_longer_where_answers_come_by_callback(

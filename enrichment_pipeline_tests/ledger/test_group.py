@@ -70,7 +70,9 @@ def test_who_comes_later_is_written_later(ledger: Ledger, store: LedgerStore):
     assert len(states(store)) == 2
 
 
-def test_one_that_fails_takes_nobody_along_and_leaves_nothing(ledger: Ledger, store: LedgerStore):
+def test_one_that_fails_takes_no_others_along_and_leaves_nothing(
+    ledger: Ledger, store: LedgerStore
+):
     batch = reserve(ledger, candidate("ada"))
 
     def reserves_and_fails(transaction: Transaction) -> None:
@@ -102,7 +104,7 @@ def test_the_steps_of_one_piece_of_work_are_all_or_nothing(ledger: Ledger, store
     assert states(store) == {}
 
 
-def test_a_commit_that_fails_is_told_to_everybody(
+def test_a_commit_that_fails_is_told_to_all_who_wait(
     ledger: Ledger, store: LedgerStore, monkeypatch: pytest.MonkeyPatch
 ):
     def fails(_engine: object, connection: sa.Connection) -> None:
@@ -163,7 +165,7 @@ def test_a_cancel_while_the_group_is_written_leaves_the_others_told(
     assert len(states(store)) == 3
 
 
-def test_who_does_not_wait_any_more_keeps_nobody_from_being_written(
+def test_work_that_is_not_waited_for_any_more_does_not_keep_others_from_being_written(
     ledger: Ledger, store: LedgerStore
 ):
     async def run() -> None:

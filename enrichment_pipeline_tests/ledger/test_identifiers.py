@@ -1,4 +1,4 @@
-"""Who is who in the ledger: whoever shares an identifier with a call under way gets that one."""
+"""Who is who in the ledger: who shares an identifier with a call under way gets that one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def known(decision: object) -> list[str]:
 
 
 @pytest.mark.parametrize("is_sent", [False, True], ids=["reserved", "sent"])
-def test_a_person_about_whom_a_call_under_another_key_is_under_way_is_not_bought(
+def test_a_person_with_a_call_under_way_under_another_key_is_not_bought(
     ledger: Ledger, is_sent: bool
 ):
     first = (send if is_sent else reserve)(ledger, by("by-email", EMAIL, PROFILE))
@@ -67,24 +67,24 @@ def test_what_an_answer_gave_tells_who_it_was(ledger: Ledger):
     assert known(ledger.admit([by("by-uid", UID)], "run")) == [call_id]
 
 
-def test_an_answer_that_the_asker_has_taken_into_account_holds_nobody_back(
+def test_an_answer_that_the_asker_has_taken_into_account_holds_no_call_back(
     ledger: Ledger, store: LedgerStore
 ):
-    """The warehouse has judged it: it may have been somebody else's profile."""
+    """The warehouse has judged it: it may have been another person's profile."""
     buy(ledger, by("by-email", EMAIL))
     seen = store.revision()
     assert isinstance(ledger.admit([by("other", EMAIL, seen_revision=seen - 1)], "run"), NotDue)
     admitted(ledger.admit([by("other", EMAIL, seen_revision=seen)], "run"))
 
 
-def test_a_call_under_way_holds_also_whoever_knows_of_it(ledger: Ledger, store: LedgerStore):
+def test_a_call_under_way_holds_also_an_asker_that_knows_of_it(ledger: Ledger, store: LedgerStore):
     send(ledger, by("by-email", EMAIL))
     other = by("other", EMAIL, seen_revision=store.revision() + 100)
     assert isinstance(ledger.admit([other], "run"), NotDue)
 
 
 @pytest.mark.parametrize("settlement", [MISSED, GIVEN_BACK], ids=["missed", "given back"])
-def test_what_found_nobody_tells_nothing_of_another_key(ledger: Ledger, settlement):
+def test_what_found_no_person_tells_nothing_of_another_key(ledger: Ledger, settlement):
     buy(ledger, by("by-email", EMAIL), settlement=settlement)
     admitted(ledger.admit([by("by-profile", EMAIL)], "run"))
 

@@ -125,9 +125,7 @@ def test_a_batch_is_settled_as_a_whole_or_not_at_all(ledger: Ledger, store: Ledg
     assert booked_budgets(store) == before
 
 
-def test_look_ups_nobody_knows_are_refused_together_with_the_others(
-    ledger: Ledger, store: LedgerStore
-):
+def test_unknown_look_ups_are_refused_together_with_the_others(ledger: Ledger, store: LedgerStore):
     batch = send(ledger, candidate("ada"))
     with pytest.raises(FenceError):
         ledger.settle({ids(batch)[0]: MATCHED, "unheard-of": MATCHED})
@@ -223,7 +221,7 @@ def test_what_is_sent_was_committed_as_such_before(
     assert (row.sent_at, row.deadline_at) == (clock.now(), clock.now() + ANSWER_DEADLINE)
 
 
-def test_a_reply_to_a_batch_nobody_knows_is_refused(ledger: Ledger, store: LedgerStore):
+def test_a_reply_to_an_unknown_batch_is_refused(ledger: Ledger, store: LedgerStore):
     with pytest.raises(IntegrityError):
         ledger.record_reply("unheard-of", http_status=200, body=b"", credits_left=None)
     assert count_rows(store, replies) == 0
@@ -290,7 +288,7 @@ def test_what_was_sent_and_not_answered_is_unconfirmed_from_its_deadline_on(
     assert ledger.budget_used("run:dead") == (1, 0)
 
 
-def test_what_has_an_answer_that_nobody_read_is_not_abandoned(
+def test_what_has_an_unread_answer_is_not_abandoned(
     ledger: Ledger, store: LedgerStore, clock: MovingClock
 ):
     batch = send(ledger, candidate("ada"), run_id="dead")
@@ -322,7 +320,7 @@ def test_clearing_up_leaves_other_providers_alone(ledger_of: LedgerOf, clock: Mo
         assert ledger_of(other).clear_abandoned(["dead"]) == 2
 
 
-def test_a_kept_reply_that_nobody_settled_is_found_with_its_items(
+def test_a_kept_reply_that_is_not_settled_is_found_with_its_items(
     ledger: Ledger, clock: MovingClock
 ):
     batch = send(ledger, candidate("ada"), candidate("bob"))
@@ -543,7 +541,7 @@ def test_room_is_left_as_it_was_by_every_refused_step(ledger: Ledger):
 def test_an_unconfirmed_look_up_is_freed_at_a_persons_word(ledger: Ledger, store: LedgerStore):
     asked, other = bring_to(ledger, UNCONFIRMED, "ada"), bring_to(ledger, UNCONFIRMED, "bob")
     assert isinstance(ledger.admit([candidate("ada")], "run"), NotDue)
-    assert ledger.release_unconfirmed(["person:ada", "person:nobody"]) == 1
+    assert ledger.release_unconfirmed(["person:ada", "person:unknown"]) == 1
     assert ledger.release_unconfirmed(["person:ada"]) == 0
     assert states(store) == {ids(asked)[0]: RELEASED, ids(other)[0]: UNCONFIRMED}
     assert booked_budgets(store) == recomputed_budgets(store)

@@ -1,4 +1,4 @@
-"""A ledger that an older version wrote: it opens, keeps every row, and nobody becomes due by it."""
+"""A ledger that an older version wrote: it opens, keeps all rows, and no person becomes due."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_every_row_is_there_under_its_old_id(upgraded: LedgerStore) -> None:
     ]
 
 
-def test_nobody_is_due_who_was_not(upgraded: LedgerStore) -> None:
+def test_no_more_persons_are_due_than_before(upgraded: LedgerStore) -> None:
     ledger = Ledger(upgraded, "signalhire", limits_of(), MovingClock(START))
     held = [state for state in STATES if state != RELEASED]
     assert ledger.admit([candidate(state) for state in held], "run") == NotDue(len(held))
@@ -235,7 +235,7 @@ def test_budgets_and_quotas_say_what_they_said(upgraded: LedgerStore) -> None:
     }
 
 
-def test_what_was_under_way_comes_to_an_end(upgraded: LedgerStore) -> None:
+def test_what_was_under_way_ends(upgraded: LedgerStore) -> None:
     clock = MovingClock(START)
     clock.advance(days=1)
     ledger = Ledger(upgraded, "signalhire", limits_of(), clock)

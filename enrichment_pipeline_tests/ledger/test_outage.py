@@ -1,4 +1,4 @@
-"""A Postgres that is away for a while: it hangs up on everybody, and takes no connection."""
+"""A Postgres that is away for a while: it ends all connections, and takes no new one."""
 
 from __future__ import annotations
 

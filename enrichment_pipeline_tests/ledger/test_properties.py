@@ -343,7 +343,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.at(SENT))
     @rule(index=INDEX, retry_after=st.none() | st.timedeltas(timedelta(0), 2 * WINDOW))
     def too_many_requests(self, index: int, retry_after: timedelta | None) -> None:
-        """A 429: somebody else uses the same account."""
+        """A 429: another client uses the same account."""
         flight = pick(self.at(SENT), index)
         self.flights.remove(flight)
         reply_id = self.record(flight, 429, b"{}")
@@ -444,7 +444,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert max(on_the_way.values(), default=1) == 1
 
     @invariant()
-    def nobody_is_bought_twice(self) -> None:
+    def no_person_is_bought_twice(self) -> None:
         assert max(self.provider.bought.values(), default=1) == 1
 
     @invariant()
@@ -484,9 +484,9 @@ class LedgerMachine(RuleBasedStateMachine):
             assert row["state"] in (SENT, UNCONFIRMED) or row["units_charged"] == 1
 
     def end_all(self) -> None:
-        """Everybody is dead, all deadlines are over: nothing stays open, no answer unread.
+        """All runs are dead, all deadlines are over: nothing stays open, no answer unread.
 
-        Nobody waits either, whatever was written while the clock was ahead.
+        Nothing waits either, whatever was written while the clock was ahead.
         """
         self.set_clock(timedelta(0))
         self.clock.advance(days=2)

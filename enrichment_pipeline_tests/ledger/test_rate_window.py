@@ -97,7 +97,7 @@ def test_slots_of_several_responses_come_back_one_after_the_other(
     assert room_for(ledger, crowd(10, prefix="r")) == 10
 
 
-@pytest.mark.parametrize("is_told", [False, True], ids=["nobody noticed", "noted as unconfirmed"])
+@pytest.mark.parametrize("is_told", [False, True], ids=["unnoticed", "noted as unconfirmed"])
 def test_a_slot_without_a_response_comes_back_one_window_after_the_deadline(
     ledger: Ledger, clock: MovingClock, is_told: bool
 ):
@@ -127,7 +127,7 @@ def test_slots_of_a_dead_runs_reservation_come_back_when_it_is_cleared(ledger: L
     assert room_for(ledger, crowd(10, prefix="q")) == 10
 
 
-def test_slots_of_a_reservation_that_nobody_clears_come_back_all_the_same(
+def test_slots_of_a_reservation_that_is_never_cleared_come_back_all_the_same(
     ledger: Ledger, clock: MovingClock
 ):
     reserve(ledger, *crowd(10), run_id="dead")

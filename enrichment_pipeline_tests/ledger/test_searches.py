@@ -171,7 +171,7 @@ def test_a_call_that_never_left_frees_its_place_and_its_share_of_the_quota(
     assert used_today(ledger) == 1
 
 
-def test_nobody_is_searched_twice_for_the_same_reason(ledger: Ledger) -> None:
+def test_no_person_is_searched_twice_for_the_same_reason(ledger: Ledger) -> None:
     first = ask(ledger, candidate("ada"))
     assert ledger.admit([candidate("ada")], "run") == NotDue(1)
     second = admit(ledger, candidate("ada", supersedes=first))
@@ -205,7 +205,7 @@ def test_what_is_settled_stays_so(ledger: Ledger) -> None:
         turn(ledger, call, "no such reply")
 
 
-def test_when_the_provider_says_that_the_quota_is_used_up_nobody_asks_again_that_day(
+def test_when_the_provider_says_that_the_quota_is_used_up_no_more_is_asked_that_day(
     ledger: Ledger, store: LedgerStore, clock: MovingClock
 ) -> None:
     batch = admit(ledger, candidate("ada"))

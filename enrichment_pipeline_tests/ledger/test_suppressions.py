@@ -1,4 +1,4 @@
-"""Suppression: whoever is on the list is not admitted, even when the work list was read before."""
+"""Suppression: who is on the list is not admitted, even when the work list was read before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def people() -> list[Candidate]:
         known_by("ada", "email:1", "domain:7"),
         known_by("bob", "email:2", "domain:8"),
         known_by("eve", "email:3", "domain:7"),
-        candidate("nobody knows"),
+        candidate("unidentified"),
     ]
 
 
@@ -33,7 +33,7 @@ def test_who_is_suppressed_by_any_identifier_is_passed_over(
     ledger.suppressions.add({"email:1", "email:99"})
     batch = reserve(ledger, *people)
     names = [lookup.candidate.person_key for lookup in batch.calls]
-    assert names == ["person:bob", "person:eve", "person:nobody knows"]
+    assert names == ["person:bob", "person:eve", "person:unidentified"]
     assert batch.skipped == 1
 
 
@@ -42,7 +42,7 @@ def test_a_domain_takes_all_its_people(ledger: Ledger, people: list[Candidate]) 
     assert ledger.admit([people[0], people[2]], "run") == NotDue(2)
 
 
-def test_nobody_is_reserved_or_charged_for_it(
+def test_nothing_is_reserved_or_charged_for_it(
     ledger: Ledger, store: LedgerStore, people: list[Candidate]
 ) -> None:
     ledger.suppressions.add({"email:1"})

@@ -99,7 +99,7 @@ def test_every_http_status_but_200_says_the_same_of_all_items(
     assert {item.answer_index for item in reading.items} == {None}
 
 
-def test_whoever_has_to_act_is_told_what_to_do():
+def test_a_halt_tells_what_to_do():
     for http_status in (401, 402, 403, 404, 406, 422, 451):
         signal = read_reply(http_status, b"", [ADA]).signal
         assert isinstance(signal, Halt)
@@ -166,13 +166,13 @@ def test_an_empty_candidate_is_one():
     assert read(answer(ADA, "success", candidate={})).items[0].outcome == Matched()
 
 
-# --- what nobody asked for, and what came twice ------------------------------------------
+# --- unsolicited answers, and what is answered twice --------------------------------------
 
 
 @pytest.mark.parametrize(
     "stray",
     [
-        answer("somebody@else.example", "success"),
+        answer("other@else.example", "success"),
         answer(None, "success"),
         answer(3, "success"),
         {"status": "success"},
@@ -184,7 +184,7 @@ def test_an_empty_candidate_is_one():
         1.5,
     ],
 )
-def test_what_nobody_asked_for_is_counted_and_never_applied(stray: object):
+def test_unsolicited_answers_are_counted_and_never_applied(stray: object):
     reading = read(stray, answer(ADA, "failed"), stray, answer(BOB, "success"))
     assert told(reading) == [(NoMatch(), 1), (Matched(), 3)]
     assert reading.unsolicited_answers == 2

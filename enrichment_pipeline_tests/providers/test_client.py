@@ -57,7 +57,7 @@ from enrichment_pipeline_tests.support import people_of, running_sandbox
 
 T = TypeVar("T")
 
-KEY = "k3y-that-nobody-may-see"
+KEY = "k3y-never-to-be-shown"
 ITEMS = ["ada@crowd.example", "bob@crowd.example"]
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -288,7 +288,7 @@ def test_tls_that_fails_means_not_sent():
 
 
 def test_a_connection_that_takes_too_long_means_not_sent(monkeypatch: pytest.MonkeyPatch):
-    """A full queue of connections that nobody accepts: the kernel lets the next one wait."""
+    """A full queue of connections that are not accepted: the kernel lets the next one wait."""
     monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.2)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -405,7 +405,7 @@ def test_a_key_that_fits_into_no_header_is_a_wrong_key(key: str):
     assert_key_is_nowhere(caught.value)
 
 
-def test_a_client_shows_its_key_to_nobody():
+def test_a_client_never_shows_its_key():
     client = SignalHireClient("http://127.0.0.1:1", KEY)
     assert KEY not in repr(client) + str(client)
     asyncio.run(client.close())

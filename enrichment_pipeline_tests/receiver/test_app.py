@@ -110,7 +110,9 @@ def test_an_item_that_is_answered_by_several_callbacks_is_charged_once(
     assert booked_budgets(store) == recomputed_budgets(store)
 
 
-def test_nobody_is_thanked_before_the_body_is_committed(store: LedgerStore, ledger: Ledger) -> None:
+def test_no_callback_is_acknowledged_before_the_body_is_committed(
+    store: LedgerStore, ledger: Ledger
+) -> None:
     batch = submitted(ledger)
 
     class SlowInbox(LedgerInbox):
@@ -180,7 +182,7 @@ def test_of_callbacks_that_share_a_commit_only_the_bad_one_is_refused(
     ],
     ids=lambda body: repr(body[:14]),
 )
-def test_what_is_no_list_of_answers_is_kept_all_the_same_and_answers_nobody(
+def test_what_is_no_list_of_answers_is_kept_all_the_same_and_answers_no_look_up(
     app: App,
     store: LedgerStore,
     ledger: Ledger,
@@ -473,7 +475,7 @@ def test_the_log_names_the_batch_and_neither_token_nor_item(
     app.post(path_of("f" * 32, "0" * 64), BODY)
     assert f"batch {batch}: 200, 3 answers" in caplog.text
     assert f"batch {batch}: 200, kept, but its {len(BODY) - 1} bytes are no list" in caplog.text
-    # nobody writes into our log what they like
+    # a client cannot write into our log what it likes
     assert "f" * 32 not in caplog.text
     for secret in (KEYS.token("signalhire", batch), "0" * 64, "crowd.example", "/callbacks/"):
         assert secret not in caplog.text

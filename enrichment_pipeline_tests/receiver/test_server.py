@@ -302,7 +302,7 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def test_metrics_have_a_port_of_their_own_and_name_nobody(ledger: Ledger, batch: str) -> None:
+def test_metrics_have_a_port_of_their_own_and_name_no_person(ledger: Ledger, batch: str) -> None:
     with running_receiver(ledger) as receiver:
         assert httpx.post(receiver.url + path_of(batch), content=BODY).status_code == 200
         assert httpx.get(receiver.url + "/metrics").status_code == 404
