@@ -20,6 +20,7 @@ from enrichment_pipeline.warehouse.statements import execute, execute_text, regi
 
 _VERSION = re.compile(r"^-- version: (\d+)\b", re.MULTILINE)
 _VERIFIED = re.compile(r"^-- verified: (.+)$", re.MULTILINE)
+_FAILED_BY_ITEM = re.compile(r"^-- failed by item: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Reading:
     """How one provider's answers are read: its SQL, and what this says at its head.
 
     `version`: the number of it. `verified`: the ratings, as given, that are proof of it; none
-    where the provider verifies nothing.
+    where the provider verifies nothing. `failed_by_item`: the reasons of released look-ups that
+    are about the item itself, and not about the request, the account or the provider.
     """
 
     provider: str
@@ -36,6 +38,7 @@ class Reading:
     answers: str
     profiles: str
     pages: str | None
+    failed_by_item: tuple[str, ...] = ()
 
 
 @cache
@@ -55,10 +58,11 @@ def reading_in(folder: Traversable) -> Reading:
     return Reading(
         folder.name,
         _version_of(profiles),
-        _verified_of(profiles),
+        _listed(_VERIFIED, profiles),
         answers,
         profiles,
         pages.read_text(encoding="utf-8") if pages.is_file() else None,
+        _listed(_FAILED_BY_ITEM, profiles),
     )
 
 
@@ -99,6 +103,6 @@ def _version_of(text: str) -> int:
     return int(found[1])
 
 
-def _verified_of(text: str) -> tuple[str, ...]:
-    found = _VERIFIED.search(text)
-    return tuple(rating.strip() for rating in found[1].split(",")) if found else ()
+def _listed(line: re.Pattern[str], text: str) -> tuple[str, ...]:
+    found = line.search(text)
+    return tuple(word.strip() for word in found[1].split(",")) if found else ()

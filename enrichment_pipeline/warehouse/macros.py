@@ -1,7 +1,7 @@
 """What SQL is told by Python on each connection: words, functions, and the macros that use them.
 
-Here: handing them over. Not here: the words (`vocabulary.py`, `word_lists.toml`), the functions
-(`names.py`) and the macros (`sql/schema/create_macros.sql`).
+Here: handing them over. Not here: the words (`vocabulary.py`, `word_lists.toml`, the heads of
+providers' SQL), the functions (`names.py`) and the macros (`sql/schema/create_macros.sql`).
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from enrichment_pipeline.vocabulary import (
     VALUE_STATUSES,
     words_of,
 )
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.word_lists import (
     ROLE_ADDRESSES,
@@ -37,6 +38,7 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 def set_vocabulary(connection: duckdb.DuckDBPyConnection) -> None:
     """Give this connection the words, as variables."""
+    readings = common_profile.readings()
     execute(
         connection,
         "set_vocabulary",
@@ -51,6 +53,8 @@ def set_vocabulary(connection: duckdb.DuckDBPyConnection) -> None:
         mismatch_meanings=[each.meaning for each in MISMATCHES],
         role_addresses=sorted(ROLE_ADDRESSES),
         titles_of_persons=sorted(TITLES_OF_PERSONS),
+        providers=[each.provider for each in readings],
+        item_failures=[list(each.failed_by_item) for each in readings],
     )
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from enrichment_pipeline.providers.base import Retriable
 from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.providers.signalhire.faults import FAULTS
 from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline_tests.support import START
@@ -229,6 +231,25 @@ def test_an_answer_that_nothing_reads_is_for_review_until_something_does(
     read_by(monkeypatch, SIGNALHIRE)
     world.derive(at=START + DAY)
     assert world.status("C1") == ("enriched", None)
+
+
+def test_signalhires_sql_names_the_reasons_that_are_about_an_item_itself() -> None:
+    """Those that say nothing of the provider as a whole: the table of faults gives no signal."""
+    item_reasons = {
+        fault.outcome.reason
+        for fault in FAULTS.values()
+        if isinstance(fault.outcome, Retriable) and fault.signal is None
+    }
+    assert set(SIGNALHIRE.failed_by_item) == item_reasons
+
+
+def test_a_reason_is_about_an_item_only_for_the_provider_that_says_so(world: World) -> None:
+    found = world.connection.execute(
+        "select failed_by_item(provider, reason) from (values"
+        " ('signalhire', 'timeout_exceeded'), ('acme', 'timeout_exceeded'),"
+        " ('signalhire', 'wrong_key'), ('signalhire', null)) as asked (provider, reason)"
+    ).fetchall()
+    assert found == [(True,), (False,), (False,), (False,)]
 
 
 def test_every_provider_says_how_its_answers_are_read() -> None:

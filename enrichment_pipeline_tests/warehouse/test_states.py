@@ -13,6 +13,7 @@ import pytest
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse import common_profile
+from enrichment_pipeline.warehouse.macros import set_vocabulary
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
@@ -488,7 +489,13 @@ def test_each_provider_has_a_look_up_that_stands(ada: World) -> None:
     assert found == ["stale", "fresh"]
 
 
-def test_a_row_of_failures_at_one_provider_puts_nobody_off_at_another(ada: World) -> None:
+def test_failures_at_one_provider_do_not_delay_an_attempt_at_another(
+    ada: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reading,) = common_profile.readings()
+    both = (reading, replace(reading, provider=OTHER))
+    monkeypatch.setattr(common_profile, "readings", lambda: both)
+    set_vocabulary(ada.connection)
     fail(ada, *(START + n * DAY for n in range(5)))
     fail(ada, START + 4 * DAY, provider=OTHER)
     at = START + 4 * DAY

@@ -1,6 +1,7 @@
 -- How SignalHire's answers read into the common profile (`staging.profiles` says what it holds).
 -- version: 1 (another number has all answers read anew)
 -- verified: 100
+-- failed by item: duplicate_query, timeout_exceeded
 --
 -- One row for each look-up's answer, and for each profile that a search gave. Values are taken as
 -- they are given; what they are worth is said by `kind`, `field` and `status`.

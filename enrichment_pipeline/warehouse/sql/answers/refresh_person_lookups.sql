@@ -59,7 +59,7 @@ failures as (
         on attempts.person_key = failed.person_key and attempts.provider = failed.provider
     left join heads on heads.person_key = failed.person_key and heads.provider = failed.provider
     where failed.state = 'released'
-        and failed.reason in ('duplicate_query', 'timeout_exceeded')
+        and failed_by_item(failed.provider, failed.reason)
         and failed.requested_at > coalesce(
             greatest(heads.requested_at, attempts.asked_again_at),
             cast('-infinity' as timestamptz)

@@ -76,7 +76,7 @@ failures_since as (
     join staging.person_lookups as lookup
         on lookup.person_key = failed.person_key and lookup.provider = failed.provider
     where failed.state = 'released'
-        and failed.reason in ('duplicate_query', 'timeout_exceeded')
+        and failed_by_item(failed.provider, failed.reason)
         and failed.requested_at > decided.seen_at
         and failed.requested_at > coalesce(
             greatest(lookup.requested_at, lookup.asked_again_at),

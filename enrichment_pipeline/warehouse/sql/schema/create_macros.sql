@@ -301,6 +301,11 @@ create or replace temp macro priority_rank(priority) as
 create or replace temp macro status_rank(status) as
     rank_in(getvariable('value_statuses'), status);
 
+-- Whether the reason of a released look-up is about the item itself, as its provider says.
+create or replace temp macro failed_by_item(provider, reason) as coalesce(
+    list_contains(getvariable('item_failures')[provider], reason), false
+);
+
 -- The first of a field's e-mails or phones in an answer; null for none.
 create or replace temp macro best_point(points, wanted_field) as list_filter(
     points, lambda point: point.field = wanted_field and point.position = 1

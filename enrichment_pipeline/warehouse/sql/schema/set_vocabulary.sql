@@ -1,6 +1,6 @@
 -- The words of `vocabulary.py` for this connection, in their order of rank, what follows from
--- each, and the lists of `word_lists.toml`. A variable is a constant to the statements that read
--- it.
+-- each, the lists of `word_lists.toml`, and by provider the reasons that are about an item itself.
+-- A variable is a constant to the statements that read it.
 
 set variable priorities = $priorities;
 
@@ -18,3 +18,5 @@ set variable mismatch_meanings = map($mismatches, $mismatch_meanings);
 set variable role_addresses = $role_addresses;
 
 set variable titles_of_persons = $titles_of_persons;
+
+set variable item_failures = cast(map($providers, $item_failures) as map (varchar, varchar[]));
