@@ -132,7 +132,7 @@ class ReservedCall(NamedTuple):
 
 @dataclass(frozen=True)
 class Known:
-    """A candidate for whom another call is under way, or was answered a moment ago."""
+    """A candidate that another call asks about, or has asked about a moment ago."""
 
     candidate: Candidate
     call_id: str

@@ -162,7 +162,7 @@ def record(
     """Keep a contact that was posted; its answer stays while its content does.
 
     An answer that is not good any more is found out anew. Only the contact's own answer counts:
-    with the same content under another id it may be another person, whom the source has by that id.
+    with the same content under another id it may be another person, the source's by that id.
     """
     connection = transaction.connection
     if request is not None:
