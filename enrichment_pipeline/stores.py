@@ -37,9 +37,9 @@ class Stores:
             yield connection
 
     def leave_whole_ledger(self) -> None:
-        """At the end of whatever wrote to the ledger; see `LedgerStore.leave_whole`."""
+        """At the end of whatever wrote to the ledger; see `LedgerStore.checkpoint`."""
         if "ledger" in vars(self):  # else it was not opened
-            self.ledger.leave_whole()
+            self.ledger.checkpoint()
 
     def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
         """One kind of call to the provider."""

@@ -97,9 +97,9 @@ def test_moving_the_log_into_the_file_breaks_no_one_who_writes(
     url = f"sqlite:///{tmp_path / LEDGER}"
     one, another = open_store(url), open_store(url)
     with another.write() as transaction:
-        one.leave_whole()
+        one.checkpoint()
         transaction.connection.execute(sa.update(head).values(revision=41))
-    one.leave_whole()
+    one.checkpoint()
     with one.write() as transaction:
         assert transaction.revision == 42
     one.close()

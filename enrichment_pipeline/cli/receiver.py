@@ -74,4 +74,4 @@ def receiver(
             f"receiver: {error.strerror or error}; choose another --port or --metrics-port"
         ) from None
     finally:
-        store.leave_whole()
+        store.checkpoint()

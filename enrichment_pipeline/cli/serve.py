@@ -121,4 +121,4 @@ def _receiver_routes(settings: Settings, metrics: EntryMetrics) -> Iterator[list
             )
         ]
     finally:
-        store.leave_whole()
+        store.checkpoint()

@@ -29,7 +29,7 @@ from enrichment_pipeline.ledger.outage import (
     LONGEST_PAUSE_SECONDS,
     LedgerAwayError,
     is_outage,
-    waiting_out_outages,
+    outage_retries,
 )
 from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.providers.base import Reply
@@ -53,7 +53,7 @@ async def write_patiently(
     Raises LedgerAwayError where it does not come back.
     """
     try:
-        return await AsyncRetrying(**waiting_out_outages(), sleep=sleep)(writer.run, work)
+        return await AsyncRetrying(**outage_retries(), sleep=sleep)(writer.run, work)
     except DBAPIError as error:
         if is_outage(error):
             raise LedgerAwayError(error) from None

@@ -197,7 +197,7 @@ def _settle(transaction: Transaction, notification_id: str, again_at: datetime |
     if again_at is None:
         notifications.remove(transaction, notification_id)
     else:
-        notifications.put_off(transaction, notification_id, again_at)
+        notifications.retry_at(transaction, notification_id, again_at)
 
 
 def _is_delivered(answer: int | str) -> bool:

@@ -687,6 +687,6 @@ async def open_desk(
         finally:
             await service.stop()
     finally:
-        store.leave_whole()
+        store.checkpoint()
         store.close()
         release_run_lock(settings.home, run_id)

@@ -25,7 +25,7 @@ RECOVERY_STEP = 0.125
 """Share of the full rate that comes back with each window that passes after a 429."""
 
 
-def _believed(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
+def _unless_ahead(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
     """An instant; null where a clock that was ahead wrote it."""
     return case((column <= bindparam("horizon", type_=UtcDateTime), column)).label(column.name)
 
@@ -33,9 +33,9 @@ def _believed(column: ColumnElement[datetime]) -> ColumnElement[datetime]:
 _FIND = select(
     gates.c.rate_share,
     gates.c.failures_in_a_row,
-    _believed(gates.c.pause_until),
-    _believed(gates.c.rate_share_at),
-    _believed(gates.c.probe_until),
+    _unless_ahead(gates.c.pause_until),
+    _unless_ahead(gates.c.rate_share_at),
+    _unless_ahead(gates.c.probe_until),
 ).where(gates.c.provider == bindparam("of_provider"))
 _CLOSE_BREAKER = Prepared(
     update(gates)

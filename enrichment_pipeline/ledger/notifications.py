@@ -101,7 +101,7 @@ def take_due(
     return taken
 
 
-def put_off(transaction: Transaction, notification_id: str, next_try_at: datetime) -> None:
+def retry_at(transaction: Transaction, notification_id: str, next_try_at: datetime) -> None:
     """Have it sent again, but not before that time."""
     transaction.connection.execute(
         update(notifications)

@@ -57,13 +57,13 @@ def is_outage(error: BaseException) -> bool:
     return code is None or code.startswith(_CLASSES_OF_OUTAGES)
 
 
-def outlast(call: Callable[[], R], sleep: Callable[[float], None] = time.sleep) -> R:
+def retry_outages(call: Callable[[], R], sleep: Callable[[float], None] = time.sleep) -> R:
     """What the call returns, however often it fails by an outage, within reason.
 
     The call may be made again after a commit whose success is unknown.
     Raises LedgerAwayError where the database does not come back.
     """
-    retrying = Retrying(**waiting_out_outages(), sleep=sleep)
+    retrying = Retrying(**outage_retries(), sleep=sleep)
     try:
         return retrying(call)
     except DBAPIError as error:
@@ -72,7 +72,7 @@ def outlast(call: Callable[[], R], sleep: Callable[[float], None] = time.sleep) 
         raise
 
 
-def waiting_out_outages() -> dict[str, Any]:
+def outage_retries() -> dict[str, Any]:
     """How tenacity waits them out, in a thread or in an event loop."""
     return {
         "retry": retry_if_exception(is_outage),

@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.pool import QueuePool
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.ledger.outage import outlast
+from enrichment_pipeline.ledger.outage import retry_outages
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.schema import calls, head, stamp
 from enrichment_pipeline.privacy import owner_only
@@ -127,7 +127,7 @@ class LedgerStore:
         Those of all providers, since a revision is the whole ledger's. `columns` must hold the
         calls' ids, as the first, and their revisions, as the last.
         """
-        newest = outlast(self.revision, self.sleep)
+        newest = retry_outages(self.revision, self.sleep)
         after: tuple[int, str] = (since_revision, "")
         while True:
             query = (
@@ -159,7 +159,7 @@ class LedgerStore:
             with self.write() as transaction:
                 return work(transaction)
 
-        return outlast(attempt, self.sleep)
+        return retry_outages(attempt, self.sleep)
 
     def read_all(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """All rows of a query, also where the database is away for a while."""
@@ -168,7 +168,7 @@ class LedgerStore:
             with self.read() as connection:
                 return connection.execute(query, values or {}).all()
 
-        return outlast(rows, self.sleep)
+        return retry_outages(rows, self.sleep)
 
     def revision(self) -> int:
         """The newest revision: that of the last writing transaction."""
@@ -206,7 +206,7 @@ class LedgerStore:
 
         self.transact(write)
 
-    def leave_whole(self) -> None:
+    def checkpoint(self) -> None:
         """Have the whole ledger in SQLite's file, so that a plain copy of that file has it, too.
 
         Everything that was written lately is in the log beside it until then. Waits a moment for

@@ -28,17 +28,17 @@ class ItemMeter:
 
     def admits(self, items: int) -> bool:
         """Whether that many items fit into the window now. Counts nothing."""
-        self._forget_what_is_over(self._clock())
+        self._drop_expired(self._clock())
         return self._total + items <= self._limit
 
     def count(self, items: int) -> None:
         """Count that many items as asked for now, whether they fit or not."""
         now = self._clock()
-        self._forget_what_is_over(now)
+        self._drop_expired(now)
         self._counted.append((now, items))
         self._total += items
 
-    def _forget_what_is_over(self, now: float) -> None:
+    def _drop_expired(self, now: float) -> None:
         while self._counted and self._is_over(self._counted[0][0], now):
             self._total -= self._counted.popleft()[1]
 

@@ -74,7 +74,7 @@ def test_what_was_put_off_comes_again_then_and_what_was_removed_does_not(
     later, gone = owe(store, clock), owe(store, clock)
     take(store, clock)
     with store.write() as transaction:
-        notifications.put_off(transaction, later, START + timedelta(minutes=5))
+        notifications.retry_at(transaction, later, START + timedelta(minutes=5))
         notifications.remove(transaction, gone)
     assert count_owed(store) == 1
     clock.advance(minutes=4, seconds=59)

@@ -176,10 +176,10 @@ def _decode(body: bytes) -> list[_Answer] | None:
         answers = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return list(map(_forgiven, answers)) if isinstance(answers, list) else None
+    return list(map(_read_loosely, answers)) if isinstance(answers, list) else None
 
 
-def _forgiven(answer: object) -> _Answer:
+def _read_loosely(answer: object) -> _Answer:
     if not isinstance(answer, dict):
         return _NO_ANSWER
     candidate = msgspec.Raw(b"{}" if isinstance(answer.get("candidate"), dict) else b"")

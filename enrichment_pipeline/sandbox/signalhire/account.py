@@ -126,7 +126,7 @@ class _Reader:
         self._offset = self._lines = 0
         rest = self._read()[1]
         if rest:
-            self._mend_last_line(rest)
+            self._repair_last_line(rest)
 
     def new_charges(self) -> list[Charge]:
         whole_lines, _ = self._read()
@@ -150,7 +150,7 @@ class _Reader:
             raise self._unusable("read", error) from None
         return whole_lines, rest
 
-    def _mend_last_line(self, line: bytes) -> None:
+    def _repair_last_line(self, line: bytes) -> None:
         try:
             with self._path.open("rb+") as file:
                 end = file.seek(0, os.SEEK_END)

@@ -85,12 +85,12 @@ class Fate:
             return usual
         return self.chance("parts").randint(FEWEST_PARTS, MOST_PARTS)
 
-    def spoilt_items(self, count: int) -> list[str | None]:
+    def failed_items(self, count: int) -> list[str | None]:
         """The status that each of so many items is answered with instead of being looked up."""
-        spoilt: list[str | None] = [None] * count
+        failed: list[str | None] = [None] * count
         faults: tuple[Fault, ...] = ("timeout_exceeded", "duplicate_query")
         for fault in faults:
             if share := self._shares.get(fault, 0):
                 chance = self.chance(fault)
-                spoilt = [fault if chance.random() < share else status for status in spoilt]
-        return spoilt
+                failed = [fault if chance.random() < share else status for status in failed]
+        return failed

@@ -107,11 +107,11 @@ class Profiles:
         return True
 
     def _words(self, text: str | None) -> set[str]:
-        folded = anyascii(text or "") if self._reads_other_scripts else _bare(text or "")
+        folded = anyascii(text or "") if self._reads_other_scripts else _without_accents(text or "")
         return set(re.findall(r"\w+", re.sub(r"['’`.]", "", folded.casefold())))
 
 
-def _bare(text: str) -> str:
+def _without_accents(text: str) -> str:
     """The text without its accents."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(letter for letter in decomposed if not unicodedata.combining(letter))

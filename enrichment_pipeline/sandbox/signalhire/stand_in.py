@@ -194,7 +194,7 @@ class _Sandbox:
                 if fate.hits("slow_down"):
                     raise Refusal(429, "Too many concurrent requests", fate.retry_after)
                 page = b"" if fate.fails_unprocessed else to_json(answer(body))
-                await self._hold_back()
+                await self._delay()
         except Refusal as refusal:
             return self._refusal(refusal, "standard")
         if fate.failure:
@@ -253,7 +253,7 @@ class _Sandbox:
             self._account.settle(charges)
         else:
             charge_later = BackgroundTask(self._settle, charges)
-        await self._hold_back()
+        await self._delay()
         if fate.failure:
             return self._failure(fate, search.pool)
         result = self._renderer.result(answers, search.pool)
@@ -281,7 +281,7 @@ class _Sandbox:
                 is_lost=fate.is_lost,
             )
         )
-        await self._hold_back()
+        await self._delay()
         if fate.failure:
             return self._failure(fate, search.pool)
         return self._reply(201, to_json({"requestId": request}), search.pool)
@@ -292,9 +292,9 @@ class _Sandbox:
         """Look each item up, and hold a credit for each profile that is to be charged."""
         answers: list[Answer] = []
         charges: list[Charge] = []
-        spoilt_items = fate.spoilt_items(len(search.items))
-        for item, spoilt in zip(search.items, spoilt_items, strict=True):
-            answer, charge = self._look_up(item, search.pool, request, spoilt)
+        failed_items = fate.failed_items(len(search.items))
+        for item, failed in zip(search.items, failed_items, strict=True):
+            answer, charge = self._look_up(item, search.pool, request, failed)
             answers.append(answer)
             if charge:
                 charges.append(charge)
@@ -303,7 +303,7 @@ class _Sandbox:
         return answers, charges
 
     def _look_up(
-        self, item: str, pool: Pool, request: int, spoilt: str | None
+        self, item: str, pool: Pool, request: int, failed: str | None
     ) -> tuple[Answer, Charge | None]:
         identifier = identify(item)
         query = identifier or item.strip()
@@ -311,8 +311,8 @@ class _Sandbox:
         # Once the credits are over nothing more is looked up, not even what would cost none.
         if not self._account.can_pay(pool):
             return Answer(echo, "credits_are_over"), None
-        if spoilt:
-            return Answer(echo, spoilt), None
+        if failed:
+            return Answer(echo, failed), None
         if self._recent.has(pool, query):
             return Answer(echo, "duplicate_query"), None
         self._recent.add(pool, query)
@@ -321,7 +321,7 @@ class _Sandbox:
             return Answer(echo, "failed"), None
         return Answer(echo, "success", person), self._account.hold(pool, person.uid, item, request)
 
-    async def _hold_back(self) -> None:
+    async def _delay(self) -> None:
         if self._config.latency_ms:
             await asyncio.sleep(self._config.latency_ms / 1000)
 

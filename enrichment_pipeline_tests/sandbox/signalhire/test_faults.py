@@ -261,7 +261,7 @@ def test_an_item_may_have_its_status_instead_of_being_looked_up_and_costs_nothin
     assert later.keys() == {"success", status}
 
 
-def test_a_spoilt_item_can_be_asked_for_again_within_the_window_of_duplicates(
+def test_a_failed_item_can_be_asked_for_again_within_the_window_of_duplicates(
     people: People,
 ) -> None:
     api = start(people, duplicate_query_seconds=60, faults={"timeout_exceeded": 0.5}, seed=1)
