@@ -64,7 +64,7 @@ test-long: $(DEV) ## The long ones: kills, whole runs, a year, many examples of 
 	@exec $(BIN)/python -m pytest -m "long or property" --hypothesis-profile long $(ARGS)
 
 .PHONY: lint
-lint: $(DEV) ## Linters, formatter, types, SQL, and who imports whom
+lint: $(DEV) ## Linters, formatter, types, SQL, and import rules
 	@status=0; \
 	check() { echo "lint: $$*"; $(BIN)/"$$@" || status=1; }; \
 	check ruff check --quiet --output-format concise; \
