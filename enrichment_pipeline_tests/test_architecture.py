@@ -1,4 +1,4 @@
-"""The rules of the code itself: who imports whom, and what no module may do.
+"""The rules of the code itself: who imports what, and what no module may do.
 
 Here: what holds for every module of the package, read from its source, so that a
 new module is under the rules from its first day. Not here: what any of them does.
