@@ -17,5 +17,5 @@ def upgrade() -> None:
         sa.Column("origin", sa.String(length=16), nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("identifier", "origin"),
-        comment="Hashed identifiers of people who may not be asked for; see suppressions.py",
+        comment="Hashed identifiers of whom nobody may be asked for; see suppressions.py",
     )

@@ -107,3 +107,7 @@ def upgrade() -> None:
             "One row. A writing transaction takes it first: revisions are in commit order. "
             "suppressions_revision: at which the list of the suppressed last changed",
         )
+        op.create_table_comment(
+            "suppressions",
+            "Hashed identifiers of people who may not be asked for; see suppressions.py",
+        )
