@@ -397,7 +397,7 @@ def test_without_access_the_contacts_say_so_and_the_next_run_tries_again(tmp_pat
     assert found.pop("mail") == ("enriched", None)
     assert set(found.values()) == {("needs_review", "insufficient_identity")}
     review = record(world.home, "enrichment.needs_review", "c-7")
-    assert "403" in review["detail"]
+    assert "does not let this account search" in review["detail"]
     people = [{**ADAS_PROFILE, "uid": f"{n:032x}", "full_name": f"Ada N{n}x"} for n in range(12)]
     with sandbox_of(world, people) as sandbox:
         world.run(sandbox, DAY_ONE + timedelta(days=1))
