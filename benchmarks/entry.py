@@ -121,7 +121,7 @@ def stage(provider_seconds: float, number: int) -> Iterator[tuple[str, list[dict
             "ENRICHMENT_HOME": str(home / "state"),
             "ENRICHMENT_CONFIG": str(policy),
             "ENRICHMENT_API_TOKENS": TOKEN,
-            "SIGNALHIRE_BASE_URL": f"{provider}/api/v1",
+            "SIGNALHIRE_BASE_URL": provider,
         }
         serve = child_server("serve", ["--metrics-port", "0"], environment)
         yield stack.enter_context(serve), people
