@@ -34,11 +34,12 @@ from enrichment_pipeline.warehouse.connection import create_macros, transaction
 from enrichment_pipeline.warehouse.entered_contacts import (
     add_entries,
     entered_table,
+    given_rows,
     read_entry_answers,
     replace_entries,
 )
 from enrichment_pipeline.warehouse.known_contacts import attach_known, newest_known
-from enrichment_pipeline.warehouse.load import find_persons, read_parts
+from enrichment_pipeline.warehouse.load import find_persons, load_eligibility, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
@@ -142,6 +143,13 @@ class Judge:
         execute(connection, "take_neighbours")
         self._own_called_identifiers(now)
         find_persons(connection, loaded_at=now, with_entries=True)
+        load_eligibility(
+            connection,
+            self._policy.source,
+            self._policy.eligibility,
+            self._settings.source_path,
+            given_rows(connection),
+        )
         persons = self._column("select distinct person_key from staging.contact_persons")
         lookups = kept.lookups_about(self._store, persons)
         if lookups:

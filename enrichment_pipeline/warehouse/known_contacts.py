@@ -23,7 +23,6 @@ KNOWN_TABLES: dict[str, str] = {
     "staging.contact_persons": "person_key",
     "staging.entered_contacts": "contact_id",
     "staging.person_aliases": "alias",
-    "staging.ineligible_contacts": "contact_id",
     "raw.review_decisions": "contact_id",
     "raw.undone_runs": "run_id",
     "enrichment.company_facts": "company_domain",

@@ -95,7 +95,7 @@ def load_contacts(
     counts = _counted(connection, "count_loaded_contacts", loaded_at, changed, unread)
     given = entered_contacts.given_rows(connection) if with_entries else None
     counts = replace(
-        counts, not_eligible=_load_eligibility(connection, source, eligibility, path, given)
+        counts, not_eligible=load_eligibility(connection, source, eligibility, path, given)
     )
     return replace(counts, **entered_contacts.count_entries(connection)) if with_entries else counts
 
@@ -178,7 +178,7 @@ def refuse_sudden_shrink(connection: duckdb.DuckDBPyConnection, max_shrink: floa
         )
 
 
-def _load_eligibility(
+def load_eligibility(
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
     eligibility: EligibilityPolicy,

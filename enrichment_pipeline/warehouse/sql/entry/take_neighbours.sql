@@ -4,11 +4,11 @@
 --
 -- reads: dirty_identifiers, known.enrichment.company_facts, known.raw.review_decisions,
 --        known.raw.undone_runs, known.staging.contact_parts, known.staging.contact_persons,
---        known.staging.contacts, known.staging.identities, known.staging.ineligible_contacts,
---        known.staging.person_aliases, staging.contact_parts, staging.contacts
+--        known.staging.contacts, known.staging.identities, known.staging.person_aliases,
+--        staging.contact_parts, staging.contacts
 -- makes: enrichment.company_facts, neighbour_persons, neighbours, raw.review_decisions,
 --        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.contacts,
---        staging.ineligible_contacts, staging.person_aliases
+--        staging.person_aliases
 
 create or replace temp table neighbour_persons as
 select person_key
@@ -53,10 +53,6 @@ where person_key in (select person_key from neighbour_persons);
 insert into staging.person_aliases by name
 select * from known.staging.person_aliases
 where person_key in (select person_key from neighbour_persons);
-
-insert into staging.ineligible_contacts by name
-select * from known.staging.ineligible_contacts
-where contact_id in (select contact_id from neighbours);
 
 insert into raw.review_decisions by name
 select * from known.raw.review_decisions
