@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Row,
+    and_,
     bindparam,
     delete,
     exists,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or_keep
@@ -32,7 +34,6 @@ from enrichment_pipeline.ledger.identifiers import as_number
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
-    RELEASED,
     UtcDateTime,
     call_identifiers,
     calls,
@@ -44,6 +45,7 @@ from enrichment_pipeline.ledger.schema import (
     notifications,
 )
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ _ENTRY = (
     entries.c.notify_urls,
 )
 _BY_ID = select(*_ENTRY).where(entries.c.contact_id == bindparam("of_contact"))
+_RELEASED_OR_NOT = (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
+"""Either finds a person's calls by an index of its own; without them all calls would be read."""
 _SUPPRESSIONS_REVISION = select(head.c.suppressions_revision).scalar_subquery()
 _IS_GOOD = (
     entries.c.is_decided
@@ -131,9 +135,15 @@ _IS_GOOD = (
         entries.c.good_until.is_(None),
         entries.c.good_until > bindparam("at_now", type_=UtcDateTime),
     )
-    & ~exists().where(
-        calls.c.person_key == entries.c.person_key,
-        calls.c.revision > entries.c.answer_revision,
+    & and_(
+        *(
+            ~exists().where(
+                calls.c.person_key == entries.c.person_key,
+                calls.c.revision > entries.c.answer_revision,
+                each,
+            )
+            for each in _RELEASED_OR_NOT
+        )
     )
     & (entries.c.answer_revision >= _SUPPRESSIONS_REVISION)
 )
@@ -355,17 +365,18 @@ def reopen(transaction: Transaction, contact_id: str, due_at: datetime) -> None:
 
 def credits_for(connection: Connection, contact_id: str) -> int:
     """What was charged for an entry since it was entered, or was last found out anew."""
-    spent = (
-        select(func.coalesce(func.sum(calls.c.units_charged), 0))
-        .select_from(entries)
-        .join(calls, calls.c.person_key == entries.c.person_key)
+    spent = [
+        select(calls.c.units_charged)
+        .join(entries, calls.c.person_key == entries.c.person_key)
         .where(
             entries.c.contact_id == contact_id,
             calls.c.contact_id == contact_id,
             calls.c.revision > entries.c.revision,
+            each,
         )
-    )
-    return int(connection.execute(spent).scalar_one())
+        for each in _RELEASED_OR_NOT
+    ]
+    return sum(connection.execute(union_all(*spent)).scalars())
 
 
 def withdraw(transaction: Transaction, contact_id: str, now: datetime) -> bool | None:
@@ -375,12 +386,13 @@ def withdraw(transaction: Transaction, contact_id: str, now: datetime) -> bool |
     if found is None or found.withdrawn_at is not None:
         return None
     is_bought = select(calls.c.call_id).where(
-        calls.c.person_key == found.person_key,
+        calls.c.person_key == bindparam("of_person"),
         calls.c.contact_id == contact_id,
-        calls.c.state != RELEASED,
+        calls.c.is_released.is_not(True),
         calls.c.reserved_at >= found.entered_at,
     )
-    if connection.execute(is_bought.limit(1)).one_or_none() is not None:
+    asked = connection.execute(is_bought.limit(1), {"of_person": found.person_key})
+    if asked.one_or_none() is not None:
         return False
     connection.execute(
         delete(entry_identifiers).where(entry_identifiers.c.contact_id == contact_id)
@@ -500,7 +512,9 @@ def persons_changed(
     """Those of these persons with a call that was made or changed after a revision."""
     rows = as_json((key,) for key in person_keys)
     query = select(calls.c.person_key).where(
-        is_bound(calls.c.person_key), calls.c.revision > since_revision
+        calls.c.kind.in_((LOOKUP, SEARCH)),  # revisions are found by kind
+        calls.c.revision > since_revision,
+        is_bound(calls.c.person_key),
     )
     return frozenset(connection.execute(query, {ROWS: rows}).scalars())
 

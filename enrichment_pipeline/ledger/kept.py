@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Row, case, func, or_, select
+from sqlalchemy import Row, case, func, or_, select, union_all
 
 from enrichment_pipeline.ledger import journal
 from enrichment_pipeline.ledger.calls import Calls
@@ -231,12 +231,14 @@ def changed_lookups(store: LedgerStore, since_revision: int) -> Iterator[Sequenc
 def lookups_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
     """All look-ups about these persons, oldest change first."""
     rows = as_json((key,) for key in person_keys)
-    query = (
-        select(*_LOOKUP)
-        .where(is_bound(calls.c.person_key), calls.c.kind == LOOKUP)
-        .order_by(calls.c.revision, calls.c.call_id)
-    )
-    return store.read_all(query, {ROWS: rows})
+    # by person alone: a condition on the kind, which most calls share, leads to another index
+    about = [
+        select(*_LOOKUP, calls.c.kind).where(is_bound(calls.c.person_key), each)
+        for each in (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
+    ]
+    found = store.read_all(union_all(*about), {ROWS: rows})
+    lookups = (row for row in found if row.kind == LOOKUP)
+    return sorted(lookups, key=lambda row: (row.revision, row.lookup_id))
 
 
 def persons_changed(store: LedgerStore, since_revision: int) -> set[str]:

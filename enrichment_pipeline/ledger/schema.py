@@ -217,6 +217,14 @@ Not by `state`, which says the same: each step would write the entry anew, and e
 is on another page.
 """
 
+released_calls = Index(
+    "calls_released",
+    calls.c.person_key,
+    sqlite_where=calls.c.is_released.is_(True),
+    postgresql_where=calls.c.is_released.is_(True),
+)
+"""The few that `calls_single_flight` leaves out: with it, all calls about a person."""
+
 open_calls = Index(
     "calls_open",
     calls.c.provider,

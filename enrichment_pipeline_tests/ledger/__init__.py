@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import journal, kept
@@ -376,3 +378,23 @@ def answer_body(*statuses: tuple[str, str]) -> bytes:
             for item, status in statuses
         ]
     ).encode()
+
+
+OF_CALLS = {"calls", "call_identifiers"}
+
+
+@contextmanager
+def explained(store: LedgerStore) -> Iterator[list[str]]:
+    """How SQLite finds calls and their identifiers in the body's queries, step by step."""
+    steps: list[str] = []
+
+    def explain(_connection: object, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.lstrip().upper().startswith("SELECT"):
+            plan = cursor.execute(f"explain query plan {statement}", parameters).fetchall()
+            steps.extend(row[3] for row in plan if row[3].split()[1] in OF_CALLS)
+
+    event.listen(store._engine, "before_cursor_execute", explain)
+    try:
+        yield steps
+    finally:
+        event.remove(store._engine, "before_cursor_execute", explain)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from enrichment_pipeline.ledger import entries, notifications, schema
+from enrichment_pipeline.ledger import entries, kept, notifications, schema
 from enrichment_pipeline.ledger.admission import Exhausted, NotDue
 from enrichment_pipeline.ledger.copying import copy_to_file
 from enrichment_pipeline.ledger.entries import (
@@ -34,6 +34,7 @@ from enrichment_pipeline_tests.ledger import (
     candidate,
     count_rows,
     crowd,
+    explained,
     send,
     waiting,
 )
@@ -418,3 +419,20 @@ def test_what_a_run_may_spend_does_not_cap_entries_but_days_and_floors_do(
     assert ledger.admit(crowd(1, prefix="f"), "entries", is_entry=True) == Exhausted("day")
     strategic = crowd(9, "strategic", prefix="s")
     assert len(admitted(ledger.admit(strategic, "entries", is_entry=True)).calls) == 3
+
+
+def test_the_calls_about_an_entry_are_found_by_person_or_revision(tmp_path: Path) -> None:
+    """Each post would take longer than the one before it, and hold up all who write."""
+    with opened(sqlite_url(tmp_path / "ledger.sqlite")) as store, explained(store) as of_calls:
+        with store.write() as transaction:
+            now = MovingClock().now()
+            posted = Posted("contact-ada", "{}", "digest")
+            for _ in range(2):
+                entries.record(transaction, posted, now=now, due_at=now, answering_until=now)
+            entries.credits_for(transaction.connection, "contact-ada")
+            entries.persons_changed(transaction.connection, [PERSON], 0)
+            entries.withdraw(transaction, "contact-ada", now)
+        kept.lookups_about(store, [PERSON])
+    assert len(of_calls) >= 8
+    keys = ("person_key=?", "revision>?")
+    assert [step for step in of_calls if not any(key in step for key in keys)] == []

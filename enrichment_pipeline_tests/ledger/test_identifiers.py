@@ -26,6 +26,7 @@ from enrichment_pipeline_tests.ledger import (
     admitted,
     buy,
     candidate,
+    explained,
     ids,
     limits_of,
     reply,
@@ -155,21 +156,8 @@ def test_admission_reads_calls_by_person_and_by_id_and_never_all_of_them(tmp_pat
     store = open_store(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     ledger = Ledger(store, "signalhire", limits_of(items_per_window=1_000), MovingClock())
     reserve(ledger, by("by-email", EMAIL, PROFILE))
-    plans: dict[str, list[str]] = {}
-
-    @event.listens_for(store._engine, "before_cursor_execute")
-    def explain(_connection, cursor, statement: str, parameters, *_: object) -> None:
-        if statement.lstrip().upper().startswith("SELECT"):
-            rows = cursor.execute(f"explain query plan {statement}", parameters).fetchall()
-            plans[statement] = [row[3] for row in rows]
-
-    assert known(ledger.admit([by("by-profile", PROFILE)], "run"))
-    of_calls = [
-        step
-        for steps in plans.values()
-        for step in steps
-        if step.split()[1] in {"calls", "call_identifiers"}
-    ]
+    with explained(store) as of_calls:
+        assert known(ledger.admit([by("by-profile", PROFILE)], "run"))
     assert len(of_calls) >= 3
     keys = ("(identifier=?", "(call_id=?", "person_key=?")
     assert [step for step in of_calls if not any(key in step for key in keys)] == []

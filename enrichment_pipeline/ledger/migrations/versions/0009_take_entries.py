@@ -1,7 +1,7 @@
 """Keep contacts that applications enter, the answer to each, and where to send it.
 
-Nothing that is there changes. Suppressions are found by their time as well, since what was known
-of an entry before a new one has to be judged anew.
+The head tells at which revision the list of the suppressed last changed: what was known of an entry
+before has to be judged anew. Released calls are found by their person, as the others are.
 """
 
 import sqlalchemy as sa
@@ -111,3 +111,10 @@ def upgrade() -> None:
             "suppressions",
             "Hashed identifiers of people who may not be asked for; see suppressions.py",
         )
+    op.create_index(
+        "calls_released",
+        "calls",
+        ["person_key"],
+        sqlite_where=sa.text("is_released IS 1"),
+        postgresql_where=sa.text("is_released IS true"),
+    )
