@@ -1,12 +1,14 @@
 """The stores of one state folder: its ledger and its warehouse.
 
-Here: opening them, and the ledger as seen by a clock (calls, questions, suppressions). Not here:
-what a run does with them (`steps/`), and what people change between runs (`corrections.py`).
+Here: opening them, the ledger's stamp, and the ledger as seen by a clock (calls, questions,
+suppressions). Not here: what a run does with them (`steps/`), and what people change between runs
+(`corrections.py`).
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from uuid import uuid4
 
 import duckdb
 
@@ -16,6 +18,7 @@ from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.state import refuse_other_stamp, stamp_of
 from enrichment_pipeline.terms import calls_of
 from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline.warehouse.connection import open_warehouse
@@ -60,3 +63,14 @@ class Stores:
         return self.ledger.transact(
             lambda transaction: lookups.release_unconfirmed(transaction, persons)
         )
+
+
+def stamped(ledger: LedgerStore, settings: Settings) -> dict[str, str]:
+    """The stamp that a ledger bears; its own id and the settings' stamp, where it bore none.
+
+    Raises ConfigurationError where it is another source's or provider's.
+    """
+    wanted = stamp_of(settings)
+    found = ledger.check_stamp({**wanted, "ledger": uuid4().hex})
+    refuse_other_stamp("ledger", found, wanted)
+    return found

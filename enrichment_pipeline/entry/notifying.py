@@ -7,7 +7,6 @@ The form, the signature and the meaning of 410 are those of https://www.standard
 """
 
 import asyncio
-import json
 import logging
 import random
 import time
@@ -23,7 +22,6 @@ from standardwebhooks import Webhook
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.entry.addresses import RefusedError
-from enrichment_pipeline.entry.enrichment import Enrichment
 from enrichment_pipeline.entry.posting import Poster
 from enrichment_pipeline.ledger import notifications
 from enrichment_pipeline.ledger.group import GroupCommit
@@ -31,7 +29,6 @@ from enrichment_pipeline.ledger.notifications import Owed
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.settings import Settings
 
-TYPE = "contact.decided"
 USER_AGENT = f"enrichment-pipeline/{version('enrichment-pipeline')}"
 AT_ONCE = 10
 PER_HOST = 2
@@ -58,12 +55,6 @@ class Metrics(Protocol):
     def notified(self, outcome: Outcome, seconds: float) -> None:
         """An attempt is over: `failed` is tried again, `given_up` is not."""
         ...
-
-
-def notification_body(enrichment: Enrichment, at: datetime) -> str:
-    """What is sent of a contact that was decided then; the ledger keeps it, and it is signed."""
-    data = enrichment.model_dump(mode="json")
-    return json.dumps({"type": TYPE, "timestamp": at.isoformat(), "data": data})
 
 
 def jittered() -> float:

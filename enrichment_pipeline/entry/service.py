@@ -36,7 +36,8 @@ from enrichment_pipeline.entry.desk import (
 from enrichment_pipeline.entry.enrichment import NOTHING_KNOWN, Enrichment, as_answer, from_answer
 from enrichment_pipeline.entry.entry_metrics import EntryMetrics
 from enrichment_pipeline.entry.judge import MOST_AT_ONCE, Judge, Verdict
-from enrichment_pipeline.entry.notifying import Notifier, notification_body
+from enrichment_pipeline.entry.notifying import Notifier
+from enrichment_pipeline.entry.owing import owe
 from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.ledger import entries, kept, notifications
 from enrichment_pipeline.ledger.admission import Candidate
@@ -52,11 +53,10 @@ from enrichment_pipeline.state import (
     ensure_state_folder,
     forget_dead_run,
     hold_run_lock,
-    refuse_other_stamp,
     release_run_lock,
-    stamp_of,
     stamp_with_ledger,
 )
+from enrichment_pipeline.stores import stamped
 from enrichment_pipeline.warehouse.known_contacts import newest_known
 
 POLL_SECONDS = 0.2
@@ -574,7 +574,7 @@ def _record(
     if isinstance(recorded, Entry) and recorded.is_decided:
         known = from_answer(recorded.contact_id, recorded.answer or NOTHING_KNOWN)
         if posted.notify_url is not None:
-            _owe(transaction, known, [posted.notify_url], now)
+            owe(transaction, known, [posted.notify_url], now)
         if request is not None:
             entries.end_request(transaction, request, known.model_dump_json())
     return recorded
@@ -611,7 +611,7 @@ def _settle(
             credits = entries.credits_for(transaction.connection, entry.contact_id)
             enrichment = verdict.enrichment.model_copy(update={"credits": credits})
             decided[entry.contact_id] = enrichment
-            _owe(transaction, enrichment, urls, now)
+            owe(transaction, enrichment, urls, now)
     return decided, changed
 
 
@@ -647,17 +647,6 @@ async def _after(seconds: float, step: Callable[[], Coroutine[None, None, None]]
     await step()
 
 
-def _owe(
-    transaction: Transaction, enrichment: Enrichment, urls: Iterable[str], now: datetime
-) -> None:
-    """Have these told what a contact was decided to be, in the transaction that decides it."""
-    for url in urls:
-        body = notification_body(enrichment, now)
-        notifications.owe(
-            transaction, contact_id=enrichment.contact_id, url=url, body=body, now=now
-        )
-
-
 @asynccontextmanager
 async def open_desk(
     settings: Settings, metrics: EntryMetrics | None = None
@@ -675,9 +664,7 @@ async def open_desk(
     hold_run_lock(settings.home, run_id)
     store = open_store(settings.ledger_url.get_secret_value())
     try:
-        found = store.check_stamp({**stamp_of(settings), "ledger": uuid4().hex})
-        refuse_other_stamp("ledger", found, stamp_of(settings))
-        stamp_with_ledger(settings, found["ledger"])
+        stamp_with_ledger(settings, stamped(store, settings)["ledger"])
         service = EntryService(settings, store, clock, metrics or EntryMetrics(), run_id=run_id)
         await service.start(dead)
         for each in dead:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from uuid import uuid4
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
@@ -33,7 +32,7 @@ from enrichment_pipeline.state import (
 )
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.provider import ask_balance
-from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.stores import Stores, stamped
 from enrichment_pipeline.terms import cost_of_credit
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.attached_source import attached_source
@@ -101,8 +100,7 @@ def open_state(stores: Stores, run: Run | None = None) -> None:
     _check_source(settings)
     check_stamp(settings)
     stamp = stamp_of(settings)
-    of_ledger = ledger.check_stamp({**stamp, "ledger": uuid4().hex})
-    refuse_other_stamp("ledger", of_ledger, stamp)
+    of_ledger = stamped(ledger, settings)
     with stores.open_warehouse() as connection:
         with transaction(connection):
             wanted = {**stamp, "ledger": of_ledger["ledger"]}

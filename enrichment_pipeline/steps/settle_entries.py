@@ -13,7 +13,8 @@ from functools import cache, partial
 import duckdb
 
 from enrichment_pipeline.entry.enrichment import Enrichment, as_answer, enrichment_of
-from enrichment_pipeline.ledger import entries, notifications
+from enrichment_pipeline.entry.owing import owe
+from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.entries import Entry, Settled
 from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.steps.context import RunContext
@@ -112,24 +113,9 @@ def _settle(
             now=now,
         )
         if urls:
-            _owe(transaction, entry, enrichment, urls, now)
+            charged = entries.credits_for(transaction.connection, entry.contact_id)
+            owe(transaction, enrichment.model_copy(update={"credits": charged}), urls, now)
     return len(settled)
-
-
-def _owe(
-    transaction: Transaction,
-    entry: Entry,
-    enrichment: Enrichment,
-    urls: Sequence[str],
-    now: datetime,
-) -> None:
-    # Only here: few runs have anybody to tell, and it brings an HTTP client along.
-    from enrichment_pipeline.entry.notifying import notification_body
-
-    charged = entries.credits_for(transaction.connection, entry.contact_id)
-    body = notification_body(enrichment.model_copy(update={"credits": charged}), now)
-    for url in urls:
-        notifications.owe(transaction, contact_id=entry.contact_id, url=url, body=body, now=now)
 
 
 def _enrichment(told: EntryAnswer, now: datetime, is_used_up: Callable[[str], bool]) -> Enrichment:

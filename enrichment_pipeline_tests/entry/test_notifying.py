@@ -33,8 +33,8 @@ from enrichment_pipeline.entry.notifying import (
     Notifier,
     Outcome,
     jittered,
-    notification_body,
 )
+from enrichment_pipeline.entry.owing import notification_body
 from enrichment_pipeline.entry.posting import Poster
 from enrichment_pipeline.ledger import notifications
 from enrichment_pipeline.ledger.notifications import LOOK_AT, count_owed
