@@ -108,10 +108,7 @@ class Comparison:
         )
 
     def _published(self, count: int | None) -> Published | None:
-        """What is published, unless a person has accepted that it is newer than the ledger."""
-        published = read_published(self.published_dir, count)
-        accepted = json.loads(self.of_ledger.get(ACCEPTED, "{}")).get("published")
-        return None if published is None or _identity(published) == accepted else published
+        return _unaccepted(self.published_dir, self.of_ledger, count)
 
     def _behind_warehouse(self, count: int | None) -> list[str]:
         return behind_warehouse(self.store, self.connection, count)
@@ -160,6 +157,34 @@ def take_over_answers(
 
 def _join_answers(provider: str, by_index: Mapping[int, str]) -> bytes:
     return PROVIDERS[provider].join_answers(by_index)
+
+
+def refuse_rolled_back(
+    store: LedgerStore, of_ledger: dict[str, str], stamped: str | None, published_dir: Path
+) -> None:
+    """Raise RolledBack where the ledger lacks what is published, or the folder names another one.
+
+    For those who buy without the warehouse at hand, with which `Comparison` tells more.
+    """
+    if stamped not in {None, of_ledger["ledger"]}:
+        seen = "the state folder was used with another ledger, which is gone"
+    elif behind_published(store, _unaccepted(published_dir, of_ledger, COMPARED)):
+        seen = f"what is published in {published_dir} holds look-ups that it lacks"
+    else:
+        return
+    raise RolledBack(
+        f"ledger {store.name}: was rolled back, restored from an older copy or deleted: {seen}. "
+        "Nothing was bought. `enrichment run` says what is missing, and what each way out costs"
+    )
+
+
+def _unaccepted(
+    published_dir: Path, of_ledger: dict[str, str], count: int | None
+) -> Published | None:
+    """What is published, unless a person has accepted that it is newer than the ledger."""
+    published = read_published(published_dir, count)
+    accepted = json.loads(of_ledger.get(ACCEPTED, "{}")).get("published")
+    return None if published is None or _identity(published) == accepted else published
 
 
 def behind_published(store: LedgerStore, published: Published | None) -> dict[str, int]:

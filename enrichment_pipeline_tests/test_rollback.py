@@ -6,6 +6,7 @@ the other. Not here: making copies and putting them back (`test_backup.py`).
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +16,7 @@ import duckdb
 import pytest
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.entry.service import open_desk
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.rollback import RolledBack
@@ -119,6 +121,33 @@ def test_a_folder_whose_stores_are_gone_is_noticed_by_its_stamp(bought: Bought) 
     everything_but_the_stamp_deleted(bought)
     with pytest.raises(RolledBack, match="was used with another ledger, which is gone"):
         bought.prepare()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        older_copy_of_both,
+        ledger_deleted,
+        older_ledger_that_went_on,
+        everything_but_the_stamp_deleted,
+    ],
+)
+def test_the_point_of_entry_takes_nothing_with_such_a_ledger_until_that_is_accepted(
+    bought: Bought, damage: Callable[[Bought], None]
+) -> None:
+    damage(bought)
+
+    async def enter() -> None:
+        async with open_desk(bought.settings):
+            pass
+
+    for _ in range(2):  # nor has it made the folder name this ledger
+        with pytest.raises(RolledBack):
+            asyncio.run(enter())
+    with pytest.raises(RolledBack):
+        bought.prepare()
+    bought.prepare(accepts_rollback=True)
+    asyncio.run(enter())
 
 
 def test_what_is_accepted_is_recorded_beside_the_ledgers_stamp(bought: Bought) -> None:

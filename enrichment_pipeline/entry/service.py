@@ -46,6 +46,7 @@ from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.outage import LedgerAwayError
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
 from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.rollback import refuse_rolled_back
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import (
     check_stamp,
@@ -55,6 +56,7 @@ from enrichment_pipeline.state import (
     hold_run_lock,
     release_run_lock,
     stamp_with_ledger,
+    stamped_ledger,
 )
 from enrichment_pipeline.stores import stamped
 from enrichment_pipeline.warehouse.known_contacts import newest_known
@@ -653,7 +655,8 @@ async def open_desk(
 ) -> AsyncIterator[EntryService]:
     """Take entries under these settings, until the way out.
 
-    Raises ConfigurationError for a state folder that is another source's or provider's.
+    Raises ConfigurationError for a state folder that is another source's or provider's, and
+    RolledBack for a ledger that is older than what is published.
     """
     ensure_state_folder(settings)
     check_stamp(settings)
@@ -664,7 +667,9 @@ async def open_desk(
     hold_run_lock(settings.home, run_id)
     store = open_store(settings.ledger_url.get_secret_value())
     try:
-        stamp_with_ledger(settings, stamped(store, settings)["ledger"])
+        of_ledger = stamped(store, settings)
+        refuse_rolled_back(store, of_ledger, stamped_ledger(settings), settings.published_dir)
+        stamp_with_ledger(settings, of_ledger["ledger"])
         service = EntryService(settings, store, clock, metrics or EntryMetrics(), run_id=run_id)
         await service.start(dead)
         for each in dead:
