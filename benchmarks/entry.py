@@ -92,7 +92,7 @@ def _show(what: str, answers: Answers) -> None:
 
 @contextmanager
 def stage(provider_seconds: float, number: int) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """`serve` over a stand-in that takes so long, and so many people whom that one knows."""
+    """`serve` over a stand-in that takes so long, and so many people that it knows."""
     people = [
         {
             "full_name": f"{_word(n)} {_word(n + 7)}son",

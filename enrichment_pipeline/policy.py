@@ -356,7 +356,7 @@ class EligibilityPolicy(_Section):
 
 
 class EntryPolicy(_Section):
-    """The point of entry: how much entries matter, whom it tells, and what it lets one caller do.
+    """The point of entry: how much entries matter, where answers go, and what one caller may do.
 
     `priority` is that of an entry whose account is not known. Notifications go to `notify_hosts`
     only, and to addresses of a private network only where they are among `notify_networks`. An

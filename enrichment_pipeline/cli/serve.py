@@ -90,7 +90,7 @@ def serve_entry(
 
 
 def check_served(settings: Settings) -> None:
-    """Raise ConfigurationError where something is not set without which nobody can be served."""
+    """Raise ConfigurationError where a setting is missing that serving needs."""
     if not settings.api_tokens:
         raise ConfigurationError(
             "ENRICHMENT_API_TOKENS: not set; `enrichment serve` lets in only those who bear one of "

@@ -1,6 +1,6 @@
 """What is told of each request: a line in the log, and the metrics.
 
-Here: the middleware that tells it, and that turns an error that nobody foresaw into a 500 of which
+Here: the middleware that tells it, and that turns an unforeseen error into a 500 of which
 nothing is told but its kind and place, since its text may quote a contact. Not here: who is let in
 and what is answered (`contact_routes.py`). A line names the route, the status, the time, the first
 digits of the caller's digest, and a contact that was answered by its id; no address, no header, no

@@ -137,7 +137,7 @@ class _EntryCalls(Calls):
 
 
 class _Silent:
-    """A progress that nobody looks at: each entry is told of by itself."""
+    """A progress that is not shown: each entry has an answer of its own."""
 
     def add_total(self, calls: int) -> None: ...
     def advance(self, calls: int, credits: int) -> None: ...

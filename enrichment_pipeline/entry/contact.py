@@ -1,7 +1,7 @@
 """One contact as it is posted: the columns of the source's contacts, and its id.
 
 Here: what is taken and what is refused. Not here: who the contact is, which the warehouse's SQL
-decides (`warehouse/sql/identity/`), and what it comes to (`enrichment.py`).
+decides (`warehouse/sql/identity/`), and the answer to it (`enrichment.py`).
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class EnteredContact(BaseModel):
 
     @property
     def content(self) -> str:
-        """All but its id, as JSON: what it comes to follows from this alone."""
+        """All but its id, as JSON: the answer follows from this alone."""
         given = self.model_dump(exclude={"contact_id"}, exclude_none=True)
         return json.dumps(given, ensure_ascii=False, sort_keys=True)
 

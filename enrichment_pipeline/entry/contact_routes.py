@@ -3,8 +3,8 @@
 Here: the checks in their order (token, number of requests, head, size and time of the body, the
 body itself), and the status of each answer. Not here: what becomes of a contact (`desk.py` is what
 the app asks), what a body may hold (`posted.py`), sockets (`entry_server.py`), and what the
-documentation says (`documented.py`). The order matters: nobody without a right token has a byte of
-a body read, so the body is no parameter of a route, which FastAPI would read before it asks who
+documentation says (`documented.py`). The order matters: without a right token not a byte of
+a body is read, so the body is no parameter of a route, which FastAPI would read before it asks who
 sends it.
 """
 
@@ -183,7 +183,7 @@ class _Entry:
         request: Request,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> AsyncIterator[None]:
-        """Go on for a caller whom we know and who does not ask too much."""
+        """Go on for a known caller who does not ask too much."""
         # as it came: HTTP's headers are bytes, which Starlette decodes as Latin-1
         token = credentials.credentials.encode("latin-1") if credentials else b""
         caller = self._callers.with_token(token)

@@ -29,7 +29,7 @@ class EntryMetrics(ServedMetrics):
         )
         self.seconds = Histogram(
             "enrichment_entry_seconds",
-            "From the head of a posted contact to its answer, by what the contact came to",
+            "From the head of a posted contact to its answer, by the contact's status then",
             ["outcome"],
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10),
             registry=self.registry,
@@ -58,7 +58,7 @@ class EntryMetrics(ServedMetrics):
         )
 
     def count_posted(self, enrichment: Enrichment | None, seconds: float) -> None:
-        """Count one posted contact: what it came to, None for one that was refused."""
+        """Count one posted contact by its answer; None for one that was refused."""
         outcome = REFUSED if enrichment is None else enrichment.status
         self.seconds.labels(outcome).observe(seconds)
         if enrichment is not None and enrichment.is_decided and not enrichment.credits:

@@ -72,7 +72,7 @@ def server_config(app: FastAPI, limits: EntryLimits | None = None) -> uvicorn.Co
         http=protocol_with_head_limit(limits.head_seconds),
         log_config=None,
         log_level="warning",
-        # uvicorn's would show ids of URLs that name nobody, which may be anything
+        # uvicorn's would show ids of URLs that name no contact, which may be anything
         access_log=False,
         ws="none",
         lifespan="off",

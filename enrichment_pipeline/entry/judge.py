@@ -84,7 +84,7 @@ class Judge:
         self._open()
 
     def _open(self) -> None:
-        """An empty warehouse in memory, that knows nobody yet."""
+        """An empty warehouse in memory."""
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
         self._connection.execute("set enable_progress_bar = false")

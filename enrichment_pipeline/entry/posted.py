@@ -1,7 +1,7 @@
 """A contact as it comes over HTTP: its body read, or one line on what is wrong with it.
 
 Here: JSON and the contact's columns. Not here: limits of size and time (`serving/bodies.py`), where
-it may be told of (`addresses.py`), and what the contact comes to. What is said of a mistake quotes
+it may be told of (`addresses.py`), and the answer. What is said of a mistake quotes
 nothing that was posted: it may end in logs that are not ours.
 """
 
@@ -16,7 +16,7 @@ from enrichment_pipeline.entry.contact import EnteredContact, Text
 
 NOTIFY_URL = "notify_url"
 RefuseUrl = Callable[[str], str | None]
-"""Says why nobody may be notified at a URL; None where they may."""
+"""Says why a URL may not be notified; None where it may."""
 
 
 class UnreadableError(ValueError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class EntryLimits:
     """`idle_seconds` between two requests of a connection is more than load balancers keep one.
 
-    `linger_seconds`: for how long a body that nobody wants is still taken, and forgotten.
+    `linger_seconds`: for how long a refused body is still taken, and forgotten.
     `ping_seconds`: how long the database may take to say that it is there. On a stop, what is
     under way has `stop_seconds`: more than a client may ask to wait.
     """

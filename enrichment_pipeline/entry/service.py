@@ -67,17 +67,17 @@ RELOAD_SECONDS = 10.0
 """How often the ledger is asked for entries that are open and not known here."""
 FORGET_SECONDS = 3600.0
 RECORD_SECONDS = 5.0
-"""What cannot be written within this time is refused, since somebody waits."""
+"""What cannot be written within this time is refused, since its caller waits."""
 RETRY_AFTER_SECONDS = 30.0
 """When it is tried again for an entry that could not be judged, or for which nothing could be
 bought; then after twice as long, and so on."""
 LONGEST_RETRY_SECONDS = 900.0
 ANSWER_GRACE = timedelta(seconds=30)
-"""So long after its caller's patience, a request with a key counts as answered by nobody."""
+"""So long after its caller's patience, a request with a key may be answered by another process."""
 KEEP_REQUESTS = timedelta(days=1)
 PURCHASES_AT_ONCE = 8
 SHORT_WAIT = timedelta(seconds=0.25)
-"""A wait for room that is shorter is told to nobody."""
+"""A shorter wait for room is not told."""
 WAITING_FOR = {"rate": "rate_limit", "pause": "provider_paused", "probe": "provider_paused"}
 """Why there is no room for a call, as the answer's reason."""
 
@@ -298,7 +298,7 @@ class EntryService:
         return is_open
 
     def _have_judged(self, contact_ids: Iterable[str], *, is_urgent: bool = True) -> None:
-        """Have these judged: before those that were tried in vain, where somebody may wait."""
+        """Have these judged: before those that were tried in vain, where a caller may wait."""
         queue = self._to_judge if is_urgent else self._to_judge_again
         queue.update(dict.fromkeys(contact_ids))
         if queue:
@@ -312,7 +312,7 @@ class EntryService:
             await self._judge_batch(batch)
 
     def _next_batch(self) -> list[_Open]:
-        """Who is to be judged next; whoever had a batch fail comes last, and alone."""
+        """Those to judge next; one that made a batch fail comes last, and alone."""
         queued = [
             self._open[each]
             for each in {**self._to_judge, **self._to_judge_again}
@@ -382,7 +382,7 @@ class EntryService:
         return is_open is not None and is_open.entry.version == verdict.entry.version
 
     def _go_on(self, is_open: _Open, verdict: Verdict) -> None:
-        """It is not decided: have it bought where it is due, else wait for whoever asks for it."""
+        """Have it bought where it is due; else another process asks for it, and it waits."""
         reason = is_open.enrichment.reason
         nothing = from_answer(verdict.entry.contact_id, NOTHING_KNOWN)
         is_open.enrichment = verdict.enrichment or nothing
@@ -496,7 +496,7 @@ class EntryService:
     # --- what others do --------------------------------------------------------------------
 
     async def _look_for_news(self) -> None:
-        """Judge anew whom something has come about: by callback, or from a run."""
+        """Judge anew the entries whose person has news: by callback, or from a run."""
         await asyncio.sleep(POLL_SECONDS)
         if not self._open:
             return
@@ -517,7 +517,7 @@ class EntryService:
         )
 
     def _news(self) -> tuple[int, set[str]]:
-        """The ledger's revision, and of whom it has something new since the last time."""
+        """The ledger's revision, and the persons with news since the last time."""
         if self._buyer.is_called:
             self._buyer.read_callbacks()
         revision = self._store.revision()
@@ -585,7 +585,7 @@ def _record(
 def _settle(
     transaction: Transaction, *, verdicts: Sequence[Verdict], revision: int, now: datetime
 ) -> tuple[dict[str, Enrichment], frozenset[str]]:
-    """Keep verdicts; what is decided by now, and about whom something has come since."""
+    """Keep verdicts; what is decided by now, and the persons with news since."""
     decided: dict[str, Enrichment] = {}
     persons = {verdict.person_key for verdict in verdicts if verdict.person_key is not None}
     changed = entries.persons_changed(transaction.connection, persons, revision)

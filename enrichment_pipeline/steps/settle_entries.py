@@ -89,7 +89,7 @@ def _settle(
     now: datetime,
     due_at: datetime,
 ) -> int:
-    """Settle some of them, but for persons about whom a call has come since; how many."""
+    """Settle some of them, but not where a call about the person has come since; how many."""
     persons = {each.entry.person_key for each in page if each.entry.person_key is not None}
     changed = entries.persons_changed(transaction.connection, persons, as_of_revision)
     settled = [each for each in page if each.entry.person_key not in changed]

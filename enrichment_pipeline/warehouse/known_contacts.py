@@ -30,7 +30,7 @@ KNOWN_TABLES: dict[str, str] = {
 """What is copied, and in which order of rows."""
 _SCHEMAS = ("staging", "raw", "enrichment")
 KEPT_SNAPSHOTS = 2
-"""The newest, and the one that somebody may just be opening."""
+"""The newest, and the one that a process may just be opening."""
 
 
 def write_known(connection: duckdb.DuckDBPyConnection, folder: Path, *, made_at: datetime) -> None:

@@ -90,7 +90,7 @@ def load_contacts(
     for _step in range(MAX_RETIRING_STEPS if with_entries else 0):
         if not entered_contacts.retire_entries(connection, loaded_at):
             break
-        # without them somebody may be known by more, or by less
+        # without them a person may be known by more, or by less
         resolve_persons(connection, phone_region=phone_region, loaded_at=loaded_at)
     counts = _counted(connection, "count_loaded_contacts", loaded_at, changed, unread)
     given = entered_contacts.given_rows(connection) if with_entries else None
@@ -146,7 +146,7 @@ def read_parts(connection: duckdb.DuckDBPyConnection, *, phone_region: str) -> N
 def find_persons(
     connection: duckdb.DuckDBPyConnection, *, loaded_at: datetime, with_entries: bool = False
 ) -> None:
-    """Find out who those contacts are whose parts were read, and whoever that concerns.
+    """Find out who the contacts are whose parts were read, and those that this concerns.
 
     With entries among them: each is the person that the point of entry took it for.
     """

@@ -1,6 +1,7 @@
 """A contact of the tests that kill: the n-th of them, by name and e-mail.
 
-Here: what the killed process and the test must agree on. Not here: whom the stand-in knows.
+Here: what the killed process and the test must agree on. Not here: the people that the stand-in
+knows.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def test_a_large_body_is_refused_while_it_comes_and_memory_stays_flat(patient: S
 
 
 def closed_after(entry: Served, first: bytes, drip: bytes) -> tuple[int | None, float]:
-    """The status that came to who sends so slowly, and after how long the connection was closed."""
+    """The status that a slow sender gets, and after how long the connection was closed."""
     began_at = time.monotonic()
     came = b""
     with entry.connect() as connection:

@@ -75,7 +75,7 @@ def store(tmp_path: Path) -> Iterator[LedgerStore]:
 
 @dataclass
 class Outcomes:
-    """What each attempt came to, as it is written down."""
+    """How each attempt ended, as it is written down."""
 
     queue: asyncio.Queue[Outcome] = field(default_factory=asyncio.Queue)
 

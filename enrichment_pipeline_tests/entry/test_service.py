@@ -45,7 +45,7 @@ from enrichment_pipeline_tests.end_to_end.world import (
 from enrichment_pipeline_tests.support import RunningSandbox, people_of, running_sandbox
 
 PATIENCE = timedelta(seconds=60)
-"""Longer than anything takes here: whoever waits so long waits for a decision."""
+"""Longer than anything takes here: a caller who waits so long waits for a decision."""
 NOTHING = {"per_day": 0, "per_run": 0}
 R = TypeVar("R")
 

@@ -49,7 +49,7 @@ REFUSED = Bought({}, Halt("key_refused", "the provider refuses the key"))
 
 
 class FakeJudge:
-    """Decides that everybody is enriched, but for whom a test says otherwise."""
+    """Decides that every entry is enriched, unless a test says otherwise."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -64,7 +64,7 @@ class FakeJudge:
 
 @dataclass
 class FakeBuyer:
-    """Buys nothing; what that came to a test says."""
+    """Buys nothing; a test says how that ends."""
 
     comes_to: Callable[[Sequence[Candidate]], Awaitable[Bought]]
     asked: list[list[str]] = field(default_factory=list)

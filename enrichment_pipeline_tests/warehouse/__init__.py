@@ -138,7 +138,7 @@ class World:
 
         With a candidate it is a match. The answer stands in its reply between two others'.
         Without `supersedes` it takes the place of the person's last one at this provider that was
-        not released. `person_key` is that of a person whom the warehouse does not know yet.
+        not released. `person_key` is that of a person that the warehouse does not know yet.
         """
         row = self._lookup(
             contact_id,

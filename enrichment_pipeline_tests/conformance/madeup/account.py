@@ -81,10 +81,10 @@ class Handler(BaseHTTPRequestHandler):
             self.post(document)
 
     def get(self, url: SplitResult) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each stand-in answers its own way
 
     def post(self, document: Any) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each stand-in answers its own way
 
     @property
     def account(self) -> Account:

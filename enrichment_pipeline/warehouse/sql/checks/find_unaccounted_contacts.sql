@@ -1,4 +1,4 @@
--- Contacts of the source and entries without a status, and statuses of nobody among them. Where
+-- Contacts of the source and entries without a status, and statuses of none of them. Where
 -- another run has loaded the source anew since these statuses were judged, that run will
 -- account for what has changed, and only this is said.
 --

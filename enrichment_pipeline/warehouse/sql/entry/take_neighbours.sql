@@ -1,6 +1,6 @@
--- Take over from the last run's snapshot (attached as `known`) whoever the entered contacts may be
--- one person with, or share an identifier with: these contacts, their persons, and all that is
--- known of who is who among them.
+-- Take over from the last run's snapshot (attached as `known`) the contacts that the entered ones
+-- may be one person with, or share an identifier with: these contacts, their persons, and all that
+-- is known of who is who among them.
 --
 -- reads: dirty_identifiers, known.enrichment.company_facts, known.raw.review_decisions,
 --        known.raw.undone_runs, known.staging.contact_parts, known.staging.contact_persons,
