@@ -94,6 +94,28 @@ def test_a_docstring_that_says_too_little_is_found():
     assert says_what_belongs_in_it(package, "A package.")
 
 
+NAMED_MODULE = re.compile(r"`(?:[a-z_]+/)*([a-z_]+\.(?:py|sql))`")
+
+
+def missing_modules(docstring: str, files: set[str]) -> set[str]:
+    """The files that a head names and that are not there: it sends its reader astray."""
+    return set(NAMED_MODULE.findall(docstring)) - files
+
+
+def test_files_that_a_head_names_are_there(trees: dict[Path, ast.Module]):
+    folders = (PACKAGE, PROJECT / "enrichment_pipeline_tests", PROJECT / "data")
+    files = {each.name for folder in folders for each in folder.rglob("*.*")}
+    found = {
+        name_of(module): missing_modules(ast.get_docstring(tree) or "", files)
+        for module, tree in trees.items()
+    }
+    assert {name: missing for name, missing in found.items() if missing} == {}
+
+
+def test_a_head_that_names_a_missing_file_is_found():
+    assert missing_modules("Here (`a.py`). Not here: `b/c.py`, `d`.", {"a.py"}) == {"c.py"}
+
+
 def folder_of(name: str) -> str:
     """Where a module lies; the folder of a provider and that of its stand-in pass for one."""
     return KNOW_A_PROVIDER.sub(r"\2/", name).rpartition("/")[0]

@@ -1,6 +1,7 @@
 """Dagster's own databases, where one of them is damaged.
 
-Here: finding it, and saying what it is worth. Not here: opening Dagster's instance (`refresh.py`).
+Here: finding it, and saying what it is worth. Not here: opening Dagster's instance
+(`run_command.py`).
 """
 
 import shutil

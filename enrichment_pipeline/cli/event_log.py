@@ -1,9 +1,9 @@
 """Dagster's record of runs in SQLite, with its databases held open while a command works.
 
-Here: the storage that `refresh.py` opens where `dagster.yaml` names none. Dagster's own makes an
-engine and a connection for each event, compiles its statements anew, and has SQLite empty the
-write-ahead log each time, since no other connection is open: a third of an idle run's CPU.
-Not here: what is stored, which is Dagster's, and the same files.
+Here: the storage that `run_command.py` opens where `dagster.yaml` names none. Dagster's own makes
+an engine and a connection for each event, compiles its statements anew, and has SQLite empty the
+write-ahead log each time, since no other connection is open: a third of an idle run's CPU. Not
+here: what is stored, which is Dagster's, and the same files.
 """
 
 from __future__ import annotations

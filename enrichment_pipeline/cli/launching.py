@@ -1,7 +1,7 @@
 """Executing a job in this process, recorded as Dagster's own launcher records it.
 
 Here: everything for which Dagster has no public function. Not here: which run, and what is made of
-its result (`refresh.py`).
+its result (`run_command.py`).
 """
 
 from collections.abc import Mapping

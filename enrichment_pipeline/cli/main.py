@@ -1,7 +1,7 @@
 """The commands: arguments, exit statuses, and which sandbox a command brings along.
 
-Here: parsing and preparing, and showing a plan. A command with many options has its arguments in
-a module of its own, which is added here. Not here: `enrichment run` (`refresh.py`), the sandbox's
+Here: parsing and preparing, and showing a plan. A command with many options has its arguments in a
+module of its own, which is added here. Not here: `enrichment run` (`run_command.py`), the sandbox's
 options (`sandbox/`), how other things are shown (`terminal.py`), and what they do (`steps/`,
 `defs/`).
 """
@@ -121,7 +121,7 @@ def run(
     )
     instant = _instant(as_of)
     with _ready_settings(brings_receiver=callbacks) as settings:
-        from enrichment_pipeline.cli.refresh import refresh
+        from enrichment_pipeline.cli.run_command import refresh
 
         _write_dagster_yaml(settings)
         refresh(

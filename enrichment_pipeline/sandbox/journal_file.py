@@ -1,7 +1,7 @@
 """A file to which the sandbox adds lines of JSON, one for each thing that happened.
 
 Belongs here: opening it and adding to it. Does not belong here: what a line says, and reading it
-back (`account` does, for the charges).
+back (`account.py` does, for the charges).
 """
 
 from __future__ import annotations

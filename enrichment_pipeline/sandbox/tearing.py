@@ -1,7 +1,7 @@
 """Closing a connection without a response, which ASGI has no word for.
 
 Belongs here: the response that is none, and the hook in uvicorn that makes it possible. Does not
-belong here: when a connection is torn (`faults`).
+belong here: when a connection is torn (`faults.py`).
 
 An app that raises or returns before it has answered makes uvicorn answer 500 in its place. Only who
 holds the transport can close the connection, and uvicorn does not pass it on; but it copies the

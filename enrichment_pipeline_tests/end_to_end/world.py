@@ -29,7 +29,7 @@ from dagster import DagsterInstance, DagsterRun
 from pydantic import SecretStr
 from rich.console import Console
 
-from enrichment_pipeline.cli.refresh import refresh
+from enrichment_pipeline.cli.run_command import refresh
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock, lane_blocks

@@ -1,8 +1,8 @@
 """What goes wrong with a search, and everything else about it that is left to chance.
 
 Belongs here: deciding, from the shares in the settings and the seed. Does not belong here: doing it
-(`app` and `callbacks`), closing a connection (`sandbox/tearing.py`), and where the randomness comes
-from (`sandbox/chance.py`).
+(`stand_in.py` and `callbacks.py`), closing a connection (`sandbox/tearing.py`), and where the
+randomness comes from (`sandbox/chance.py`).
 """
 
 from __future__ import annotations

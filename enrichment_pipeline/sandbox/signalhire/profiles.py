@@ -1,7 +1,7 @@
 """Finding people by name, company, title and place, as the Search API does.
 
-Belongs here: the index over the directory, what matches, and what a found profile shows. Does
-not belong here: how many may be asked for (`search_api`), and look-ups by identifier (`people`).
+Belongs here: the index over the directory, what matches, and what a found profile shows. Does not
+belong here: how many may be asked for (`search_api.py`), and look-ups by identifier (`people.py`).
 
 A text matches where its words stand in the other one, whatever their order, case and accents.
 Nothing is known about nicknames, legal forms or parent companies: a search for `Acme GmbH` does

@@ -1,7 +1,7 @@
 """What may be asked of the Search API: the bodies of `searchByQuery` and of `scrollSearch`.
 
-Belongs here: the parameters that are known and their checks. Does not belong here: finding
-people (`profiles`), quota and order of the endpoints (`search_api`), and look-ups (`search`).
+Belongs here: the parameters that are known and their checks. Does not belong here: finding people
+(`profiles.py`), quota and order of the endpoints (`search_api.py`), and look-ups (`search.py`).
 """
 
 from __future__ import annotations

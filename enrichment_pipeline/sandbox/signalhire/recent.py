@@ -1,7 +1,7 @@
 """What was asked for a short time ago: the same query again is answered with `duplicate_query`.
 
 Belongs here: remembering queries for as long as the setting says. Does not belong here: what makes
-two items the same query (`people.identify`).
+two items the same query (`identify` of `people.py`).
 """
 
 from __future__ import annotations

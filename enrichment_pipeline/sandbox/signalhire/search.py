@@ -1,7 +1,8 @@
 """The body of a search: what may be asked, and how the provider says that it may not.
 
 Belongs here: parsing, the parameters' checks in the provider's order, the two modes. Does not
-belong here: whether the account may ask that now (`app`), and what an item is (`people`).
+belong here: whether the account may ask that now (`stand_in.py`), and what an item is
+(`people.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The Search API: its two endpoints, the daily quota, and how many may ask at once.
 
-Belongs here: what `searchByQuery` and `scrollSearch` answer, and when not. Does not belong
-here: what may be asked (`queries`), who is found (`profiles`), and the account's door (`app`).
+Belongs here: what `searchByQuery` and `scrollSearch` answer, and when not. Does not belong here:
+what may be asked (`queries.py`), who is found (`profiles.py`), and the account's door
+(`stand_in.py`).
 
 A search is counted and decided without awaiting anything; only latency comes after that, and
 counts towards those who ask at once.

@@ -1,9 +1,10 @@
 """The provider's API: an ASGI app over a directory of people and an account.
 
 Belongs here: the endpoints, the checks of the account in the provider's order, looking items up,
-status codes. Does not belong here: what the body of a search may say (`search`), how items are
-normalised (`people`), counted (`meter`), charged (`account`) and rendered (`answers`), what goes
-wrong on purpose (`faults`), how results are posted (`callbacks`), and sockets (`server`).
+status codes. Does not belong here: what the body of a search may say (`search.py`), how items are
+normalised (`people.py`), counted (`meter.py`), charged (`account.py`) and rendered (`answers.py`),
+what goes wrong on purpose (`faults.py`), how results are posted (`callbacks.py`), and sockets
+(`stand_in_server.py`).
 
 A search is decided and charged without awaiting anything, so that requests which arrive together
 cannot spend the same credit or the same place in the window. Only latency comes after that.
