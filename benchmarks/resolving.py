@@ -78,7 +78,7 @@ def search_all(experience_shown: str) -> list[Labelled]:
         policy = {"signalhire": {"search": "on", "searches_per_day": 10_000},
                   "budget": {"floors": dict.fromkeys(PRIORITIES, 0.0)}}  # fmt: skip
         settings = settings_for(Path(folder), policy, base_url)
-        shutil.copy(FOLDER / "contacts.csv", settings.source_path / "contacts.csv")
+        shutil.copy(FOLDER / "contacts.csv", Path(str(settings.source)) / "contacts.csv")
         stores = Stores(settings)
         open_state(stores)
         context = RunContext(stores, Run(run_id="resolving", as_of=now()))

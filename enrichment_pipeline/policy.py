@@ -48,14 +48,16 @@ class _Section(BaseModel):
 
 
 class SourcePolicy(_Section):
-    """Where contacts come from. `attach` is a DuckDB file, or a folder of CSV or Parquet.
+    """Where contacts come from. `attach` is a file, a folder of files, or `postgres:…`.
 
+    `name` is what state is stamped with instead of the place, so that the source can move.
     `suppressions` gives one column, `identifier`: persons that may not be asked for. Where more
     than the share `max_shrink` of the contacts has left the source since the last load, and at
     least 20, a run stops.
     """
 
     attach: str | None = None
+    name: str | None = Field(None, min_length=1)
     contacts: str = "select * from crm.contacts"
     accounts: str | None = None
     suppressions: str | None = None

@@ -5,8 +5,10 @@ lies. Not here: what a policy key means (`policy.py`). No other module but
 `cli` reads the environment, and nothing is read at import.
 """
 
+import os
 import re
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from enrichment_pipeline.attachment import Attachment, UnsetVariableError, read_attachment
 from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
@@ -127,22 +130,28 @@ class Settings:
     @property
     def source_label(self) -> str:
         """What the state folder is stamped with: where its contacts come from."""
-        return "sample" if self.policy.source.attach is None else str(self.source_path)
+        source = self.policy.source
+        return source.name or ("sample" if source.attach is None else str(self.source))
+
+    @property
+    def sample_source(self) -> Path:
+        """The sample as a database: the source where the policy attaches none."""
+        return self.home / "sample_source.duckdb"
 
     @cached_property
-    def source_path(self) -> Path:
-        """The attached database or folder; a relative path is relative to the policy file."""
-        attach = self.policy.source.attach
-        return self.home / "sample_source.duckdb" if attach is None else self._attached(attach)
+    def source(self) -> Attachment:
+        """Where contacts come from.
 
-    @cached_property
-    def review_path(self) -> Path:
-        """The database or folder of the decisions of another tool; the source, where none is named.
-
-        A relative path is relative to the policy file.
+        Raises ConfigurationError where the policy names a variable that is not set.
         """
+        attach = self.policy.source.attach
+        return self.sample_source if attach is None else self._attached("[source]", attach)
+
+    @cached_property
+    def review_source(self) -> Attachment:
+        """Where the decisions of another tool come from; the source, where none is named."""
         attach = self.policy.review.attach
-        return self.source_path if attach is None else self._attached(attach)
+        return self.source if attach is None else self._attached("[review]", attach)
 
     @property
     def asked_provider(self) -> str:
@@ -165,9 +174,9 @@ class Settings:
             return limits
         return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
 
-    def _attached(self, attach: str) -> Path:
+    def _attached(self, section: str, attach: str) -> Attachment:
         base = self.policy_path.parent if self.policy_path else Path.cwd()
-        return _resolved("attach in the policy file", base, Path(attach))
+        return read_attachment(attach, base, os.environ, key=f"{section} attach")
 
     def with_own_sandbox_limits(self) -> "Settings":
         """These settings for a sandbox of our own, before it has a URL."""
@@ -240,9 +249,13 @@ def _warehouse_url(given: Path) -> str:
 
 def _refuse_sources_as_warehouse(settings: Settings) -> None:
     """Our tables never go into a file that is only to be read."""
-    attached = {"[source] attach": settings.source_path, "[review] attach": settings.review_path}
-    for key, path in attached.items():
-        if str(path) == settings.warehouse_url:
+    for key, attached in (
+        ("[source] attach", lambda: settings.source),
+        ("[review] attach", lambda: settings.review_source),
+    ):
+        with suppress(UnsetVariableError):  # said by what needs it: a receiver reads no source
+            if str(attached()) != settings.warehouse_url:
+                continue
             raise ConfigurationError(
                 f"ENRICHMENT_WAREHOUSE_URL: is the file of {key}, which is only ever read; "
                 "name another file for the pipeline's own tables"

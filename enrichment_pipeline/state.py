@@ -84,15 +84,19 @@ def check_used(settings: Settings) -> None:
 
 def refuse_other_stamp(where: str, found: dict[str, str], stamp: dict[str, str]) -> None:
     """Raise ConfigurationError where a store was stamped by another source or provider."""
-    for key, meaning in (("source", "its contacts come"), ("answers", "its answers come")):
-        bears = found.get(key)
-        if key == "answers":
-            bears = in_todays_word(bears)
-        if bears != stamp[key]:
-            raise ConfigurationError(
-                f"{where}: {meaning} from {bears!r}, not from {stamp[key]!r}; "
-                "use another ENRICHMENT_HOME (and stores) for each"
-            )
+    bears = found.get("source")
+    if bears != stamp["source"]:
+        raise ConfigurationError(
+            f"{where}: its contacts come from {bears!r}, not from {stamp['source']!r}; use another "
+            "ENRICHMENT_HOME (and stores) for each. Where it is the same source at another place, "
+            f"say so: name = {json.dumps(bears)} in [source]"
+        )
+    bears = in_todays_word(found.get("answers"))
+    if bears != stamp["answers"]:
+        raise ConfigurationError(
+            f"{where}: its answers come from {bears!r}, not from {stamp['answers']!r}; "
+            "use another ENRICHMENT_HOME (and stores) for each"
+        )
 
 
 def refuse_other_ledger(warehouse: str) -> None:

@@ -65,7 +65,7 @@ def test_without_a_variable_state_lies_in_the_project_and_the_sandbox_answers() 
     assert (found.dagster_home, found.owns_dagster_home) == (home / "dagster", True)
     assert found.published_dir == home / "published"
     assert (found.provider, found.base_url, found.uses_own_sandbox) == ("sandbox", None, True)
-    assert found.source_path == home / "sample_source.duckdb"
+    assert found.source == home / "sample_source.duckdb"
     assert found.source_label == "sample"
 
 
@@ -196,8 +196,8 @@ def test_a_source_is_relative_to_its_policy_file(
     text = f'[source]\nattach = "{attach.format(tmp=tmp_path)}"\n'
     policy_file(tmp_path / "mine" / "my.toml", text)
     found = set_up(monkeypatch, ENRICHMENT_CONFIG="mine/my.toml", HOME=str(tmp_path / "user"))
-    assert str(found.source_path) == path.format(tmp=tmp_path)
-    assert found.source_label == str(found.source_path)
+    assert str(found.source) == path.format(tmp=tmp_path)
+    assert found.source_label == str(found.source)
 
 
 # --- provider and URL ------------------------------------------------------------------

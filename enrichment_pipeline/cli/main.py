@@ -493,7 +493,7 @@ def _create_sample(settings: Settings) -> None:
     from enrichment_pipeline.sandbox.sample_warehouse import create_sample_warehouse
 
     try:
-        create_sample_warehouse(SAMPLE_FOLDER, settings.source_path)
+        create_sample_warehouse(SAMPLE_FOLDER, settings.sample_source)
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"the sample's {error.args[0]} is missing; name a source of your own in [source] attach"

@@ -147,7 +147,7 @@ class Judge:
             connection,
             self._policy.source,
             self._policy.eligibility,
-            self._settings.source_path,
+            self._settings.source,
             given_rows(connection),
         )
         persons = self._column("select distinct person_key from staging.contact_persons")

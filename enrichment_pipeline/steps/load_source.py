@@ -57,7 +57,7 @@ def load_accounts(context: RunContext) -> LoadedAccounts:
             counts = load.load_accounts(
                 connection,
                 context.policy.source,
-                context.settings.source_path,
+                context.settings.source,
                 loaded_at=context.now,
             )
         return LoadedAccounts(counts, read_table_figures(connection, "accounts"))
@@ -76,7 +76,7 @@ def load_contacts(context: RunContext) -> LoadedContacts:
             counts = load.load_contacts(
                 connection,
                 context.policy.source,
-                context.settings.source_path,
+                context.settings.source,
                 phone_region=context.policy.identity.phone_region,
                 loaded_at=context.now,
                 eligibility=context.policy.eligibility,
@@ -98,7 +98,7 @@ def suppressed_by_source(
     policy = settings.policy
     return hash_identifiers(
         connection,
-        read_suppressions(connection, policy.source, settings.source_path),
+        read_suppressions(connection, policy.source, settings.source),
         "[source] suppressions: rows",
         phone_region=policy.identity.phone_region,
     )

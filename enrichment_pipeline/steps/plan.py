@@ -48,7 +48,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     stores, settings, policy = context.stores, context.settings, context.policy
     check_run(settings, context.run)
     open_state(stores, context.run)
-    source = (policy.source, settings.source_path)
+    source = (policy.source, settings.source)
     with stores.open_warehouse() as connection:
         take_over_lookups(connection, stores.ledger)
         take_over_searches(connection, stores.ledger)
@@ -66,7 +66,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
             review_log.record_table(
                 connection,
                 policy,
-                settings.review_path,
+                settings.review_source,
                 provider=settings.asked_provider,
                 recorded_at=loaded_at,
             )

@@ -143,7 +143,7 @@ def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
 
 def _check_source(settings: Settings) -> None:
     """Refuse a source that is not there, before anything is stamped with its name."""
-    with attached_source(settings.source_path):
+    with attached_source(settings.source):
         pass
 
 

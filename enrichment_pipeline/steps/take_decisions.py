@@ -30,7 +30,7 @@ def take_decisions(context: RunContext) -> TakenDecisions:
             recorded = review_log.record_table(
                 connection,
                 context.policy,
-                context.settings.review_path,
+                context.settings.review_source,
                 provider=context.settings.asked_provider,
                 recorded_at=context.now,
             )

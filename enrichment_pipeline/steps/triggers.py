@@ -32,5 +32,5 @@ def source_fingerprint(settings: Settings) -> str:
 
     Raises ConfigurationError where the source cannot be read.
     """
-    with attached_source(settings.source_path) as reading:
+    with attached_source(settings.source) as reading:
         return fingerprint_contacts(reading, settings.policy.source)

@@ -1,7 +1,8 @@
-"""The user's source: attaching it, confined, and reading contacts and accounts from it.
+"""The user's source: reading contacts and accounts from it, confined to it.
 
-Here: what the sections `[source]` and `[eligibility]` of the policy lead to, and every
-mistake that can be made in them. Not here: what becomes of the rows (`load.py`).
+Here: what the SQL in the sections `[source]` and `[eligibility]` of the policy gives, and every
+mistake that can be made in it. Not here: which attachments there are (`attaching.py`), and what
+becomes of the rows (`load.py`).
 
 The user's SQL, that of the views in an attached database included, runs in a DuckDB of its
 own that may read nothing but the attachment and its folder: elsewhere a view could read any
@@ -9,7 +10,6 @@ file of this machine into our tables. What it gives is streamed into the warehou
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +18,14 @@ from string import Template
 import duckdb
 import pyarrow as pa
 
+from enrichment_pipeline.attachment import Attachment
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
-from enrichment_pipeline.warehouse.connection import first_line, is_locked
+from enrichment_pipeline.warehouse.attaching import ALIAS, attach, confine
+from enrichment_pipeline.warehouse.connection import first_line
 from enrichment_pipeline.warehouse.statements import execute, literal, registered, text_of
 
-ALIAS = "enrichment_source"
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
-FILE_READERS = {".csv": "read_csv('{}', all_varchar = true)", ".parquet": "read_parquet('{}')"}
 BATCH_ROWS = 100_000
 """How many rows are handed over at once: so many, and not the source, are in memory twice."""
 READINGS_FOR_A_CAUSE = 3
@@ -38,19 +38,17 @@ SPILL_FOLDER = ".source.tmp"
 
 @contextmanager
 def attached_source(
-    path: Path,
+    source: Attachment,
     *,
     key: str = "[source] attach",
     warehouse: duckdb.DuckDBPyConnection | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB of its own, with the source as its default catalogue, to read only.
 
-    A DuckDB file is attached; in a folder each CSV or Parquet file is a view named by its
-    stem (CSV columns stay text, so that no leading zero is lost). Nothing that runs there can
-    read another file than those in the folder, or reach the network, and no statement can
-    lift that: DuckDB cannot take the switch back, so it is never set in the warehouse's
-    instance. Statements that write are refused by `select_rows`, since the switch allows
-    writing where it allows reading.
+    Nothing that runs there can read another file than those in the source's folder, or reach
+    another server, and no statement can lift that: DuckDB cannot take the switch back, so it is
+    never set in the warehouse's instance. Statements that write are refused by `select_rows`,
+    since the switch allows writing where it allows reading.
 
     The folder of a DuckDB file is left out where the file of `warehouse` lies in it: what was
     bought is nothing that a source may read. Raises ConfigurationError where the source is
@@ -62,8 +60,7 @@ def attached_source(
         reading.execute("set enable_progress_bar = false")
         if own_file is not None:
             reading.execute(f"set temp_directory = {literal(f'{own_file}{SPILL_FOLDER}')}")
-        _attach(reading, path, key)
-        _confine(reading, _readable_folders(path, own_file))
+        confine(reading, attach(reading, source, own_file, key))
         reading.execute(f"use {ALIAS}")
         yield reading
 
@@ -179,7 +176,7 @@ def read_decisions(
 
 
 def read_suppressions(
-    connection: duckdb.DuckDBPyConnection, source: SourcePolicy, path: Path
+    connection: duckdb.DuckDBPyConnection, source: SourcePolicy, attachment: Attachment
 ) -> list[str | None]:
     """The identifiers that the source's own list gives, as written; none without such a list.
 
@@ -188,7 +185,7 @@ def read_suppressions(
     key = "[source] suppressions"
     if source.suppressions is None:
         return []
-    with attached_source(path, warehouse=connection) as reading:
+    with attached_source(attachment, warehouse=connection) as reading:
         select_rows(reading, key, source.suppressions, required="identifier")
         try:
             query = "select cast(identifier as varchar) from source_rows"
@@ -327,10 +324,13 @@ def _mistake(key: str, error: Exception) -> ConfigurationError:
 
 
 def _refuse_unconfined_functions(reading: duckdb.DuckDBPyConnection, key: str, text: str) -> None:
-    """Refuse `postgres_…` functions, which would ask a server, and `query`, which hides them."""
+    """Refuse what reads past the attachment: extensions' functions, and `query`, which hides them.
+
+    `postgres_…` would ask another server, `sqlite_…` read another file.
+    """
     [(tree,)] = reading.execute("select json_serialize_sql(?)", [text]).fetchall()
     for name in _function_names(json.loads(tree)):
-        if name == "query" or name.startswith("postgres_"):
+        if name == "query" or name.startswith(("postgres_", "sqlite_")):
             raise ConfigurationError(
                 f"{key}: the function {name} is not allowed here; the source is attached by "
                 "[source] attach, and only ever read"
@@ -347,23 +347,6 @@ def _function_names(node: object) -> Iterator[str]:
             yield from _function_names(each)
 
 
-def _confine(reading: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None:
-    allowed = ", ".join(map(literal, folders))
-    reading.execute(f"set allowed_directories = [{allowed}]")
-    reading.execute("set python_enable_replacements = false")  # no name is a variable of ours
-    reading.execute("set autoinstall_known_extensions = false")
-    reading.execute("set enable_external_access = false")
-    reading.execute("set lock_configuration = true")
-
-
-def _readable_folders(path: Path, own_file: Path | None) -> list[str]:
-    """The attachment's folder, as it is named and as `_reader` writes it."""
-    folder = path if path.is_dir() else path.parent
-    if folder != path and own_file is not None and own_file.is_relative_to(folder.resolve()):
-        return []
-    return [str(folder), _without_patterns(folder)]
-
-
 def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
     """The database's own file; None for one in memory."""
     file = _scalar(
@@ -371,67 +354,6 @@ def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
         "select path from duckdb_databases() where database_name = current_database()",
     )
     return None if file is None else Path(file).resolve()
-
-
-def _attach(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
-    try:
-        if path.is_dir():
-            _attach_folder(reading, path)
-        elif path.is_file():
-            _attach_file(reading, path, key)
-        else:
-            raise ConfigurationError(
-                f"source {path}: no such file or folder; see {key} in the policy file"
-            )
-    except OSError as error:
-        raise ConfigurationError(f"source {path}: cannot be read ({error.strerror})") from error
-
-
-def _attach_file(reading: duckdb.DuckDBPyConnection, path: Path, key: str) -> None:
-    try:
-        reading.execute(f"attach {literal(str(path))} as {ALIAS} (read_only)")
-    except duckdb.Error as error:
-        advice = (
-            "another process has it open for writing; try again when that is done"
-            if is_locked(error)
-            else f"see {key} in the policy file"
-        )
-        raise ConfigurationError(
-            f"source {path}: cannot be read ({first_line(error)}); {advice}"
-        ) from None
-
-
-def _attach_folder(reading: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    views: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in FILE_READERS:
-            twin = views.setdefault(file.stem.lower(), file)
-            if twin != file:
-                raise ConfigurationError(
-                    f"source {folder}: {twin.name} and {file.name} would be one view; rename one"
-                )
-    if not views:
-        raise ConfigurationError(f"source {folder}: holds no .csv or .parquet file")
-    reading.execute(f"attach ':memory:' as {ALIAS}")
-    for file in views.values():
-        view = file.stem.replace('"', '""')
-        try:
-            reading.execute(f'create view {ALIAS}."{view}" as select * from {_reader(file)}')
-        except duckdb.Error as error:
-            raise ConfigurationError(
-                f"source {file}: cannot be read ({first_line(error)}); it must be UTF-8 text with "
-                "a header and the same columns in every line, or Parquet"
-            ) from None
-
-
-def _reader(file: Path) -> str:
-    """The table function that reads this one file: its name is no pattern, whatever is in it."""
-    path = _without_patterns(file).replace("'", "''")
-    return FILE_READERS[file.suffix.lower()].format(path)
-
-
-def _without_patterns(path: Path) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _has_default_accounts(reading: duckdb.DuckDBPyConnection) -> bool:

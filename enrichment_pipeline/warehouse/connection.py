@@ -169,6 +169,9 @@ def damaged(path: str, error: Exception) -> PipelineError:
 
 _SPEAKS_OF_NO_VALUE = re.compile(r"(Binder|Catalog|IO|Parser|Permission|Syntax) Error:")
 """By its text: what fails in the middle of a stream comes as Arrow's error, not as DuckDB's."""
+_ADDRESS = re.compile(r'Postgres at ".*"(?=: )')
+_ADDRESS_MISREAD = re.compile("connection info string|URI|connection option")
+"""What libpq says of an address quotes parts of it, perhaps of the password."""
 _PLACES = (
     (re.compile(r" when casting from source column (\w+)$"), "column"),
     (re.compile(r"^Invalid Input Error: CSV Error on Line: (\d+)$"), "line"),
@@ -181,7 +184,9 @@ def first_line(error: Exception) -> str:
     Where DuckDB speaks of a value it quotes it, in more ways than can be told apart: of such
     an error there is only the kind, and the column or the line of the file that it names.
     """
-    line = (str(error).strip().splitlines() or [""])[0]
+    line = _ADDRESS.sub("Postgres", (str(error).strip().splitlines() or [""])[0])
+    if _ADDRESS_MISREAD.search(line):
+        return "its address cannot be understood"
     if _SPEAKS_OF_NO_VALUE.match(line):
         return re.sub(r"'[^']*'", "'…'", line)
     places = [f", {what} {found[1]}" for form, what in _PLACES if (found := form.search(line))]

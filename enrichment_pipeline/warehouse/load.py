@@ -7,11 +7,11 @@ Here: the order of the steps from source rows to person keys. Not here: reading 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from enrichment_pipeline.attachment import Attachment
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse import entered_contacts
@@ -59,7 +59,7 @@ class LoadCounts:
 def load_contacts(
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
-    path: Path,
+    attachment: Attachment,
     *,
     phone_region: str,
     loaded_at: datetime,
@@ -74,7 +74,7 @@ def load_contacts(
     PipelineError where it has lost many contacts all of a sudden and the run does not accept that.
     Call it in a transaction.
     """
-    with attached_source(path, warehouse=connection) as reading:
+    with attached_source(attachment, warehouse=connection) as reading:
         unread = read_contacts(reading, connection, source)
     if not accepts_shrink:
         refuse_sudden_shrink(connection, source.max_shrink)
@@ -95,7 +95,7 @@ def load_contacts(
     counts = _counted(connection, "count_loaded_contacts", loaded_at, changed, unread)
     given = entered_contacts.given_rows(connection) if with_entries else None
     counts = replace(
-        counts, not_eligible=load_eligibility(connection, source, eligibility, path, given)
+        counts, not_eligible=load_eligibility(connection, source, eligibility, attachment, given)
     )
     return replace(counts, **entered_contacts.count_entries(connection)) if with_entries else counts
 
@@ -103,12 +103,12 @@ def load_contacts(
 def load_accounts(
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
-    path: Path,
+    attachment: Attachment,
     *,
     loaded_at: datetime,
 ) -> LoadCounts:
     """Bring `staging.accounts` to what the source has now. Call it in a transaction."""
-    with attached_source(path, warehouse=connection) as reading:
+    with attached_source(attachment, warehouse=connection) as reading:
         unread = read_accounts(reading, connection, source)
     changed = _load(connection, "load_accounts", loaded_at)
     counts = _counted(connection, "count_loaded_accounts", loaded_at, changed, unread)
@@ -182,7 +182,7 @@ def load_eligibility(
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
     eligibility: EligibilityPolicy,
-    path: Path,
+    attachment: Attachment,
     entered: pa.Table | None,
 ) -> int:
     """Find out which of the contacts that were just loaded may not be asked about; how many.
@@ -192,7 +192,7 @@ def load_eligibility(
     if eligibility == EVERYBODY:
         connection.execute("delete from staging.ineligible_contacts")
         return 0
-    with attached_source(path, warehouse=connection) as reading:
+    with attached_source(attachment, warehouse=connection) as reading:
         read_eligible(reading, connection, source, eligibility, entered)
     execute(connection, "replace_ineligible_contacts")
     query = "select count(*) from staging.ineligible_contacts"

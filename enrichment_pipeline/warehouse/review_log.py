@@ -9,12 +9,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
 
+from enrichment_pipeline.attachment import Attachment
 from enrichment_pipeline.identity import read_domain, to_e164
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.review.columns import (
@@ -167,7 +167,7 @@ def record_file(
 def record_table(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
-    path: Path,
+    attachment: Attachment,
     *,
     provider: str,
     recorded_at: datetime,
@@ -179,7 +179,7 @@ def record_table(
     """
     if policy.review.decisions is None:
         return Recorded(0, 0, ())
-    with attached_source(path, key="[review] attach", warehouse=connection) as reading:
+    with attached_source(attachment, key="[review] attach", warehouse=connection) as reading:
         read_decisions(reading, connection, policy.review.decisions)
     rows = [
         (row[0], row[1], dict(zip(TABLE_COLUMNS, row[2:], strict=True)))

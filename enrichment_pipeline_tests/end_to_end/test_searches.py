@@ -160,7 +160,7 @@ def run_steps(settings: Settings, run_id: str, as_of: datetime) -> DispatchRepor
     context = RunContext(Stores(settings), run)
     prepare(context)
     try:
-        if (settings.source_path / "accounts.csv").exists():
+        if Path(str(settings.source), "accounts.csv").exists():
             load_accounts(context)
         load_contacts(context)
         select_work(context, LANES)

@@ -352,7 +352,7 @@ def empty(folder: Path) -> Path:
 
 
 def not_a_database(folder: Path) -> Path:
-    return folder / "contacts.csv"
+    return (folder / "contacts.csv").rename(folder / "contacts.db")
 
 
 def not_utf8(folder: Path) -> Path:
@@ -381,8 +381,8 @@ def no_permission(folder: Path) -> Path:
 
 MISTAKES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "a missing folder": (missing, "from contacts", r"nowhere: no such file or folder"),
-    "an empty folder": (empty, "from contacts", r"holds no \.csv or \.parquet file"),
-    "a file that is no database": (not_a_database, "from contacts", r"contacts\.csv: cannot be"),
+    "an empty folder": (empty, "from contacts", "holds no CSV, JSON Lines or Parquet file"),
+    "a file that is no database": (not_a_database, "from contacts", r"contacts\.db: cannot be"),
     "a CSV file in another encoding": (not_utf8, "from contacts", r"contacts\.csv: .*UTF-8"),
     "a Parquet file that is broken": (broken_parquet, "from contacts", r"more\.parquet"),
     "a CSV file without a line": (empty_file, "from contacts", "column contact_id is missing"),

@@ -1,0 +1,128 @@
+"""Attaching a source to a DuckDB of its own, and confining that to it.
+
+Here: each kind of attachment: a DuckDB or SQLite file, files that are tables, a Postgres database.
+Not here: what `attach` in the policy file says (`attachment.py`), how files are read
+(`data_files.py`), and the queries (`attached_source.py`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from enrichment_pipeline.attachment import Attachment, Database
+from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.warehouse import data_files
+from enrichment_pipeline.warehouse.connection import first_line, is_locked
+from enrichment_pipeline.warehouse.extensions import load_extension
+from enrichment_pipeline.warehouse.statements import literal
+
+ALIAS = "enrichment_source"
+_SQLITE_HEADER = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True)
+class Readable:
+    """What may be read for the source's sake, once it is attached."""
+
+    folders: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+def attach(
+    reading: duckdb.DuckDBPyConnection, source: Attachment, own_file: Path | None, key: str
+) -> Readable:
+    """Make the source the catalogue `ALIAS`.
+
+    `own_file` is the warehouse's: what was bought is nothing that a source may read. Raises
+    ConfigurationError where the source is missing or cannot be read.
+    """
+    if isinstance(source, Database):
+        _attach_postgres(reading, source, key)
+        return Readable()
+    try:
+        if source.is_dir():
+            _attach_tables(reading, data_files.tables_in(source, without=own_file))
+            return Readable(folders=_as_named(source))
+        if not source.is_file():
+            raise ConfigurationError(
+                f"source {source}: no such file or folder; see {key} in the policy file"
+            )
+        if table := data_files.table_of(source):
+            _attach_tables(reading, [table])
+            return Readable(files=_as_named(source))
+        if _is_sqlite(source):
+            _attach_sqlite(reading, source)
+            return Readable(files=_as_named(source))
+    except OSError as error:
+        raise ConfigurationError(f"source {source}: cannot be read ({error.strerror})") from error
+    _attach_duckdb(reading, source, key)
+    if own_file is not None and own_file.is_relative_to(source.parent.resolve()):
+        return Readable()
+    return Readable(folders=_as_named(source.parent))  # its views may read files beside it
+
+
+def confine(reading: duckdb.DuckDBPyConnection, readable: Readable) -> None:
+    """Let nothing be read but what is attached and what is readable for it."""
+    for setting, places in (
+        ("allowed_directories", readable.folders),
+        ("allowed_paths", readable.files),
+    ):
+        reading.execute(f"set {setting} = [{', '.join(map(literal, places))}]")
+    reading.execute("set python_enable_replacements = false")  # no name is a variable of ours
+    reading.execute("set autoinstall_known_extensions = false")
+    reading.execute("set enable_external_access = false")
+    reading.execute("set lock_configuration = true")
+
+
+def _as_named(place: Path) -> list[str]:
+    """The place as it is, and as the functions that read files take it."""
+    return [str(place), data_files.without_patterns(place)]
+
+
+def _attach_tables(reading: duckdb.DuckDBPyConnection, tables: Iterable[data_files.Table]) -> None:
+    reading.execute(f"attach ':memory:' as {ALIAS}")
+    for table in tables:
+        data_files.create_view(reading, ALIAS, table)
+
+
+def _attach_duckdb(reading: duckdb.DuckDBPyConnection, file: Path, key: str) -> None:
+    try:
+        reading.execute(f"attach {literal(str(file))} as {ALIAS} (read_only)")
+    except duckdb.Error as error:
+        advice = (
+            "another process has it open for writing; try again when that is done"
+            if is_locked(error)
+            else f"see {key} in the policy file"
+        )
+        raise ConfigurationError(
+            f"source {file}: cannot be read ({first_line(error)}); {advice}"
+        ) from None
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
+
+
+def _attach_sqlite(reading: duckdb.DuckDBPyConnection, file: Path) -> None:
+    load_extension(reading, "sqlite_scanner", extra="sqlite")
+    # SQLite's columns hold what they like, whatever type they were given
+    reading.execute("set sqlite_all_varchar = true")
+    try:
+        reading.execute(f"attach {literal(str(file))} as {ALIAS} (type sqlite, read_only)")
+    except duckdb.Error as error:
+        raise ConfigurationError(f"source {file}: cannot be read ({first_line(error)})") from None
+
+
+def _attach_postgres(reading: duckdb.DuckDBPyConnection, source: Database, key: str) -> None:
+    load_extension(reading, "postgres_scanner", extra="postgres")
+    address = literal(source.address.get_secret_value())
+    try:
+        reading.execute(f"attach {address} as {ALIAS} (type postgres, read_only)")
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"source {source}: cannot be reached ({first_line(error)}); see {key} in the policy "
+            "file"
+        ) from None
