@@ -128,6 +128,7 @@ WAREHOUSE: Mapping[str, Table] = {
         "last_failed_at",
     ),
     "staging.phones": _table(values="phone_text e164", nothing="region"),
+    "staging.shown_contacts": _table(contact_ids="contact_id", values="shown"),
     "staging.profiles": _table(
         values="uid full_name headline location profile_urls contact_points positions",
         nothing="call_id call_kind position provider answered_at path unreadable_part reading",
@@ -179,6 +180,11 @@ WAREHOUSE: Mapping[str, Table] = {
     "enrichment.company_facts": _table(
         companies="company_domain value",
         nothing="field provider observed_at lookup_id run_id valid_from valid_to",
+    ),
+    "enrichment.contact_changes": _table(
+        contact_ids="contact_id",
+        values="old_value new_value",
+        nothing="field old_status new_status changed_at run_id provider lookup_id",
     ),
     "enrichment.contact_status": _table(
         contact_ids="contact_id",

@@ -25,6 +25,7 @@ TABLES: tuple[str, ...] = (
     "enrichment.enriched_contacts",
     "enrichment.needs_review",
     "enrichment.contact_status",
+    "enrichment.contact_changes",
 )
 
 

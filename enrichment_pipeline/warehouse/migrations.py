@@ -84,10 +84,15 @@ def take_entries(_connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of entries are made; the next load fills them."""
 
 
+def record_changes(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of changes are made; the next publication begins with all that it shows."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
     take_entries,
+    record_changes,
 )
 
 

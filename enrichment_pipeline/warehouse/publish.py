@@ -32,6 +32,8 @@ from enrichment_pipeline.warehouse.statements import execute, literal
 OUTCOME_TABLES: tuple[str, ...] = ("enriched_contacts", "needs_review", "contact_status")
 PUBLISHED_TABLES: dict[str, str] = {
     **dict.fromkeys(OUTCOME_TABLES, "contact_id"),
+    "contact_changes": "rowid",
+    "person_facts": "contact_id, observed_at, lookup_id, field, position, value",
     "lookups": "requested_at, lookup_id",
     "accounts": "account_id",
 }
@@ -40,6 +42,17 @@ PUBLISHED_TABLES: dict[str, str] = {
 KEPT_SNAPSHOTS = 3
 """The newest and those before it, for readers that take a folder's files one after another."""
 DATABASE = "warehouse.duckdb"
+
+
+def record_changes(
+    connection: duckdb.DuckDBPyConnection, *, run_id: str, changed_at: datetime
+) -> None:
+    """Add to `contact_changes` what is shown otherwise than it was published last.
+
+    Call it in a transaction, when nothing stands in the way of publishing any more: what fails
+    after it is in the next publication, with its own instant.
+    """
+    execute(connection, "record_contact_changes", run_id=run_id, changed_at=changed_at)
 
 
 def publish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from enrichment_pipeline.steps.search_profiles import search_profiles
 from enrichment_pipeline.steps.select_work import select_work
 from enrichment_pipeline.steps.take_decisions import take_decisions
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.warehouse.publish import DATABASE
 from enrichment_pipeline_tests.end_to_end.world import (
     CREDITS,
     LOOKUPS,
@@ -61,7 +62,8 @@ def test_each_step_opens_the_warehouse_once_and_gives_back_what_it_did(
     with small_sandbox(tmp_path) as sandbox:
         settings = small_settings(tmp_path, sandbox.base_url)
         make_state(settings)
-        context = RunContext(Stores(settings), Run("run", datetime.now(UTC)))
+        # ages are counted to an instant that may lie ahead
+        context = RunContext(Stores(settings), Run("run", datetime.now(UTC) + timedelta(hours=1)))
         on_lanes = (context, LANES)
         with_progress = (*on_lanes, LoggedProgress(logging.getLogger(__name__)))
         once(prepare, context)
@@ -76,6 +78,13 @@ def test_each_step_opens_the_warehouse_once_and_gives_back_what_it_did(
         derived = once(derive_outcomes, context)
         assert once(publish_tables, context)["contact_status"] == 38
         release_run_lock(settings.home, context.run.run_id)
+    with duckdb.connect(str(settings.published_dir / DATABASE), read_only=True) as published:
+        [(changes, are_earlier)] = published.execute(
+            "select count(*), bool_and(changed_at <= published_at) "
+            "from enrichment.contact_changes, enrichment.publication"
+        ).fetchall()
+    assert changes > 0
+    assert are_earlier
     assert (bought.of_run.calls, bought.of_run.units_charged) == (LOOKUPS, CREDITS)
     assert sum(derived.statuses.values()) == derived.contact_status.rows == 38
     assert derived.findings.unaccounted_contacts == []

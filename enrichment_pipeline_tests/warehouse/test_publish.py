@@ -13,7 +13,12 @@ import sqlalchemy as sa
 
 from benchmarks.reader import VIEWS
 from enrichment_pipeline.warehouse import publish as publishing
-from enrichment_pipeline.warehouse.publish import KEPT_SNAPSHOTS, PUBLISHED_TABLES, publish
+from enrichment_pipeline.warehouse.publish import (
+    KEPT_SNAPSHOTS,
+    PUBLISHED_TABLES,
+    publish,
+    record_changes,
+)
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
 from enrichment_pipeline_tests.warehouse.prepared import prepared
@@ -40,6 +45,7 @@ def full(world: World) -> None:
 
 
 def publish_at(world: World, folder: Path, run_id: str = "run-1") -> dict[str, int]:
+    record_changes(world.connection, run_id=run_id, changed_at=START)
     return publish(world.connection, folder, run_id=run_id, published_at=START)
 
 
@@ -70,6 +76,8 @@ def test_the_snapshot_has_the_rows_of_the_warehouse(full: World, folder: Path) -
         "contact_status": 3,
         "lookups": 2,
         "accounts": 1,
+        "contact_changes": 6,
+        "person_facts": 6,
     }
     assert files(folder) == sorted(EXPECTED)
     for relation in (*PUBLISHED_TABLES, *VIEWS):

@@ -338,3 +338,32 @@ create or replace temp macro has_required(known_points, requirement) as len(list
     and regexp_replace(requirement, '^(verified|likely|any)_', '') in (point.field, point.kind)
     and status_rank(point.status) <= status_rank(split_part(requirement, '_', 1))
 )) > 0;
+
+-- The values that people read of a contact, of `enriched_contacts`, each with its status: no
+-- bookkeeping, and none of the source's own values beside them.
+create or replace temp macro shown_value(field, value, status := cast(null as varchar)) as
+    struct_pack(field := field, value := value, status := status);
+
+create or replace temp macro shown_values(contact) as list_filter(
+    [
+        shown_value('full_name', contact.full_name),
+        shown_value('job_title', contact.job_title),
+        shown_value('seniority', contact.seniority),
+        shown_value('company_name', contact.company_name),
+        shown_value('company_domain', contact.company_domain),
+        shown_value('company_website', contact.company_website),
+        shown_value('company_industry', contact.company_industry),
+        shown_value('company_employee_count', contact.company_employee_count),
+        shown_value('work_email', contact.work_email, contact.work_email_status),
+        shown_value('personal_email', contact.personal_email, contact.personal_email_status),
+        shown_value('direct_phone', contact.direct_phone, contact.direct_phone_status),
+        shown_value('mobile_phone', contact.mobile_phone, contact.mobile_phone_status),
+        shown_value('linkedin_url', contact.linkedin_url),
+        shown_value('location', contact.location),
+        shown_value('job_changed', cast(contact.job_changed as varchar)),
+        shown_value('previous_company_name', contact.previous_company_name),
+        shown_value('previous_company_domain', contact.previous_company_domain),
+        shown_value('previous_job_title', contact.previous_job_title)
+    ],
+    lambda shown: shown.value is not null
+);

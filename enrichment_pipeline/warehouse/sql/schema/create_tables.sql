@@ -2,15 +2,16 @@
 -- checks: DuckLake has none of them. MERGE over de-duplicated rows and blocking asset
 -- checks keep keys unique. Comments are what Dagster and BI tools show.
 --
--- makes: enrichment, enrichment.company_facts, enrichment.contact_status,
---        enrichment.enriched_contacts, enrichment.needs_review, enrichment.search_results,
---        enrichment.worklist, raw, raw.lookups, raw.provider_responses, raw.review_decisions,
---        raw.search_profiles, raw.searches, raw.undone_runs, staging, staging.accounts,
---        staging.company_names, staging.contact_identities, staging.contact_parts,
---        staging.contact_persons, staging.contacts, staging.contacts_left_dirty,
---        staging.entered_contacts, staging.hosts, staging.ineligible_contacts,
---        staging.judgements, staging.latin_names, staging.person_aliases, staging.person_lookups,
---        staging.phones, staging.profiles, staging.retired_entries, staging.shared_identifiers,
+-- makes: enrichment, enrichment.company_facts, enrichment.contact_changes,
+--        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
+--        enrichment.search_results, enrichment.worklist, raw, raw.lookups,
+--        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
+--        raw.undone_runs, staging, staging.accounts, staging.company_names,
+--        staging.contact_identities, staging.contact_parts, staging.contact_persons,
+--        staging.contacts, staging.contacts_left_dirty, staging.entered_contacts, staging.hosts,
+--        staging.ineligible_contacts, staging.judgements, staging.latin_names,
+--        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
+--        staging.retired_entries, staging.shared_identifiers, staging.shown_contacts,
 --        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
 --        staging.suppressions
 
@@ -581,6 +582,42 @@ is 'The look-up of that answer; null where there is none';
 comment on column enrichment.enriched_contacts.run_id is 'The run that bought it';
 comment on column enrichment.enriched_contacts.needs_manual_enrichment
 is 'True where the contact stands in needs_review';
+
+create table if not exists enrichment.contact_changes (
+    contact_id varchar,
+    field varchar,
+    old_value varchar,
+    new_value varchar,
+    old_status varchar,
+    new_status varchar,
+    changed_at timestamptz,
+    run_id varchar,
+    provider varchar,
+    lookup_id varchar
+);
+comment on table enrichment.contact_changes
+is 'Each change of a value that enriched_contacts shows, from its first publication on; rows are only added';
+comment on column enrichment.contact_changes.contact_id is 'The source''s id of the contact';
+comment on column enrichment.contact_changes.field is 'The column of enriched_contacts';
+comment on column enrichment.contact_changes.old_value is 'What was shown; null for nothing';
+comment on column enrichment.contact_changes.new_value
+is 'What is shown now; null where it was withdrawn, or the contact left';
+comment on column enrichment.contact_changes.old_status
+is 'verified, likely or unverified; of e-mails and phones';
+comment on column enrichment.contact_changes.new_status
+is 'verified, likely or unverified; of e-mails and phones';
+comment on column enrichment.contact_changes.changed_at is 'The instant of the run that published it';
+comment on column enrichment.contact_changes.run_id is 'The run that published it';
+comment on column enrichment.contact_changes.provider
+is 'Who gave the new value; human for a reviewer, null where it is the source''s own';
+comment on column enrichment.contact_changes.lookup_id is 'The look-up that the new value comes from';
+
+create table if not exists staging.shown_contacts (
+    contact_id varchar,
+    shown struct(field varchar, value varchar, status varchar)[]
+);
+comment on table staging.shown_contacts
+is 'What was published last of each contact: what contact_changes goes on from';
 
 create table if not exists enrichment.needs_review (
     contact_id varchar,
