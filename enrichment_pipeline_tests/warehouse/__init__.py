@@ -7,6 +7,7 @@ time is what each call is given.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,18 @@ BOB = {
     "company_name": "Brio",
     "company_domain": "brio.com",
 }
+
+
+def person(contact_id: str, **columns: str) -> Row:
+    """A contact that is a person of its own."""
+    name = re.sub("[^a-z0-9]+", "-", contact_id.lower())
+    return {
+        **ADA,
+        "contact_id": contact_id,
+        "email": f"{name}@acme.example.com",
+        "linkedin_url": f"https://www.linkedin.com/in/ada-{name}",
+        **columns,
+    }
 
 
 class World:
@@ -165,8 +178,12 @@ class World:
 
     def look_up_each(self, lookups: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         """A look-up of each of these contacts, as `look_up` takes it; all are copied at once."""
-        usual: Row = {"at": START, "run_id": "run-1"}
-        self._book(*(self._lookup(each, **usual | {**changes}) for each, changes in lookups))
+        persons = self.persons()
+        rows = []
+        for each, changes in lookups:
+            usual: Row = {"at": START, "run_id": "run-1", "person_key": persons.get(each)}
+            rows.append(self._lookup(each, **usual | {**changes}))
+        self._book(*rows)
 
     def _lookup(
         self,

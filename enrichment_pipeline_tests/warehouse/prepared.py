@@ -1,7 +1,8 @@
 """Warehouses and worlds that are made once in a test process, and copied for each test.
 
-Here: the copies. Declaring a warehouse's tables and loading a first source take far longer
-than most of what is tested after it. Not here: what a world is (`__init__.py`).
+Here: the copies, and worlds that are only read. Declaring a warehouse's tables and loading a first
+source take far longer than most of what is tested after it. Not here: what a world is
+(`__init__.py`), and what happens in one that a module's tests share (`timeline.py`).
 """
 
 from __future__ import annotations
@@ -53,15 +54,29 @@ def prepared(build: Callable[[World], object], *, after: Any = None) -> Any:
 
     @pytest.fixture
     def fixture(tmp_path: Path) -> Iterator[World]:
-        template, database = _filled(builds)
-        folder = tmp_path / "source"
-        shutil.copytree(template.folder, folder)
-        with _copy_of(database) as connection:
-            yield _moved(template, connection, folder)
+        with copied(builds, tmp_path / "source") as world:
+            yield world
 
     made: Any = fixture
     made.builds = builds
     return made
+
+
+@contextmanager
+def copied(builds: Builds, folder: Path) -> Iterator[World]:
+    """A copy of the world that `builds` fill, with its source in this folder."""
+    template, database = _filled(builds)
+    shutil.copytree(template.folder, folder)
+    with _copy_of(database) as connection:
+        yield _moved(template, connection, folder)
+
+
+@contextmanager
+def read_only(builds: Builds) -> Iterator[World]:
+    """The world itself that `builds` fill: whoever writes to it fails."""
+    template, database = _filled(builds)
+    with _attached(database, "(read_only)") as connection:
+        yield _moved(template, connection, template.folder)
 
 
 def prepared_after(before: Any) -> Callable[[Callable[[World], object]], Any]:
@@ -114,10 +129,10 @@ _idle: list[duckdb.DuckDBPyConnection] = []
 
 
 @contextmanager
-def _attached(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _attached(path: Path, options: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection whose database is this file, with nothing on it from its last user."""
     connection = _idle.pop() if _idle else _new_connection()
-    connection.execute(f"attach '{path}' as warehouse")
+    connection.execute(f"attach '{path}' as warehouse {options}")
     connection.execute("use warehouse")
     yield connection
     # not after a failure: what that has left behind on the connection is not known

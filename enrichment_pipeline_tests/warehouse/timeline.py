@@ -1,0 +1,137 @@
+"""What happens to the people of a module's tests, day by day, in one world that all of them share.
+
+Here: declaring it, and the world as it is after a day. A load, a look-up and a derivation cost the
+same for one contact as for a hundred, and a test that only reads needs no copy of what it reads.
+Not here: worlds that a test changes (`prepared.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline_tests.support import START
+from enrichment_pipeline_tests.warehouse import DAY, Row, World, person
+from enrichment_pipeline_tests.warehouse.prepared import Builds, copied, read_only
+
+OnDay = Callable[..., World]
+"""The world after a day, and after the outcomes were derived by these policies, one by one."""
+
+
+class Timeline:
+    """People who keep out of each other's way, and what happens to each of them on which day.
+
+    Declared beside the tests, before the first of them runs. On each day the source is loaded
+    where it has changed, the look-ups are made, further steps taken, and all of it is derived.
+    """
+
+    def __init__(self) -> None:
+        self._rows: defaultdict[int, dict[str, Row | None]] = defaultdict(dict)
+        self._accounts: list[Row] = []
+        self._lookups: defaultdict[int, list[tuple[str, Row]]] = defaultdict(list)
+        self._steps: defaultdict[int, list[Callable[[World], object]]] = defaultdict(list)
+        self._days: dict[int, Callable[[World], object]] = {}
+        self._policies: dict[tuple[int, str], Callable[[World], object]] = {}
+
+    # --- declaring ---------------------------------------------------------------------
+
+    def person(
+        self, contact_id: str, lookups: Mapping[int, Row] | None = None, /, **columns: str
+    ) -> str:
+        """A contact that is a person of its own, and the look-up that is made on each day; its id.
+
+        A profile that is found is theirs alone.
+        """
+        self.source(person(contact_id, **columns))
+        for day, lookup in (lookups or {}).items():
+            self.look_up(contact_id, day, **lookup)
+        return contact_id
+
+    def source(self, row: Row, *, day: int = 0, key: str | None = None) -> str:
+        """From this day on the source has this row, in place of the one with its key; its id."""
+        self._rows[day][key or row["contact_id"]] = row
+        return row["contact_id"]
+
+    def leave(self, contact_id: str, *, day: int) -> None:
+        """From this day on the source has it no more."""
+        self._rows[day][contact_id] = None
+
+    def account(self, row: Row) -> None:
+        self._accounts.append(row)
+
+    def look_up(self, contact_id: str, day: int, **lookup: object) -> None:
+        """Look this contact up on a day, as `World.look_up` takes it."""
+        found = lookup.get("candidate")
+        if isinstance(found, dict) and found["uid"] == "f" * 32:  # no uid of a test's own
+            lookup = {**lookup, "candidate": {**found, "uid": f"uid of {contact_id}"}}
+        self._lookups[day].append((contact_id, lookup))
+
+    def step(self, day: int, step: Callable[[World], object]) -> None:
+        """Do this on a day, before the deriving."""
+        self._steps[day].append(step)
+
+    # --- reading -----------------------------------------------------------------------
+
+    @contextmanager
+    def open(self) -> Iterator[OnDay]:
+        """The worlds after each day, to be read; each is opened once."""
+        worlds: dict[Builds, World] = {}
+        with ExitStack() as stack:
+
+            def on_day(day: int, *policies: Policy) -> World:
+                builds = self._until(day, policies)
+                if builds not in worlds:
+                    worlds[builds] = stack.enter_context(read_only(builds))
+                return worlds[builds]
+
+            yield on_day
+
+    @contextmanager
+    def copies(self, folder: Path) -> Iterator[OnDay]:
+        """The same for a test that goes on from there, in a copy of its own."""
+        with ExitStack() as stack:
+
+            def copy_of_day(day: int, *policies: Policy) -> World:
+                builds = self._until(day, policies)
+                return stack.enter_context(copied(builds, folder / f"source-{day}"))
+
+            yield copy_of_day
+
+    def _until(self, last: int, policies: tuple[Policy, ...]) -> Builds:
+        days = {day for each in (self._rows, self._lookups, self._steps) for day in each}
+        builds = [self._day(day) for day in sorted({*days, last}) if day <= last]
+        return (*builds, *(self._by_policy(last, policy) for policy in policies))
+
+    def _day(self, day: int) -> Callable[[World], object]:
+        return self._days.setdefault(day, partial(self._pass, day))
+
+    def _by_policy(self, day: int, policy: Policy) -> Callable[[World], object]:
+        def derive(world: World) -> None:
+            world.derive_outcomes(at=_at(day), policy=policy)
+
+        return self._policies.setdefault((day, policy.model_dump_json()), derive)
+
+    def _pass(self, day: int, world: World) -> None:
+        at = _at(day)
+        if day in self._rows:
+            rows: dict[str, Row | None] = {}
+            for each in sorted(self._rows):
+                if each <= day:
+                    rows |= self._rows[each]
+            source = [row for row in rows.values() if row is not None]
+            world.load(source, self._accounts or None, at=at, max_shrink=1)
+        world.look_up_each(
+            (contact_id, {"at": at, **lookup}) for contact_id, lookup in self._lookups[day]
+        )
+        for step in self._steps[day]:
+            step(world)
+        world.derive(at=at)
+
+
+def _at(day: int) -> datetime:
+    return START + day * DAY
