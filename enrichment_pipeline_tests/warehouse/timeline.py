@@ -19,6 +19,7 @@ from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import DAY, Row, World, person
 from enrichment_pipeline_tests.warehouse.prepared import Builds, copied, read_only
 
+Step = Callable[[World], object]
 OnDay = Callable[..., World]
 """The world after a day, and after the outcomes were derived by these policies, one by one."""
 
@@ -27,16 +28,16 @@ class Timeline:
     """People who keep out of each other's way, and what happens to each of them on which day.
 
     Declared beside the tests, before the first of them runs. On each day the source is loaded
-    where it has changed, the look-ups are made, further steps taken, and all of it is derived.
+    where it has changed, steps are taken, look-ups made, and all of it is derived.
     """
 
     def __init__(self) -> None:
         self._rows: defaultdict[int, dict[str, Row | None]] = defaultdict(dict)
         self._accounts: list[Row] = []
         self._lookups: defaultdict[int, list[tuple[str, Row]]] = defaultdict(list)
-        self._steps: defaultdict[int, list[Callable[[World], object]]] = defaultdict(list)
-        self._days: dict[int, Callable[[World], object]] = {}
-        self._policies: dict[tuple[int, str], Callable[[World], object]] = {}
+        self._steps: defaultdict[int, list[Step]] = defaultdict(list)
+        self._days: dict[int, Step] = {}
+        self._policies: dict[tuple[int, str], Step] = {}
 
     # --- declaring ---------------------------------------------------------------------
 
@@ -71,9 +72,14 @@ class Timeline:
             lookup = {**lookup, "candidate": {**found, "uid": f"uid of {contact_id}"}}
         self._lookups[day].append((contact_id, lookup))
 
-    def step(self, day: int, step: Callable[[World], object]) -> None:
-        """Do this on a day, before the deriving."""
-        self._steps[day].append(step)
+    def step(self, day: int) -> Callable[[Step], Step]:
+        """Have this function called on a day, before its look-ups."""
+
+        def declare(step: Step) -> Step:
+            self._steps[day].append(step)
+            return step
+
+        return declare
 
     # --- reading -----------------------------------------------------------------------
 
@@ -107,10 +113,10 @@ class Timeline:
         builds = [self._day(day) for day in sorted({*days, last}) if day <= last]
         return (*builds, *(self._by_policy(last, policy) for policy in policies))
 
-    def _day(self, day: int) -> Callable[[World], object]:
+    def _day(self, day: int) -> Step:
         return self._days.setdefault(day, partial(self._pass, day))
 
-    def _by_policy(self, day: int, policy: Policy) -> Callable[[World], object]:
+    def _by_policy(self, day: int, policy: Policy) -> Step:
         def derive(world: World) -> None:
             world.derive_outcomes(at=_at(day), policy=policy)
 
@@ -125,11 +131,11 @@ class Timeline:
                     rows |= self._rows[each]
             source = [row for row in rows.values() if row is not None]
             world.load(source, self._accounts or None, at=at, max_shrink=1)
+        for step in self._steps[day]:
+            step(world)
         world.look_up_each(
             (contact_id, {"at": at, **lookup}) for contact_id, lookup in self._lookups[day]
         )
-        for step in self._steps[day]:
-            step(world)
         world.derive(at=at)
 
 
