@@ -71,6 +71,7 @@ class World:
         self.connection = connection
         self.folder = folder
         self.policy = Policy()
+        self.company_cache_hits = 0
         self._rows: dict[str, Row] = {}
         self.entries: dict[str, SimpleNamespace] = {}
         self._bodies: dict[str, bytes] = {}
@@ -286,13 +287,14 @@ class World:
     ) -> int:
         """Outcomes alone: where the facts are there and only the instant or the policy changes."""
         with transaction(self.connection):
-            return derive_outcomes(
+            self.company_cache_hits = derive_outcomes(
                 self.connection,
                 policy or self.policy,
                 provider=provider,
                 as_of=at,
                 flagged_at=at,
             )
+        return self.company_cache_hits
 
     def replay(self, *, at: datetime = START, policy: Policy | None = None) -> list[Change]:
         with transaction(self.connection):

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate
-from enrichment_pipeline_tests.warehouse.prepared import prepared, prepared_after
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate, person
+from enrichment_pipeline_tests.warehouse.timeline import OnDay, Timeline
 
 AT_ACME = {"position": "CTO", "company": "Acme Inc", "website": "acme.com", "current": True}
-PROFILE = [{"link": "linkedin.com/in/ada-example"}]
-ANSWER = candidate(
-    "Ada M. Example",
-    emails=[("ada@acme.com", 100, "work"), ("ada@home.net", 70, "personal")],
-    phones=[("+4930901820", 70, "work_phone"), ("+4915123456789", 100, "mobile")],
-    jobs=[{**AT_ACME, "industry": "Tools", "staffCount": 12}],
-    social=PROFILE,
-    locations=[{"name": "Berlin"}],
-)
-SOURCE = {**ADA, "job_title": "Engineer", "phone": "+4930901821"}
+AT_BRIO = {"position": "VP", "company": "Brio", "website": "brio.com", "current": True}
+IN_TOOLS = {"industry": "Tools", "staffCount": 12}
+SOURCE = {"job_title": "Engineer"}
+
+people = Timeline()
 
 
-def enriched(world: World, contact_id: str = "C1") -> Row:
+@pytest.fixture(scope="module")
+def on_day() -> Iterator[OnDay]:
+    with people.open() as worlds:
+        yield worlds
+
+
+def answer(contact_id: str, **changes: Any) -> Row:
+    """What is found for a person, with everything that there is."""
+    return candidate(
+        "Ada M. Example",
+        emails=[("ada@acme.com", 100, "work"), ("ada@home.net", 70, "personal")],
+        phones=[("+4930901820", 70, "work_phone"), ("+4915123456789", 100, "mobile")],
+        **{
+            "uid": f"uid of {contact_id}",
+            "jobs": [{**AT_ACME, **IN_TOOLS}],
+            "social": [{"link": person(contact_id)["linkedin_url"]}],
+            "locations": [{"name": "Berlin"}],
+            **changes,
+        },
+    )
+
+
+def enriched(world: World, contact_id: str) -> Row:
     return world.only("enrichment.enriched_contacts", f"contact_id = '{contact_id}'")
 
 
@@ -30,35 +50,16 @@ def status(world: World, contact_id: str) -> Row:
     return world.only("enrichment.contact_status", f"contact_id = '{contact_id}'")
 
 
-def shown(world: World, policy: dict[str, Any], contact_id: str = "C1") -> Row:
-    """What is shown by this policy of a contact whose answer was judged."""
-    world.derive_outcomes(policy=Policy.model_validate(policy))
-    return enriched(world, contact_id)
-
-
-@prepared
-def source(world: World) -> None:
-    world.load([SOURCE])
-
-
-@prepared_after(source)
-def answered(world: World) -> None:
-    """Ada, with an answer that was judged."""
-    world.look_up("C1", candidate=ANSWER)
-    world.derive_facts()
-
-
-@prepared
-def colleagues(world: World) -> None:
-    """Ada and her colleague Bob; her answer was judged."""
-    world.load([SOURCE, COLLEAGUE])
-    world.look_up("C1", candidate=ANSWER)
-    world.derive_facts()
+def policy(**sections: dict[str, str]) -> Policy:
+    return Policy.model_validate(sections)
 
 
 # --- write rules -----------------------------------------------------------------------
 
 
+ANSWERED = people.person(
+    "answered", {0: {"candidate": answer("answered")}}, **SOURCE, phone="+4930901821"
+)
 BY_RULE = {
     "full_name": ("Ada M. Example", "Ada Example", "Ada Example"),
     "job_title": ("CTO", "Engineer", "Engineer"),
@@ -79,11 +80,11 @@ BY_RULE = {
 RULES = ("overwrite", "fill", "never")
 
 
-def test_each_field_has_a_write_rule(answered: World) -> None:
+def test_each_field_has_a_write_rule(on_day: OnDay) -> None:
     for pair in (("overwrite", "fill"), ("fill", "never"), ("never", "overwrite")):
         # neighbours have different rules: no field goes by another's
         rules = {field: pair[number % 2] for number, field in enumerate(BY_RULE)}
-        row = shown(answered, {"fields": rules})
+        row = enriched(on_day(0, policy(fields=rules)), ANSWERED)
         assert {field: row[field] for field in BY_RULE} == {
             field: by_rule[RULES.index(rules[field])] for field, by_rule in BY_RULE.items()
         }, pair
@@ -101,92 +102,88 @@ SHORTER_AND_FULLER = [
 ]
 
 
-def test_a_shorter_form_of_a_name_never_replaces_the_fuller_one(world: World) -> None:
-    world.load(
-        {**SOURCE, "contact_id": f"C{n}", "full_name": ours, "email": "", "phone": ""}
-        | {"linkedin_url": f"linkedin.com/in/lipkin-{n}"}
-        for n, (ours, _, _) in enumerate(SHORTER_AND_FULLER)
-    )
-    answered = {
-        (f"C{n}", START + days * DAY): candidate(
-            theirs, emails=[(f"a{n}@acme.com", 100, "work")], jobs=[AT_ACME], uid=f"{n:032x}"
-        )
-        for n, (_, answers, _) in enumerate(SHORTER_AND_FULLER)
-        for days, theirs in enumerate(answers)
-    }
-    world.look_up_each(
-        (each, {"at": at, "candidate": answer}) for (each, at), answer in answered.items()
-    )
-    world.derive()
+for n, (ours, answers, _) in enumerate(SHORTER_AND_FULLER):
+    for day, theirs in enumerate(answers):
+        found = candidate(theirs, emails=[(f"a{n}@acme.com", 100, "work")], jobs=[AT_ACME])
+        people.look_up(f"name {n}", day, candidate=found)
+    people.person(f"name {n}", full_name=ours, email="")
+
+
+def test_a_shorter_form_of_a_name_never_replaces_the_fuller_one(on_day: OnDay) -> None:
     for n, (ours, answers, name) in enumerate(SHORTER_AND_FULLER):
-        assert enriched(world, f"C{n}")["full_name"] == name, (ours, answers)
+        assert enriched(on_day(1), f"name {n}")["full_name"] == name, (ours, answers)
 
 
-def test_fill_fills_what_the_source_has_not(world: World) -> None:
+FILLED = {
+    "full_name": "Ada M. Example",
+    "job_title": "CTO",
+    "company_name": "Acme Inc",
+    "work_email": "ada@acme.com",
+}
+WITHOUT_VALUES = ("bare", "n/a")
+for each, nothing in zip(WITHOUT_VALUES, ("", "N/A"), strict=True):
+    people.source(
+        {
+            **dict.fromkeys(("full_name", "job_title", "company_name"), nothing),
+            "contact_id": each,
+            "linkedin_url": person(each)["linkedin_url"],
+        }
+    )
+    people.look_up(each, 0, candidate=answer(each))
+
+
+def test_fill_fills_what_the_source_has_not(on_day: OnDay) -> None:
     """Nor what tools write for nothing."""
-    wanted = {
-        "full_name": "Ada M. Example",
-        "job_title": "CTO",
-        "company_name": "Acme Inc",
-        "work_email": "ada@acme.com",
-    }
-    nothing = dict.fromkeys(("full_name", "job_title", "company_name"), "N/A")
-    bare = {"contact_id": "bare", "linkedin_url": SOURCE["linkedin_url"]}
-    people = {
-        "bare": bare,
-        "N/A": {"contact_id": "N/A", "linkedin_url": "linkedin.com/in/ada-of-nothing", **nothing},
-    }
-    world.load(people.values())
-    answers = {"bare": ANSWER, "N/A": {**ANSWER, "uid": "e" * 32, "social": []}}
-    world.look_up_each((each, {"candidate": answer}) for each, answer in answers.items())
-    world.derive_facts()
-    for each in people:
-        row = shown(world, {"fields": dict.fromkeys(wanted, "fill")}, each)
-        assert {field: row[field] for field in wanted} == wanted, each
+    world = on_day(0, policy(fields=dict.fromkeys(FILLED, "fill")))
+    for each in WITHOUT_VALUES:
+        row = enriched(world, each)
+        assert {field: row[field] for field in FILLED} == FILLED, each
         assert not row["job_changed"], each
 
 
-def test_a_status_goes_with_its_value(answered: World) -> None:
-    row = shown(answered, {"fields": {"work_email": "never", "mobile_phone": "fill"}})
+def test_a_status_goes_with_its_value(on_day: OnDay) -> None:
+    world = on_day(0, policy(fields={"work_email": "never", "mobile_phone": "fill"}))
+    row = enriched(world, ANSWERED)
     assert (row["work_email"], row["work_email_status"]) == (None, None)
     assert (row["mobile_phone"], row["mobile_phone_status"]) == (None, None)
     assert row["personal_email_status"] == "likely"
 
 
-def test_what_is_never_written_does_not_count_as_found(answered: World) -> None:
-    shown(answered, {"fields": {"work_email": "never"}})
-    assert answered.status("C1") == ("needs_review", "no_verified_email")
-    shown(answered, {"fields": {"work_email": "fill"}})
-    assert answered.status("C1") == ("enriched", None)
+def test_what_is_never_written_does_not_count_as_found(on_day: OnDay) -> None:
+    statuses = {"never": ("needs_review", "no_verified_email"), "fill": ("enriched", None)}
+    for rule, ended in statuses.items():
+        world = on_day(0, policy(fields={"work_email": rule}))
+        assert world.status(ANSWERED) == ended, rule
 
 
-def test_nothing_of_the_source_is_lost(answered: World) -> None:
-    row = shown(answered, {})
+def test_nothing_of_the_source_is_lost(on_day: OnDay) -> None:
+    row = enriched(on_day(0), ANSWERED)
     assert {name: value for name, value in row.items() if name.startswith("source_")} == {
         "source_full_name": "Ada Example",
         "source_job_title": "Engineer",
         "source_company_name": "Acme",
         "source_company_domain": "acme.com",
-        "source_email": ADA["email"],
+        "source_email": "answered@acme.example.com",
         "source_phone": "+4930901821",
-        "source_linkedin_url": ADA["linkedin_url"],
+        "source_linkedin_url": "https://www.linkedin.com/in/ada-answered",
     }
 
 
 # --- employers that change -------------------------------------------------------------
 
-AT_BRIO = {"position": "VP", "company": "Brio", "website": "brio.com", "current": True}
-MOVED = {**ANSWER, "experience": [AT_BRIO, {**AT_ACME, "current": False}]}
+FROM_ACME_TO_BRIO = [AT_BRIO, {**AT_ACME, "current": False}]
+MOVED = people.person(
+    "moved", {0: {"candidate": answer("moved", jobs=FROM_ACME_TO_BRIO)}}, **SOURCE
+)
 
 
-def test_a_job_change_shows_old_and_new(source: World) -> None:
-    source.look_up("C1", candidate=MOVED)
-    source.derive_facts()
+def test_a_job_change_shows_old_and_new(on_day: OnDay) -> None:
     for choice, ended in (
         ("flag", ("enriched", None)),
         ("review", ("needs_review", "job_changed")),
     ):
-        row = shown(source, {"acceptance": {"job_changes": choice}})
+        world = on_day(0, policy(acceptance={"job_changes": choice}))
+        row = enriched(world, MOVED)
         assert row["job_changed"] is True, choice
         assert (row["company_name"], row["company_domain"], row["job_title"]) == (
             *("Brio", "brio.com"),
@@ -195,79 +192,105 @@ def test_a_job_change_shows_old_and_new(source: World) -> None:
         assert row["previous_company_name"] == "Acme", choice
         assert row["previous_company_domain"] == "acme.com", choice
         assert row["previous_job_title"] == "Engineer", choice
-        assert source.status("C1") == ended, choice
+        assert world.status(MOVED) == ended, choice
 
 
-def test_the_old_employers_domain_does_not_stand_beside_the_new_name(source: World) -> None:
-    job = {"company": "Brio", "current": True}
-    source.look_up("C1", candidate={**ANSWER, "experience": [job]})
-    source.derive()
-    row = enriched(source)
+ONLY_BRIO = [{"company": "Brio", "current": True}]
+NAME_ALONE = people.person(
+    "employer without a domain",
+    {0: {"candidate": answer("employer without a domain", jobs=ONLY_BRIO)}},
+    **SOURCE,
+)
+
+
+def test_the_old_employers_domain_does_not_stand_beside_the_new_name(on_day: OnDay) -> None:
+    row = enriched(on_day(0), NAME_ALONE)
     assert (row["company_name"], row["company_domain"], row["job_title"]) == ("Brio", None, None)
 
 
-def test_a_later_employer_takes_nothing_over_from_an_earlier_one(answered: World) -> None:
-    job = {"company": "Brio", "current": True}
-    answered.look_up("C1", candidate={**ANSWER, "experience": [job]}, at=START + DAY)
-    answered.derive(at=START + DAY)
-    row = enriched(answered)
+NAME_LATER = people.person(
+    "later without a domain",
+    {
+        0: {"candidate": answer("later without a domain")},
+        1: {"candidate": answer("later without a domain", jobs=ONLY_BRIO)},
+    },
+    **SOURCE,
+)
+
+
+def test_a_later_employer_takes_nothing_over_from_an_earlier_one(on_day: OnDay) -> None:
+    row = enriched(on_day(1), NAME_LATER)
     assert (row["company_name"], row["company_domain"], row["company_industry"]) == (
         *("Brio", None),
         None,
     )
     # the history keeps both
-    names = answered.rows("enrichment.person_facts", "field = 'company_name'")
+    names = on_day(1).rows(
+        "enrichment.person_facts", f"contact_id = '{NAME_LATER}' and field = 'company_name'"
+    )
     assert {row["value"]: row["valid_to"] for row in names} == {
         "Acme Inc": START + DAY,
         "Brio": None,
     }
 
 
-def test_the_last_rating_of_a_value_counts_whatever_it_was_rated_before(world: World) -> None:
-    cases = {
-        "work_email": ("ada@acme.com", ("needs_review", "no_verified_email")),
-        "direct_phone": ("+4930901820", ("enriched", None)),
-    }
-    world.load(
-        {"contact_id": each, "full_name": "Ada Example", "linkedin_url": f"linkedin.com/in/{each}"}
-        for each in cases
+RATED_LAST = {
+    "work_email": ("ada@acme.com", ("needs_review", "no_verified_email")),
+    "direct_phone": ("+4930901820", ("enriched", None)),
+}
+for each, (address, _) in RATED_LAST.items():
+    people.source(
+        {
+            "contact_id": each,
+            "full_name": "Ada Example",
+            "linkedin_url": person(each)["linkedin_url"],
+        }
     )
-    points = ANSWER["contacts"]
+    points = answer(each)["contacts"]
     first = [{**point, "rating": 100} for point in points]
-    for each, (address, _) in cases.items():
-        last = [{**point, "rating": 70} if point["value"] == address else point for point in points]
-        own = {**ANSWER, "uid": each, "social": []}
-        world.look_up(each, candidate={**own, "contacts": first})
-        world.look_up(each, candidate={**own, "contacts": last}, at=START + DAY)
-    world.derive(at=START + DAY)
-    for each, (address, ended) in cases.items():
-        row = enriched(world, each)
+    last = [{**point, "rating": 70} if point["value"] == address else point for point in points]
+    people.look_up(each, 1, candidate={**answer(each), "contacts": first}, at=START)
+    people.look_up(each, 1, candidate={**answer(each), "contacts": last})
+
+
+def test_the_last_rating_of_a_value_counts_whatever_it_was_rated_before(on_day: OnDay) -> None:
+    for each, (address, ended) in RATED_LAST.items():
+        row = enriched(on_day(1), each)
         assert (row[each], row[f"{each}_status"]) == (address, "likely")
-        assert world.status(each) == ended
+        assert on_day(1).status(each) == ended
+
+
+MOVED_LATER = people.person("moved later", {0: {"candidate": answer("moved later")}}, **SOURCE)
+people.look_up(
+    MOVED_LATER,
+    1,
+    candidate=candidate(
+        "Ada M. Example", jobs=FROM_ACME_TO_BRIO, social=answer(MOVED_LATER)["social"]
+    ),
+)
 
 
 def test_who_moved_on_leaves_the_old_employers_address_and_telephone_behind(
-    answered: World,
+    on_day: OnDay,
 ) -> None:
-    job = {"company": "Brio", "website": "brio.com", "current": True}
-    past = {**AT_ACME, "current": False}
-    later = candidate("Ada M. Example", jobs=[job, past], social=PROFILE)
-    answered.look_up("C1", candidate=later, at=START + DAY)
-    answered.derive(at=START + DAY)
-    row = enriched(answered)
+    row = enriched(on_day(1), MOVED_LATER)
     assert (row["company_domain"], row["work_email"], row["direct_phone"]) == (
         *("brio.com", None),
         None,
     )
     assert (row["personal_email"], row["mobile_phone"]) == ("ada@home.net", "+4915123456789")
-    assert answered.status("C1") == ("needs_review", "no_verified_email")
+    assert on_day(1).status(MOVED_LATER) == ("needs_review", "no_verified_email")
 
 
-def test_the_same_employer_under_a_longer_name_is_no_job_change(world: World) -> None:
-    world.load([{**SOURCE, "company_domain": "acme.de"}])
-    world.look_up("C1", candidate=ANSWER)
-    world.derive()
-    assert enriched(world)["job_changed"] is False
+LONGER_NAME = people.person(
+    "longer name of the employer",
+    {0: {"candidate": answer("longer name of the employer")}},
+    company_domain="acme.de",
+)
+
+
+def test_the_same_employer_under_a_longer_name_is_no_job_change(on_day: OnDay) -> None:
+    assert enriched(on_day(0), LONGER_NAME)["job_changed"] is False
 
 
 SENIORITY = {
@@ -285,38 +308,51 @@ SENIORITY = {
 }
 
 
-def test_seniority_is_read_off_the_title(world: World) -> None:
-    ids = {f"C{number}": title for number, title in enumerate(SENIORITY)}
-    world.load({"contact_id": each, "linkedin_url": f"linkedin.com/in/{each}"} for each in ids)
-    world.look_up_each(
-        (each, {"candidate": candidate("Ada", uid=each, jobs=[{**AT_ACME, "position": title}])})
-        for each, title in ids.items()
-    )
-    world.derive()
-    for contact_id, title in ids.items():
+TITLED = {f"title {number}": title for number, title in enumerate(SENIORITY)}
+for each, title in TITLED.items():
+    people.source({"contact_id": each, "linkedin_url": person(each)["linkedin_url"]})
+    people.look_up(each, 0, candidate=candidate("Ada", jobs=[{**AT_ACME, "position": title}]))
+
+
+def test_seniority_is_read_off_the_title(on_day: OnDay) -> None:
+    for contact_id, title in TITLED.items():
         seniority = SENIORITY[title]
-        assert enriched(world, contact_id)["seniority"] == seniority, title
+        assert enriched(on_day(0), contact_id)["seniority"] == seniority, title
         expected = None if seniority is None else [seniority]
-        assert world.facts(contact_id).get("seniority") == expected, title
+        assert on_day(0).facts(contact_id).get("seniority") == expected, title
 
 
 # --- colleagues ------------------------------------------------------------------------
 
-COLLEAGUE = {"contact_id": "C2", "full_name": "Bob Other", "email": "bob@acme.com"}
+colleagues = Timeline()
+"""Those at Acme: C1's answer is known on day 0, C2's on day 1, of the others there is none."""
+colleagues.source({**ADA, **SOURCE})
+colleagues.look_up("C1", 0, candidate={**answer("C1"), "social": []})
+colleagues.source({"contact_id": "C2", "full_name": "Bob Other", "email": "bob@acme.com"})
+colleagues.look_up(
+    "C2",
+    1,
+    candidate=candidate("Bob Other", emails=[("bob@acme.com", 100, "work")], jobs=[AT_ACME]),
+)
+colleagues.source(
+    {"contact_id": "C3", "full_name": "Nobody", "company_domain": "https://www.acme.com/x"}
+)
+colleagues.source({**BOB, "contact_id": "C4"})
+colleagues.source(
+    {"contact_id": "C5", "linkedin_url": "linkedin.com/in/no", "company_domain": "acme.com"}
+)
+colleagues.look_up("C5", 0, outcome="no_match")
 
 
-def test_an_answer_fills_the_company_fields_of_everybody_there(world: World) -> None:
-    nobody = {"contact_id": "C3", "full_name": "Nobody", "company_domain": "https://www.acme.com/x"}
-    elsewhere = {**BOB, "contact_id": "C4"}
-    missed = {
-        "contact_id": "C5",
-        "linkedin_url": "linkedin.com/in/no",
-        "company_domain": "acme.com",
-    }
-    world.load([SOURCE, COLLEAGUE, nobody, elsewhere, missed])
-    world.look_up("C1", candidate=ANSWER)
-    world.look_up("C5", outcome="no_match")
-    assert world.derive() == 3
+@pytest.fixture(scope="module")
+def colleagues_on_day() -> Iterator[OnDay]:
+    with colleagues.open() as worlds:
+        yield worlds
+
+
+def test_an_answer_fills_the_company_fields_of_everybody_there(colleagues_on_day: OnDay) -> None:
+    world = colleagues_on_day(0)
+    assert world.company_cache_hits == 3
     for contact_id in ("C1", "C2", "C3", "C5"):
         row = status(world, contact_id)
         assert (
@@ -329,36 +365,45 @@ def test_an_answer_fills_the_company_fields_of_everybody_there(world: World) -> 
     assert status(world, "C4")["company_industry"] is None
 
 
-def test_a_found_colleague_gets_what_their_own_answer_lacks(colleagues: World) -> None:
-    job = {**AT_ACME, "industry": None}
-    bob = candidate("Bob Other", emails=[("bob@acme.com", 100, "work")], jobs=[job])
-    colleagues.look_up("C2", candidate=bob)
-    assert colleagues.derive() == 1
-    assert enriched(colleagues, "C2")["company_industry"] == "Tools"
+def test_a_found_colleague_gets_what_their_own_answer_lacks(colleagues_on_day: OnDay) -> None:
+    world = colleagues_on_day(1)
+    assert world.company_cache_hits == 3
+    assert enriched(world, "C2")["company_industry"] == "Tools"
 
 
-def test_company_facts_age(colleagues: World) -> None:
-    for days, industry in ((179, "Tools"), (180, None)):
-        colleagues.derive_outcomes(at=START + days * DAY)
-        assert status(colleagues, "C2")["company_industry"] == industry, days
-        assert status(colleagues, "C1")["company_industry"] == "Tools", days
+def test_company_facts_age(colleagues_on_day: OnDay) -> None:
+    for day, industry in ((179, "Tools"), (180, None)):
+        world = colleagues_on_day(day)
+        assert status(world, "C3")["company_industry"] == industry, day
+        assert status(world, "C1")["company_industry"] == "Tools", day
 
 
-def test_a_free_mail_domain_is_nobodys_company(world: World) -> None:
-    world.load([{"contact_id": f"C{n}", "email": f"ada{n}@gmail.com"} for n in (1, 2)])
-    job = {**AT_ACME, "website": "https://gmail.com", "industry": "Mail"}
-    world.look_up("C1", candidate={**ANSWER, "experience": [job]})
-    assert world.derive() == 0
-    assert status(world, "C2")["company_industry"] is None
-    assert world.rows("enrichment.company_facts") == []
+FREE_MAIL = [
+    people.source({"contact_id": f"free mail {n}", "email": f"ada{n}@gmail.com"}) for n in (1, 2)
+]
+people.look_up(
+    FREE_MAIL[0],
+    0,
+    candidate=answer(
+        FREE_MAIL[0], jobs=[{**AT_ACME, "website": "https://gmail.com", "industry": "Mail"}]
+    ),
+)
 
 
-def test_the_history_of_a_company_is_kept(source: World) -> None:
+def test_a_free_mail_domain_is_nobodys_company(on_day: OnDay) -> None:
+    assert enriched(on_day(0), FREE_MAIL[0])["company_name"] == "Acme Inc"
+    assert status(on_day(0), FREE_MAIL[1])["company_industry"] is None
+    assert on_day(0).rows("enrichment.company_facts", "company_domain = 'gmail.com'") == []
+    assert on_day(0).rows("enrichment.company_facts", "value = 'Mail'") == []
+
+
+def test_the_history_of_a_company_is_kept(world: World) -> None:
+    world.load([ADA])
     for days, count in enumerate([12, 12, 20, 12]):
-        job = {**AT_ACME, "staffCount": count}
-        source.look_up("C1", candidate={**ANSWER, "experience": [job]}, at=START + days * DAY)
-        source.derive_facts(at=START + days * DAY)
-    rows = source.rows("enrichment.company_facts", "field = 'employee_count'")
+        at, job = START + days * DAY, {**AT_ACME, "staffCount": count}
+        world.look_up("C1", candidate=answer("C1", jobs=[job], social=[]), at=at)
+        world.derive_facts(at=at)
+    rows = world.rows("enrichment.company_facts", "field = 'employee_count'")
     spans = [(row["valid_from"], row["valid_to"], row["value"]) for row in rows]
     assert sorted(spans, key=lambda span: span[0]) == [
         (START, START + 2 * DAY, "12"),

@@ -131,12 +131,15 @@ class Timeline:
                     rows |= self._rows[each]
             source = [row for row in rows.values() if row is not None]
             world.load(source, self._accounts or None, at=at, max_shrink=1)
-        for step in self._steps[day]:
+        for step in self._steps.get(day, ()):
             step(world)
         world.look_up_each(
-            (contact_id, {"at": at, **lookup}) for contact_id, lookup in self._lookups[day]
+            (contact_id, {"at": at, **lookup}) for contact_id, lookup in self._lookups.get(day, ())
         )
-        world.derive(at=at)
+        if day in self._rows or day in self._lookups or day in self._steps:
+            world.derive(at=at)
+        else:  # only time has passed
+            world.derive_outcomes(at=at)
 
 
 def _at(day: int) -> datetime:
