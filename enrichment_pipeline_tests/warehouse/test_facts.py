@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
@@ -14,42 +18,30 @@ from enrichment_pipeline_tests.warehouse import (
     World,
     candidate,
     contents,
+    person,
 )
-from enrichment_pipeline_tests.warehouse.prepared import prepared
+from enrichment_pipeline_tests.warehouse.timeline import OnDay, Timeline
 
 JOB = {"position": "CTO", "company": "Acme", "current": True, "started": "2020-01"}
 
+people = Timeline(derive=World.derive_facts)
 
-PROFILES: dict[str, Row] = {}
-"""What was found, by contact: one for each case, named after it."""
+
+@pytest.fixture(scope="module")
+def on_day() -> Iterator[OnDay]:
+    with people.open() as worlds:
+        yield worlds
+
+
+@pytest.fixture
+def profiles(on_day: OnDay) -> World:
+    return on_day(0)
 
 
 def profile(case: str, **found: Any) -> str:
-    """Have a person be found with this profile, and no other; the id of their contact."""
-    own: dict[str, Any] = {"uid": f"uid of {case}", **found}
-    PROFILES[case] = candidate(**own)
-    return case
-
-
-@prepared
-def ada(world: World) -> None:
-    world.load([ADA])
-
-
-@prepared
-def profiles(world: World) -> None:
-    """All the profiles, with the facts that are in them."""
-    world.load(
-        {
-            **ADA,
-            "contact_id": case,
-            "email": f"ada@c{number}.example.com",
-            "linkedin_url": f"linkedin.com/in/ada-example-{number}",
-        }
-        for number, case in enumerate(PROFILES)
-    )
-    world.look_up_each((case, {"candidate": found}) for case, found in PROFILES.items())
-    world.derive_facts()
+    """Have a person be found with this profile on day 0; the id of their contact."""
+    own: Row = {"uid": f"uid of {case}", **found}
+    return people.person(case, {0: {"candidate": candidate(**own)}})
 
 
 def rows_of(world: World, contact_id: str, field: str) -> list[Row]:
@@ -70,12 +62,16 @@ def outcomes(world: World) -> dict[str, list[str]]:
 # --- what a profile becomes ------------------------------------------------------------
 
 
-def test_a_fact_says_where_it_comes_from(ada: World) -> None:
-    lookup_id = ada.look_up("C1", candidate=VERIFIED, at=START + DAY, run_id="run-9")
-    ada.derive_facts()
-    assert ada.only("enrichment.person_facts", "field = 'work_email'") == {
-        "contact_id": "C1",
-        "person_key": ada.persons()["C1"],
+TOLD = people.person("told", {1: {"candidate": VERIFIED, "run_id": "run-9"}})
+
+
+def test_a_fact_says_where_it_comes_from(on_day: OnDay) -> None:
+    world = on_day(1)
+    person_key = world.persons()[TOLD]
+    (row,) = rows_of(world, TOLD, "work_email")
+    assert row == {
+        "contact_id": TOLD,
+        "person_key": person_key,
         "field": "work_email",
         "value": "ada@acme.com",
         "position": 1,
@@ -85,7 +81,7 @@ def test_a_fact_says_where_it_comes_from(ada: World) -> None:
         "confidence": "100",
         "status": "verified",
         "observed_at": START + DAY,
-        "lookup_id": lookup_id,
+        "lookup_id": world.only("raw.lookups", f"person_key = '{person_key}'")["lookup_id"],
         "run_id": "run-9",
         "valid_from": START + DAY,
         "valid_to": None,
@@ -281,7 +277,8 @@ def test_the_employers_domain_is_its_websites(profiles: World) -> None:
         found = profiles.facts(case).get("company_domain", [None])
         assert found == [WEBSITES[website]], website
     companies = {row["company_domain"] for row in profiles.rows("enrichment.company_facts")}
-    assert companies == {"acme.co.uk", "brio.com"}
+    assert {"acme.co.uk", "brio.com"} < companies
+    assert companies.isdisjoint({"gmail.com", "mail.mailinator.com", "mailinator.com", "", None})
 
 
 TITLE = "=cmd|' /C calc'!A0'); drop table staging.contacts;-- <script>"
@@ -305,133 +302,172 @@ def test_a_role_address_in_an_answer_is_a_fact_but_nobodys_identifier(profiles: 
 # --- of companies ----------------------------------------------------------------------
 
 
-BOBS_EMAIL = candidate(emails=[("bob@brio.com", 70, "work")])["contacts"]
-"""By which he is known though he works elsewhere now."""
-
-
-def company(world: World) -> dict[str, object]:
+def company(world: World, domain: str) -> dict[str, object]:
     rows = world.rows(
-        "enrichment.company_facts", "company_domain = 'acme.com' and valid_to is null"
+        "enrichment.company_facts", f"company_domain = '{domain}' and valid_to is null"
     )
     return {row["field"]: row["value"] for row in rows}
 
 
-def job_at(domain: str = "acme.com", **more: object) -> Row:
+def job_at(domain: str, **more: object) -> Row:
     return candidate(jobs=[{**JOB, "website": f"https://www.{domain}", **more}])
 
 
-def test_a_company_gets_the_facts_that_answers_give_of_it(ada: World) -> None:
-    ada.look_up("C1", candidate=job_at(industry="Tools", staffCount=12, companySize="11-50"))
-    ada.derive_facts()
-    assert company(ada) == {
+def employed(case: str, domain: str, day: int, found: Row, **lookup: object) -> str:
+    """Have a person be found on a day, who works there by our knowledge; the id of the contact."""
+    people.look_up(case, day, candidate=found, **lookup)
+    return people.person(case, company_domain=domain)
+
+
+employed(
+    "of a company",
+    "cedar.com",
+    0,
+    job_at("cedar.com", industry="Tools", staffCount=12, companySize="11-50"),
+)
+
+
+def test_a_company_gets_the_facts_that_answers_give_of_it(on_day: OnDay) -> None:
+    assert company(on_day(0), "cedar.com") == {
         "name": "Acme",
-        "website": "https://www.acme.com",
+        "website": "https://www.cedar.com",
         "industry": "Tools",
         "employee_count": "12",
     }
 
 
-def test_a_newer_answer_replaces_what_it_gives_and_keeps_the_rest(ada: World) -> None:
-    ada.look_up("C1", candidate=job_at(industry="Tools", companySize="11-50"))
-    ada.derive_facts()
-    ada.look_up("C1", candidate=job_at(company="Acme SE"), at=START + DAY)
-    ada.derive_facts()
-    found = company(ada)
+for day, job in enumerate(
+    [
+        job_at("elm.com", industry="Tools", companySize="11-50"),
+        job_at("elm.com", company="Acme SE"),
+    ]
+):
+    employed("of a renamed company", "elm.com", day, job)
+
+
+def test_a_newer_answer_replaces_what_it_gives_and_keeps_the_rest(on_day: OnDay) -> None:
+    assert company(on_day(0), "elm.com")["name"] == "Acme"
+    found = company(on_day(1), "elm.com")
     assert (found["name"], found["industry"], found["employee_count"]) == (
         *("Acme SE", "Tools"),
         "11-50",
     )
 
 
-def test_an_older_answer_that_comes_in_later_replaces_nothing(world: World) -> None:
-    world.load([ADA, BOB])
-    bob = job_at(company="New") | {"fullName": "Bob Other", "contacts": BOBS_EMAIL}
-    world.look_up("C2", candidate=bob, at=START + DAY)
-    world.derive_facts()
-    world.look_up("C1", candidate=job_at(company="Old"))
-    world.derive_facts()
-    assert company(world)["name"] == "New"
+employed("newer answer first", "fir.com", 1, job_at("fir.com", company="New"))
+employed("older answer later", "fir.com", 2, job_at("fir.com", company="Old"), at=START)
 
 
-def test_of_two_answers_from_one_instant_the_same_wins_in_any_order(world: World) -> None:
-    world.load([ADA, BOB])
-    world.look_up("C1", candidate=job_at(company="First"))
-    bob = job_at(company="Second") | {"fullName": "Bob Other", "contacts": BOBS_EMAIL}
-    world.look_up("C2", candidate=bob)
-    world.derive_facts()
-    together = company(world)
-    # another contact of Bob turns up and gets his old answer anew
-    world.load([ADA, BOB, {**BOB, "contact_id": "C3"}])
-    world.derive_facts()
-    assert company(world) == together
+def test_an_older_answer_that_comes_in_later_replaces_nothing(on_day: OnDay) -> None:
+    assert len(rows_of(on_day(2), "older answer later", "company_name")) == 1
+    assert company(on_day(2), "fir.com")["name"] == "New"
 
 
-def test_the_answer_on_a_stranger_says_nothing_of_companies(ada: World) -> None:
-    ada.look_up("C1", candidate={**job_at(), "fullName": "Bob Stranger"})
-    ada.derive_facts()
-    assert company(ada) == {}
+employed("one of an instant", "oak.com", 0, job_at("oak.com", company="First"))
+employed("other of an instant", "oak.com", 0, job_at("oak.com", company="Second"))
+people.source(
+    {
+        **person("other of an instant", company_domain="oak.com"),
+        "contact_id": "other of an instant, twice",
+    },
+    day=1,
+)
+
+
+def test_of_two_answers_from_one_instant_the_same_wins_in_any_order(on_day: OnDay) -> None:
+    # another contact of one turns up and gets the old answer anew
+    assert rows_of(on_day(1), "other of an instant, twice", "company_name")
+    assert company(on_day(1), "oak.com") == company(on_day(0), "oak.com") != {}
+
+
+employed("stranger", "yew.com", 0, {**job_at("yew.com"), "fullName": "Bob Stranger"})
+
+
+def test_the_answer_on_a_stranger_says_nothing_of_companies(on_day: OnDay) -> None:
+    assert company(on_day(0), "yew.com") == {}
 
 
 # --- whose facts they are --------------------------------------------------------------
 
 
-def test_the_person_who_was_looked_for_is_known_by_name(world: World) -> None:
-    names = ["Ada Example", "EXAMPLE, ADA", "Ada M. Example", "A. Example", None, ""]
-    for_each(world, [{**VERIFIED, "fullName": name} for name in names])
-    for contact_id, found in outcomes(world).items():
-        assert found == ["matched"]
-        assert world.facts(contact_id)["work_email"] == ["ada@acme.com"]
-    assert len(outcomes(world)) == len(names)
+OUR_NAMES = ["Ada Example", "EXAMPLE, ADA", "Ada M. Example", "A. Example", None, ""]
+OTHER_NAMES = ["Bob Stranger", "Adam Example", "Example", "アダ"]
 
 
-def test_an_answer_with_another_name_gives_no_facts(world: World) -> None:
-    names = ["Bob Stranger", "Adam Example", "Example", "アダ"]
-    emails = [("x@acme.com", 100, "work")]
-    for_each(world, [candidate(name, emails=emails, jobs=[JOB]) for name in names])
-    for contact_id, found in outcomes(world).items():
-        assert found == ["identity_mismatch"]
-        assert world.facts(contact_id) == {}
-    assert len(outcomes(world)) == len(names)
-    assert {row["origin"] for row in world.rows("staging.person_aliases")} == {"source"}
+def found_as(case: str, names: Sequence[str | None], **found: Any) -> dict[str, str | None]:
+    """As many persons, each found under one of the names; by the ids of their contacts."""
+    ids = {f"{case} {n}": name for n, name in enumerate(names)}
+    for contact_id, name in ids.items():
+        people.person(
+            contact_id,
+            {0: {"candidate": candidate(name, emails=[(X, 100, "work")], **found)}},
+            linkedin_url="",
+        )
+    return ids
 
 
-def for_each(world: World, answers: list[Row]) -> None:
-    """As many contacts called Ada Example, each with one of the answers."""
-    rows = [{**ADA, "contact_id": f"C{n}", "email": f"{n}@acme.com"} for n in range(len(answers))]
-    world.load([{**row, "linkedin_url": ""} for row in rows])
-    world.look_up_each((f"C{n}", {"candidate": answer}) for n, answer in enumerate(answers))
-    world.derive_facts()
+X = "x@acme.com"
+OURS, OTHERS = found_as("ours", OUR_NAMES), found_as("others", OTHER_NAMES, jobs=[JOB])
 
 
-def test_each_contact_judges_the_answer_by_its_own_name(world: World) -> None:
-    world.load([ADA, {**ADA, "contact_id": "C2", "full_name": "Somebody Else", "email": ""}])
-    world.look_up("C1", candidate=VERIFIED)
-    world.derive_facts()
-    assert outcomes(world) == {"C1": ["matched"], "C2": ["identity_mismatch"]}
-    assert (world.facts("C1")["full_name"], world.facts("C2")) == (["Ada Example"], {})
+def test_the_person_who_was_looked_for_is_known_by_name(profiles: World) -> None:
+    ended = outcomes(profiles)
+    for contact_id, name in OURS.items():
+        assert ended[contact_id] == ["matched"], name
+        assert profiles.facts(contact_id)["work_email"] == [X], name
 
 
-def test_an_answer_without_a_profile_gives_its_outcome_only(world: World) -> None:
-    names = ("no_match", "refused", "legal_stop")
-    world.load({"contact_id": name, "email": f"{name}@home.net"} for name in names)
-    world.look_up_each((name, {"outcome": name}) for name in names)
-    world.derive_facts()
-    assert outcomes(world) == {name: [name] for name in names}
-    for name in names:
-        assert world.facts(name) == {}, name
+def test_an_answer_with_another_name_gives_no_facts(profiles: World) -> None:
+    ended, persons = outcomes(profiles), profiles.persons()
+    for contact_id, name in OTHERS.items():
+        assert ended[contact_id] == ["identity_mismatch"], name
+        assert profiles.facts(contact_id) == {}, name
+        aliases = profiles.rows("staging.person_aliases", f"person_key = '{persons[contact_id]}'")
+        assert {row["origin"] for row in aliases} == {"source"}, name
 
 
-def test_a_later_contact_of_the_person_gets_the_old_answers(world: World) -> None:
-    world.load([ADA])
-    lookup_id = world.look_up("C1", candidate=VERIFIED)
-    world.derive_facts()
-    world.load([ADA, {**ADA, "contact_id": "C2", "linkedin_url": ""}], at=START + 5 * DAY)
-    world.derive_facts(at=START + 5 * DAY)
-    assert world.facts("C2") == world.facts("C1")
-    later = world.only("enrichment.person_facts", "contact_id = 'C2' and field = 'work_email'")
-    assert (later["observed_at"], later["lookup_id"]) == (START, lookup_id)
-    assert world.states(at=START + 5 * DAY)["C2"]["freshness"] == "fresh"
-    assert len(world.rows("raw.lookups")) == 1
+OWN_NAME = people.person("own name", {0: {"candidate": VERIFIED}})
+OTHER_NAME = people.source(
+    {
+        **person(OWN_NAME),
+        "contact_id": "other name",
+        "full_name": "Somebody Else",
+        "email": "",
+    }
+)
+
+
+def test_each_contact_judges_the_answer_by_its_own_name(on_day: OnDay) -> None:
+    world = on_day(0)
+    assert world.persons()[OWN_NAME] == world.persons()[OTHER_NAME]
+    ended = outcomes(world)
+    assert (ended[OWN_NAME], ended[OTHER_NAME]) == (["matched"], ["identity_mismatch"])
+    assert world.facts(OWN_NAME)["full_name"] == ["Ada Example"]
+    assert world.facts(OTHER_NAME) == {}
+
+
+WITHOUT_PROFILE = ("no_match", "refused", "legal_stop")
+for outcome in WITHOUT_PROFILE:
+    people.person(outcome, {0: {"outcome": outcome}})
+
+
+def test_an_answer_without_a_profile_gives_its_outcome_only(on_day: OnDay) -> None:
+    for outcome in WITHOUT_PROFILE:
+        assert outcomes(on_day(0))[outcome] == [outcome]
+        assert on_day(0).facts(outcome) == {}, outcome
+
+
+EARLIER = people.person("earlier contact", {0: {"candidate": VERIFIED}})
+LATER = people.source({**person(EARLIER), "contact_id": "later contact", "linkedin_url": ""}, day=1)
+
+
+def test_a_later_contact_of_the_person_gets_the_old_answers(on_day: OnDay) -> None:
+    world = on_day(1)
+    (lookup,) = world.rows("raw.lookups", f"person_key = '{world.persons()[LATER]}'")
+    assert world.facts(LATER) == world.facts(EARLIER) != {}
+    (row,) = rows_of(world, LATER, "work_email")
+    assert (row["observed_at"], row["lookup_id"]) == (START, lookup["lookup_id"])
+    assert world.states(at=START + DAY)[LATER]["freshness"] == "fresh"
 
 
 def test_who_left_gets_no_facts_until_they_are_back(world: World) -> None:
@@ -445,34 +481,44 @@ def test_who_left_gets_no_facts_until_they_are_back(world: World) -> None:
     assert world.facts()["work_email"] == ["ada@acme.com"]
 
 
-def test_a_newer_answer_closes_what_it_gives_anew(ada: World) -> None:
-    ada.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")], jobs=[JOB]))
-    ada.derive_facts()
-    ada.look_up("C1", candidate=candidate(emails=[("new@acme.com", 70, "work")]), at=START + DAY)
-    ada.derive_facts()
-    found = ada.facts()
-    assert (found["work_email"], found["job_title"]) == (["new@acme.com"], ["CTO"])
-    old = ada.only("enrichment.person_facts", "value = 'old@acme.com'")
-    assert (old["valid_from"], old["valid_to"]) == (START, START + DAY)
+OLD = candidate(emails=[("old@acme.com", 100, "work")], jobs=[JOB])
+NEW = candidate(emails=[("new@acme.com", 70, "work")])
+CLOSED = people.person("closed", {0: {"candidate": OLD}, 1: {"candidate": NEW}})
 
 
-def test_an_older_answer_that_comes_in_later_is_closed_at_once(world: World) -> None:
-    world.load([ADA])
-    world.look_up("C1", candidate=candidate(emails=[("old@acme.com", 100, "work")]))
-    world.look_up("C1", candidate=candidate(emails=[("new@acme.com", 100, "work")]), at=START + DAY)
-    world.derive_facts()
-    history = {
+def history(world: World, contact_id: str) -> dict[str, tuple[object, object]]:
+    """From when to when each e-mail holds."""
+    return {
         row["value"]: (row["valid_from"], row["valid_to"])
-        for row in world.rows("enrichment.person_facts", "field = 'work_email'")
+        for row in rows_of(world, contact_id, "work_email")
     }
-    assert history == {"old@acme.com": (START, START + DAY), "new@acme.com": (START + DAY, None)}
 
 
-def test_deriving_again_changes_nothing(world: World) -> None:
-    world.load([ADA, BOB])
-    world.look_up("C1", candidate=VERIFIED)
-    world.look_up("C2", candidate=candidate("Other Name"))
-    world.derive()
-    before = contents(world.connection)
-    world.derive(at=START + DAY)
-    assert contents(world.connection) == before
+def test_a_newer_answer_closes_what_it_gives_anew(on_day: OnDay) -> None:
+    found = on_day(1).facts(CLOSED)
+    assert (found["work_email"], found["job_title"]) == (["new@acme.com"], ["CTO"])
+    assert history(on_day(0), CLOSED) == {"old@acme.com": (START, None)}
+    assert history(on_day(1), CLOSED) == {
+        "old@acme.com": (START, START + DAY),
+        "new@acme.com": (START + DAY, None),
+    }
+
+
+CLOSED_AT_ONCE = people.person("closed at once")
+people.look_up(CLOSED_AT_ONCE, 1, candidate=OLD, at=START)
+people.look_up(CLOSED_AT_ONCE, 1, candidate=NEW)
+
+
+def test_an_older_answer_that_comes_in_later_is_closed_at_once(on_day: OnDay) -> None:
+    assert history(on_day(1), CLOSED_AT_ONCE) == {
+        "old@acme.com": (START, START + DAY),
+        "new@acme.com": (START + DAY, None),
+    }
+
+
+def test_deriving_again_changes_nothing(tmp_path: Path) -> None:
+    with people.copies(tmp_path) as copy_of_day:
+        world = copy_of_day(2)
+        before = contents(world.connection)
+        world.derive_facts(at=START + 3 * DAY)
+        assert contents(world.connection) == before

@@ -28,17 +28,17 @@ def on_day() -> Iterator[OnDay]:
 
 def answer(contact_id: str, **changes: Any) -> Row:
     """What is found for a person, with everything that there is."""
+    known: Row = {
+        "uid": f"uid of {contact_id}",
+        "jobs": [{**AT_ACME, **IN_TOOLS}],
+        "social": [{"link": person(contact_id)["linkedin_url"]}],
+        "locations": [{"name": "Berlin"}],
+    }
     return candidate(
         "Ada M. Example",
         emails=[("ada@acme.com", 100, "work"), ("ada@home.net", 70, "personal")],
         phones=[("+4930901820", 70, "work_phone"), ("+4915123456789", 100, "mobile")],
-        **{
-            "uid": f"uid of {contact_id}",
-            "jobs": [{**AT_ACME, **IN_TOOLS}],
-            "social": [{"link": person(contact_id)["linkedin_url"]}],
-            "locations": [{"name": "Berlin"}],
-            **changes,
-        },
+        **known | changes,
     )
 
 

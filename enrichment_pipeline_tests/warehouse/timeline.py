@@ -28,10 +28,11 @@ class Timeline:
     """People who keep out of each other's way, and what happens to each of them on which day.
 
     Declared beside the tests, before the first of them runs. On each day the source is loaded
-    where it has changed, steps are taken, look-ups made, and all of it is derived.
+    where it has changed, steps are taken, look-ups made, and all of it is derived (`derive`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, derive: Callable[..., object] = World.derive) -> None:
+        self._derive = derive
         self._rows: defaultdict[int, dict[str, Row | None]] = defaultdict(dict)
         self._accounts: list[Row] = []
         self._lookups: defaultdict[int, list[tuple[str, Row]]] = defaultdict(list)
@@ -137,7 +138,7 @@ class Timeline:
             (contact_id, {"at": at, **lookup}) for contact_id, lookup in self._lookups.get(day, ())
         )
         if day in self._rows or day in self._lookups or day in self._steps:
-            world.derive(at=at)
+            self._derive(world, at=at)
         else:  # only time has passed
             world.derive_outcomes(at=at)
 
