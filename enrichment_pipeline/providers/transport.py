@@ -1,9 +1,39 @@
-"""HTTP as every provider's client needs it: what never left, how much is read, which numbers count.
+"""HTTP as every provider's client needs it: one request, what never left, which numbers count.
 
-Here: what does not depend on the provider. Not here: requests, headers, and what a reply means.
+Here: what does not depend on the provider. Not here: how long a request may take
+(`time_limits.py`), URLs and headers, and what a reply means.
 """
 
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cache
+
 import httpx
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from enrichment_pipeline.providers.base import (
+    NoReplyError,
+    NotSentError,
+    ProviderUnavailableError,
+    Reply,
+    WrongKeyError,
+)
+from enrichment_pipeline.providers.time_limits import (
+    CONNECT_ATTEMPTS,
+    CONNECT_PAUSE_SECONDS,
+    CONNECT_SECONDS,
+)
+
+IDLE_CONNECTION_SECONDS = 2.0
+"""Shorter than any server's, so that no request goes out on a connection that is being closed."""
 
 NEVER_SENT: tuple[type[Exception], ...] = (
     httpx.ConnectError,
@@ -20,6 +50,89 @@ error of the transport it may have left: `no_reply`.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_COUNT = 2**31 - 1
 """What the ledger's columns hold; a larger number is no balance and no cost."""
+
+
+def checked_key(api_key: str, variable: str) -> str:
+    """The key, for a header. Raises WrongKeyError for one that no request can carry."""
+    if not (api_key and api_key.isascii() and api_key.isprintable()):
+        raise WrongKeyError(
+            f"{variable}: empty, or with a character that no key has (a line break?)"
+        )
+    return api_key
+
+
+def open_client(
+    base_url: str,
+    headers: Mapping[str, str],
+    answer_seconds: float,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """A client for one event loop; it is to be closed."""
+    return httpx.AsyncClient(
+        base_url=base_url + "/",
+        headers={"accept": "application/json", **headers},
+        timeout=httpx.Timeout(answer_seconds, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(keepalive_expiry=IDLE_CONNECTION_SECONDS),
+        transport=transport,
+        verify=_tls(),
+    )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """As httpx makes it, but once: reading the certificates takes a twentieth of a second."""
+    return httpx.create_ssl_context()
+
+
+async def ask_once(ask: Callable[[], Awaitable[Reply]], seconds: float) -> Reply:
+    """A request that may cost something: tried again only where it cannot have left.
+
+    Raises NotSentError or NoReplyError.
+    """
+    try:
+        async for attempt in _retrying(*NEVER_SENT):
+            with attempt:
+                async with asyncio.timeout(seconds):
+                    return await ask()
+    except NEVER_SENT as error:
+        raise NotSentError(_code(error)) from None
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise NoReplyError(_code(error)) from None
+    raise AssertionError("unreachable: the retrying loop returns or raises")
+
+
+async def ask_freely(
+    http: httpx.AsyncClient, path: str, *, title: str, variable: str
+) -> httpx.Response:
+    """A GET that costs nothing, and so is tried again. Raises ProviderUnavailableError.
+
+    `variable` is the one that names where the provider is reached.
+    """
+    try:
+        async for attempt in _retrying(httpx.RequestError):
+            with attempt:
+                return await http.get(path)
+    except httpx.RequestError as error:
+        raise ProviderUnavailableError(
+            f"{title} at {http.base_url}: cannot be reached ({type(error).__name__}); "
+            f"check {variable} and the network"
+        ) from None
+    raise AssertionError("unreachable: the retrying loop returns or raises")
+
+
+def _retrying(*errors: type[Exception]) -> AsyncRetrying:
+    """A fresh one per call: it keeps state, and is not safe across tasks."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        stop=stop_after_attempt(CONNECT_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.2, max=CONNECT_PAUSE_SECONDS),
+        reraise=True,
+    )
+
+
+def _code(error: Exception) -> str:
+    """The error's class as a code: its text could hold a URL or a datum."""
+    return type(error).__name__
 
 
 async def limited_body(response: httpx.Response) -> bytes:
@@ -52,3 +165,25 @@ def cost_in(value: object) -> int | None:
     """What a request cost; None for what is no such number."""
     number = balance_in(value)
     return number if number is not None and number >= 0 else None
+
+
+def retry_after(header: str | None, now: datetime) -> timedelta | None:
+    """A `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); None where it says nothing."""
+    if header is None:
+        return None
+    seconds = whole_number(header)
+    if seconds is not None:
+        return timedelta(seconds=min(max(seconds, 0), 86_400))
+    instant = http_date(header)
+    return None if instant is None else max(timedelta(0), instant - now)
+
+
+def http_date(header: str | None) -> datetime | None:
+    """The instant in a header such as `Date` (RFC 9110, 5.6.7); None where it is no date."""
+    if header is None:
+        return None
+    try:
+        instant = parsedate_to_datetime(header)
+    except (ValueError, OverflowError):
+        return None
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)

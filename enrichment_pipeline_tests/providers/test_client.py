@@ -30,15 +30,15 @@ from enrichment_pipeline.providers.base import (
     Reply,
     WrongKeyError,
 )
-from enrichment_pipeline.providers.signalhire import client as client_module
 from enrichment_pipeline.providers.signalhire.answers import read_reply
-from enrichment_pipeline.providers.signalhire.client import SignalHireClient, retry_after
+from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.providers.signalhire.facts import (
     ANSWER_SECONDS,
     SEARCH_SECONDS,
     SIGNALHIRE,
-    longest_seconds,
 )
+from enrichment_pipeline.providers.time_limits import longest_seconds
+from enrichment_pipeline.providers.transport import retry_after
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.providers import (
@@ -283,13 +283,13 @@ def test_tls_that_fails_means_not_sent():
     with server_that(_answers_a_greeting_in_clear) as server:
         with pytest.raises(NotSentError) as caught:
             lookup(server.base_url.replace("http://", "https://"))
-        assert server.connections == client_module.CONNECT_ATTEMPTS
+        assert server.connections == transport.CONNECT_ATTEMPTS
     assert_key_is_nowhere(caught.value)
 
 
 def test_a_connection_that_takes_too_long_means_not_sent(monkeypatch: pytest.MonkeyPatch):
     """A full queue of connections that are not accepted: the kernel lets the next one wait."""
-    monkeypatch.setattr(client_module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.2)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -338,7 +338,7 @@ class _ReluctantTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.attempts += 1
-        if self.attempts == client_module.CONNECT_ATTEMPTS:
+        if self.attempts == transport.CONNECT_ATTEMPTS:
             await asyncio.sleep(self.at_the_last_moment)
             return httpx.Response(200, content=b"[]")
         connecting = 2 * request.extensions["timeout"]["connect"]
@@ -372,7 +372,7 @@ def test_no_response_comes_after_the_deadline_at_which_its_place_is_given_to_oth
     reluctant = _ReluctantTransport(answer_seconds)
     with asyncio.Runner(loop_factory=_SkippingLoop) as runner:
         seconds = runner.run(put())
-    assert reluctant.attempts == client_module.CONNECT_ATTEMPTS
+    assert reluctant.attempts == transport.CONNECT_ATTEMPTS
     assert seconds <= longest_seconds(answer_seconds)
     assert seconds < SIGNALHIRE.calls[kind].longest_seconds
 

@@ -8,31 +8,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
+from enrichment_pipeline.providers.time_limits import longest_seconds
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 
 if TYPE_CHECKING:
     from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 
 MAX_BATCH = 100
-CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 """How long a synchronous answer may take in all; SignalHire documents no limit."""
 SEARCH_SECONDS = 15.0
 """How long a page of a search may take in all: as long as a scroll id lives."""
 SEARCH_PAUSE_SECONDS = 5.0
 """After a 429 that does not say for how long: it was about searches at once, which are short."""
-CONNECT_ATTEMPTS = 3
-CONNECT_PAUSE_SECONDS = 3.0
-"""The longest pause between two attempts to connect."""
-
-
-def longest_seconds(answer_seconds: float) -> float:
-    """How long a call can take that is answered in the end: all attempts but one connect in vain.
-
-    One that connects may use up the time limit twice, for TCP and then for TLS.
-    """
-    in_vain = min(2 * CONNECT_SECONDS, answer_seconds) + CONNECT_PAUSE_SECONDS
-    return (CONNECT_ATTEMPTS - 1) * in_vain + answer_seconds
 
 
 def _connect(base_url: str, api_key: str) -> "SignalHireClient":
