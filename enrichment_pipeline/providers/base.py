@@ -113,6 +113,23 @@ class Failing:
 Signal = Halt | SlowDown | Failing
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A row of a provider's table of codes: what becomes of the look-ups that it hits.
+
+    `signal`: what it says of the provider as a whole. `units`: what each of them cost.
+    """
+
+    outcome: Outcome
+    signal: Signal | None = None
+    units: int = 0
+
+
+REDIRECTS = frozenset({301, 302, 307, 308})
+"""Asked at the wrong address, and not followed: nothing was done, nothing charged. Not 303: by
+that a server says that it has done what was asked, and where its result lies."""
+
+
 # --- requests and replies --------------------------------------------------------------
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.dispatch.settling import settlement_for
-from enrichment_pipeline.providers.base import Failing, Halt, ItemReading, Rejected, SlowDown
-from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault
+from enrichment_pipeline.providers.base import Failing, Fault, Halt, ItemReading, Rejected, SlowDown
+from enrichment_pipeline.providers.signalhire.faults import FAULTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 ROW = re.compile(
@@ -37,7 +37,7 @@ def test_the_page_says_of_a_fault_what_the_code_does(code: str, fault: Fault):
     row = documented()[code]
     outcome = re.sub(r"(?<!^)(?=[A-Z])", " ", type(fault.outcome).__name__).lower()
     assert row["outcome"] == outcome
-    settlement = settlement_for(ItemReading(fault.outcome, units=fault.credits))
+    settlement = settlement_for(ItemReading(fault.outcome, units=fault.units))
     credits = f", {settlement.units_charged} credit" if settlement.units_charged else ""
     assert row["state"] == f"`{settlement.state}`{credits}"
     for signal, said in SAID_OF_SIGNALS.items():

@@ -19,13 +19,14 @@ import msgspec
 from enrichment_pipeline.providers.base import (
     Accepted,
     CallbackReading,
+    Fault,
     ItemReading,
     Matched,
     Reading,
     Signal,
     Unconfirmed,
 )
-from enrichment_pipeline.providers.signalhire.faults import FAULTS, Fault, fault_of_status
+from enrichment_pipeline.providers.signalhire.faults import FAULTS, fault_of_status
 
 _STATUSES = frozenset(
     {"success", "failed", "credits_are_over", "duplicate_query", "timeout_exceeded"}
@@ -113,7 +114,7 @@ def _read(fault: Fault, answers: Sequence["_Answer"], index: int | None) -> Item
     """One item's outcome, with the identifiers that its answer gives where a person was found."""
     is_found = index is not None and isinstance(fault.outcome, Matched)
     identifiers = _identifiers(answers[index].candidate) if is_found else ()
-    return ItemReading(fault.outcome, index, fault.credits, identifiers)
+    return ItemReading(fault.outcome, index, fault.units, identifiers)
 
 
 def _identifiers(candidate: msgspec.Raw) -> tuple[tuple[str, str], ...]:

@@ -9,12 +9,12 @@ Sources: docs.signalhire.com for the codes. What is not documented means what
 cannot cost money twice: that it may have been charged.
 """
 
-from dataclasses import dataclass
-
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
+    REDIRECTS,
     Failing,
+    Fault,
     Halt,
     LegalStop,
     Matched,
@@ -23,22 +23,9 @@ from enrichment_pipeline.providers.base import (
     OutOfCredits,
     Rejected,
     Retriable,
-    Signal,
     SlowDown,
     Unconfirmed,
 )
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What becomes of the look-ups that fail with it, and what it says of the provider.
-
-    `credits`: what each of them cost.
-    """
-
-    outcome: Outcome
-    signal: Signal | None = None
-    credits: int = 0
 
 
 def _halt(outcome: Outcome, reason: str, message: str) -> Fault:
@@ -85,7 +72,7 @@ FAULTS: dict[str, Fault] = {
     "malformed_body": Fault(Unconfirmed("malformed_body"), Failing("malformed_body")),
     "nothing_answered": Fault(Unconfirmed("missing_from_answer"), Failing("nothing_answered")),
     # --- one item
-    "success": Fault(Matched(), credits=1),
+    "success": Fault(Matched(), units=1),
     "failed": Fault(NoMatch()),
     "credits_are_over": _halt(
         OutOfCredits(), "out_of_credits", "says that the credits ran out; top up the account"
@@ -97,11 +84,6 @@ FAULTS: dict[str, Fault] = {
     "no_status": Fault(Unconfirmed("no_status")),
     "unknown_status": Fault(Unconfirmed("unknown_status")),
 }
-
-
-REDIRECTS = frozenset({301, 302, 307, 308})
-"""Asked at the wrong address, and not followed: nothing was done, nothing charged. Not 303: by
-that a server says that it has done what was asked, and where its result lies."""
 
 
 def fault_of_status(http_status: int) -> Fault:
