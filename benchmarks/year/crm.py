@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from enrichment_pipeline.sandbox.signalhire.people import People, identify, load_people
+from enrichment_pipeline.sandbox.directory import identify
+from enrichment_pipeline.sandbox.signalhire.people import People, load_people
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 Row = dict[str, str]

@@ -27,7 +27,7 @@ from enrichment_pipeline.providers.signalhire.answers import (
     read_reply,
     read_submission,
 )
-from enrichment_pipeline.sandbox.signalhire.people import identify
+from enrichment_pipeline.sandbox.directory import identify
 from enrichment_pipeline_tests.properties import draws
 
 ADA = "ada@crowd.example"

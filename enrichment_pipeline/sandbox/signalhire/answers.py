@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from enrichment_pipeline.sandbox.signalhire.account import Pool
 from enrichment_pipeline.sandbox.signalhire.people import People, Person
+from enrichment_pipeline.sandbox.signalhire.search import Pool
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,18 @@ Here: the options, and what is printed. Not here: what a setting does (`config.p
 `docs/sandbox.md`), and the command's name and exit statuses (the package's command line).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from enrichment_pipeline.sandbox.fates import shares_in
 from enrichment_pipeline.sandbox.meter import WindowKind
 from enrichment_pipeline.sandbox.signalhire.config import (
     FAULTS,
     ChargeWhen,
     ExperienceShown,
-    Fault,
     ItemOrder,
     NameMatch,
     SandboxConfig,
@@ -175,7 +174,7 @@ def sandbox(
         search_reads_other_scripts=search_reads_other_scripts,
         search_experience=search_experience,
         searches=searches,
-        faults=_shares(fault or ()),
+        faults=shares_in(fault or (), FAULTS),
         late_seconds=late_seconds,
         seed=seed,
         journal=journal,
@@ -190,23 +189,3 @@ def sandbox(
         announce=announce,
         exit_on_stdin_eof=until_stdin_closes,
     )
-
-
-def _shares(options: Sequence[str]) -> dict[Fault, float]:
-    """What `--fault` says, given any number of times. Raises ValueError for a mistake."""
-    shares: dict[Fault, float] = {}
-    for option in options:
-        name, _, share = option.partition("=")
-        chosen = [known for known in FAULTS if name in (known, "all")]
-        if not chosen:
-            raise ValueError(
-                f"--fault {option}: no fault {name!r}; choose of {', '.join(FAULTS)}, or all"
-            )
-        try:
-            number = float(share)
-        except ValueError:
-            number = -1.0
-        if not 0 <= number <= 1:
-            raise ValueError(f"--fault {option}: give a share from 0 to 1, as in {name}=0.05")
-        shares |= dict.fromkeys(chosen, number)
-    return shares

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
+from enrichment_pipeline.sandbox.fates import check_shares
 from enrichment_pipeline.sandbox.meter import WindowKind
+from enrichment_pipeline.sandbox.ranges import check_ranges
 
 ChargeWhen = Literal["before_response", "after_response"]
 ItemOrder = Literal["kept", "shuffled"]
@@ -147,7 +149,7 @@ class SandboxConfig:
     """File to which each answered call of the Search API is appended as a line of JSON, and from
     which the day's count is restored at the next start."""
 
-    faults: Mapping[Fault, float] = field(default_factory=dict)
+    faults: Mapping[str, float] = field(default_factory=dict)
     """The share of searches (of items, for `duplicate_query` and `timeout_exceeded`) that each
     fault hits, from 0 to 1; 0 where it is not named."""
 
@@ -175,16 +177,10 @@ class SandboxConfig:
             "searches_at_once": 1,
             "search_page_size": 1,
         }
-        for name, least in at_least.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}")
         if not self.api_key:
             raise ValueError("api_key must not be empty")
         if self.search_page_size > 100:
             raise ValueError("search_page_size must be at most 100")
-        for name in ("window_seconds", "callback_timeout_seconds", "scroll_id_seconds"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be more than 0")
         choices = {
             "charge_when": ("before_response", "after_response"),
             "window_kind": ("sliding", "fixed"),
@@ -192,15 +188,10 @@ class SandboxConfig:
             "search_name_match": ("all", "any"),
             "search_experience": ("documented", "full"),
         }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be {' or '.join(allowed)}")
-        _check_shares(self.faults)
-
-
-def _check_shares(faults: Mapping[Fault, float]) -> None:
-    for name, share in faults.items():
-        if name not in FAULTS:
-            raise ValueError(f"there is no fault {name!r}; choose of {', '.join(FAULTS)}")
-        if not 0 <= share <= 1:
-            raise ValueError(f"the share of the fault {name} must be from 0 to 1")
+        check_ranges(
+            self,
+            at_least=at_least,
+            above_zero=("window_seconds", "callback_timeout_seconds", "scroll_id_seconds"),
+            one_of=choices,
+        )
+        check_shares(self.faults, FAULTS)

@@ -1,18 +1,17 @@
 """What goes wrong with a search, and everything else about it that is left to chance.
 
 Belongs here: deciding, from the shares in the settings and the seed. Does not belong here: doing it
-(`stand_in.py` and `callbacks.py`), closing a connection (`sandbox/tearing.py`), and where the
-randomness comes from (`sandbox/chance.py`).
+(`stand_in.py` and `callbacks.py`), closing a connection (`sandbox/tearing.py`), and whether a fault
+of a given share hits (`sandbox/fates.py`).
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-from enrichment_pipeline.sandbox.chance import Chance, Chances
+from enrichment_pipeline.sandbox.chance import Chances
+from enrichment_pipeline.sandbox.fates import RequestFate
 from enrichment_pipeline.sandbox.signalhire.config import Fault, SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.search import Search
 
@@ -40,21 +39,8 @@ class Faults:
         return Fate(self._chances.next(sorted(body.items())), self._shares)
 
 
-@dataclass(frozen=True)
-class Fate:
-    """The faults of one search: the same at every look at it."""
-
-    _chance: Chance
-    _shares: Mapping[Fault, float]
-
-    def chance(self, purpose: str) -> random.Random:
-        """A generator for that purpose alone."""
-        return self._chance.of(purpose)
-
-    def hits(self, fault: Fault) -> bool:
-        """Whether this fault, one of those per request, hits the search."""
-        share = self._shares.get(fault, 0)
-        return share > 0 and self.chance(fault).random() < share
+class Fate(RequestFate):
+    """The faults of one search."""
 
     @property
     def retry_after(self) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from enrichment_pipeline.sandbox.signalhire.account import Pool
+from enrichment_pipeline.sandbox.signalhire.search import Pool
 
 
 class RecentQueries:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
-from enrichment_pipeline.sandbox.signalhire.account import Pool
-
+Pool = Literal["standard", "without_contacts"]
+"""Credits of different kinds, which do not mix."""
 ITEMS_PER_REQUEST = 100
 
 

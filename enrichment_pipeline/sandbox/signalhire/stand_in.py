@@ -31,15 +31,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from enrichment_pipeline.sandbox.account import Account, Charge
+from enrichment_pipeline.sandbox.directory import identify
 from enrichment_pipeline.sandbox.meter import ItemMeter
-from enrichment_pipeline.sandbox.signalhire.account import Account, Charge, Pool
 from enrichment_pipeline.sandbox.signalhire.answers import Answer, Renderer, to_json
 from enrichment_pipeline.sandbox.signalhire.callbacks import Callback, Callbacks, Part
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.faults import Fate, Faults
-from enrichment_pipeline.sandbox.signalhire.people import People, identify
+from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline.sandbox.signalhire.recent import RecentQueries
 from enrichment_pipeline.sandbox.signalhire.search import (
+    Pool,
     Refusal,
     Search,
     items_asked,

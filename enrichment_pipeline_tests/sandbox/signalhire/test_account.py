@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.signalhire.account import JournalError
+from enrichment_pipeline.sandbox.account import JournalError
 from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.sandbox.signalhire import (

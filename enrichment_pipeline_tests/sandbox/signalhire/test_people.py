@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from enrichment_pipeline.sandbox.signalhire.people import (
-    CSV_COLUMNS,
-    People,
-    PeopleFileError,
-    Person,
-    identify,
-    load_people,
-)
+from enrichment_pipeline.sandbox.directory import CSV_COLUMNS, PeopleFileError, identify
+from enrichment_pipeline.sandbox.signalhire.people import People, Person, load_people
 from enrichment_pipeline_tests.sandbox.signalhire import (
     LINKEDIN_OF_ADA,
     UID_OF_ADA,

@@ -13,15 +13,10 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from enrichment_pipeline.sandbox.journal_file import Journal, JournalError
-
-Pool = Literal["standard", "without_contacts"]
-
-CREDITS_PER_PROFILE = 1
 
 
 @dataclass(frozen=True)
@@ -35,46 +30,49 @@ class Charge:
     uid: str
     item: str
     """The item as it was sent."""
-    pool: Pool
+    pool: str
     credits: int
 
 
 class Account:
-    """Credits of each pool. A credit is held when a look-up is decided, charged when it is settled:
-    in between it cannot be spent a second time, but still shows as left.
+    """Credits of each pool. Credits are held when a look-up is decided, charged when it is settled:
+    in between they cannot be spent a second time, but still show as left.
 
-    Not for several threads; the server's event loop is the only caller.
+    `charge_repeats`: what was charged once is charged again; else not for `free_for`, or never
+    again where that is None. Not for several threads; the server's event loop is the only caller.
     """
 
     def __init__(
         self,
-        start: Mapping[Pool, int],
+        start: Mapping[str, int],
         *,
         charge_repeats: bool,
         journal: Path | None,
         wall_clock: Callable[[], datetime],
+        free_for: timedelta | None = None,
     ) -> None:
         self._left = dict(start)
-        self._held: dict[Pool, int] = dict.fromkeys(self._left, 0)
+        self._held = dict.fromkeys(self._left, 0)
         self._charge_repeats = charge_repeats
-        self._paid_for: set[tuple[Pool, str]] = set()
+        self._free_for = free_for
+        self._paid: dict[tuple[str, str], tuple[int, datetime]] = {}
         self._wall_clock = wall_clock
         self._last_request = 0
         self._journal: Journal | None = None
         self._reader: _Reader | None = None
         if journal is not None:
-            self._reader = _Reader(journal)
+            self._reader = _Reader(journal, frozenset(self._left))
             self._journal = Journal(journal, "the journal")
             self._catch_up()
 
-    def credits_left(self, pool: Pool) -> int:
+    def credits_left(self, pool: str) -> int:
         """What the account shows: never below 0, also if it is configured with less than before."""
         self._catch_up()
         return max(0, self._left[pool])
 
-    def can_pay(self, pool: Pool) -> bool:
-        """Whether another profile can be paid for, given what is charged and what is held."""
-        return self._left[pool] - self._held[pool] >= CREDITS_PER_PROFILE
+    def can_pay(self, pool: str, credits: int = 1) -> bool:
+        """Whether so much more can be paid for, given what is charged and what is held."""
+        return self._left[pool] - self._held[pool] >= credits
 
     def next_request(self) -> int:
         """The number of the request that now begins."""
@@ -82,14 +80,22 @@ class Account:
         self._last_request += 1
         return self._last_request
 
-    def hold(self, pool: Pool, uid: str, item: str, request: int) -> Charge | None:
-        """Set a credit aside for that profile. None: a repeat that costs nothing."""
-        if not self._charge_repeats and (pool, uid) in self._paid_for:
+    def is_free(self, pool: str, uid: str, credits: int = 1) -> bool:
+        """Whether that profile, at that price, is a repeat that costs nothing."""
+        if self._charge_repeats or (pool, uid) not in self._paid:
+            return False
+        paid, at = self._paid[pool, uid]
+        is_recent = self._free_for is None or self._wall_clock() - at < self._free_for
+        return paid >= credits and is_recent
+
+    def hold(self, pool: str, uid: str, item: str, request: int, credits: int = 1) -> Charge | None:
+        """Set credits aside for that profile. None: a repeat that costs nothing."""
+        if self.is_free(pool, uid, credits):
             return None
-        self._paid_for.add((pool, uid))
-        self._held[pool] += CREDITS_PER_PROFILE
-        at = self._wall_clock().isoformat()
-        return Charge(at, request, uid, item, pool, CREDITS_PER_PROFILE)
+        now = self._wall_clock()
+        self._paid[pool, uid] = (credits, now)
+        self._held[pool] += credits
+        return Charge(now.isoformat(), request, uid, item, pool, credits)
 
     def settle(self, charges: Sequence[Charge]) -> None:
         """Charge what was held. The journal comes first: what it does not say was not charged."""
@@ -109,7 +115,10 @@ class Account:
     def _book(self, charges: Sequence[Charge]) -> None:
         for charge in charges:
             self._left[charge.pool] -= charge.credits
-            self._paid_for.add((charge.pool, charge.uid))
+            self._paid[charge.pool, charge.uid] = (
+                charge.credits,
+                datetime.fromisoformat(charge.at),
+            )
             self._last_request = max(self._last_request, charge.request)
 
 
@@ -121,8 +130,9 @@ class _Reader:
     of it; later on another process is just writing it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pools: frozenset[str]) -> None:
         self._path = path
+        self._pools = pools
         self._offset = self._lines = 0
         rest = self._read()[1]
         if rest:
@@ -131,7 +141,7 @@ class _Reader:
     def new_charges(self) -> list[Charge]:
         whole_lines, _ = self._read()
         charges = [
-            _parse_charge(line, f"{self._path}, line {number}")
+            _parse_charge(line, self._pools, f"{self._path}, line {number}")
             for number, line in enumerate(whole_lines, start=self._lines + 1)
         ]
         self._lines += len(whole_lines)
@@ -155,7 +165,7 @@ class _Reader:
             with self._path.open("rb+") as file:
                 end = file.seek(0, os.SEEK_END)
                 try:
-                    _parse_charge(line, str(self._path))
+                    _parse_charge(line, self._pools, str(self._path))
                 except JournalError:
                     file.truncate(end - len(line))
                 else:
@@ -169,14 +179,15 @@ class _Reader:
         )
 
 
-def _parse_charge(line: bytes, where: str) -> Charge:
+def _parse_charge(line: bytes, pools: frozenset[str], where: str) -> Charge:
     try:
         charge = Charge(**json.loads(line))
+        datetime.fromisoformat(charge.at)
     except (ValueError, TypeError):
         charge = None
     if (
         charge is None
-        or charge.pool not in ("standard", "without_contacts")
+        or charge.pool not in pools
         or not isinstance(charge.uid, str)
         or not isinstance(charge.credits, int)
         or not isinstance(charge.request, int)
