@@ -26,6 +26,10 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
+from enrichment_pipeline.sandbox.prospeo.stand_in import BASE_PATH as PROSPEO_PATH
+from enrichment_pipeline.sandbox.prospeo.stand_in import create_app as create_prospeo
 from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People, load_people
 from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
@@ -69,6 +73,17 @@ def running_sandbox(people: People, journal: Path, **config: Any) -> Iterator[Ru
     app = create_app(SandboxConfig(journal=journal, **settings), people)
     with served(server_config(app)) as port:
         yield RunningSandbox(f"http://127.0.0.1:{port}{BASE_PATH}", journal)
+
+
+@contextmanager
+def running_prospeo(people: Iterable[Person], journal: Path, **config: Any) -> Iterator[str]:
+    """Prospeo's stand-in likewise; it knows everybody, as they are, unless told otherwise."""
+    limits = dict.fromkeys(("per_second", "per_minute", "per_day"), 1_000_000)
+    knows_all = {"known": 1.0, "verified": 1.0, "stale_employer": 0.0, "wrong_person": 0.0}
+    settings: dict[str, Any] = {**limits, **knows_all, **config}
+    app = create_prospeo(ProspeoConfig(journal=journal, **settings), people)
+    with served(server_config(app)) as port:
+        yield f"http://127.0.0.1:{port}{PROSPEO_PATH}"
 
 
 @contextmanager

@@ -117,8 +117,8 @@ def test_a_head_that_names_a_missing_file_is_found():
 
 
 def folder_of(name: str) -> str:
-    """Where a module lies; the folder of a provider and that of its stand-in pass for one."""
-    return KNOW_A_PROVIDER.sub(r"\2/", name).rpartition("/")[0]
+    """Where a module lies; the folders of providers and of their stand-ins pass for one."""
+    return KNOW_A_PROVIDER.sub("a provider's/", name).rpartition("/")[0]
 
 
 def namesakes(names: Iterable[str]) -> dict[str, set[str]]:
@@ -137,10 +137,14 @@ def test_no_two_modules_are_called_the_same(trees: dict[Path, ast.Module]):
     assert namesakes(map(name_of, trees)) == {}
 
 
-def test_modules_of_one_name_are_found_but_for_a_provider_and_its_stand_in():
-    parallel = ["providers/signalhire/faults.py", "sandbox/signalhire/faults.py"]
+def test_modules_of_one_name_are_found_but_for_providers_and_their_stand_ins():
+    parallel = [
+        "providers/signalhire/faults.py",
+        "sandbox/signalhire/faults.py",
+        "providers/prospeo/faults.py",
+    ]
     assert namesakes([*parallel, "a/__init__.py", "b/__init__.py"]) == {}
-    assert namesakes([*parallel, "ledger/faults.py"]) == {"faults.py": {"signalhire", "ledger"}}
+    assert namesakes([*parallel, "ledger/faults.py"]) == {"faults.py": {"a provider's", "ledger"}}
 
 
 CHANGES = {"Collected", "ReadReplies", "DispatchReport", "_Queue"}

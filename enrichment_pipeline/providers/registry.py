@@ -5,7 +5,8 @@ anything of theirs; each has a folder of its own.
 """
 
 from enrichment_pipeline.providers.base import ProviderFacts
+from enrichment_pipeline.providers.prospeo.facts import PROSPEO
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 
-PROVIDERS: dict[str, ProviderFacts] = {facts.name: facts for facts in (SIGNALHIRE,)}
+PROVIDERS: dict[str, ProviderFacts] = {facts.name: facts for facts in (SIGNALHIRE, PROSPEO)}
 FIRST = next(iter(PROVIDERS))

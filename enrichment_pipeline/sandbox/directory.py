@@ -138,6 +138,24 @@ def read_people(path: Path) -> Iterator[Person]:
     return _people_from_csv(read_text(path), path)
 
 
+def known_elsewhere(people: Iterable[Person], more: Iterable[Person]) -> list[Person]:
+    """The people of one file with what another one adds: further people, and further columns.
+
+    Where both fill a column of the same person, the other one's counts.
+    """
+    by_uid = {person.uid: person for person in people}
+    for other in more:
+        known = by_uid.get(other.uid)
+        by_uid[other.uid] = (
+            other
+            if known is None
+            else Person(
+                known.uid, {**known.row, **other.row}, (*known.identifiers, *other.identifiers)
+            )
+        )
+    return list(by_uid.values())
+
+
 def read_text(path: Path) -> str:
     try:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The meter of items: how many may still be asked for in the current window.
+"""A meter of items: how many may still be asked for in the current window.
 
 Belongs here: counting items against the limit, in a sliding window or a fixed one. Does not belong
 here: what a refusal looks like on the wire, and credits.
@@ -30,6 +30,29 @@ class ItemMeter:
         """Whether that many items fit into the window now. Counts nothing."""
         self._drop_expired(self._clock())
         return self._total + items <= self._limit
+
+    @property
+    def limit(self) -> int:
+        """How many fit into a window that is empty."""
+        return self._limit
+
+    @property
+    def left(self) -> int:
+        """How many more fit into the window now."""
+        self._drop_expired(self._clock())
+        return max(0, self._limit - self._total)
+
+    @property
+    def reset_seconds(self) -> float:
+        """When the first of those that are counted leaves the window; 0 where none is."""
+        now = self._clock()
+        self._drop_expired(now)
+        if not self._counted:
+            return 0.0
+        at = self._counted[0][0]
+        if self._kind == "fixed":
+            return (at // self._window_seconds + 1) * self._window_seconds - now
+        return at + self._window_seconds - now
 
     def count(self, items: int) -> None:
         """Count that many items as asked for now, whether they fit or not."""

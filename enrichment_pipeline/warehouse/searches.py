@@ -181,6 +181,7 @@ def resolve_worklist(
 
 
 def _rules_digest(policy: SearchPolicy) -> str:
-    read_by = [f"{reading.provider} {reading.version}" for reading in readings()]
+    searched = [reading for reading in readings() if reading.pages is not None]
+    read_by = [f"{reading.provider} {reading.version}" for reading in searched]
     rules = [policy.model_dump_json(), *map(digest, _RULES), *read_by]
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()

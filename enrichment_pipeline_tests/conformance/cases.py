@@ -1,11 +1,10 @@
 """The providers that must conform: each with its stand-in, and what that can be told to do.
 
-Here: SignalHire's case, and the list of all. Not here: the made-up providers' (`madeup/`).
+Here: SignalHire's case, and the list of all. Not here: the others' (`prospeo_case.py`, `madeup/`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,67 +24,37 @@ from enrichment_pipeline.providers.base import (
 )
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 from enrichment_pipeline_tests.conformance import Case, Rates, Situation, StandIn
+from enrichment_pipeline_tests.conformance.crowd import (
+    ADA,
+    BOB,
+    BOTH,
+    NOBODY,
+    Journalled,
+    crowd,
+    item,
+    uid,
+)
 from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
 from enrichment_pipeline_tests.conformance.madeup.birch_case import BIRCH_CASE
-from enrichment_pipeline_tests.sandbox import journal_lines
-from enrichment_pipeline_tests.support import people_of, running_sandbox
-
-
-def item(number: int) -> str:
-    return f"person-{number}@crowd.example"
-
-
-def uid(number: int) -> str:
-    return f"{number:032x}"
-
-
-class _Sandbox:
-    """The sandbox and its journal, as a `StandIn`."""
-
-    def __init__(self, base_url: str, journal: Path) -> None:
-        self.base_url = base_url
-        self._journal = journal
-
-    def _lines(self) -> list[dict[str, Any]]:
-        return journal_lines(self._journal) if self._journal.exists() else []
-
-    def charged(self) -> Counter[str]:
-        units: Counter[str] = Counter()
-        for line in self._lines():
-            units[line["item"]] += line["credits"]
-        return units
-
-    def times_charged(self) -> Counter[str]:
-        return Counter(line["item"] for line in self._lines())
-
-    def batches(self) -> list[int]:
-        return list(Counter(line["request"] for line in self._lines()).values())
+from enrichment_pipeline_tests.conformance.prospeo_case import PROSPEO_CASE
+from enrichment_pipeline_tests.support import (
+    people_of,
+    running_sandbox,
+)
 
 
 @contextmanager
 def start(folder: Path, people: int, **config: Any) -> Iterator[StandIn]:
-    rows = [
-        {
-            "uid": uid(number),
-            "full_name": f"Person {number}",
-            "linkedin_url": f"https://www.linkedin.com/in/person-{number}",
-            "work_email": item(number),
-            "mobile_phone": f"+49 1512 345{number:04d}",
-        }
-        for number in range(people)
-    ]
+    rows = crowd(people)
     journal = folder / "journal.jsonl"
     with running_sandbox(people_of(folder / "people.csv", rows), journal, **config) as sandbox:
-        yield _Sandbox(sandbox.base_url, journal)
+        yield Journalled(sandbox.base_url, journal)
 
 
 def limited(rates: Rates) -> Mapping[str, Any]:
     [(units, seconds)] = rates
     return {"items_per_window": units, "window_seconds": seconds}
 
-
-ADA, BOB, NOBODY = item(0), item(1), "nobody@crowd.example"
-BOTH = (ADA, BOB)
 
 SIGNALHIRE_CASE = Case(
     facts=SIGNALHIRE,
@@ -177,6 +146,7 @@ SIGNALHIRE_CASE = Case(
     ),
 )
 
+
 CASES: dict[str, Case] = {
-    case.facts.name: case for case in (SIGNALHIRE_CASE, ACME_CASE, BIRCH_CASE)
+    case.facts.name: case for case in (SIGNALHIRE_CASE, PROSPEO_CASE, ACME_CASE, BIRCH_CASE)
 }

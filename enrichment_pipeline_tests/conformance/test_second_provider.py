@@ -32,7 +32,8 @@ from enrichment_pipeline_tests.conformance import (
     policy_of,
     rows_of,
 )
-from enrichment_pipeline_tests.conformance.cases import SIGNALHIRE_CASE, uid
+from enrichment_pipeline_tests.conformance.cases import SIGNALHIRE_CASE
+from enrichment_pipeline_tests.conformance.crowd import uid
 from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.warehouse.prepared import opened

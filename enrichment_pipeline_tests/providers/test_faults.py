@@ -1,4 +1,4 @@
-"""The table of faults says the same in the code and in `docs/faults.md`, row by row."""
+"""The tables of faults say the same in the code and in `docs/faults.md`, row by row."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.dispatch.settling import settlement_for
-from enrichment_pipeline.providers.base import Failing, Fault, Halt, ItemReading, Rejected, SlowDown
-from enrichment_pipeline.providers.signalhire.faults import FAULTS
+from enrichment_pipeline.providers.base import (
+    Failing,
+    Fault,
+    Halt,
+    ItemReading,
+    Rejected,
+    SlowDown,
+)
+from enrichment_pipeline.providers.prospeo import faults as prospeo
+from enrichment_pipeline.providers.signalhire import faults as signalhire
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+TABLES = {"": signalhire.FAULTS, "prospeo:": prospeo.FAULTS}
+"""By what the codes begin with on the page."""
 ROW = re.compile(
-    r"^\| `(?P<code>\w+)` \| .+ \| (?P<outcome>[\w ]+) \| (?P<state>.+?) \| (?P<run>.*)\|$"
+    r"^\| `(?P<of>\w+:|)(?P<code>\w+)` \| .+ \| (?P<outcome>[\w ]+) \| (?P<state>.+?)"
+    r" \| (?P<run>.*)\|$"
 )
 SAID_OF_SIGNALS = {
     Halt: "stops",
@@ -23,18 +34,27 @@ SAID_OF_SIGNALS = {
 }
 
 
-def documented() -> dict[str, dict[str, str]]:
+def documented(of: str) -> dict[str, dict[str, str]]:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    return {row["code"]: row.groupdict() for line in lines if (row := ROW.match(line))}
+    rows = [row for line in lines if (row := ROW.match(line)) and row["of"] == of]
+    return {row["code"]: row.groupdict() for row in rows}
 
 
-def test_every_fault_stands_in_both_tables_in_the_same_order():
-    assert list(documented()) == list(FAULTS)
+@pytest.mark.parametrize("of", TABLES)
+def test_every_fault_stands_in_both_tables_in_the_same_order(of: str):
+    assert list(documented(of)) == list(TABLES[of])
 
 
-@pytest.mark.parametrize(("code", "fault"), FAULTS.items(), ids=FAULTS)
-def test_the_page_says_of_a_fault_what_the_code_does(code: str, fault: Fault):
-    row = documented()[code]
+@pytest.mark.parametrize(
+    ("of", "code", "fault"),
+    [
+        pytest.param(of, code, fault, id=f"{of}{code}")
+        for of, table in TABLES.items()
+        for code, fault in table.items()
+    ],
+)
+def test_the_page_says_of_a_fault_what_the_code_does(of: str, code: str, fault: Fault):
+    row = documented(of)[code]
     outcome = re.sub(r"(?<!^)(?=[A-Z])", " ", type(fault.outcome).__name__).lower()
     assert row["outcome"] == outcome
     settlement = settlement_for(ItemReading(fault.outcome, units=fault.units))

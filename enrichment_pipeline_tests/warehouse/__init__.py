@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from enrichment_pipeline.policy import EligibilityPolicy, Policy
+from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
@@ -62,6 +63,12 @@ def person(contact_id: str, **columns: str) -> Row:
         "linkedin_url": f"https://www.linkedin.com/in/ada-{name}",
         **columns,
     }
+
+
+def reading_of(provider: str = FIRST) -> common_profile.Reading:
+    """How this provider's answers are read."""
+    [reading] = [each for each in common_profile.readings() if each.provider == provider]
+    return reading
 
 
 class World:

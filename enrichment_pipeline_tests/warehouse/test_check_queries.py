@@ -10,7 +10,15 @@ import pytest
 from enrichment_pipeline.warehouse import common_profile, findings
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    VERIFIED,
+    World,
+    candidate,
+    reading_of,
+)
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 
@@ -115,7 +123,7 @@ def test_what_another_person_was_given_proves_nothing(ada: World) -> None:
     assert unproven(ada) == [("C1", "direct_phone"), ("C1", "work_email")]
 
 
-SECOND = replace(common_profile.readings()[0], provider="acme", verified=("VALID", "99"))
+SECOND = replace(reading_of(), provider="acme", verified=("VALID", "99"))
 
 
 @pytest.mark.parametrize(

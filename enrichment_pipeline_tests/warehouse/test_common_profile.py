@@ -18,9 +18,18 @@ from enrichment_pipeline.providers.signalhire.faults import FAULTS
 from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World, candidate
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    VERIFIED,
+    Row,
+    World,
+    candidate,
+    reading_of,
+)
 
-(SIGNALHIRE,) = common_profile.readings()
+SIGNALHIRE = reading_of()
 
 
 def read_by(monkeypatch: pytest.MonkeyPatch, *readings: common_profile.Reading) -> None:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse import searches
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.searches import DueSearch, due_searches, score_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, World, candidate
+from enrichment_pipeline_tests.warehouse import (
+    ADA,
+    BOB,
+    DAY,
+    FIRST,
+    World,
+    candidate,
+    reading_of,
+)
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 SEARCHING = Policy.model_validate({"signalhire": {"search": "on"}})
@@ -57,6 +67,20 @@ def profile(uid: str, *, is_current: bool | None) -> dict[str, object]:
 def scores(world: World) -> dict[str, float]:
     candidates = json.loads(world.only("enrichment.search_results")["candidates"])
     return {each["uid"]: each["score"] for each in candidates}
+
+
+def test_only_a_provider_that_is_searched_has_searches_scored_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched(world, profile("present", is_current=True))
+    world.connection.execute("update enrichment.search_results set candidates = '[]'")
+    another = replace(reading_of(), provider="another")
+    for added, scored in ((replace(another, pages=None), 0), (another, 1)):
+        both = (reading_of(), added)
+        monkeypatch.setattr(searches, "readings", lambda both=both: both)
+        with transaction(world.connection):
+            score_searches(world.connection, SEARCHING.search)
+        assert len(scores(world)) == scored
 
 
 def test_of_two_equal_profiles_the_one_who_works_there_now_comes_first(world: World) -> None:

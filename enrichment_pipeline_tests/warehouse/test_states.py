@@ -25,6 +25,7 @@ from enrichment_pipeline_tests.warehouse import (
     Row,
     World,
     candidate,
+    reading_of,
 )
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
@@ -492,8 +493,7 @@ def test_each_provider_has_a_look_up_that_stands(ada: World) -> None:
 def test_failures_at_one_provider_do_not_delay_an_attempt_at_another(
     ada: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (reading,) = common_profile.readings()
-    both = (reading, replace(reading, provider=OTHER))
+    both = (reading_of(), replace(reading_of(), provider=OTHER))
     monkeypatch.setattr(common_profile, "readings", lambda: both)
     set_vocabulary(ada.connection)
     fail(ada, *(START + n * DAY for n in range(5)))
@@ -532,8 +532,7 @@ def test_while_an_accepted_answer_of_any_provider_is_recent_nothing_is_due(ada: 
 def test_one_row_says_of_a_contact_what_the_second_provider_settled(
     crew: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (reading,) = common_profile.readings()
-    both = (reading, replace(reading, provider=OTHER))
+    both = (reading_of(), replace(reading_of(), provider=OTHER))
     monkeypatch.setattr(common_profile, "readings", lambda: both)
     cases = dict(zip(CREW, LEFT_OPEN[:2] + LEFT_OPEN[3:], strict=False))
     crew.look_up_each(cases.items())

@@ -10,16 +10,13 @@ not find those who work at `Acme`.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from anyascii import anyascii
-
 from enrichment_pipeline.sandbox.signalhire.config import ExperienceShown, NameMatch
 from enrichment_pipeline.sandbox.signalhire.people import People, Person
+from enrichment_pipeline.sandbox.words import words_in
 
 _POSITION_FIELDS = {
     "currentCompany": ("company", True),
@@ -106,12 +103,5 @@ class Profiles:
                     return False
         return True
 
-    def _words(self, text: str | None) -> set[str]:
-        folded = anyascii(text or "") if self._reads_other_scripts else _without_accents(text or "")
-        return set(re.findall(r"\w+", re.sub(r"['’`.]", "", folded.casefold())))
-
-
-def _without_accents(text: str) -> str:
-    """The text without its accents."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    def _words(self, text: str | None) -> frozenset[str]:
+        return words_in(text, reads_other_scripts=self._reads_other_scripts)
