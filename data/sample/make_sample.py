@@ -2,16 +2,18 @@
 
     python data/sample/make_sample.py [--out DIR]
 
-writes contacts.csv, accounts.csv, people.csv, truth.csv and the README.md that counts what is in
-them. Every person and company is invented. The same versions (`MADE_WITH`) give the same bytes on
-every run: all randomness is seeded, and there is one fixed reference date instead of the clock.
+writes contacts.csv, accounts.csv, people.csv, people_elsewhere.csv, truth.csv and the README.md
+that counts what is in them. Every person and company is invented. The same versions (`MADE_WITH`)
+give the same bytes on every run: all randomness is seeded, and there is one fixed reference date
+instead of the clock.
 
 It reads in the order in which it works:
 
 1. the world: companies, and people who work there, as they really are;
 2. the CRM: one clean row for each person, then everything that happens to such rows in a CRM;
 3. the directory: what the provider knows of the same world, which is less, newer, and at times
-   something else. It is made from the world, never from the CRM's rows.
+   something else. It is made from the world, never from the CRM's rows;
+4. what is known elsewhere: the people and e-mails that this provider lacks, for the others.
 
 What belongs here: making files. What does not: normalising anything (the package does that, and
 is tested on these files), or reading a warehouse.
@@ -1488,10 +1490,13 @@ HEADLINES = (
 class Directory:
     """Builds people.csv. A record may leave out, update or contradict the world, not repeat it."""
 
+    file = "people"
+
     def __init__(self, world: World, companies: list[Company]) -> None:
         self.world, self.rng, self.companies = world, world.rng, companies
         self.uids = Unique()
         self.records: list[dict[str, str]] = []
+        self.listed: list[tuple[Person, Company, dict[str, str]]] = []
 
     def add(
         self, person: Person, name: str, *, changed: bool = False, coverage: str = ""
@@ -1506,7 +1511,8 @@ class Directory:
         record["headline"] = self.headline(record)
         person.uid = record["uid"]
         self.records.append(record)
-        TALLY["people: what is given", COVERAGE[coverage].label] += 1
+        self.listed.append((person, employer, record))
+        TALLY[f"{self.file}: what is given", COVERAGE[coverage].label] += 1
         return record
 
     def another_company(self, company: Company) -> Company:
@@ -1607,7 +1613,7 @@ class Directory:
         return found
 
 
-def provider_spelling(world: World, person: Person) -> str:
+def provider_spelling(world: World, person: Person, file: str = "people") -> str:
     """The name as the provider has it: at times spelled otherwise than in the CRM."""
     name, rng = person.name, world.rng
     if rng.random() >= (TRANSLITERATED if name.script else OTHER_SPELLING):
@@ -1623,13 +1629,13 @@ def provider_spelling(world: World, person: Person) -> str:
         }
     possible = [how for how, full in spellings.items() if full != name.full]
     how = rng.choice(possible[:2])  # the first two suit few names: taken where they can be
-    TALLY["people: another spelling than in the CRM", how] += 1
+    TALLY[f"{file}: another spelling than in the CRM", how] += 1
     return spellings[how]
 
 
 def make_directory(
     world: World, people: list[Person], crm: Crm, companies: list[Company]
-) -> list[dict[str, str]]:
+) -> Directory:
     """Most of the people, some of them changed; a few impostors; and people nobody asked for."""
     rng, directory = world.rng, Directory(world, companies)
     recycled = rng.sample(crm.email_only, RECYCLED_EMAILS)
@@ -1649,7 +1655,7 @@ def make_directory(
     give_away(rng, [r for r in records if not r["known_emails"]], "known_emails", crm.mailboxes)
     give_away(rng, [r for r in records if not r["work_phone"]], "work_phone", crm.switchboards[:4])
     rng.shuffle(records)
-    return records
+    return directory
 
 
 def add_successor(directory: Directory, person: Person) -> None:
@@ -1690,6 +1696,48 @@ def give_away(
         TALLY["people: row", "found by a shared mailbox or switchboard (a trap)"] += 1
 
 
+# 4. What is known elsewhere ----------------------------------------------------------------------
+
+
+class Elsewhere(Directory):
+    """Builds people_elsewhere.csv: what the directory lacks of the people behind contacts."""
+
+    file = "people_elsewhere"
+
+    def __init__(self, directory: Directory) -> None:
+        # randomness of its own, so that the other files stay as they are
+        directory.world.rng = Random(f"{SEED}:elsewhere")
+        super().__init__(directory.world, directory.companies)
+        self.uids = directory.uids
+
+
+def make_elsewhere(directory: Directory, people: list[Person]) -> list[dict[str, str]]:
+    """Whom the directory does not list, and the work e-mail of those whose right one it lacks."""
+    elsewhere = Elsewhere(directory)
+    world, rng = elsewhere.world, elsewhere.rng
+    recycled = {record["work_email"] for record in directory.records}
+    for person in people:
+        if person.uid:
+            continue
+        # whose address is somebody else's by now has left
+        changed = person.work_email in recycled or rng.random() < JOB_CHANGED
+        name = provider_spelling(world, person, elsewhere.file)
+        elsewhere.add(person, name, changed=changed, coverage="verified_work")
+        TALLY["people_elsewhere: row", "not in people.csv"] += 1
+        TALLY["people_elsewhere: row", "… of these changed their job"] += changed
+    for person, employer, record in directory.listed:
+        email = person.work_email
+        if employer is not person.company:
+            email = record["work_email"] or world.work_email(person.name, employer)
+        if person.contact_ids and record["work_email"] != email:
+            more = {"uid": record["uid"], "full_name": record["full_name"], "work_email": email}
+            elsewhere.records.append(dict.fromkeys(PEOPLE_COLUMNS, "") | more)
+            what = "another" if record["work_email"] else "the first"
+            TALLY["people_elsewhere: row", f"in people.csv, with {what} work e-mail"] += 1
+    rng.shuffle(elsewhere.records)
+    return elsewhere.records
+
+
 # Writing -----------------------------------------------------------------------------------------
 
 README = """\
@@ -1704,12 +1752,14 @@ Phone numbers come from the ranges reserved for fiction where such numbers pass 
 | `contacts.csv` | {contacts} | the CRM's contacts, on {accounts} accounts |
 | `accounts.csv` | {accounts} | the accounts; {blank} have no tier, only figures |
 | `people.csv` | {people} | the directory of the sandbox provider |
-| `truth.csv` | {truth} | which of its profiles is each contact's own; read by tests only |
+| `people_elsewhere.csv` | {elsewhere} | further people and e-mails, for other stand-ins |
+| `truth.csv` | {truth} | which profile of the two is each contact's own; read by tests only |
 
 Made by `python data/sample/make_sample.py` (seed {seed}, reference date {reference}, Faker {faker},
 phonenumbers {phonenumbers}): the same bytes on every run. It writes this file, too. `people.csv`
 is a step of its own, made from the same invented people and never from the warehouse: what the
-provider knows is less than the CRM, newer, and at times something else.
+provider knows is less than the CRM, newer, and at times something else. `people_elsewhere.csv`
+has the columns of `people.csv`; where a `uid` is in both, what it fills counts.
 
 Text is UTF-8, lines end in LF, quotes as in RFC 4180; fields hold line breaks, quotes and commas.
 Where a `contact_id` repeats, the row with the later `updated_at` wins.
@@ -1738,7 +1788,7 @@ def truth_of(people: Iterable[Person]) -> list[dict[str, str]]:
 
 def counts() -> str:
     """The tally as a Markdown table, file by file and column by column."""
-    files = ("accounts", "contacts", "people")
+    files = ("accounts", "contacts", "people", "people_elsewhere")
     groups = sorted({group for group, _ in TALLY}, key=lambda g: (files.index(g.split(":")[0]), g))
     lines = [
         f"| {group} | {label} | {count:,} |"
@@ -1750,7 +1800,7 @@ def counts() -> str:
 
 
 def make_sample(out: Path) -> str:
-    """Write the five files into a folder and return the table of counts."""
+    """Write the six files into a folder and return the table of counts."""
     TALLY.clear()
     world = World(Random(f"{SEED}:world"))
     accounts, account_rows = make_accounts(world)
@@ -1758,16 +1808,19 @@ def make_sample(out: Path) -> str:
     people = make_people(world, accounts, others)
     crm = make_crm(world, people, accounts)
     directory = make_directory(world, people, crm, accounts + others)
+    elsewhere = make_elsewhere(directory, people)
 
     out.mkdir(parents=True, exist_ok=True)
     write_csv(out / "contacts.csv", CONTACT_COLUMNS, crm.rows)
     write_csv(out / "accounts.csv", ACCOUNT_COLUMNS, account_rows)
-    write_csv(out / "people.csv", PEOPLE_COLUMNS, directory)
+    write_csv(out / "people.csv", PEOPLE_COLUMNS, directory.records)
+    write_csv(out / "people_elsewhere.csv", PEOPLE_COLUMNS, elsewhere)
     truth = truth_of(people)
     write_csv(out / "truth.csv", TRUTH_COLUMNS, truth)
     readme = README.format(
-        contacts=len(crm.rows), accounts=len(account_rows), people=len(directory), truth=len(truth),
-        blank=ACCOUNTS_PER_TIER[""], seed=SEED, reference=f"{REFERENCE:%Y-%m-%d}",
+        contacts=len(crm.rows), accounts=len(account_rows), people=len(directory.records),
+        elsewhere=len(elsewhere), truth=len(truth), blank=ACCOUNTS_PER_TIER[""],
+        seed=SEED, reference=f"{REFERENCE:%Y-%m-%d}",
         table=counts(), **MADE_WITH,
     )  # fmt: skip
     (out / "README.md").write_text(readme, encoding="utf-8")

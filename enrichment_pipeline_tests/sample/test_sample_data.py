@@ -25,7 +25,14 @@ import phonenumbers
 import pytest
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
-FILES = ("contacts.csv", "accounts.csv", "people.csv", "truth.csv", "README.md")
+FILES = (
+    "contacts.csv",
+    "accounts.csv",
+    "people.csv",
+    "people_elsewhere.csv",
+    "truth.csv",
+    "README.md",
+)
 
 Record = dict[str, str]
 
@@ -420,3 +427,26 @@ def shares_a_word(one: str, other: str) -> bool:
 def test_there_are_namesakes_at_the_same_company(people: list[Record]) -> None:
     seen = Counter((person["full_name"], person["company_domain"]) for person in people)
     assert sum(times > 1 for times in seen.values()) >= 25
+
+
+def test_what_is_known_elsewhere_is_what_the_directory_lacks(people: list[Record]) -> None:
+    listed = {person["uid"]: person for person in people}
+    elsewhere = read("people_elsewhere.csv")
+    assert len({row["uid"] for row in elsewhere}) == len(elsewhere)
+    more = [row for row in elsewhere if row["uid"] in listed]
+    others = [row for row in elsewhere if row["uid"] not in listed]
+    assert (len(more), len(others)) == (1_056, 1_066)
+    for row in more:
+        assert {name for name, value in row.items() if value} == {"uid", "full_name", "work_email"}
+        assert row["work_email"] != listed[row["uid"]]["work_email"]
+        assert row["full_name"] == listed[row["uid"]]["full_name"]
+    assert {row["work_email_rating"] for row in others} == {"100"}
+
+
+def test_each_contact_that_is_a_person_has_a_profile_in_one_of_the_two_files(
+    contacts: list[Record], people: list[Record]
+) -> None:
+    uids = {row["uid"] for row in (*people, *read("people_elsewhere.csv"))}
+    truth = {row["contact_id"]: row["uid"] for row in read("truth.csv")}
+    assert set(truth.values()) <= uids
+    assert set(truth) <= {row["contact_id"] for row in contacts}
