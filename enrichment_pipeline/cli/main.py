@@ -337,7 +337,7 @@ app.command("replay")(replay_command)
 app.command("undo")(undo_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
-app.command()(sandbox)
+app.add_typer(sandbox)
 app.command()(receiver)
 app.add_typer(review)
 

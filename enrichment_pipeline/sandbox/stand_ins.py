@@ -1,8 +1,14 @@
-"""Which stand-in `enrichment sandbox` serves.
+"""Which stand-ins `enrichment sandbox` serves.
 
-Here: one line for it. Not here: its options and what it does; each stand-in has a folder.
+Here: one line for each. Not here: their options and what they do; each stand-in has a folder.
 """
 
-from enrichment_pipeline.sandbox.signalhire.command import sandbox as serve_stand_in
+from collections.abc import Callable
 
-__all__ = ["serve_stand_in"]
+from enrichment_pipeline.sandbox.prospeo.command import prospeo
+from enrichment_pipeline.sandbox.signalhire.command import sandbox
+
+STAND_IN: Callable[..., None] = sandbox
+"""The one that is served where none is named."""
+OTHER_STAND_INS: dict[str, Callable[..., None]] = {"prospeo": prospeo}
+"""By their names on the command line."""

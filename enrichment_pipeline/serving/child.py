@@ -21,7 +21,7 @@ class ChildServerError(Exception):
 def child_server(
     command: str, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> Iterator[str]:
-    """Run `enrichment COMMAND` with these options on a free loopback port; its URL.
+    """Run `enrichment COMMAND`, of one word or several, on a free loopback port; its URL.
 
     It has a session of its own, so that Ctrl+C in the terminal reaches the
     parent first, and it ends when its standard input does: even a parent that
@@ -32,7 +32,7 @@ def child_server(
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [
-                *(sys.executable, "-m", "enrichment_pipeline.cli", command),
+                *(sys.executable, "-m", "enrichment_pipeline.cli", *command.split()),
                 *("--port", "0", "--until-stdin-closes", *options),
             ],
             stdin=subprocess.PIPE,

@@ -1,4 +1,7 @@
-"""The options of `enrichment sandbox`: each reaches its setting, and mistakes are refused."""
+"""The options of `enrichment sandbox`, and of the stand-ins that it serves by name.
+
+Each reaches its setting, and mistakes are refused with one line.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.prospeo.config import FAULTS as PROSPEO_FAULTS
+from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
 from enrichment_pipeline.sandbox.signalhire.config import FAULTS, SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline_tests.cli.conftest import Command
@@ -133,3 +139,110 @@ def test_a_mistake_is_refused_with_2_and_one_clear_line(
     assert said.err.count("\n") == 1
     for word in words:
         assert word in said.err
+
+
+# --- Prospeo's -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def prospeo_served(
+    monkeypatch: pytest.MonkeyPatch, served: list[SandboxConfig]
+) -> list[tuple[ProspeoConfig, list[Person]]]:
+    """The settings and the people with which Prospeo's stand-in would be served."""
+    found: list[tuple[ProspeoConfig, list[Person]]] = []
+
+    def create_app(config: ProspeoConfig, people: list[Person]) -> None:
+        assert served == []  # the other one is not served beside it
+        found.append((config, people))
+
+    monkeypatch.setattr("enrichment_pipeline.sandbox.prospeo.stand_in.create_app", create_app)
+    return found
+
+
+def test_another_stand_in_is_served_by_its_name_over_more_people(
+    enrichment: Command, prospeo_served: list[tuple[ProspeoConfig, list[Person]]]
+) -> None:
+    assert enrichment("sandbox", "prospeo").status == 0
+    [(config, people)] = prospeo_served
+    assert config == ProspeoConfig()
+    assert len(people) == 4_166 + 1_066
+
+
+def test_every_setting_of_another_stand_in_has_its_option(
+    enrichment: Command, prospeo_served: list[tuple[ProspeoConfig, list[Person]]], tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {
+        "api_key": "secret",
+        "credits": 7,
+        "journal": Path("journal.jsonl"),
+        "charge_when": "after_response",
+        "free_days": 90.0,
+        "per_second": 30,
+        "per_minute": 1_800,
+        "per_day": 500_000,
+        "second_seconds": 0.5,
+        "minute_seconds": 5.0,
+        "day_seconds": 60.0,
+        "window_kind": "fixed",
+        "second_counts": "requests",
+        "nobody_found": "error",
+        "short_of_credits": "missing",
+        "record_order": "shuffled",
+        "latency_ms": 11,
+        "known": 0.5,
+        "verified": 0.6,
+        "dead_email": 0.9,
+        "stale_employer": 0.7,
+        "wrong_person": 0.8,
+        "seed": 42,
+    }
+    switches = {
+        "account_restricted": True,
+        "charge_repeats": True,
+        "refused_counts": True,
+        "rate_headers": False,
+        "bad_record_spoils_batch": True,
+        "marks_free": False,
+    }
+    people = tmp_path / "people.csv"
+    people.write_text("full_name\nAda Example\n", encoding="utf-8")
+    options = [
+        word
+        for name, value in settings.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    options += [
+        f"--{'' if value else 'no-'}{name.replace('_', '-')}" for name, value in switches.items()
+    ]
+    options += ["--people", str(people), "--fault", "all=0.5", "--fault", "torn=0"]
+    said = enrichment("sandbox", "prospeo", *options)
+    assert (said.status, said.err) == (0, "")
+    faults = dict.fromkeys(PROSPEO_FAULTS, 0.5) | {"torn": 0.0}
+    [(config, [ada])] = prospeo_served
+    assert config == ProspeoConfig(**settings, **switches, faults=faults)
+    assert ada.row == {"full_name": "Ada Example"}
+    assert {*settings, *switches, "faults"} == {field.name for field in fields(ProspeoConfig)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fault", "late=0.5"], ["--fault late=0.5", "torn", "all"]),
+        (["--known", "1.5"], ["known", "0 to 1"]),
+        (["--people", "nowhere.jsonl"], ["nowhere.jsonl", ".csv"]),
+        (["--nobody-found", "maybe"], ["--nobody-found", "answer", "error"]),
+    ],
+)
+def test_a_mistake_with_another_stand_in_is_refused_with_2_and_one_clear_line(
+    enrichment: Command, arguments: list[str], words: list[str]
+) -> None:
+    said = enrichment("sandbox", "prospeo", "--port", "0", *arguments)
+    assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
+    for word in words:
+        assert word in said.err
+
+
+def test_a_stand_in_that_there_is_not_is_refused_with_2(enrichment: Command) -> None:
+    said = enrichment("sandbox", "apollo")
+    assert (said.status, said.out) == (2, "")
+    assert "apollo" in said.err

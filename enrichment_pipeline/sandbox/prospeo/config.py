@@ -105,6 +105,10 @@ class ProspeoConfig:
     verified: float = 0.85
     """The share of work e-mails that it has verified."""
 
+    dead_email: float = 0.05
+    """The share of work e-mails that reach nobody, whatever is said of them: at a host that takes
+    every address, a wrong spelling passes for verified."""
+
     stale_employer: float = 0.3
     """The share of those who changed their job within the last year of which it has not heard: it
     gives the former employer, and an e-mail there where one is known."""
@@ -139,7 +143,7 @@ class ProspeoConfig:
         )
         if not self.api_key:
             raise ValueError("api_key must not be empty")
-        for name in ("known", "verified", "stale_employer", "wrong_person"):
+        for name in ("known", "verified", "dead_email", "stale_employer", "wrong_person"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be a share from 0 to 1")
         check_shares(self.faults, FAULTS)

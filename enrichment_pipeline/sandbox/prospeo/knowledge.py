@@ -79,12 +79,15 @@ class Knowledge:
         is_new_there = "previous_company" in row and row.get("started", "") > year_ago
         if is_new_there and self._hits(person.uid, "stale", self._config.stale_employer):
             row = _before_the_change(row)
+        email = row.get("work_email")
+        if email is not None and self._hits(person.uid, "dead", self._config.dead_email):
+            email = email.replace("@", f".{person.uid[:2]}@")
         return Profile(
             person.uid,
             hashlib.sha256(f"prospeo {person.uid}".encode()).hexdigest()[:24],
             person.identifiers,
             row,
-            row.get("work_email"),
+            email,
             self._hits(person.uid, "verified", self._config.verified),
             row.get("mobile_phone"),
         )

@@ -49,6 +49,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KNOWS_ALL: dict[str, Any] = {
     "known": 1.0,
     "verified": 1.0,
+    "dead_email": 0.0,
     "stale_employer": 0.0,
     "wrong_person": 0.0,
 }

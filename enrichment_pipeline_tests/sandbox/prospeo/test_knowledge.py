@@ -48,6 +48,14 @@ def test_some_are_taken_for_somebody_else() -> None:
     assert 20 < len(wrong) < 90
 
 
+def test_some_emails_reach_nobody_and_pass_for_verified_all_the_same() -> None:
+    knowledge = known(crowd(), dead_email=0.1)
+    profiles = [knowledge.find({"email": email(n)}) for n in range(COUNT)]
+    dead = [n for n, one in enumerate(profiles) if one is not None and one.email != email(n)]
+    assert 70 < len(dead) < 130
+    assert all(one is not None and one.is_verified for one in profiles)
+
+
 def test_a_namesake_is_who_is_given_in_the_place_of_another() -> None:
     people = [
         Person(str(n) * 32, {"full_name": name, "work_email": email(n)}, (email(n),))

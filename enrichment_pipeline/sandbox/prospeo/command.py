@@ -1,0 +1,168 @@
+"""A local Prospeo in the foreground, and its settings as options of a command.
+
+Here: the options, and what is printed. Not here: what a setting does (`config.py`,
+`docs/sandbox.md`), and the command's name and exit statuses (the package's command line).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from enrichment_pipeline.sandbox.fates import shares_in
+from enrichment_pipeline.sandbox.meter import WindowKind
+from enrichment_pipeline.sandbox.prospeo.config import (
+    FAULTS,
+    ChargeWhen,
+    NobodyFound,
+    ProspeoConfig,
+    RecordOrder,
+    SecondCounts,
+    ShortOfCredits,
+)
+
+SAMPLE = Path(__file__).resolve().parents[3] / "data" / "sample"
+
+_out = Console(highlight=False, soft_wrap=True)
+_default = ProspeoConfig()
+
+
+def prospeo(
+    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8087,
+    people: Annotated[
+        Path | None,
+        typer.Option(help="Your own people: CSV with the columns of data/sample/people.csv."),
+    ] = None,
+    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = _default.api_key,
+    account_restricted: Annotated[
+        bool, typer.Option(help="Answer everything with ACCOUNT_RESTRICTED.")
+    ] = _default.account_restricted,
+    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = _default.credits,
+    charge_when: Annotated[ChargeWhen, typer.Option()] = _default.charge_when,
+    charge_repeats: Annotated[
+        bool, typer.Option(help="A match charged once is charged again all the same.")
+    ] = _default.charge_repeats,
+    free_days: Annotated[
+        float, typer.Option(min=0, help="How long a repeat is free; 0: forever.")
+    ] = _default.free_days,
+    per_second: Annotated[int, typer.Option(min=0, help="Records.")] = _default.per_second,
+    per_minute: Annotated[int, typer.Option(min=0, help="Records.")] = _default.per_minute,
+    per_day: Annotated[int, typer.Option(min=0, help="Records.")] = _default.per_day,
+    second_seconds: Annotated[float, typer.Option(min=0.001)] = _default.second_seconds,
+    minute_seconds: Annotated[float, typer.Option(min=0.001)] = _default.minute_seconds,
+    day_seconds: Annotated[float, typer.Option(min=0.001)] = _default.day_seconds,
+    window_kind: Annotated[WindowKind, typer.Option()] = _default.window_kind,
+    second_counts: Annotated[SecondCounts, typer.Option()] = _default.second_counts,
+    refused_counts: Annotated[
+        bool, typer.Option(help="Records of a refused request count towards the limits.")
+    ] = _default.refused_counts,
+    rate_headers: Annotated[
+        bool, typer.Option(help="Headers say what is left of the limits.")
+    ] = _default.rate_headers,
+    nobody_found: Annotated[
+        NobodyFound, typer.Option(help="200, or 400 NO_MATCH, where nobody is found.")
+    ] = _default.nobody_found,
+    bad_record_spoils_batch: Annotated[
+        bool, typer.Option(help="One record that names nobody: INVALID_DATAPOINTS for all.")
+    ] = _default.bad_record_spoils_batch,
+    short_of_credits: Annotated[
+        ShortOfCredits, typer.Option(help="What becomes of those beyond the credits.")
+    ] = _default.short_of_credits,
+    marks_free: Annotated[
+        bool, typer.Option(help="Each match says whether it cost nothing.")
+    ] = _default.marks_free,
+    record_order: Annotated[RecordOrder, typer.Option()] = _default.record_order,
+    latency_ms: Annotated[
+        int, typer.Option(min=0, help="Time from a request to its answer.")
+    ] = _default.latency_ms,
+    known: Annotated[float, typer.Option(help="Share of the people.")] = _default.known,
+    verified: Annotated[float, typer.Option(help="Share of work e-mails.")] = _default.verified,
+    dead_email: Annotated[
+        float, typer.Option(help="Share of work e-mails that reach nobody.")
+    ] = _default.dead_email,
+    stale_employer: Annotated[
+        float, typer.Option(help="Share of recent changes of job that it has not heard of.")
+    ] = _default.stale_employer,
+    wrong_person: Annotated[
+        float, typer.Option(help="Share of people in whose place it gives somebody else.")
+    ] = _default.wrong_person,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SHARE",
+            help=f"Let it hit that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
+            "two for one fault the last one holds.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = _default.seed,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
+    ] = None,
+    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Serve a local Prospeo, over the sample's people or yours."""
+    # The docstring is what --help shows. Raises ValueError for a wrong setting, file of people or
+    # journal, and OSError where the address cannot be had, both before anything is announced.
+    from enrichment_pipeline.sandbox.directory import known_elsewhere, read_people
+    from enrichment_pipeline.sandbox.prospeo.stand_in import BASE_PATH, create_app
+    from enrichment_pipeline.sandbox.stand_in_server import serve
+
+    def announce(url: str) -> None:
+        if until_stdin_closes:
+            print(url, flush=True)  # noqa: T201 - read by our parent process
+        else:
+            _out.print(
+                f"sandbox: PROSPEO_BASE_URL={url} PROSPEO_API_KEY={api_key}\n"
+                f"{per_second} records per {second_seconds:g} s, {per_minute} per "
+                f"{minute_seconds:g} s, {per_day} per {day_seconds:g} s; Ctrl+C ends it"
+            )
+
+    config = ProspeoConfig(
+        api_key=api_key,
+        account_restricted=account_restricted,
+        credits=credits,
+        charge_when=charge_when,
+        charge_repeats=charge_repeats,
+        free_days=free_days,
+        per_second=per_second,
+        per_minute=per_minute,
+        per_day=per_day,
+        second_seconds=second_seconds,
+        minute_seconds=minute_seconds,
+        day_seconds=day_seconds,
+        window_kind=window_kind,
+        second_counts=second_counts,
+        refused_counts=refused_counts,
+        rate_headers=rate_headers,
+        nobody_found=nobody_found,
+        bad_record_spoils_batch=bad_record_spoils_batch,
+        short_of_credits=short_of_credits,
+        marks_free=marks_free,
+        record_order=record_order,
+        latency_ms=latency_ms,
+        known=known,
+        verified=verified,
+        dead_email=dead_email,
+        stale_employer=stale_employer,
+        wrong_person=wrong_person,
+        faults=shares_in(fault or (), FAULTS),
+        seed=seed,
+        journal=journal,
+    )
+    everybody = (
+        list(read_people(people))
+        if people is not None
+        else known_elsewhere(
+            read_people(SAMPLE / "people.csv"), read_people(SAMPLE / "people_elsewhere.csv")
+        )
+    )
+    serve(
+        create_app(config, everybody),
+        host,
+        port,
+        base_path=BASE_PATH,
+        announce=announce,
+        exit_on_stdin_eof=until_stdin_closes,
+    )
