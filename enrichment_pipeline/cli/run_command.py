@@ -162,14 +162,18 @@ def _warnings(result: JobExecutionResult) -> dict[str, str]:
     return failed
 
 
+_AS_GOOD_AS_A_BUDGET = {"out_of_credits", "rate_used_up"}
+
+
 def _stopped_by(result: JobExecutionResult) -> str | None:
     """What of the provider's ended the buying early, if something did.
 
-    That the credits ran out is as good as a budget that did: what they paid for is there.
+    That the credits ran out, or a limit of the provider's for the day, is as good as a budget that
+    did: what they paid for is there.
     """
     for bought in result.asset_observations_for_node("provider_lookups"):
         told = {name: value.value for name, value in bought.metadata.items()}
-        if "halted" in told and told["halted_by"] != "out_of_credits":
+        if "halted" in told and told["halted_by"] not in _AS_GOOD_AS_A_BUDGET:
             return str(told["halted"])
     return None
 

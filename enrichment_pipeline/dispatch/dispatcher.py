@@ -38,6 +38,7 @@ from enrichment_pipeline.ledger.budget import RunShare
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
+from enrichment_pipeline.ledger.rates import LONGEST_PACE
 from enrichment_pipeline.ledger.schema import RELEASED
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.providers.base import (
@@ -286,6 +287,15 @@ class Dispatcher:
             return min(pause, LONGEST_NAP)
         if why != "rate" and pause > LONGEST_WAIT:
             self._obey(Halt("paused", f"{self._asking.who} asks for a pause until {until:%H:%M}"))
+            return timedelta(0)
+        if why == "rate" and pause > LONGEST_PACE:
+            self._obey(
+                Halt(
+                    "rate_used_up",
+                    f"{self._asking.who} takes no more until {until:%Y-%m-%d %H:%M} UTC: a limit "
+                    "of its own is used up",
+                )
+            )
             return timedelta(0)
         return pause
 

@@ -9,12 +9,16 @@ slides, can count more than the limit.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from enrichment_pipeline.ledger.limits import Limits, Rate, clock_skew_horizon
 from enrichment_pipeline.ledger.schema import UtcDateTime, requests
+
+LONGEST_PACE = timedelta(hours=1)
+"""Longer windows bound how much is asked for, and not how fast: a 429 does not narrow them, and no
+run waits for one that is full."""
 
 _IN_WINDOW = select(
     func.coalesce(func.sum(requests.c.rate_units), 0), func.min(requests.c.counts_from)
@@ -51,7 +55,7 @@ def slots(
     rate_share: float,
     now: datetime,
 ) -> Slots | None:
-    """What every rate allows, each cut down to that share; None where there is no rate.
+    """What every rate allows, each that is a pace cut down to that share; None where there is none.
 
     What is on the wire leaves a window one window after its response, so not before one
     window from now: an answered request, or that instant, comes first.
@@ -61,7 +65,8 @@ def slots(
         used, first = in_window(connection, provider, kind, limits, rate, now)
         in_one_window = now + rate.window
         free_at = in_one_window if first is None else min(first + rate.window, in_one_window)
-        found.append(Slots(max(1, int(rate.units * rate_share)) - used, free_at))
+        share = rate_share if rate.window <= LONGEST_PACE else 1.0
+        found.append(Slots(max(1, int(rate.units * share)) - used, free_at))
     full = [each for each in found if each.units <= 0]
     if full:
         return max(full, key=lambda each: each.free_at)

@@ -588,6 +588,29 @@ def test_a_wait_for_the_rate_window_is_no_pause_however_long_it_is(
     assert (report.matched, report.halted) == (10, None)
 
 
+def test_a_limit_of_the_day_that_is_used_up_ends_the_run_at_once(
+    store: LedgerStore, sandbox: RunningSandbox
+):
+    ledger = ledger_on(store, items_per_window=5, window=timedelta(days=1))
+    told = Told()
+    report = buy(ledger, Wire(sandbox.base_url), persons(range(20)), batch_size=5, told=told)
+    assert report.matched == 5
+    assert report.halted is not None
+    assert report.halted.reason == "rate_used_up"
+    assert told.said == [report.halted.message]
+    assert "takes no more until" in report.halted.message
+
+
+def test_a_429_does_not_narrow_a_limit_of_the_day(store: LedgerStore, sandbox: RunningSandbox):
+    ledger = ledger_on(store, items_per_window=20, window=timedelta(days=1))
+    buy(ledger, Wire(sandbox.base_url), persons(range(10)), batch_size=5)
+    store.transact(lambda transaction: ledger.calls.gate.pause(transaction, timedelta(seconds=1)))
+    report = buy(
+        ledger, Wire(sandbox.base_url), persons(range(10, 20)), batch_size=5, run_id="next"
+    )
+    assert (report.matched, report.halted) == (10, None)
+
+
 def test_a_purchase_blocker_ends_the_run_and_lets_what_is_on_the_wire_finish(
     store: LedgerStore, sandbox: RunningSandbox
 ):
