@@ -39,7 +39,7 @@ from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
 from enrichment_pipeline.ledger.rates import LONGEST_PACE
-from enrichment_pipeline.ledger.schema import RELEASED
+from enrichment_pipeline.ledger.schema import RELEASED, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.providers.base import (
     NOT_SENT,
@@ -134,6 +134,7 @@ class Dispatcher:
         self._backlog = Backlog()
         self._bad_items = bad_items or BadItemDetector()
         self._attempts: Counter[str] = Counter()
+        self._repeated: set[str] = set()
         self._flights: set[asyncio.Task[None]] = set()
         self._settling: set[asyncio.Task[None]] = set()
         self._purchase_blocker = purchase_blocker
@@ -494,8 +495,24 @@ class Dispatcher:
             self._backlog.add(again)
             retried = len(again)
         self._backlog.add(self._bad_items.retry_deferred(), at_most=1)
+        repeats = self._repeats(admitted, settlements)
+        self._backlog.add(repeats)
         charged = sum(settlement.units_charged for settlement in settlements.values())
-        self._progress.advance(len(settlements) - retried, charged)
+        self._progress.advance(len(settlements) - retried - len(repeats), charged)
+
+    def _repeats(self, admitted: Admitted, settlements: dict[str, Settlement]) -> list[Candidate]:
+        """Calls that were not answered, to be made once more where that is free."""
+        repeats: list[Candidate] = []
+        if not self._calls.limits.is_repeat_free:
+            return repeats
+        for call in admitted.calls:
+            candidate = call.candidate
+            is_repeat = candidate.supersedes in self._repeated
+            self._repeated.discard(candidate.supersedes)
+            if settlements[call.call_id].state == UNCONFIRMED and not is_repeat:
+                self._repeated.add(call.call_id)
+                repeats.append(replace(candidate, supersedes=call.call_id))
+        return repeats
 
     def _narrow_down(self, refused: Sequence[Candidate], rejected: Rejected) -> int:
         """Ask again for those of a refused request, in halves; how many."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, Connection, bindparam, false, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, false, insert, select, update
 
 from enrichment_pipeline.lanes import PRIORITIES
 from enrichment_pipeline.ledger import budget, entries, gate, identifiers, rates, suppressions
@@ -433,8 +433,7 @@ def _still_due(
             continue
         if row is not None and row.state in (RESERVED, SENT):
             continue
-        is_held = row is not None and row.state == UNCONFIRMED
-        if is_held and row.requested_at + terms.limits.unconfirmed_hold > business_now:
+        if row is not None and _is_held(row, rows, terms.limits, business_now):
             continue
         due.setdefault(candidate.person_key, candidate)
     suppressed = suppressions.suppressed_among(
@@ -453,6 +452,20 @@ def _still_due(
         terms,
         business_now,
     )
+
+
+def _is_held(row: Row, rows: Sequence[Row], limits: Limits, business_now: datetime) -> bool:
+    """Whether a call that was not answered keeps its person from being asked about again.
+
+    For a while it does, since it may have been billed. Where a repeat is free it may be made once
+    more; that one holds, whether it is known what it repeated or not.
+    """
+    if row.state != UNCONFIRMED or row.requested_at + limits.unconfirmed_hold <= business_now:
+        return False
+    if not limits.is_repeat_free:
+        return True
+    former = [each.state for each in rows if each.call_id == row.supersedes]
+    return bool(row.supersedes) and (UNCONFIRMED in former or not former)
 
 
 def _without_known(

@@ -55,7 +55,7 @@ from enrichment_pipeline.ledger.schema import (
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import Transaction
-from enrichment_pipeline.vocabulary import MATCHED
+from enrichment_pipeline.vocabulary import LOOKUP, MATCHED
 
 
 def _may_become(state: str) -> ColumnElement[bool]:
@@ -435,8 +435,8 @@ def abandoned(
     lease is over; the dispatcher leaves none, since it commits both steps as one.
     What was sent, has no reply that is still to be read and is
     past its deadline may have been billed: unconfirmed. So is what was sent in the
-    future, by a clock that was ahead: when its deadline passes is unknown. Where a
-    repeat is free it is released, and counts as charged; a dead run's at once.
+    future, by a clock that was ahead: when its deadline passes is unknown. A search, of
+    which a repeat is free, is released, and counts as charged; a dead run's at once.
     """
     connection = transaction.connection
     of_kind = and_(calls.c.provider == provider, calls.c.kind == kind)
@@ -457,7 +457,8 @@ def abandoned(
         replies.c.request_id == calls.c.request_id, replies.c.reply_id == unread_replies.c.reply_id
     )
     is_over = [requests.c.deadline_at <= now, requests.c.sent_at > clock_skew_horizon(now)]
-    if limits.is_repeat_free:
+    is_released = limits.is_repeat_free and kind != LOOKUP
+    if is_released:
         is_over.append(calls.c.run_id.in_(dead_run_ids))
     unanswered = connection.execute(
         select(calls.c.call_id)
@@ -472,7 +473,7 @@ def abandoned(
     ).scalars()
     result = (
         Settlement(RELEASED, "retriable", "interrupted", units_charged=1)
-        if limits.is_repeat_free
+        if is_released
         else Settlement(UNCONFIRMED, "unconfirmed", "no_answer_by_deadline")
     )
     return settlements | dict.fromkeys(unanswered, result)

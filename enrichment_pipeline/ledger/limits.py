@@ -48,7 +48,8 @@ class Limits:
     `response_deadline`: how long after sending the HTTP response can still come;
     `answer_deadline`: how long the answer can, which is the same unless it comes by callback.
     `is_paged`: a call may take several requests, one at a time. `is_repeat_free`: a call that
-    was not answered may be made again at no charge; else it is not for `unconfirmed_hold`.
+    was not answered may be made again at no charge, a look-up once, with its worst cost reserved
+    anew; else it is not for `unconfirmed_hold`.
     `settled_within`: how long the run that has got a reply may take to read it, before others
     do.
     """

@@ -274,7 +274,9 @@ class CallFacts:
     "credits" or "requests" of a day's quota; `worst_units` so many at worst. `counts_requests`:
     its rate limits count requests, not the items in them. `rates`: the documented ones, so many
     in so many seconds each; they hold where the policy names none. `is_repeat_free`: the same call
-    may be made again at no charge. `is_paged`: an answer may go on over several requests.
+    may be made again at no charge, by its documentation; a look-up that was not answered is made
+    once more, with its worst cost reserved anew. `is_paged`: an answer may go on over several
+    requests.
     `is_called_back`: it can be answered by callback, and is where a receiver is set up.
     `longest_seconds`: how long a call can take that is answered in the end. `pause_seconds`: how
     long to wait after a `SlowDown` that does not say; None: a window of its rate.

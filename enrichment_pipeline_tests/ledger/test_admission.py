@@ -21,12 +21,14 @@ from enrichment_pipeline_tests.ledger import (
     GIVEN_BACK,
     MATCHED,
     MISSED,
+    NOT_ANSWERED,
     OTHERS,
     STATES,
     TICK,
     UNCONFIRMED_HOLD,
     Ledger,
     admitted,
+    booked_budgets,
     bring_to,
     buy,
     candidate,
@@ -118,6 +120,39 @@ def test_an_unconfirmed_look_up_holds_its_person_for_the_hold_and_no_longer(
     assert ledger.admit([again], "run") == NotDue(1)
     clock.advance(seconds=TICK.total_seconds())
     assert len(reserve(ledger, again).calls) == 1
+
+
+def test_where_a_repeat_is_free_an_unconfirmed_look_up_is_made_once_more(
+    ledger_of: LedgerOf, store: LedgerStore, clock: MovingClock
+):
+    ledger = ledger_of(is_repeat_free=True)
+    first = ids(bring_to(ledger, UNCONFIRMED, "ada"))[0]
+    repeat = buy(ledger, candidate("ada", supersedes=first), settlement=NOT_ANSWERED)
+    second = ids(repeat)[0]
+    assert states(store) == {first: UNCONFIRMED, second: UNCONFIRMED}
+    # both may have been billed
+    assert {reserved for reserved, _ in booked_budgets(store).values()} == {2}
+    assert ledger.admit([candidate("ada", supersedes=second)], "run") == NotDue(1)
+    assert ledger.admit([candidate("ada", supersedes=first)], "run") == NotDue(1)
+    clock.advance(seconds=UNCONFIRMED_HOLD.total_seconds())
+    assert len(reserve(ledger, candidate("ada", supersedes=second)).calls) == 1
+
+
+def test_a_refresh_that_was_not_answered_is_no_repeat_yet(ledger_of: LedgerOf):
+    ledger = ledger_of(is_repeat_free=True)
+    answered = ids(buy(ledger, candidate("ada")))[0]
+    refresh = buy(ledger, candidate("ada", supersedes=answered), settlement=NOT_ANSWERED)
+    assert len(reserve(ledger, candidate("ada", supersedes=ids(refresh)[0])).calls) == 1
+
+
+def test_a_look_up_of_a_dead_run_is_unconfirmed_also_where_a_repeat_is_free(
+    ledger_of: LedgerOf, store: LedgerStore, clock: MovingClock
+):
+    ledger = ledger_of(is_repeat_free=True)
+    sent = ids(send(ledger, candidate("ada"), run_id="dead"))[0]
+    clock.advance(minutes=10)
+    ledger.clear_abandoned(["dead"])
+    assert states(store) == {sent: UNCONFIRMED}
 
 
 def test_a_late_refusal_of_a_superseded_look_up_makes_no_older_one_due_again(

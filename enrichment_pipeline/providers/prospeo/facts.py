@@ -46,6 +46,7 @@ PROSPEO = ProviderFacts(
             identities=frozenset({"linkedin", "email", "name"}),
             max_batch=MAX_BATCH,
             worst_units=UNITS_OF_A_MATCH,
+            is_repeat_free=True,
             rates=STARTER_RATES,
             # a moment more than the client itself takes to give up
             longest_seconds=longest_seconds(ANSWER_SECONDS) + 15,
