@@ -77,7 +77,7 @@ def running_sandbox(people: People, journal: Path, **config: Any) -> Iterator[Ru
 
 @contextmanager
 def running_prospeo(people: Iterable[Person], journal: Path, **config: Any) -> Iterator[str]:
-    """Prospeo's stand-in likewise; it knows everybody, as they are, unless told otherwise."""
+    """Prospeo's stand-in likewise; it knows all of them, as they are, unless told otherwise."""
     limits = dict.fromkeys(("per_second", "per_minute", "per_day"), 1_000_000)
     knows_all = {"known": 1.0, "verified": 1.0}
     knows_all |= dict.fromkeys(("dead_email", "stale_employer", "wrong_person"), 0.0)

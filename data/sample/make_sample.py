@@ -1712,14 +1712,14 @@ class Elsewhere(Directory):
 
 
 def make_elsewhere(directory: Directory, people: list[Person]) -> list[dict[str, str]]:
-    """Whom the directory does not list, and the work e-mail of those whose right one it lacks."""
+    """People that the directory does not list, and work e-mails that it lacks."""
     elsewhere = Elsewhere(directory)
     world, rng = elsewhere.world, elsewhere.rng
     recycled = {record["work_email"] for record in directory.records}
     for person in people:
         if person.uid:
             continue
-        # whose address is somebody else's by now has left
+        # a person whose address is another's by now has left
         changed = person.work_email in recycled or rng.random() < JOB_CHANGED
         name = provider_spelling(world, person, elsewhere.file)
         elsewhere.add(person, name, changed=changed, coverage="verified_work")

@@ -56,7 +56,7 @@ class PeopleFileError(ValueError):
 
 
 class LineError(ValueError):
-    """What is wrong with one line; whoever reads the file adds its name and the line number."""
+    """What is wrong with one line; the reader of the file adds its name and the line number."""
 
 
 def identify(item: str) -> str | None:

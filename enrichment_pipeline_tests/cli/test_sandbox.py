@@ -185,7 +185,7 @@ def test_every_setting_of_another_stand_in_has_its_option(
         "day_seconds": 60.0,
         "window_kind": "fixed",
         "second_counts": "requests",
-        "nobody_found": "error",
+        "no_match_as": "error",
         "short_of_credits": "missing",
         "record_order": "shuffled",
         "latency_ms": 11,
@@ -230,7 +230,7 @@ def test_every_setting_of_another_stand_in_has_its_option(
         (["--fault", "late=0.5"], ["--fault late=0.5", "torn", "all"]),
         (["--known", "1.5"], ["known", "0 to 1"]),
         (["--people", "nowhere.jsonl"], ["nowhere.jsonl", ".csv"]),
-        (["--nobody-found", "maybe"], ["--nobody-found", "answer", "error"]),
+        (["--no-match-as", "maybe"], ["--no-match-as", "answer", "error"]),
     ],
 )
 def test_a_mistake_with_another_stand_in_is_refused_with_2_and_one_clear_line(

@@ -47,7 +47,7 @@ PROCESSED = 0
 
 @contextmanager
 def start(folder: Path, people: int, **config: Any) -> Iterator[StandIn]:
-    """One that knows everybody, unless it is told otherwise."""
+    """One that knows all of them, unless it is told otherwise."""
     journal = folder / "journal.jsonl"
     rows = read_people(write_csv(folder / "people.csv", crowd(people)))
     with running_prospeo(rows, journal, **config) as base_url:
@@ -83,7 +83,7 @@ PROSPEO_CASE = Case(
     situations=(
         Situation("found", BOTH, (Matched(),) * 2, charged={ADA: 1, BOB: 1}),
         Situation("nobody", (NOBODY,), (NoMatch(),)),
-        Situation("400 NO_MATCH", (NOBODY,), (NoMatch(),), config={"nobody_found": "error"}),
+        Situation("400 NO_MATCH", (NOBODY,), (NoMatch(),), config={"no_match_as": "error"}),
         Situation("a mixture", (NOBODY, ADA), (NoMatch(), Matched()), charged={ADA: 1}),
         Situation(
             "invalid_datapoints in an answer",

@@ -69,7 +69,7 @@ def test_it_is_answered_by_the_repeat_and_paid_for_once(store: LedgerStore, tmp_
         assert stand_in.times_charged() == {CASE.item(n): 1 for n in range(PEOPLE)}
     assert (report.unconfirmed, report.matched, report.units) == (PEOPLE, PEOPLE, 0)
     assert again.sent == 0
-    # what the first ones cost is known to nobody, and stays reserved
+    # what the first ones cost is unknown, and stays reserved
     assert on_the_books(store) == (PEOPLE, 0)
     repeats = [row for row in rows_of(store, CASE.facts.name) if row.supersedes]
     assert {(row.state, row.units_charged) for row in repeats} == {("replied", 0)}

@@ -139,7 +139,7 @@ def test_a_match_counts_more_than_a_miss_and_a_stranger_for_nothing():
     )
 
 
-def test_who_is_in_no_list_is_in_doubt_and_nobody_in_any_is_a_fault_of_the_provider():
+def test_a_record_in_no_list_is_in_doubt_and_empty_lists_are_a_fault_of_the_provider():
     in_doubt = Unconfirmed("missing_from_answer")
     reading = read_reply(200, told(match(ADA), total_cost=1), [ADA, BOB])
     assert (outcomes(reading), reading.signal) == ([Matched(), in_doubt], None)
@@ -205,7 +205,7 @@ def test_what_is_neither_an_answer_nor_an_error_may_have_been_charged(status: in
         ((True, False), 1, [0, 1]),
         ((True, True), 0, [0, 0]),
         ((True, False), None, [0, 1]),
-        # not told of each: as many as were charged, whoever that was
+        # not told of each: as many as were charged, whichever these were
         ((None, None), 1, [1, 0]),
         ((None, None), 0, [0, 0]),
         # told as free, and charged all the same

@@ -15,7 +15,7 @@ from enrichment_pipeline.sandbox.meter import WindowKind
 from enrichment_pipeline.sandbox.prospeo.config import (
     FAULTS,
     ChargeWhen,
-    NobodyFound,
+    NoMatchAs,
     ProspeoConfig,
     RecordOrder,
     SecondCounts,
@@ -61,11 +61,11 @@ def prospeo(
     rate_headers: Annotated[
         bool, typer.Option(help="Headers say what is left of the limits.")
     ] = _default.rate_headers,
-    nobody_found: Annotated[
-        NobodyFound, typer.Option(help="200, or 400 NO_MATCH, where nobody is found.")
-    ] = _default.nobody_found,
+    no_match_as: Annotated[
+        NoMatchAs, typer.Option(help="A request without any match: 200, or 400 NO_MATCH.")
+    ] = _default.no_match_as,
     bad_record_spoils_batch: Annotated[
-        bool, typer.Option(help="One record that names nobody: INVALID_DATAPOINTS for all.")
+        bool, typer.Option(help="One insufficient record: INVALID_DATAPOINTS for all.")
     ] = _default.bad_record_spoils_batch,
     short_of_credits: Annotated[
         ShortOfCredits, typer.Option(help="What becomes of those beyond the credits.")
@@ -80,13 +80,13 @@ def prospeo(
     known: Annotated[float, typer.Option(help="Share of the people.")] = _default.known,
     verified: Annotated[float, typer.Option(help="Share of work e-mails.")] = _default.verified,
     dead_email: Annotated[
-        float, typer.Option(help="Share of work e-mails that reach nobody.")
+        float, typer.Option(help="Share of work e-mails that do not exist.")
     ] = _default.dead_email,
     stale_employer: Annotated[
         float, typer.Option(help="Share of recent changes of job that it has not heard of.")
     ] = _default.stale_employer,
     wrong_person: Annotated[
-        float, typer.Option(help="Share of people in whose place it gives somebody else.")
+        float, typer.Option(help="Share of people for whom it gives another person.")
     ] = _default.wrong_person,
     fault: Annotated[
         list[str] | None,
@@ -136,7 +136,7 @@ def prospeo(
         second_counts=second_counts,
         refused_counts=refused_counts,
         rate_headers=rate_headers,
-        nobody_found=nobody_found,
+        no_match_as=no_match_as,
         bad_record_spoils_batch=bad_record_spoils_batch,
         short_of_credits=short_of_credits,
         marks_free=marks_free,
@@ -151,7 +151,7 @@ def prospeo(
         seed=seed,
         journal=journal,
     )
-    everybody = (
+    directory = (
         list(read_people(people))
         if people is not None
         else known_elsewhere(
@@ -159,7 +159,7 @@ def prospeo(
         )
     )
     serve(
-        create_app(config, everybody),
+        create_app(config, directory),
         host,
         port,
         base_path=BASE_PATH,

@@ -19,7 +19,7 @@ from enrichment_pipeline.sandbox.ranges import check_ranges
 
 ChargeWhen = Literal["before_response", "after_response"]
 SecondCounts = Literal["records", "requests"]
-NobodyFound = Literal["answer", "error"]
+NoMatchAs = Literal["answer", "error"]
 ShortOfCredits = Literal["refused", "missing"]
 RecordOrder = Literal["kept", "shuffled"]
 Fault = Literal["internal_error", "torn", "slow_down", "missing", "masked", "no_total_cost"]
@@ -77,12 +77,12 @@ class ProspeoConfig:
     rate_headers: bool = True
     """Whether replies say in headers what is left of each limit."""
 
-    nobody_found: NobodyFound = "answer"
-    """What a request is answered in which nobody is found: 200 with empty lists of matches, or
-    400 NO_MATCH."""
+    no_match_as: NoMatchAs = "answer"
+    """What a request without any match is answered: 200 with an empty list of matches, or 400
+    NO_MATCH."""
 
     bad_record_spoils_batch: bool = False
-    """Whether one record that names nobody has its whole request answered with 400
+    """Whether one insufficient record has its whole request answered with 400
     INVALID_DATAPOINTS, instead of standing in `invalid_datapoints`."""
 
     short_of_credits: ShortOfCredits = "refused"
@@ -106,7 +106,7 @@ class ProspeoConfig:
     """The share of work e-mails that it has verified."""
 
     dead_email: float = 0.05
-    """The share of work e-mails that reach nobody, whatever is said of them: at a host that takes
+    """The share of work e-mails that do not exist, verified or not: at a host that takes
     every address, a wrong spelling passes for verified."""
 
     stale_employer: float = 0.3
@@ -114,7 +114,7 @@ class ProspeoConfig:
     gives the former employer, and an e-mail there where one is known."""
 
     wrong_person: float = 0.007
-    """The share of people in whose place it gives somebody else."""
+    """The share of people for whom it gives another person."""
 
     faults: Mapping[str, float] = field(default_factory=dict)
     """The share of requests (of records, for `missing` and `masked`) that each fault hits, from 0
@@ -136,7 +136,7 @@ class ProspeoConfig:
                 "charge_when": get_args(ChargeWhen),
                 "window_kind": get_args(WindowKind),
                 "second_counts": get_args(SecondCounts),
-                "nobody_found": get_args(NobodyFound),
+                "no_match_as": get_args(NoMatchAs),
                 "short_of_credits": get_args(ShortOfCredits),
                 "record_order": get_args(RecordOrder),
             },

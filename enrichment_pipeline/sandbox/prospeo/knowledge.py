@@ -1,10 +1,10 @@
 """What Prospeo knows of the people in the directory, which is not all, nor all right.
 
-Belongs here: who is known, as whom, and how each shows it; finding them by what a record gives.
+Belongs here: which people are known, and with which errors; finding them by what a record gives.
 Does not belong here: the directory (`sandbox/directory.py`), and what a look-up costs.
 
 Each decision about a person is drawn from the seed and the person alone, so that it is the same in
-every run, whoever else is asked for.
+every run, whatever else is asked for.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Knowledge:
 
     def __init__(self, people: Iterable[Person], config: ProspeoConfig) -> None:
         self._config = config
-        everybody = list(people)
-        latest = max((person.row.get("started", "") for person in everybody), default="")
+        listed = list(people)
+        latest = max((person.row.get("started", "") for person in listed), default="")
         year_ago = f"{int(latest[:4]) - 1}{latest[4:]}" if latest else ""
         known = [
             self._profile_of(person, year_ago)
-            for person in everybody
+            for person in listed
             if self._hits(person.uid, "known", config.known)
         ]
         self._by_identifier = Directory(known)
@@ -93,7 +93,7 @@ class Knowledge:
         )
 
     def _mistakes(self, known: list[Profile]) -> dict[str, Profile]:
-        """Who is given in the place of whom: a namesake where there is one, else anybody."""
+        """By the uid of the right one: the person that is given instead, a namesake if possible."""
         mistaken = {}
         for place, profile in enumerate(known):
             if self._hits(profile.uid, "wrong", self._config.wrong_person):
@@ -116,7 +116,7 @@ def company_of(record: Mapping[str, Any]) -> str | None:
     return _text(record, "company_website") or _text(record, "company_name")
 
 
-def names_somebody(record: Mapping[str, Any]) -> bool:
+def is_sufficient(record: Mapping[str, Any]) -> bool:
     """Whether the record has what it takes to be looked for."""
     if _text(record, "person_id"):
         return True

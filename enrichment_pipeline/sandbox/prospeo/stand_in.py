@@ -38,8 +38,8 @@ from enrichment_pipeline.sandbox.prospeo.knowledge import (
     as_company,
     as_person,
     company_of,
+    is_sufficient,
     name_of,
-    names_somebody,
 )
 from enrichment_pipeline.sandbox.tearing import TornConnection
 
@@ -236,11 +236,11 @@ class _StandIn:
         Raises `_Refusal` where the whole request is answered with an error, before anything is
         held.
         """
-        bad = [record for record in asked.records if not names_somebody(record)]
+        bad = [record for record in asked.records if not is_sufficient(record)]
         if bad and (self._config.bad_record_spoils_batch or len(bad) == len(asked.records)):
             raise _Refusal(400, "INVALID_DATAPOINTS")
         found = [self._found(record, asked) for record in asked.records]
-        if not any(found) and not bad and self._config.nobody_found == "error":
+        if not any(found) and not bad and self._config.no_match_as == "error":
             raise _Refusal(400, "NO_MATCH")
         if self._config.short_of_credits == "refused" and not self._can_pay(found, asked):
             raise _Refusal(400, "INSUFFICIENT_CREDITS")
@@ -267,7 +267,7 @@ class _StandIn:
         for place, (record, profile) in enumerate(zip(asked.records, found, strict=True)):
             identifier = record["identifier"]
             if profile is None:
-                is_bad = not names_somebody(record)
+                is_bad = not is_sufficient(record)
                 (lists.invalid_datapoints if is_bad else lists.not_matched).append(identifier)
                 continue
             price = asked.price(profile)

@@ -33,7 +33,7 @@ def uids(knowledge: Knowledge) -> dict[int, str]:
     return {n: profile.uid for n, profile in found.items() if profile is not None}
 
 
-def test_it_knows_a_share_of_the_people_whoever_else_there_is() -> None:
+def test_it_knows_a_share_of_the_people_whatever_others_there_are() -> None:
     some = uids(known(crowd(), known=0.65))
     assert 0.6 < len(some) / COUNT < 0.7
     fewer = uids(known(crowd(300), known=0.65))
@@ -42,13 +42,13 @@ def test_it_knows_a_share_of_the_people_whoever_else_there_is() -> None:
     assert all(uid == f"{n:032x}" for n, uid in some.items())
 
 
-def test_some_are_taken_for_somebody_else() -> None:
+def test_some_are_taken_for_another_person() -> None:
     found = uids(known(crowd(), wrong_person=0.05))
     wrong = [n for n, uid in found.items() if uid != f"{n:032x}"]
     assert 20 < len(wrong) < 90
 
 
-def test_some_emails_reach_nobody_and_pass_for_verified_all_the_same() -> None:
+def test_some_emails_do_not_exist_and_pass_for_verified_all_the_same() -> None:
     knowledge = known(crowd(), dead_email=0.1)
     profiles = [knowledge.find({"email": email(n)}) for n in range(COUNT)]
     dead = [n for n, one in enumerate(profiles) if one is not None and one.email != email(n)]
@@ -80,7 +80,7 @@ def test_of_a_change_of_job_it_may_not_have_heard(tmp_path: Path) -> None:
         current = [job["company_name"] for job in person["job_history"] if job["current"]]
         assert company is not None
         assert (company["name"], current) == (name, [name])
-    # long ago, everybody has heard of it
+    # a change of long ago is known
     long_ago = people_in(tmp_path, [ADA, {**BOB, "started": "2024-01"}, {**ADA, **LATEST}])
     found = known(long_ago, stale_employer=1.0).find(by_email)
     assert found is not None

@@ -118,7 +118,7 @@ def test_lists_may_be_in_another_order(people: list[Person]) -> None:
     ("settings", "records", "expected"),
     [
         ({"account_restricted": True}, [BY_EMAIL], "ACCOUNT_RESTRICTED"),
-        ({"nobody_found": "error"}, [NOBODY], "NO_MATCH"),
+        ({"no_match_as": "error"}, [NOBODY], "NO_MATCH"),
         ({"bad_record_spoils_batch": True}, [TOO_LITTLE, BY_EMAIL], "INVALID_DATAPOINTS"),
         ({}, [TOO_LITTLE], "INVALID_DATAPOINTS"),
         ({"credits": 1}, [BY_EMAIL, BOB_BY_EMAIL], "INSUFFICIENT_CREDITS"),
@@ -305,7 +305,7 @@ def test_the_other_faults(people: list[Person]) -> None:
     [
         ({"credits": -1}, "credits"),
         ({"day_seconds": 0}, "day_seconds"),
-        ({"nobody_found": "maybe"}, "nobody_found"),
+        ({"no_match_as": "maybe"}, "no_match_as"),
         ({"api_key": ""}, "api_key"),
         ({"known": 1.5}, "known"),
         ({"faults": {"late": 0.5}}, "late"),

@@ -44,7 +44,7 @@ def test_it_knows_over_half_of_those_in_either_file_and_charges_for_them() -> No
             readings, balance = asyncio.run(ask(base_url, some(name)))
             items = [item for reading in readings for item in reading.items]
             found[name] = sum(isinstance(item.outcome, Matched) for item in items)
-            # who is taken for somebody who was found before costs nothing
+            # a person who was given before, by mistake or not, costs nothing
             units += sum(item.units for item in items)
         assert balance.credits_left == 100_000 - units
         assert found.total() - 5 < units <= found.total()
