@@ -42,12 +42,13 @@ from enrichment_pipeline.warehouse.known_contacts import attach_known, newest_kn
 from enrichment_pipeline.warehouse.load import find_persons, load_eligibility, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
 from enrichment_pipeline.warehouse.statements import execute, registered
+from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline.warehouse.worklist import (
     BEFORE_THE_FIRST,
     PAGE_ROWS,
+    list_due,
     read_page,
-    select_worklist,
 )
 
 MOST_AT_ONCE = 50
@@ -184,7 +185,8 @@ class Judge:
         if has_answers:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)
-        select_worklist(connection, self._policy, _LANES, provider=provider, as_of=now, run_id="")
+        derive_contact_states(connection, self._policy, provider, now)
+        list_due(connection, _LANES, provider=provider, run_id="")
         # all of them: those beside the batch may be many, and go before it
         page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, PAGE_ROWS)
         calls = {
@@ -197,9 +199,7 @@ class Judge:
         )
         told: dict[str, Enrichment] = {}
         if has_answers or any(persons.get(each.contact_id) not in calls for each in batch):
-            judging.derive_outcomes(
-                connection, self._policy, provider=provider, as_of=now, flagged_at=now
-            )
+            judging.judge_states(connection, self._policy, as_of=now, flagged_at=now)
             for answered in read_entry_answers(connection, "staging.entered_contacts"):
                 told |= {each.contact_id: enrichment_of(each) for each in answered}
         identifiers = self._identifiers()

@@ -94,6 +94,15 @@ def derive_outcomes(
     How many contacts have company fields from an answer on a colleague.
     """
     derive_contact_states(connection, policy, provider, as_of)
+    judge_states(connection, policy, as_of=as_of, flagged_at=flagged_at)
+    execute(connection, "stamp_judged_contacts")
+    return execute(connection, "count_company_cache_hits").fetchall()[0][0]
+
+
+def judge_states(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, *, as_of: datetime, flagged_at: datetime
+) -> None:
+    """Bring these tables up to date, by the states as they were derived."""
     execute(
         connection,
         "choose_values",
@@ -111,5 +120,3 @@ def derive_outcomes(
     execute(connection, "merge_enriched_contacts", max_age_days=policy.freshness.max_age_days)
     execute(connection, "merge_needs_review", flagged_at=flagged_at)
     execute(connection, "merge_contact_status")
-    execute(connection, "stamp_judged_contacts")
-    return execute(connection, "count_company_cache_hits").fetchall()[0][0]

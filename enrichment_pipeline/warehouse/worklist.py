@@ -105,12 +105,19 @@ def select_worklist(
 ) -> DueWork:
     """Replace the rows of these lanes by what is due at this provider; what each lane holds now."""
     derive_contact_states(connection, policy, provider, as_of)
-    execute(connection, "find_due_persons")
-    execute(connection, "replace_worklist", lanes=_keys(lanes), provider=provider, run_id=run_id)
+    list_due(connection, lanes, provider=provider, run_id=run_id)
     work = _counted(connection, lanes)
     if connection.execute("select 1 from looked_up_items limit 1").fetchall():
         execute(connection, "restore_looked_up")
     return work
+
+
+def list_due(
+    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], *, provider: str, run_id: str
+) -> None:
+    """Replace the rows of these lanes by what is due, by the states as they were derived."""
+    execute(connection, "find_due_persons")
+    execute(connection, "replace_worklist", lanes=_keys(lanes), provider=provider, run_id=run_id)
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
