@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -105,6 +106,9 @@ def test_it_takes_contacts_and_callbacks_until_a_signal_which_lets_what_was_begu
     assert process.returncode == 0
     assert "POST /v1/contacts: 202" in err
     assert "Running upgrade" not in err  # the log is ours alone, and not that of other packages
+    passed_over = re.search(r"the collector passes over (\d+) objects", err)
+    assert passed_over is not None
+    assert int(passed_over[1]) > 50_000  # all that was imported: looking at it takes long
     assert err.rstrip().endswith("the desk is closed")
     for secret in (TOKEN, SECRET, "0" * 64, "Lovelace", "ada@", "Traceback"):
         assert secret not in said + err

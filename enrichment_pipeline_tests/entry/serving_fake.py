@@ -5,6 +5,7 @@ Here: a module to be run as the command. Not here: the real desk, which has test
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from enrichment_pipeline_tests.entry.over_http import FakeDesk
 @asynccontextmanager
 async def open_desk(*_arguments: object) -> AsyncIterator[FakeDesk]:
     yield FakeDesk()
+    print(f"the collector passes over {gc.get_freeze_count()} objects", file=sys.stderr)
     print("the desk is closed", file=sys.stderr, flush=True)
 
 
