@@ -1,15 +1,16 @@
-"""A person on the work list as a call that may be admitted.
+"""A person on the work list as a call that may be admitted: a look-up or a search.
 
 Here: the one place where the warehouse's word for it becomes the ledger's. Not here: who is on the
-list (`warehouse/worklist.py`), and admitting (`ledger/admission.py`).
+list (`warehouse/worklist.py`, `warehouse/searches.py`), and admitting (`ledger/admission.py`).
 """
 
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.warehouse.searches import DueSearch
 from enrichment_pipeline.warehouse.worklist import WorkItem
 
 
 def candidate_of(item: WorkItem, *, seen_revision: int | None = None) -> Candidate:
-    """The call that is due; `seen_revision` instead of the revision that the list was made at."""
+    """The look-up that is due; `seen_revision` in place of the revision that the list is of."""
     return Candidate(
         person_key=item.person_key,
         contact_id=item.contact_id,
@@ -22,4 +23,21 @@ def candidate_of(item: WorkItem, *, seen_revision: int | None = None) -> Candida
         known_by=item.known_by,
         seen_revision=item.ledger_revision if seen_revision is None else seen_revision,
         is_entered=item.is_entered,
+    )
+
+
+def search_candidate_of(due: DueSearch) -> Candidate:
+    """The search that is due."""
+    return Candidate(
+        person_key=due.person_key,
+        contact_id=due.contact_id,
+        question=due.search_kind,
+        item=due.full_name,
+        item_kind="name",
+        company=due.company,
+        freshness=due.freshness,
+        priority=due.priority,
+        supersedes=due.last_search_id,
+        identifiers=due.identifiers,
+        is_entered=due.is_entered,
     )

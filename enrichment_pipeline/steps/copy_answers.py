@@ -17,10 +17,9 @@ from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
 from enrichment_pipeline.warehouse.searches import (
-    insert_profiles,
+    insert_missing_profiles,
     last_search_revision,
     merge_searches,
-    missing_profiles,
 )
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
@@ -67,5 +66,4 @@ def take_over_searches(connection: duckdb.DuckDBPyConnection, ledger: LedgerStor
     """Copy searches, with the profiles that they found."""
     since = last_search_revision(connection)
     merge_searches(connection, kept.changed_searches(ledger, since))
-    for search_ids in missing_profiles(connection):
-        insert_profiles(connection, kept.page_bodies(ledger, search_ids))
+    insert_missing_profiles(connection, partial(kept.page_bodies, ledger))

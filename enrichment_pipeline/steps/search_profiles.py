@@ -11,6 +11,7 @@ from itertools import product
 
 import duckdb
 
+from enrichment_pipeline.candidates import search_candidate_of
 from enrichment_pipeline.dispatch.asking import CURRENT, CURRENT_OR_PAST
 from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
 from enrichment_pipeline.dispatch.dispatcher import Dispatcher
@@ -121,18 +122,4 @@ def _candidates(context: RunContext, lanes: Sequence[Lane], priority: str) -> li
     limit = context.settings.limits(context.settings.asked_provider).searches_per_day
     with context.stores.open_warehouse() as connection:
         due = due_searches(connection, lanes, priority, limit)
-    return [
-        Candidate(
-            person_key=each.person_key,
-            contact_id=each.contact_id,
-            question=each.search_kind,
-            item=each.full_name,
-            item_kind="name",
-            company=each.company,
-            freshness=each.freshness,
-            priority=each.priority,
-            supersedes=each.last_search_id,
-            identifiers=each.identifiers,
-        )
-        for each in due
-    ]
+    return [search_candidate_of(each) for each in due]

@@ -16,7 +16,7 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.searches import score_searches
+from enrichment_pipeline.warehouse.searches import join_found_persons, score_searches
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline.warehouse.table_figures import (
     Excerpt,
@@ -67,8 +67,12 @@ def select_due(
     lanes: Sequence[Lane],
     suppressed: Collection[str],
 ) -> DueWork:
-    """Put on the work list who is due and not suppressed. Call it in a transaction."""
+    """Put on the work list who is due and not suppressed. Call it in a transaction.
+
+    Searches may have come since the last run, of the point of entry or of a run that was killed.
+    """
     score_searches(connection, context.policy.search)
+    join_found_persons(connection)
     replace_suppressions(connection, suppressed)
     return select_worklist(
         connection,

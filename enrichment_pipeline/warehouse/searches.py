@@ -5,7 +5,7 @@ are the files in `sql/`. Call what writes in a transaction; pages bring one of t
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,7 +62,7 @@ _SEARCH_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class DueSearch:
-    """A search that is due: the person, and what is asked."""
+    """A search that is due: the person, and what is asked; `is_entered` as in WorkItem."""
 
     person_key: str
     contact_id: str
@@ -73,6 +73,7 @@ class DueSearch:
     priority: str
     last_search_id: str
     identifiers: frozenset[str]
+    is_entered: bool
 
 
 def last_search_revision(connection: duckdb.DuckDBPyConnection) -> int:
@@ -101,7 +102,7 @@ def due_searches(
         priority=priority,
         limit=limit,
     ).fetchall()
-    return [DueSearch(*row[:8], frozenset(row[8] or ())) for row in rows]
+    return [DueSearch(*row[:8], frozenset(row[8] or ()), row[9]) for row in rows]
 
 
 def merge_searches(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> None:
@@ -112,12 +113,15 @@ def merge_searches(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequen
             execute(connection, "merge_searches")
 
 
-def missing_profiles(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
-    """Searches whose profiles are not in `raw` yet, in portions."""
+ReadPages = Callable[[Sequence[str]], Sequence[tuple[str, int, bytes]]]
+"""Gives the raw answers (search, page, body) to these searches."""
+
+
+def insert_missing_profiles(connection: duckdb.DuckDBPyConnection, read_pages: ReadPages) -> None:
+    """Take over the profiles of searches that gave some, and whose profiles are not here yet."""
     rows = [search_id for (search_id,) in execute(connection, "find_missing_profiles").fetchall()]
-    return [
-        rows[start : start + SEARCHES_PER_PAGE] for start in range(0, len(rows), SEARCHES_PER_PAGE)
-    ]
+    for start in range(0, len(rows), SEARCHES_PER_PAGE):
+        insert_profiles(connection, read_pages(rows[start : start + SEARCHES_PER_PAGE]))
 
 
 def insert_profiles(
@@ -163,6 +167,13 @@ def score_searches(connection: duckdb.DuckDBPyConnection, policy: SearchPolicy) 
     )
 
 
+def join_found_persons(connection: duckdb.DuckDBPyConnection) -> None:
+    """Persons whose searches found the same profile, or a known person's, are one from then on."""
+    execute(connection, "select_current_decisions")
+    execute(connection, "join_found_persons")
+    move_persons(connection, "persons_joined_by_searches")
+
+
 def resolve_worklist(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
@@ -173,9 +184,7 @@ def resolve_worklist(
 ) -> None:
     """Score what was answered, and give those who were found their profile's UID to look up."""
     score_searches(connection, policy.search)
-    execute(connection, "select_current_decisions")
-    execute(connection, "join_found_persons")
-    move_persons(connection, "persons_joined_by_searches")
+    join_found_persons(connection)
     derive_search_states(connection, policy, provider, as_of)
     execute(connection, "resolve_worklist", lanes=[lane.key for lane in lanes])
 

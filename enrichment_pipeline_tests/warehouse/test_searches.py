@@ -7,12 +7,18 @@ from dataclasses import replace
 
 import pytest
 
+from enrichment_pipeline.hashed_identifiers import hashed
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse import searches
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.searches import DueSearch, due_searches, score_searches
-from enrichment_pipeline.warehouse.worklist import select_worklist
+from enrichment_pipeline.warehouse.searches import (
+    DueSearch,
+    due_searches,
+    join_found_persons,
+    score_searches,
+)
+from enrichment_pipeline.warehouse.worklist import BEFORE_THE_FIRST, read_page, select_worklist
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
     ADA,
@@ -142,6 +148,59 @@ def test_of_two_who_are_alike_only_the_one_that_a_reviewer_accepts_is_looked_up(
     world.decide("C9", decision, uid="b" * 32)
     assert due(world) == []
     assert [row["lookup_identity"] for row in world.rows("enrichment.worklist")] == items
+
+
+def test_a_search_holds_for_another_contact_of_the_person_where_its_own_has_left(
+    world: World,
+) -> None:
+    other = {**CY, "contact_id": "C10", "company_name": "Acme"}
+    world.load([other])
+    cy = world.persons()["C10"]
+    searched(world, profile("a" * 32, is_current=True), person_key=cy)
+    world.connection.execute("delete from enrichment.search_results")
+    world.load([other])  # without the contact that was searched for
+    with transaction(world.connection):
+        score_searches(world.connection, SEARCHING.search)
+    result = world.only("enrichment.search_results")
+    assert (result["contact_id"], result["uid"]) == ("C10", "a" * 32)
+
+
+def test_whom_a_search_of_before_has_found_to_be_a_known_person_is_not_looked_up(
+    world: World,
+) -> None:
+    """The point of entry may have searched, or a run that was killed before it went by that."""
+    searched_for(world, profile("a" * 32, is_current=True))
+    alias = "uid:" + "a" * 32
+    world.connection.execute(
+        "insert into staging.person_aliases values (?, 'known', 'answer', ?)", [alias, START]
+    )
+    with transaction(world.connection):
+        join_found_persons(world.connection)
+    assert world.persons()["C9"] == "known"
+
+
+def test_the_profile_that_a_search_has_found_tells_the_person_in_other_calls(world: World) -> None:
+    searched_for(world, profile("a" * 32, is_current=True))
+    assert due(world) == []
+    page, _ = read_page(world.connection, LANES, BEFORE_THE_FIRST, 10)
+    [item] = page
+    assert item.lookup_identity == "a" * 32
+    assert hashed("uid", "a" * 32) in item.known_by
+
+
+def test_a_search_for_what_was_entered_says_that_it_may_be_taken_back(world: World) -> None:
+    world.enter({"contact_id": "form", "full_name": "Dee Named", "company_name": "Acme"})
+    world.load([{**CY, "company_name": "Acme"}])
+    with transaction(world.connection):
+        select_worklist(
+            world.connection, SEARCHING, LANES, provider=FIRST, as_of=START, run_id="run-2"
+        )
+    listed = {
+        each.contact_id: each.is_entered
+        for priority in PRIORITIES
+        for each in due_searches(world.connection, LANES, priority, limit=10)
+    }
+    assert listed == {"C9": False, "form": True}
 
 
 def asked(world: World) -> list[tuple[str, str]]:

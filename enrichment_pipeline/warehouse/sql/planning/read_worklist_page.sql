@@ -3,8 +3,9 @@
 -- account last), then the highest score.
 -- Passed over are persons who have been looked up since at the provider that is to be asked, and
 -- contacts that a later load found not eligible. With each person comes what admission compares
--- with the suppressed identifiers, and, by themselves, those that are this person's alone: by these
--- it knows the person in other calls. What was entered alone may be taken back before it is bought.
+-- with the suppressed identifiers, and, by themselves, those that are this person's alone, with the
+-- profile that a search has found: by these it knows the person in other calls. What was entered
+-- alone may be taken back before it is bought.
 --
 -- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.entered_contacts,
 --        staging.ineligible_contacts, staging.person_aliases
@@ -51,15 +52,24 @@ known_by as (
     group by person_key
 ),
 
+owned_aliases as (
+    select person_key, alias
+    from staging.person_aliases
+    where person_key in (select person_key from page)
+    union all
+    select person_key, concat('uid:', lookup_identity) as alias
+    from page
+    where identity_kind = 'uid'
+),
+
 owned as (
     select
         person_key,
         list(distinct hashed_identifier(
             split_part(alias, ':', 1), substr(alias, strpos(alias, ':') + 1)
         )) as identifiers
-    from staging.person_aliases
-    where person_key in (select person_key from page)
-        and split_part(alias, ':', 1) in ('email', 'linkedin', 'phone', 'uid')
+    from owned_aliases
+    where split_part(alias, ':', 1) in ('email', 'linkedin', 'phone', 'uid')
     group by person_key
 )
 

@@ -1,12 +1,28 @@
 -- Answered searches that have not been scored by these rules and values, and what they were
--- for: a changed policy, contact or account is scored anew, without asking again.
+-- for: a changed policy, contact or account is scored anew, without asking again. Where the contact
+-- that it was made for has left, or is an entry that retired, another one of the person stands for
+-- it.
 --
 -- reads: enrichment.company_facts, enrichment.search_results, raw.search_profiles, raw.searches,
---        staging.accounts, staging.contact_parts, staging.contacts, staging.profiles
+--        staging.accounts, staging.contact_parts, staging.contact_persons, staging.contacts,
+--        staging.profiles
 -- makes: found_jobs, found_profiles, searched_contacts
 
 create or replace temp table searched_contacts as
-with compared as (
+with
+standing as (
+    select search.search_id, coalesce(min(own.contact_id), min(other.contact_id)) as contact_id
+    from raw.searches as search
+    left join staging.contact_persons as assigned on assigned.person_key = search.person_key
+    left join staging.contacts as own
+        on own.contact_id = search.contact_id and own.left_at is null
+    left join staging.contacts as other
+        on other.contact_id = assigned.contact_id and other.left_at is null
+    where search.state = 'answered'
+    group by search.search_id
+),
+
+compared as (
     select
         search.search_id,
         search.person_key,
@@ -27,14 +43,14 @@ with compared as (
             '|', $rules, search.revision, contact.row_hash, account.row_hash
         )) as scored_by
     from raw.searches as search
-    join staging.contacts as contact on contact.contact_id = search.contact_id
+    join standing on standing.search_id = search.search_id
+    join staging.contacts as contact on contact.contact_id = standing.contact_id
     join staging.contact_parts as part on part.contact_id = contact.contact_id
     left join staging.accounts as account
         on account.account_id = contact.account_id and account.left_at is null
     left join enrichment.company_facts as known
         on known.company_domain = part.company_domain
         and known.field = 'name' and known.valid_to is null
-    where search.state = 'answered' and contact.left_at is null
 )
 
 select compared.*

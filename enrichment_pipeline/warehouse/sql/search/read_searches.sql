@@ -5,7 +5,7 @@
 --
 -- reads: enrichment.company_facts, enrichment.worklist, hashed_identifiers, staging.accounts,
 --        staging.company_names, staging.contact_parts, staging.contacts,
---        staging.ineligible_contacts
+--        staging.entered_contacts, staging.ineligible_contacts
 
 with
 called_by_contacts as (
@@ -55,7 +55,10 @@ select
     listed.freshness,
     listed.priority,
     listed.last_search_id,
-    known_by.identifiers
+    known_by.identifiers,
+    listed.contact_id in (
+        select contact_id from staging.entered_contacts where not is_in_source
+    ) as is_entered
 from enrichment.worklist as listed
 join staging.contacts as contact on contact.contact_id = listed.contact_id
 join staging.contact_parts as part on part.contact_id = listed.contact_id
