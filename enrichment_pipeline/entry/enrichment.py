@@ -41,7 +41,10 @@ class Enrichment(BaseModel):
 
     contact_id: str
     status: Status
-    reason: str | None = Field(None, description="As in contact_status; budget where it is used up")
+    reason: str | None = Field(
+        None,
+        description="As in contact_status; budget where it, or the day's searches, are used up",
+    )
     needs_manual_enrichment: bool = False
     fields: dict[str, FieldValue] = Field(default_factory=dict)
     credits: int = Field(0, description="What was bought for it; 0 where the answer was known")

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.candidates import candidate_of
+from enrichment_pipeline.candidates import candidate_of, search_candidate_of
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.entry.enrichment import Enrichment, enrichment_of
 from enrichment_pipeline.hashed_identifiers import hashed, hashed_all
@@ -29,7 +29,8 @@ from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.entries import Entry
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.settings import Settings
-from enrichment_pipeline.warehouse import judging, raw_answers
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
+from enrichment_pipeline.warehouse import judging, raw_answers, searches
 from enrichment_pipeline.warehouse.connection import create_macros, transaction
 from enrichment_pipeline.warehouse.entered_contacts import (
     add_entries,
@@ -59,10 +60,23 @@ _IDENTIFIERS = {"email": "email", "linkedin_url": "linkedin", "phone": "phone"}
 
 
 @dataclass(frozen=True)
+class DueCall:
+    """A call that is due, and of which kind: a look-up, or a search for whom to look up."""
+
+    kind: str
+    candidate: Candidate
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What tells it from the calls before and after it: it is asked anew where they failed."""
+        return (self.kind, self.candidate.question, self.candidate.item, self.candidate.supersedes)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What an entry has come to.
 
-    `enrichment` is None where it is due and nothing is known of it. `call` is what is to be bought
+    `enrichment` is None where it is due and nothing is known of it. `call` is what is to be asked
     for its person. `identifiers`, hashed, are what it is known by.
     """
 
@@ -70,7 +84,7 @@ class Verdict:
     person_key: str | None
     identifiers: frozenset[str]
     enrichment: Enrichment | None
-    call: Candidate | None
+    call: DueCall | None
 
 
 class Judge:
@@ -141,9 +155,11 @@ class Judge:
         replace_entries(connection)
         execute(connection, "take_accounts")
         read_parts(connection, phone_region=self._policy.identity.phone_region)
-        execute(connection, "take_neighbours")
-        self._own_called_identifiers(now)
+        self._take_neighbours("dirty_identifiers", now)
         find_persons(connection, loaded_at=now, with_entries=True)
+        self._take_calls()
+        if self._column("select 1 from raw.searches limit 1"):
+            self._take_whom_searches_found(now)
         load_eligibility(
             connection,
             self._policy.source,
@@ -151,20 +167,44 @@ class Judge:
             self._settings.source,
             given_rows(connection),
         )
-        persons = self._column("select distinct person_key from staging.contact_persons")
-        lookups = kept.lookups_about(self._store, persons)
-        if lookups:
-            raw_answers.merge_lookups(connection, [lookups])
-            raw_answers.insert_responses(connection, partial(kept.reply_bodies, self._store))
         execute(connection, "create_hashed_identifiers")
         identifiers = self._column("select distinct identifier from hashed_identifiers")
         with self._store.read() as ledger:
             suppressed = suppressions.suppressed_among(ledger, identifiers)
         replace_suppressions(connection, suppressed)
 
-    def _own_called_identifiers(self, now: datetime) -> None:
+    def _take_calls(self) -> None:
+        """Take over the look-ups of these persons with their answers, and their searches."""
+        connection = self._connection
+        persons = [row[0] for row in execute(connection, "list_persons").fetchall()]
+        if lookups := kept.lookups_about(self._store, persons):
+            raw_answers.merge_lookups(connection, [lookups])
+            raw_answers.insert_responses(connection, partial(kept.reply_bodies, self._store))
+        if found := kept.searches_about(self._store, persons):
+            searches.merge_searches(connection, [found])
+            searches.insert_missing_profiles(connection, partial(kept.page_bodies, self._store))
+
+    def _take_whom_searches_found(self, now: datetime) -> None:
+        """A profile that a search has found may be a known person's: then they are one."""
+        connection = self._connection
+        searches.score_searches(connection, self._policy.search)
+        execute(connection, "find_found_identifiers")
+        if self._column("select 1 from found_identifiers limit 1"):
+            self._take_neighbours("found_identifiers", now)
+            self._take_calls()
+            searches.score_searches(connection, self._policy.search)
+            searches.join_found_persons(connection)
+
+    def _take_neighbours(self, relation: str, now: datetime) -> None:
+        """Take over who has these identifiers, by the last run or by calls since then."""
+        execute(self._connection, "take_neighbours", relation=relation)
+        self._own_called_identifiers(relation, now)
+
+    def _own_called_identifiers(self, relation: str, now: datetime) -> None:
         """What the ledger alone knows of who is who: of calls that were made since the last run."""
-        aliases = self._column("select distinct alias from dirty_identifiers where kind <> 'name'")
+        aliases = self._column(
+            "select distinct alias from query_table(?) where kind <> 'name'", relation
+        )
         by_hash = {hashed(*alias.split(":", 1)): alias for alias in aliases}
         persons = entries.persons_of(self._store, by_hash)
         if not persons:
@@ -190,8 +230,12 @@ class Judge:
         # all of them: those beside the batch may be many, and go before it
         page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, PAGE_ROWS)
         calls = {
-            item.person_key: candidate_of(item, seen_revision=self._known_as_of) for item in page
+            item.person_key: DueCall(LOOKUP, candidate_of(item, seen_revision=self._known_as_of))
+            for item in page
         }
+        for priority in searches.priorities_to_search(connection, _LANES):
+            for due in searches.due_searches(connection, _LANES, priority, PAGE_ROWS):
+                calls[due.person_key] = DueCall(SEARCH, search_candidate_of(due))
         persons = dict(
             connection.execute(
                 "select contact_id, person_key from staging.contact_persons"
@@ -218,8 +262,8 @@ class Judge:
         rows = execute(self._connection, "list_identifiers").fetchall()
         return {contact_id: frozenset(identifiers) for contact_id, identifiers in rows}
 
-    def _column(self, query: str) -> list[str]:
-        return [row[0] for row in self._connection.execute(query).fetchall()]
+    def _column(self, query: str, *values: str) -> list[str]:
+        return [row[0] for row in self._connection.execute(query, values).fetchall()]
 
 
 def _written_identifiers(batch: Sequence[Entry]) -> frozenset[str]:

@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TypeVar, cast
 from uuid import uuid4
@@ -35,7 +36,7 @@ from enrichment_pipeline.entry.desk import (
 )
 from enrichment_pipeline.entry.enrichment import NOTHING_KNOWN, Enrichment, as_answer, from_answer
 from enrichment_pipeline.entry.entry_metrics import EntryMetrics
-from enrichment_pipeline.entry.judge import MOST_AT_ONCE, Judge, Verdict
+from enrichment_pipeline.entry.judge import MOST_AT_ONCE, DueCall, Judge, Verdict
 from enrichment_pipeline.entry.notifying import Notifier
 from enrichment_pipeline.entry.owing import owe
 from enrichment_pipeline.lanes import PRIORITIES
@@ -45,7 +46,7 @@ from enrichment_pipeline.ledger.entries import Entry, KeyReused, Posted, Repeate
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.outage import LedgerAwayError
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction, open_store
-from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.providers.base import Halt, UsedUp
 from enrichment_pipeline.rollback import refuse_rolled_back
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import (
@@ -94,7 +95,11 @@ class _Open:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it is decided, or known that it will not be soon."""
     person_key: str | None = None
+    judged_as_of: int = 0
+    """The ledger's revision up to which it was judged, or is being judged."""
     is_being_bought: bool = False
+    tried: tuple[str, ...] = ()
+    """What the last call for it asked."""
     tries: int = 0
     try_again_at: float = 0.0
     """In the loop's time, which no step of the clock moves."""
@@ -106,8 +111,10 @@ class _Open:
         """Whether it was tried in vain, and is to be tried again later."""
         return self.try_again_at > asyncio.get_running_loop().time()
 
-    def note_try(self) -> None:
+    def note_try(self, call: DueCall | None = None) -> None:
         """It is tried now; if that is in vain, not again at once."""
+        if call is not None and call.asks != self.tried:  # what was tried before has led on
+            self.tried, self.tries = call.asks, 0
         self.tries += 1
         self.try_again_at = asyncio.get_running_loop().time() + _distance(self.tries)
 
@@ -153,10 +160,11 @@ class EntryService:
         self._to_judge: dict[str, None] = {}
         self._to_judge_again: dict[str, None] = {}
         self._has_arrived = asyncio.Event()
-        self._to_buy: dict[str, Candidate] = {}
-        self._purchases: dict[asyncio.Task[None], str] = {}
-        """Each with the priority of its calls."""
-        self._halted: _Halted | None = None
+        self._to_buy: dict[str, DueCall] = {}
+        self._purchases: dict[asyncio.Task[None], tuple[str, str]] = {}
+        """Each with the kind and the priority of its calls."""
+        self._halted: dict[str, _Halted] = {}
+        """By kind of call."""
         self._loops: list[asyncio.Task[None]] = []
         self._revision = 0
         self._known: Path | None = None
@@ -334,6 +342,8 @@ class EntryService:
         """
         try:
             revision = await asyncio.to_thread(self._store.revision)
+            for is_open in batch:
+                is_open.judged_as_of = revision
             verdicts = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._judge.judge, [each.entry for each in batch]
             )
@@ -388,14 +398,14 @@ class EntryService:
         is_open.enrichment = verdict.enrichment or nothing
         if verdict.call is None or is_open.is_being_bought:
             return
-        if is_open.has_tried:
+        if is_open.has_tried and is_open.tried == verdict.call.asks:
             is_open.enrichment = is_open.enrichment.model_copy(update={"reason": reason})
             is_open.news.set()
             return
         is_open.is_being_bought = True
-        is_open.note_try()
+        is_open.note_try(verdict.call)
         is_open.news.clear()
-        self._to_buy.setdefault(verdict.call.person_key, verdict.call)
+        self._to_buy.setdefault(verdict.call.candidate.person_key, verdict.call)
 
     def _close(self, is_open: _Open, enrichment: Enrichment) -> None:
         is_open.enrichment = enrichment
@@ -412,30 +422,43 @@ class EntryService:
 
     def _buy_what_is_due(self) -> None:
         """So many purchases of a priority at once, the highest first: none waits behind others."""
-        if self._halted is not None and not self._halted.is_over:
-            self._refuse(self._to_buy, self._halted.reason)
-            self._to_buy.clear()
-        for priority in PRIORITIES:
-            calls = [call for call in self._to_buy.values() if call.priority == priority]
-            while calls and self._may_buy(priority):
-                chosen, calls = calls[: self._buyer.batch_size], calls[self._buyer.batch_size :]
-                for call in chosen:
-                    del self._to_buy[call.person_key]
-                purchase = asyncio.create_task(self._buy(chosen))
-                self._purchases[purchase] = priority
+        for kind, priority in product(self._buyer.kinds, PRIORITIES):
+            calls = [
+                each.candidate
+                for each in self._to_buy.values()
+                if (each.kind, each.candidate.priority) == (kind, priority)
+            ]
+            halted = self._halted.get(kind)
+            if halted is not None and not halted.is_over:
+                self._take_off({call.person_key for call in calls})
+                self._refuse({call.person_key for call in calls}, halted.reason)
+                continue
+            size = self._buyer.batch_size(kind)
+            while calls and self._may_buy(kind, priority):
+                chosen, calls = calls[:size], calls[size:]
+                self._take_off({call.person_key for call in chosen})
+                purchase = asyncio.create_task(self._buy(kind, chosen))
+                self._purchases[purchase] = (kind, priority)
                 purchase.add_done_callback(self._end_purchase)
 
-    def _may_buy(self, priority: str) -> bool:
-        if self._halted is not None:  # one request tells whether the provider takes any again
-            return not self._purchases
-        under_way = [each for each in self._purchases.values() if each == priority]
-        return len(under_way) < PURCHASES_AT_ONCE
+    def _take_off(self, person_keys: Collection[str]) -> None:
+        for person_key in person_keys:
+            del self._to_buy[person_key]
+
+    def _may_buy(self, kind: str, priority: str) -> bool:
+        of_kind = [each for each in self._purchases.values() if each[0] == kind]
+        if kind in self._halted:  # one request tells whether the provider takes any again
+            return not of_kind
+        at_once = self._buyer.at_once(kind)
+        if at_once is not None:  # more of them would only wait for a place
+            return len(of_kind) < at_once
+        return of_kind.count((kind, priority)) < PURCHASES_AT_ONCE
 
     def _end_purchase(self, purchase: asyncio.Task[None]) -> None:
         del self._purchases[purchase]
         self._buy_what_is_due()
 
-    async def _buy(self, calls: Sequence[Candidate]) -> None:
+    async def _buy(self, kind: str, calls: Sequence[Candidate]) -> None:
         """Make these calls, then have the entries judged by what has come."""
         persons = {call.person_key for call in calls}
         for is_open in self._about(persons):
@@ -444,11 +467,13 @@ class EntryService:
         reason, asked = None, frozenset[str]()
         try:
             revision = await asyncio.to_thread(self._store.revision)
-            bought = await self._buyer.buy(calls)
-            self._note_halt(bought.halted)
-            if bought.halted is not None:
-                reason = bought.halted.reason
-            elif bought.exhausted:
+            bought = await self._buyer.buy(kind, calls)
+            # what is used up for the day, the ledger knows from then on
+            halt = None if isinstance(bought.halted, UsedUp) else bought.halted
+            self._note_halt(kind, halt)
+            if halt is not None:
+                reason = halt.reason
+            elif bought.exhausted or bought.halted is not None:
                 reason = "budget"
             asked = await asyncio.to_thread(self._changed, persons, revision)
         except Exception as error:  # noqa: BLE001 - whatever it is, the next entry is served
@@ -467,24 +492,24 @@ class EntryService:
             is_open.is_being_bought = False
             self._put_off(is_open, reason)
 
-    def _note_halt(self, halt: Halt | None) -> None:
-        """Where no request makes sense for now, hold back the others for a while."""
-        if halt is None:
-            self._halted = None
-        else:
-            tries = 1 if self._halted is None else self._halted.tries + 1
+    def _note_halt(self, kind: str, halt: Halt | None) -> None:
+        """Where no request makes sense for now, hold back the others of the kind for a while."""
+        before = self._halted.pop(kind, None)
+        if halt is not None:
+            tries = 1 if before is None else before.tries + 1
             until = asyncio.get_running_loop().time() + _distance(tries)
-            self._halted = _Halted(halt.reason, tries, until)
+            self._halted[kind] = _Halted(halt.reason, tries, until)
 
     def _changed(self, person_keys: Collection[str], revision: int) -> frozenset[str]:
         with self._store.read() as ledger:
             return entries.persons_changed(ledger, person_keys, revision)
 
-    def _note_wait(self, calls: Sequence[Candidate], until: datetime, why: str) -> None:
+    def _note_wait(self, kind: str, calls: Sequence[Candidate], until: datetime, why: str) -> None:
         """Nothing can be sent for a while: who waits is told at once, and who waits behind it."""
         if why not in WAITING_FOR or until - self._clock.now() <= SHORT_WAIT:
             return
-        behind = [call for call in self._to_buy.values() if _rank(call) >= _rank(calls[0])]
+        of_kind = [each.candidate for each in self._to_buy.values() if each.kind == kind]
+        behind = [call for call in of_kind if _rank(call) >= _rank(calls[0])]
         update = {"status": "queued", "reason": WAITING_FOR[why]}
         for is_open in self._about({call.person_key for call in [*calls, *behind]}):
             is_open.enrichment = is_open.enrichment.model_copy(update=update)
@@ -506,7 +531,11 @@ class EntryService:
         is_new, self._known = known != self._known, known
         # only now: who was opened meanwhile may have been judged before this came
         waiting = [each for each in self._open.values() if not each.is_being_bought]
-        self._have_judged(each.entry.contact_id for each in waiting if each.person_key in changed)
+        self._have_judged(
+            each.entry.contact_id
+            for each in waiting
+            if each.person_key is not None and changed.get(each.person_key, 0) > each.judged_as_of
+        )
         self._have_judged(
             (
                 each.entry.contact_id
@@ -516,13 +545,13 @@ class EntryService:
             is_urgent=False,
         )
 
-    def _news(self) -> tuple[int, set[str]]:
-        """The ledger's revision, and the persons with news since the last time."""
+    def _news(self) -> tuple[int, dict[str, int]]:
+        """The ledger's revision; the persons with news since the last time, each as of when."""
         if self._buyer.is_called:
             self._buyer.read_callbacks()
         revision = self._store.revision()
         if revision == self._revision:
-            return revision, set()
+            return revision, {}
         return revision, kept.persons_changed(self._store, self._revision)
 
     async def _reload(self) -> None:

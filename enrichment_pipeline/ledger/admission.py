@@ -28,7 +28,6 @@ from enrichment_pipeline.ledger.schema import (
     requests,
 )
 from enrichment_pipeline.ledger.store import Transaction
-from enrichment_pipeline.vocabulary import LOOKUP
 
 PROBE_CALLS = 1
 LOOK_AGAIN = timedelta(seconds=1)
@@ -351,8 +350,10 @@ def _room(
         count, deadline = rates.on_the_wire(connection, terms.provider, terms.kind, now)
         if count >= limits.at_once:
             return Wait(deadline or now, "at_once")
+        if count + _waited_for(connection, gate_name, run, priority, now) >= limits.at_once:
+            return Wait(now + LOOK_AGAIN, "at_once")
     room = affordable.calls
-    units = _free_units(connection, terms, run, priority, state.rate_share, now)
+    units = _free_units(connection, terms, gate_name, run, priority, state.rate_share, now)
     if isinstance(units, Wait):
         return units
     if units is not None and not limits.counts_requests:
@@ -367,26 +368,33 @@ def _room(
 def _free_units(
     connection: Connection,
     terms: Terms,
+    gate_name: str,
     run: RunShare,
     priority: str,
     rate_share: float,
     now: datetime,
 ) -> int | Wait | None:
-    """How much the rates still take; None where there is no rate.
-
-    An entry goes before what is as important as it is, or less: a run leaves room to those that
-    wait.
-    """
+    """How much the rates still take; None where there is no rate."""
     slots = rates.slots(connection, terms.provider, terms.kind, terms.limits, rate_share, now)
     if slots is None:
         return None
     if slots.units <= 0:
         return Wait(slots.free_at, "rate")
-    if run.is_entry or terms.kind != LOOKUP:
-        return slots.units
-    before = PRIORITIES[: PRIORITIES.index(priority) + 1]
-    units = slots.units - entries.units_waited_for(connection, terms.provider, before, now)
+    units = slots.units - _waited_for(connection, gate_name, run, priority, now)
     return units if units > 0 else Wait(min(slots.free_at, now + LOOK_AGAIN), "rate")
+
+
+def _waited_for(
+    connection: Connection, gate_name: str, run: RunShare, priority: str, now: datetime
+) -> int:
+    """What a run has to leave to entries that wait.
+
+    An entry goes before what is as important as it is, or less.
+    """
+    if run.is_entry:
+        return 0
+    before = PRIORITIES[: PRIORITIES.index(priority) + 1]
+    return entries.units_waited_for(connection, gate_name, before, now)
 
 
 def _row(call: ReservedCall) -> tuple[str | None, ...]:

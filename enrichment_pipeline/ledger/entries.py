@@ -153,7 +153,7 @@ _BY_ID_IF_GOOD = _BY_ID.add_columns(_IS_GOOD.label("is_good"))
 
 _WAITING = Prepared(
     select(entry_places.c.priority, entry_places.c.units).where(
-        entry_places.c.provider == bindparam("of_provider"),
+        entry_places.c.provider == bindparam("of_gate"),
         entry_places.c.until > bindparam("at_now", type_=UtcDateTime),
     )
 )
@@ -364,9 +364,12 @@ def reopen(transaction: Transaction, contact_id: str, due_at: datetime) -> None:
 
 
 def credits_for(connection: Connection, contact_id: str) -> int:
-    """What was charged for an entry since it was entered, or was last found out anew."""
+    """What was charged for an entry since it was entered, or was last found out anew.
+
+    Searches cost no credits.
+    """
     spent = [
-        select(calls.c.units_charged)
+        select(calls.c.units_charged, calls.c.kind)
         .join(entries, calls.c.person_key == entries.c.person_key)
         .where(
             entries.c.contact_id == contact_id,
@@ -376,23 +379,26 @@ def credits_for(connection: Connection, contact_id: str) -> int:
         )
         for each in _RELEASED_OR_NOT
     ]
-    return sum(connection.execute(union_all(*spent)).scalars())
+    charged = connection.execute(union_all(*spent))
+    return sum(units for units, kind in charged if kind == LOOKUP)
 
 
 def withdraw(transaction: Transaction, contact_id: str, now: datetime) -> bool | None:
-    """Take an entry back. False where it is being bought, or was; None where there is none."""
+    """Take an entry back. False where it is being bought, or was; None where there is none.
+
+    What was only searched for was not bought.
+    """
     connection = transaction.connection
     found = connection.execute(_BY_ID, {"of_contact": contact_id}).one_or_none()
     if found is None or found.withdrawn_at is not None:
         return None
-    is_bought = select(calls.c.call_id).where(
+    asked_for = select(calls.c.kind).where(
         calls.c.person_key == bindparam("of_person"),
         calls.c.contact_id == contact_id,
         calls.c.is_released.is_not(True),
         calls.c.reserved_at >= found.entered_at,
     )
-    asked = connection.execute(is_bought.limit(1), {"of_person": found.person_key})
-    if asked.one_or_none() is not None:
+    if LOOKUP in connection.execute(asked_for, {"of_person": found.person_key}).scalars().all():
         return False
     connection.execute(
         delete(entry_identifiers).where(entry_identifiers.c.contact_id == contact_id)
@@ -522,36 +528,39 @@ def persons_changed(
 def ask_for_place(
     transaction: Transaction,
     run_id: str,
-    provider: str,
+    gate: str,
     priority: str,
     *,
     units: int,
     until: datetime,
 ) -> None:
-    """Have runs leave so many units of the rates to entries, until then."""
-    give_back_place(transaction, run_id, provider, priority)
+    """Have runs leave so many units of the rates, or calls on the wire, to entries, until then.
+
+    `gate` names the provider and the kind of call (`gate.gate_name`).
+    """
+    give_back_place(transaction, run_id, gate, priority)
     transaction.connection.execute(
         insert(entry_places).values(
-            run_id=run_id, provider=provider, priority=priority, units=units, until=until
+            run_id=run_id, provider=gate, priority=priority, units=units, until=until
         )
     )
 
 
-def give_back_place(transaction: Transaction, run_id: str, provider: str, priority: str) -> None:
+def give_back_place(transaction: Transaction, run_id: str, gate: str, priority: str) -> None:
     transaction.connection.execute(
         delete(entry_places).where(
             entry_places.c.run_id == run_id,
-            entry_places.c.provider == provider,
+            entry_places.c.provider == gate,
             entry_places.c.priority == priority,
         )
     )
 
 
 def units_waited_for(
-    connection: Connection, provider: str, priorities: Sequence[str], now: datetime
+    connection: Connection, gate: str, priorities: Sequence[str], now: datetime
 ) -> int:
-    """How many units of the rates entries of these priorities wait for."""
-    waiting = _WAITING.execute(connection, {"of_provider": provider, "at_now": now})
+    """How many units or places entries of these priorities wait for."""
+    waiting = _WAITING.execute(connection, {"of_gate": gate, "at_now": now})
     return sum(units for priority, units in waiting if priority in priorities)
 
 

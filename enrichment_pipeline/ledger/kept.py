@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Row, case, func, or_, select, union_all
 
@@ -230,48 +231,66 @@ def changed_lookups(store: LedgerStore, since_revision: int) -> Iterator[Sequenc
 
 def lookups_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
     """All look-ups about these persons, oldest change first."""
+    return _calls_about(store, _LOOKUP, LOOKUP, person_keys)
+
+
+def _calls_about(
+    store: LedgerStore, columns: Sequence[Any], kind: str, person_keys: Iterable[str]
+) -> Sequence[Row]:
     rows = as_json((key,) for key in person_keys)
     # by person alone: a condition on the kind, which most calls share, leads to another index
     about = [
-        select(*_LOOKUP, calls.c.kind).where(is_bound(calls.c.person_key), each)
+        select(*columns, calls.c.kind).where(is_bound(calls.c.person_key), each)
         for each in (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
     ]
     found = store.read_all(union_all(*about), {ROWS: rows})
-    lookups = (row for row in found if row.kind == LOOKUP)
-    return sorted(lookups, key=lambda row: (row.revision, row.lookup_id))
+    of_kind = (row for row in found if row.kind == kind)
+    return sorted(of_kind, key=lambda row: (row.revision, row[0]))
 
 
-def persons_changed(store: LedgerStore, since_revision: int) -> set[str]:
-    """The persons with a look-up that was made or changed after a revision."""
-    query = select(calls.c.person_key).where(
-        calls.c.kind == LOOKUP, calls.c.revision > since_revision
+def persons_changed(store: LedgerStore, since_revision: int) -> dict[str, int]:
+    """The persons with a look-up or a search that was made or changed after a revision.
+
+    Each with the revision of the last change.
+    """
+    query = (
+        select(calls.c.person_key, func.max(calls.c.revision))
+        .where(calls.c.kind.in_((LOOKUP, SEARCH)), calls.c.revision > since_revision)
+        .group_by(calls.c.person_key)
     )
-    return {row.person_key for row in store.read_all(query)}
+    return {row[0]: row[1] for row in store.read_all(query)}
+
+
+_SEARCH = (
+    calls.c.call_id.label("search_id"),
+    calls.c.provider,
+    calls.c.question.label("query_kind"),
+    calls.c.person_key,
+    calls.c.supersedes,
+    calls.c.contact_id,
+    calls.c.item.label("full_name"),
+    calls.c.company,
+    calls.c.freshness,
+    calls.c.priority,
+    calls.c.run_id,
+    _STATE_TO_A_READER,
+    case((calls.c.outcome == NO_MATCH, "nothing"), else_=calls.c.outcome).label("outcome"),
+    calls.c.reason,
+    calls.c.is_complete,
+    calls.c.requested_at,
+    calls.c.answered_at,
+    calls.c.revision,
+)
 
 
 def changed_searches(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
     """Searches changed at or after a revision, in pages, oldest change first."""
-    columns = (
-        calls.c.call_id.label("search_id"),
-        calls.c.provider,
-        calls.c.question.label("query_kind"),
-        calls.c.person_key,
-        calls.c.supersedes,
-        calls.c.contact_id,
-        calls.c.item.label("full_name"),
-        calls.c.company,
-        calls.c.freshness,
-        calls.c.priority,
-        calls.c.run_id,
-        _STATE_TO_A_READER,
-        case((calls.c.outcome == NO_MATCH, "nothing"), else_=calls.c.outcome).label("outcome"),
-        calls.c.reason,
-        calls.c.is_complete,
-        calls.c.requested_at,
-        calls.c.answered_at,
-        calls.c.revision,
-    )
-    return store.changed_rows(columns, SEARCH, since_revision)
+    return store.changed_rows(_SEARCH, SEARCH, since_revision)
+
+
+def searches_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
+    """All searches for these persons, oldest change first."""
+    return _calls_about(store, _SEARCH, SEARCH, person_keys)
 
 
 def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:

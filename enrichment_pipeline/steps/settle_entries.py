@@ -18,6 +18,7 @@ from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.entries import Entry, Settled
 from enrichment_pipeline.ledger.store import Transaction
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline.warehouse.entered_contacts import EntryAnswer, are_any, read_entry_answers
 
 SETTLED_AT_ONCE = 500
@@ -48,7 +49,11 @@ def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -
     """The entries of which the tables say something else than the ledger."""
     if not are_any(connection):
         return []
-    is_used_up = cache(context.stores.questions(context.clock).is_used_up)
+
+    @cache
+    def is_used_up(kind: str, priority: str) -> bool:
+        return context.stores.questions(context.clock, kind).is_used_up(priority)
+
     found: list[Unsettled] = []
     for page in read_entry_answers(connection, "staging.entered_contacts"):
         told = {answer.contact_id: answer for answer in page}
@@ -118,9 +123,14 @@ def _settle(
     return len(settled)
 
 
-def _enrichment(told: EntryAnswer, now: datetime, is_used_up: Callable[[str], bool]) -> Enrichment:
-    """What the tables tell of an entry, and where it waits for the budget, that."""
+def _enrichment(
+    told: EntryAnswer, now: datetime, is_used_up: Callable[[str, str], bool]
+) -> Enrichment:
+    """What the tables tell of an entry, and where it waits for the budget or a quota, that."""
+    kind = SEARCH if told.is_to_be_searched else LOOKUP
     due_at = told.next_lookup_at
     waits = told.status == "queued" and told.reason is None and due_at is not None
-    reason = "budget" if waits and due_at <= now and is_used_up(told.priority) else told.reason
+    reason = (
+        "budget" if waits and due_at <= now and is_used_up(kind, told.priority) else told.reason
+    )
     return enrichment_of(replace(told, reason=reason))

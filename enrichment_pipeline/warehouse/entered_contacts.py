@@ -45,8 +45,8 @@ class Entered(Protocol):
 class EntryAnswer:
     """What an entry of a version has come to; `status` and `reason` as in contact_status.
 
-    `fields` are the values that are shown, as a JSON object by name, with status, provider and
-    observed_at each.
+    `is_to_be_searched`: a search comes next, and a look-up only after it. `fields` are the values
+    that are shown, as a JSON object by name, with status, provider and observed_at each.
     """
 
     contact_id: str
@@ -58,6 +58,7 @@ class EntryAnswer:
     next_lookup_at: datetime | None
     priority: str
     person_key: str | None
+    is_to_be_searched: bool
 
 
 def read_entry_answers(

@@ -44,6 +44,7 @@ from enrichment_pipeline.steps.derive_facts import derive_facts
 from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
 from enrichment_pipeline.steps.load_source import load_accounts, load_contacts
 from enrichment_pipeline.steps.prepare import prepare
+from enrichment_pipeline.steps.search_profiles import search_profiles
 from enrichment_pipeline.steps.select_work import select_work
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.databases import migrated_sqlite
@@ -446,6 +447,7 @@ def steps_here(
         load_contacts(context)
         select_work(context, lanes)
         progress = LoggedProgress(logging.getLogger(__name__))
+        search_profiles(context, lanes, progress)
         report = buy_lookups(context, lanes, progress).report
         copy_answers(context)
         derive_facts(context)

@@ -25,7 +25,7 @@ from enrichment_pipeline.entry.contact import EnteredContact
 from enrichment_pipeline.entry.desk import NotRecordedError, RequestKey
 from enrichment_pipeline.entry.enrichment import Enrichment
 from enrichment_pipeline.entry.entry_metrics import EntryMetrics
-from enrichment_pipeline.entry.judge import Verdict
+from enrichment_pipeline.entry.judge import DueCall, Verdict
 from enrichment_pipeline.entry.service import EntryService
 from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.admission import Candidate
@@ -33,8 +33,9 @@ from enrichment_pipeline.ledger.entries import Entry
 from enrichment_pipeline.ledger.group import GroupCommit
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
-from enrichment_pipeline.providers.base import Halt
+from enrichment_pipeline.providers.base import Halt, UsedUp
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.ledger import Ledger, buy, candidate, limits_of
 from enrichment_pipeline_tests.support import policy_for, settings_for
@@ -68,10 +69,17 @@ class FakeBuyer:
 
     comes_to: Callable[[Sequence[Candidate]], Awaitable[Bought]]
     asked: list[list[str]] = field(default_factory=list)
-    batch_size: int = 100
+    together: int = 100
+    kinds: Sequence[str] = (LOOKUP, SEARCH)
     is_called: bool = False
 
-    async def buy(self, candidates: Sequence[Candidate]) -> Bought:
+    def batch_size(self, kind: str) -> int:
+        return {LOOKUP: self.together, SEARCH: 1}[kind]
+
+    def at_once(self, kind: str) -> int | None:
+        return {LOOKUP: None, SEARCH: 3}[kind]
+
+    async def buy(self, _kind: str, candidates: Sequence[Candidate]) -> Bought:
         self.asked.append([each.contact_id for each in candidates])
         return await self.comes_to(candidates)
 
@@ -90,7 +98,7 @@ def enriched(entry: Entry) -> Verdict:
 def due(entry: Entry, priority: str = "standard") -> Verdict:
     person = f"person:{entry.contact_id}"
     call = Candidate(person, entry.contact_id, "a@b.example", "email", "new", priority)
-    return Verdict(entry, person, frozenset(), None, call)
+    return Verdict(entry, person, frozenset(), None, DueCall(LOOKUP, call))
 
 
 def fails(_entry: Entry) -> Verdict:
@@ -374,7 +382,7 @@ def test_news_of_one_who_is_opened_while_they_are_read_is_not_lost(play: Callabl
         await desk.enter("ada", NO_PATIENCE)
         news, loop = desk.service._news, asyncio.get_running_loop()
 
-        def opened_meanwhile() -> tuple[int, set[str]]:
+        def opened_meanwhile() -> tuple[int, dict[str, int]]:
             revision, changed = news()
             if ["bob"] not in desk.judge.batches:
                 entering = desk.enter("bob", NO_PATIENCE)
@@ -383,7 +391,7 @@ def test_news_of_one_who_is_opened_while_they_are_read_is_not_lost(play: Callabl
                     until(lambda: desk.service._open["bob"].person_key is not None), loop
                 ).result()
                 desk.judge.says.clear()
-                return revision, {"person:bob"}
+                return revision, {"person:bob": desk.store.revision() + 1}
             return revision, changed
 
         desk.service._news = opened_meanwhile  # for a moment
@@ -458,9 +466,106 @@ def test_after_that_a_single_request_tells_whether_it_takes_any_again(
         later = {f"{each}-later" for each in ids}
         desk.judge.says |= dict.fromkeys(later, due)
         await asyncio.gather(*(desk.enter(each, NO_PATIENCE) for each in later))
-        await until(lambda: later <= {of.contact_id for of in desk.service._to_buy.values()})
+        await until(
+            lambda: later <= {each.candidate.contact_id for each in desk.service._to_buy.values()}
+        )
         assert len(desk.service._purchases) == 1
         is_there.set()
+
+    play(scene)
+
+
+def searched(entry: Entry, priority: str = "standard") -> Verdict:
+    person = f"person:{entry.contact_id}"
+    call = Candidate(person, entry.contact_id, "Ada Example", "name", "new", priority)
+    return Verdict(entry, person, frozenset(), None, DueCall(SEARCH, call))
+
+
+@pytest.mark.parametrize(
+    ("halt", "reason", "searches"),
+    [
+        (Halt("not_allowed", "no Search API"), "not_allowed", 1),
+        # which the ledger keeps: it admits none on that day
+        (UsedUp("quota_used_up", "no more searches today"), "budget", 2),
+    ],
+)
+def test_where_nothing_can_be_searched_for_look_ups_go_on(
+    play: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    halt: Halt,
+    reason: str,
+    searches: int,
+):
+    monkeypatch.setattr(service, "RETRY_AFTER_SECONDS", 600.0)
+
+    async def scene(desk: Desk) -> None:
+        async def ends(_candidates: Sequence[Candidate]) -> Bought:
+            return Bought({}, halt)
+
+        desk.buyer.comes_to = ends
+        desk.judge.says = {"one": to_search_for, "two": to_search_for, "mailed": due}
+        for contact_id in ("one", "two"):
+            told = await desk.enter(contact_id)
+            assert (told.status, told.reason) == ("queued", reason)
+        assert len(desk.buyer.asked) == searches
+        await desk.enter("mailed")
+        assert ["mailed"] in desk.buyer.asked
+
+    play(scene)
+
+
+def to_search_for(entry: Entry) -> Verdict:
+    call = Candidate(f"person:{entry.contact_id}", entry.contact_id, "Ada", "name", "new", "bulk")
+    return Verdict(entry, call.person_key, frozenset(), None, DueCall(SEARCH, call))
+
+
+def test_a_search_that_led_on_is_followed_by_its_look_up_at_once(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "RETRY_AFTER_SECONDS", 600.0)
+
+    async def scene(desk: Desk) -> None:
+        steps = iter((to_search_for, due, enriched))
+        desk.judge.says["named"] = lambda entry: next(steps)(entry)  # noqa: PLW0108
+        assert (await desk.enter("named")).status == "enriched"
+        assert desk.buyer.asked == [["named"], ["named"]]
+        # what was asked in vain is not asked again at once
+        desk.judge.says["in vain"] = to_search_for
+        assert (await desk.enter("in vain")).status == "queued"
+        assert desk.buyer.asked[2:] == [["in vain"]]
+
+    play(scene)
+
+
+def test_no_more_searches_are_begun_than_may_be_on_the_wire_the_most_important_next(
+    play: Callable[..., None],
+):
+    async def scene(desk: Desk) -> None:
+        room = asyncio.Semaphore(0)
+
+        async def waits(_candidates: Sequence[Candidate]) -> Bought:
+            await room.acquire()
+            return NOTHING_BOUGHT
+
+        def strategic(entry: Entry) -> Verdict:
+            verdict = to_search_for(entry)
+            assert verdict.call is not None
+            call = replace(verdict.call.candidate, priority="strategic")
+            return replace(verdict, call=DueCall(SEARCH, call))
+
+        desk.buyer.comes_to = waits
+        bulk = [f"bulk-{number}" for number in range(5)]
+        desk.judge.says = {**dict.fromkeys(bulk, to_search_for), "first": strategic}
+        await asyncio.gather(*(desk.enter(each, NO_PATIENCE) for each in bulk))
+        await until(lambda: len(desk.service._to_buy) == 2)
+        await desk.enter("first", NO_PATIENCE)
+        await until(lambda: len(desk.service._to_buy) == 3)
+        assert len(desk.buyer.asked) == 3
+        room.release()
+        await until(lambda: len(desk.buyer.asked) == 4)
+        assert desk.buyer.asked[3] == ["first"]
+        for _ in range(10):
+            room.release()
 
     play(scene)
 
@@ -475,7 +580,7 @@ def test_purchases_that_wait_for_room_hold_up_none_of_a_higher_priority(
             await has_room.wait()
             return NOTHING_BOUGHT
 
-        desk.buyer.comes_to, desk.buyer.batch_size = waits, 1
+        desk.buyer.comes_to, desk.buyer.together = waits, 1
         bulk = [f"bulk-{number:02}" for number in range(service.PURCHASES_AT_ONCE + 2)]
         desk.judge.says = dict.fromkeys(bulk, lambda entry: due(entry, "bulk"))
         await asyncio.gather(*(desk.enter(each, NO_PATIENCE) for each in bulk))
@@ -484,7 +589,7 @@ def test_purchases_that_wait_for_room_hold_up_none_of_a_higher_priority(
         until_when = Clock().now() + timedelta(minutes=1)
         call = due(desk.row(bulk[0]), "bulk").call
         assert call is not None
-        desk.service._note_wait([call], until_when, "rate")
+        desk.service._note_wait(LOOKUP, [call.candidate], until_when, "rate")
         told = [await desk.service.find(each) for each in (bulk[0], bulk[-1])]
         assert [each and each.reason for each in told] == ["rate_limit"] * 2
         desk.judge.says["first"] = lambda entry: due(entry, "strategic")
@@ -503,10 +608,10 @@ def test_nothing_is_sent_by_a_purchase_that_begins_while_the_process_ends(settin
             GroupCommit(store),
             Clock(),
             run_id="entry-1",
-            on_wait=lambda _calls, _until, _why: None,
+            on_wait=lambda _kind, _calls, _until, _why: None,
         )
         buyer.stop()
-        await buyer.buy([candidate("ada")])
+        await buyer.buy(LOOKUP, [candidate("ada")])
         await buyer.close()
         with store.read() as ledger:
             assert not entries.persons_changed(ledger, ["person:ada"], 0)

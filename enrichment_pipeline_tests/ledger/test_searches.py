@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.dispatch.asking import AskSearches
 from enrichment_pipeline.dispatch.settling import read_kept_replies
-from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger import entries, kept
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Exhausted, NotDue, Page, Wait
 from enrichment_pipeline.ledger.budget import Budget
 from enrichment_pipeline.ledger.journal import FenceError, Settlement
@@ -342,3 +343,61 @@ def test_many_at_once_stay_inside_quota_and_three_calls(store: LedgerStore) -> N
         assert made.scalar_one() <= 20
     assert most <= 3
     assert len(persons) == len(set(persons))
+
+
+# --- beside the point of entry ----------------------------------------------------------
+
+
+def test_a_run_leaves_a_place_on_the_wire_to_an_entry_that_waits(
+    store: LedgerStore, ledger: Ledger, clock: MovingClock
+) -> None:
+    for name in ("ada", "bob"):
+        admit(ledger, candidate(name))
+    until = clock.now() + timedelta(seconds=3)
+    place = ("entries", "signalhire.search", "standard")
+    store.transact(lambda to: entries.ask_for_place(to, *place, units=1, until=until))
+    # whom it does not go before
+    assert isinstance(ledger.admit([candidate("cy", "bulk")], "run"), Wait)
+    assert isinstance(ledger.admit([candidate("cy", "standard")], "run"), Wait)
+    assert isinstance(ledger.admit([candidate("cy", "strategic")], "run"), Admitted)
+    store.transact(lambda to: entries.give_back_place(to, *place))
+    assert isinstance(ledger.admit([candidate("dora", "standard")], "run"), Admitted)
+
+
+def test_an_entry_takes_the_place_that_a_run_has_left(
+    store: LedgerStore, ledger: Ledger, clock: MovingClock
+) -> None:
+    until = clock.now() + timedelta(seconds=3)
+    place = ("entries", "signalhire.search", "standard")
+    store.transact(lambda to: entries.ask_for_place(to, *place, units=3, until=until))
+    assert isinstance(ledger.admit([candidate("cy", "bulk")], "run"), Wait)
+    of_entry = ledger.admit([candidate("dora", "standard")], "entries", is_entry=True)
+    assert isinstance(of_entry, Admitted)
+
+
+def test_what_was_only_searched_for_was_not_bought(
+    store: LedgerStore, ledger: Ledger, clock: MovingClock
+) -> None:
+    now = clock.now()
+    posted = entries.Posted("contact-ada", "{}", "digest")
+    store.transact(lambda to: entries.record(to, posted, now=now, due_at=now, answering_until=now))
+    store.transact(lambda to: entries.identify(to, "contact-ada", 1, "person:ada", ()))
+    ask(ledger, candidate("ada"))
+    with store.read() as connection:
+        assert entries.credits_for(connection, "contact-ada") == 0
+    [search] = kept.searches_about(store, ["person:ada", "person:bob"])
+    assert (search.full_name, search.state, search.outcome) == ("ada Example", "answered", "found")
+    assert kept.lookups_about(store, ["person:ada"]) == []
+    assert kept.persons_changed(store, search.revision - 1) == {"person:ada": search.revision}
+    assert store.transact(lambda to: entries.withdraw(to, "contact-ada", now)) is True
+
+
+def test_no_search_is_made_for_what_was_taken_back(
+    store: LedgerStore, ledger: Ledger, clock: MovingClock
+) -> None:
+    now = clock.now()
+    posted = entries.Posted("contact-ada", "{}", "digest")
+    store.transact(lambda to: entries.record(to, posted, now=now, due_at=now, answering_until=now))
+    store.transact(lambda to: entries.withdraw(to, "contact-ada", now))
+    listed = replace(candidate("ada"), is_entered=True)
+    assert ledger.admit([listed], "run") == NotDue(1)

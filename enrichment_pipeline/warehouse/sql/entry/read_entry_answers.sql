@@ -3,7 +3,7 @@
 -- contact does.
 --
 -- reads: enrichment.contact_status, enrichment.enriched_contacts, enrichment.person_facts,
---        staging.entered_contacts, staging.retired_entries
+--        enrichment.worklist, staging.entered_contacts, staging.retired_entries
 
 with
 asked as (
@@ -87,7 +87,10 @@ select
     coalesce(cast(to_json(map_from_entries(listed.fields)) as varchar), '{}') as fields,
     shown_state.next_lookup_at,
     state.priority,
-    state.person_key
+    state.person_key,
+    state.person_key in (
+        select person_key from enrichment.worklist where search_kind is not null
+    ) as is_to_be_searched
 from asked
 join enrichment.contact_status as state on state.contact_id = asked.contact_id
 join enrichment.contact_status as shown_state on shown_state.contact_id = asked.shown_id
