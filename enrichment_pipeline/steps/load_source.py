@@ -5,12 +5,15 @@ contacts. Not here: loading (`warehouse/load.py`) and reading the source
 (`warehouse/attached_source.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 
 from enrichment_pipeline.errors import redact_unexpected_errors
-from enrichment_pipeline.ledger.entries import standing
+from enrichment_pipeline.ledger.entries import note_person, standing
+from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.ledger.suppressions import BY_SOURCE
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
@@ -18,12 +21,14 @@ from enrichment_pipeline.steps.copy_answers import take_over_lookups
 from enrichment_pipeline.warehouse import load
 from enrichment_pipeline.warehouse.attached_source import read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.entered_contacts import entered_table
+from enrichment_pipeline.warehouse.entered_contacts import entered_table, unnoted_persons
 from enrichment_pipeline.warehouse.findings import find_repeated_ids
 from enrichment_pipeline.warehouse.load import LoadCounts
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.suppressed_identifiers import hash_identifiers
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+
+NOTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,23 @@ def load_contacts(context: RunContext) -> LoadedContacts:
                 entered=entered,
             )
             suppressed = suppressed_by_source(connection, context.settings)
+        note_persons(ledger, unnoted_persons(connection))
         persons, identified = execute(connection, "count_persons").fetchall()[0]
         table = read_table_figures(connection, "contacts")
         repeated_ids = find_repeated_ids(connection)
     context.stores.suppressions(context.clock).take_over(suppressed, BY_SOURCE)
     return LoadedContacts(counts, table, persons, identified, repeated_ids)
+
+
+def note_persons(ledger: LedgerStore, persons: Sequence[tuple[str, int, str]]) -> None:
+    """Note the persons of entries, by version: what is bought for a person is bought for them."""
+
+    def note(transaction: Transaction, page: Sequence[tuple[str, int, str]]) -> None:
+        for contact_id, version, person_key in page:
+            note_person(transaction, contact_id, version, person_key)
+
+    for start in range(0, len(persons), NOTED_AT_ONCE):
+        ledger.transact(partial(note, page=persons[start : start + NOTED_AT_ONCE]))
 
 
 def suppressed_by_source(

@@ -42,7 +42,6 @@ class Unsettled:
 
     entry: Entry
     enrichment: Enrichment
-    person_key: str | None
 
 
 def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -> list[Unsettled]:
@@ -64,9 +63,8 @@ def find_unsettled(connection: duckdb.DuckDBPyConnection, context: RunContext) -
                 entry.answer,
                 entry.is_decided,
             )
-            is_news |= entry.person_key is None and answer.person_key is not None
             if is_news and answer.version == entry.version:
-                found.append(Unsettled(entry, enrichment, answer.person_key))
+                found.append(Unsettled(entry, enrichment))
     return found
 
 
@@ -100,8 +98,6 @@ def _settle(
     settled = [each for each in page if each.entry.person_key not in changed]
     for each in settled:
         entry, enrichment = each.entry, each.enrichment
-        if entry.person_key is None and each.person_key is not None:
-            entries.note_person(transaction, entry.contact_id, entry.version, each.person_key)
         if entry.is_decided and not enrichment.is_decided:
             # it is to be asked about again: late is what stays so for as long as a new one may
             entries.reopen(transaction, entry.contact_id, due_at)

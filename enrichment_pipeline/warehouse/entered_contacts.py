@@ -57,7 +57,6 @@ class EntryAnswer:
     fields: str
     next_lookup_at: datetime | None
     priority: str
-    person_key: str | None
     is_to_be_searched: bool
 
 
@@ -117,6 +116,11 @@ def place_entries(connection: duckdb.DuckDBPyConnection, loaded_at: datetime) ->
     if connection.execute("select 1 from entry_persons limit 1").fetchall():
         move_persons(connection, "persons_joined_by_entries")
         execute(connection, "assign_entry_persons", loaded_at=loaded_at)
+
+
+def unnoted_persons(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
+    """Entry, version and person where a load took an entry for a person, and nobody did before."""
+    return execute(connection, "find_unnoted_persons").fetchall()
 
 
 def retire_entries(connection: duckdb.DuckDBPyConnection, loaded_at: datetime) -> int:

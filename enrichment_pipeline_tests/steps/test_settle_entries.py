@@ -26,6 +26,7 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.derive_outcomes import derive_outcomes
 from enrichment_pipeline.steps.settle_entries import SettledEntries
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline_tests.end_to_end import world
 from enrichment_pipeline_tests.end_to_end.world import (
     KEY,
     make_state,
@@ -100,6 +101,24 @@ def derived(settings: Settings) -> SettledEntries:
 def with_policy(settings: Settings, **sections: dict[str, object]) -> Settings:
     document = {**settings.policy.model_dump(exclude_unset=True), **sections}
     return replace(settings, policy=Policy.model_validate(document))
+
+
+def test_what_a_run_has_bought_for_an_entry_cannot_be_taken_back_any_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor while the run goes on: no process that takes entries has told whose it is."""
+    stores = Stores(settings)
+    for form in FORMS[1:3]:
+        record(stores, form)
+    monkeypatch.setattr(world, "derive_outcomes", lambda _context: None)  # it is not over yet
+    steps_here(settings)
+    taken_back = {
+        form.id: stores.ledger.transact(
+            lambda transaction, form=form: entries.withdraw(transaction, form.id, datetime.now(UTC))
+        )
+        for form in FORMS[1:3]
+    }
+    assert taken_back == {"found": False, "unknown": False}
 
 
 def test_a_run_settles_what_it_has_found_out_of_entries(settings: Settings) -> None:

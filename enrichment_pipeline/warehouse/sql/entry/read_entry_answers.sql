@@ -87,7 +87,6 @@ select
     coalesce(cast(to_json(map_from_entries(listed.fields)) as varchar), '{}') as fields,
     shown_state.next_lookup_at,
     state.priority,
-    state.person_key,
     state.person_key in (
         select person_key from enrichment.worklist where search_kind is not null
     ) as is_to_be_searched
