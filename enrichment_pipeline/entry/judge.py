@@ -54,6 +54,9 @@ from enrichment_pipeline.warehouse.worklist import (
 
 MOST_AT_ONCE = 50
 """How many entries are judged at once, at most: those that come meanwhile wait for them."""
+MOST_BESIDE = 500
+"""How many entries with the same identifiers are loaded with them, at most: a switchboard's phone
+may be that of thousands. A few tell that several share it, and calls tell whose it is else."""
 _LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 _IDENTIFIERS = {"email": "email", "linkedin_url": "linkedin", "phone": "phone"}
 """The columns that can tell a person, each with the kind of its identifier."""
@@ -143,7 +146,8 @@ class Judge:
         """Find out who they are, and take over what has been answered about these persons."""
         connection, now = self._connection, self._clock.business_now()
         ids = {entry.contact_id for entry in batch}
-        sharing = entries.sharing(self._store, _written_identifiers(batch))
+        written = _written_identifiers(batch)
+        sharing = entries.sharing(self._store, written, limit=MOST_BESIDE)
         loaded = [*batch, *(other for other in sharing if other.contact_id not in ids)]
         sourced = execute(
             connection, "find_sourced_contacts", ids=[entry.contact_id for entry in loaded]

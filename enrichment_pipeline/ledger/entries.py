@@ -483,8 +483,8 @@ def count_open(store: LedgerStore) -> int:
     return row[0]
 
 
-def sharing(store: LedgerStore, identifiers: Collection[str]) -> list[Entry]:
-    """The entries that are known by one of these hashed identifiers."""
+def sharing(store: LedgerStore, identifiers: Collection[str], *, limit: int) -> list[Entry]:
+    """The entries that are known by one of these hashed identifiers, the latest first."""
     if not identifiers:
         return []
     rows = as_json((as_number(identifier),) for identifier in identifiers)
@@ -493,6 +493,8 @@ def sharing(store: LedgerStore, identifiers: Collection[str]) -> list[Entry]:
         .distinct()
         .join(entry_identifiers, entry_identifiers.c.contact_id == entries.c.contact_id)
         .where(is_bound(entry_identifiers.c.identifier), entries.c.withdrawn_at.is_(None))
+        .order_by(entries.c.entered_at.desc(), entries.c.contact_id)
+        .limit(limit)
     )
     return [_as_entry(row) for row in store.read_all(query, {ROWS: rows})]
 
