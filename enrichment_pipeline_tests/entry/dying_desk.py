@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from enrichment_pipeline.dispatch.asking import AskLookups
+from enrichment_pipeline.dispatch.asking import AskLookups, AskSearches
 from enrichment_pipeline.entry import service
 from enrichment_pipeline.entry.buying import Buyer
 from enrichment_pipeline.entry.contact import EnteredContact
@@ -82,6 +82,16 @@ STEPS: dict[str, Callable[[], None]] = {
     "notified, before that is known": _after(Notifier, "_post"),
 }
 """Of an entry that is posted twice: first without waiting, then with a key until it is decided."""
+STEPS_OF_A_SEARCH: dict[str, Callable[[], None]] = {
+    "identified, before a search is admitted": _before(Buyer, "buy"),
+    "admitted, before it is sent": _before(AskSearches, "send"),
+    "on the wire": _after(AskSearches, "send"),
+    "the reply is kept, before the search is settled": _before(Calls, "settle"),
+    "the search is settled, before the entry is judged": _before(Judge, "judge", nth=2),
+    "found, before a look-up is admitted": _before(Buyer, "buy", nth=2),
+    "the look-up is settled, before the entry is judged": _before(Judge, "judge", nth=3),
+}
+"""Of an entry that is a name and a company, posted the same way."""
 MAYBE_BILLED = frozenset({"admitted, before it is sent", "on the wire"})
 """At which nobody can tell whether the provider has charged for it."""
 
@@ -92,7 +102,7 @@ def settings_in(folder: Path) -> Settings:
 
 def enter_and_die(folder: Path, contact: EnteredContact, url: str, step: str) -> None:
     """Take this contact, and be killed; `answered` in the folder tells that it got its 2xx."""
-    STEPS[step]()
+    (STEPS if contact.email else STEPS_OF_A_SEARCH)[step]()
 
     async def scene() -> None:
         async with open_desk(settings_in(folder)) as desk:

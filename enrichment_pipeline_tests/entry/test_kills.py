@@ -13,6 +13,7 @@ import pickle
 import random
 import signal
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +34,9 @@ from enrichment_pipeline.settings import Settings
 from enrichment_pipeline_tests.bought import charged, steps
 from enrichment_pipeline_tests.dying import exit_codes
 from enrichment_pipeline_tests.end_to_end.world import KEY, outcomes
-from enrichment_pipeline_tests.entry.contact_of import email, full_name
-from enrichment_pipeline_tests.entry.dying_desk import MAYBE_BILLED, STEPS
+from enrichment_pipeline_tests.entry.contact_of import COMPANY, email, full_name
+from enrichment_pipeline_tests.entry.dying_desk import MAYBE_BILLED, STEPS, STEPS_OF_A_SEARCH
+from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import (
     MovingClock,
     RunningSandbox,
@@ -47,7 +49,16 @@ from enrichment_pipeline_tests.support import (
 )
 
 PATIENCE_SECONDS = 60.0
-PEOPLE = [{"full_name": full_name(n), "work_email": email(n)} for n in range(40)]
+PEOPLE = [
+    {
+        "uid": f"{n:032x}",
+        "full_name": full_name(n),
+        "work_email": email(n),
+        "company": COMPANY,
+        "company_domain": "x-quillforge.com",
+    }
+    for n in range(40)
+]
 IN_SOURCE = [{"contact_id": "of-the-source", "full_name": full_name(39), "email": email(39)}]
 
 PROGRAM = """
@@ -56,7 +67,7 @@ from pathlib import Path
 
 from enrichment_pipeline_tests.dying import run_in_children
 from enrichment_pipeline_tests.entry import dying_desk
-from enrichment_pipeline_tests.entry.contact_of import contact_of
+from enrichment_pipeline_tests.entry.contact_of import contact_of, named_contact_of
 
 given = json.loads(sys.argv[1])
 
@@ -65,10 +76,11 @@ def run(number):
     step = given["deaths"][number - 1]
     folder = Path(given["folders"][number - 1])
     if isinstance(step, str):
-        dying_desk.enter_and_die(folder, contact_of(number - 1), given["url"], step)
+        post = named_contact_of if given.get("is_named") else contact_of
+        dying_desk.enter_and_die(folder, post(number - 1), given["url"], step)
     else:
         first, last, dies_at = step
-        contacts = [contact_of(n) for n in range(first, last)]
+        contacts = [(named_contact_of if n % 3 == 2 else contact_of)(n) for n in range(first, last)]
         dying_desk.enter_many_and_die(folder, contacts, given["url"], dies_at)
 
 
@@ -125,7 +137,9 @@ def state_in(
     write_csv(folder / "source" / "contacts.csv", IN_SOURCE)
     host = app.url.removeprefix("http://").partition("/")[0]
     policy = policy_for(
-        folder / "source", entry={"notify_hosts": [host], "notify_networks": ["127.0.0.0/8"]}
+        folder / "source",
+        entry={"notify_hosts": [host], "notify_networks": ["127.0.0.0/8"]},
+        signalhire={"items_per_window": 100_000, "window_seconds": 1.0, "search": "on"},
     )
     changes: dict[str, Any] = {} if ledger_url is None else {"ledger_url": SecretStr(ledger_url)}
     secret = SecretStr(f"whsec_{b64encode(b'0' * 32).decode()}")
@@ -188,6 +202,27 @@ def test_a_process_that_is_killed_at_a_step_of_a_request_loses_and_buys_nothing_
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("step", STEPS_OF_A_SEARCH)
+def test_a_process_that_is_killed_at_a_step_of_a_search_loses_and_buys_nothing_twice(
+    tmp_path: Path, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    folder = tmp_path / "killed"
+    with told() as app:
+        settings = state_in(folder, sandbox, app)
+        given = {"deaths": [step], "folders": [str(folder)], "url": app.url, "is_named": True}
+        assert exit_codes(PROGRAM, given, timeout=60) == [-signal.SIGKILL]
+        start_again(settings, monkeypatch)
+        contact_id = (folder / "answered").read_text()
+        notified = [body["data"] for body in app.bodies]
+        assert [each["contact_id"] for each in notified] == [contact_id]
+        # what a search was on the way for costs no credits, and is asked again
+        assert [(each["status"], each["credits"]) for each in notified] == [("enriched", 1)]
+        steps(settings)
+        assert outcomes(settings)[contact_id] == ("enriched", None)
+    assert bought(sandbox)[f"{0:032x}"] == 1
+
+
+@pytest.mark.long
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", range(3))
 def test_processes_that_are_killed_at_any_commit_under_load_lose_and_buy_nothing_twice(
@@ -216,4 +251,10 @@ def test_processes_that_are_killed_at_any_commit_under_load_lose_and_buy_nothing
         reasons = {of_run[each][1] for each in answered if of_run[each][0] == "needs_review"}
         assert reasons <= {"lookup_unconfirmed"}
         assert answered <= app.contact_ids
-        assert max(charged(sandbox).values(), default=0) <= 1
+        assert max(bought(sandbox).values(), default=0) <= 1
+
+
+def bought(sandbox: RunningSandbox) -> Counter[str]:
+    """How often the provider charged for each person, whatever they were asked for by."""
+    lines = journal_lines(sandbox.journal) if sandbox.journal.exists() else []
+    return Counter(line["uid"] for line in lines)

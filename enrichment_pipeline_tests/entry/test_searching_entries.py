@@ -26,6 +26,7 @@ from enrichment_pipeline.ledger import entries
 from enrichment_pipeline.ledger.store import opened
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline_tests.bought import steps
 from enrichment_pipeline_tests.end_to_end.world import Row, outcomes, steps_here
 from enrichment_pipeline_tests.sandbox import journal_lines
 from enrichment_pipeline_tests.support import (
@@ -66,7 +67,7 @@ PEOPLE = [
     ),
     person("a", NAMESAKES),
     person("b", NAMESAKES, work_email="ada.q@quillforge.com"),
-    person("d", BY_MAIL),
+    person("d", BY_MAIL, known_emails="dora@saltmarsh.com"),
     person("f", TWO_NAMES),
     person("1", LATER),
 ]
@@ -168,7 +169,7 @@ def test_who_is_found_several_times_is_bought_once(tmp_path: Path, provider: Pro
     settings = settings_in(tmp_path, provider)
     charged = provider.charged
     elsewhere = named(TWO_NAMES, company_name=None, company_domain="quillforge.com")
-    dora = EnteredContact(full_name=BY_MAIL, email="dora.quist@quillforge.com")
+    dora = EnteredContact(full_name=BY_MAIL, email="dora@saltmarsh.com")
 
     async def scene() -> None:
         async with open_desk(settings) as desk, open_desk(settings) as other:
@@ -182,14 +183,23 @@ def test_who_is_found_several_times_is_bought_once(tmp_path: Path, provider: Pro
             assert (found.status, found.credits) == ("enriched", 0)
             assert found.fields["work_email"].value == "dora.quist@quillforge.com"
 
+    async def after_a_run() -> None:
+        async with open_desk(settings) as desk:
+            by_domain = named(BY_MAIL, company_name=None, company_domain="quillforge.com")
+            found = await enter(desk, by_domain)
+            assert (found.status, found.credits) == ("enriched", 0)
+            assert found.fields["work_email"].value == "dora.quist@quillforge.com"
+
     asyncio.run(scene())
-    steps_here(settings)
-    assert provider.charged - charged == {"f": 1, "d": 1}
     # the domain is another key to the same person, whom the name at a company is not known to be
     assert (provider.asked[TWO_NAMES], provider.asked[BY_MAIL]) == (2, 1)
+    steps(settings)
     of_run = outcomes(settings)
     posted = (named(TWO_NAMES), elsewhere, dora, named(BY_MAIL))
     assert {of_run[each.id] for each in posted} == {("enriched", None)}
+    asyncio.run(after_a_run())
+    assert provider.asked[BY_MAIL] == 2
+    assert provider.charged - charged == {"f": 1, "d": 1}
 
 
 def test_whom_no_search_is_left_for_waits_for_that(tmp_path: Path, provider: Provider):

@@ -438,6 +438,7 @@ def test_the_calls_about_an_entry_are_found_by_person_or_revision(tmp_path: Path
             entries.persons_changed(transaction.connection, [PERSON], 0)
             entries.withdraw(transaction, "contact-ada", now)
         kept.lookups_about(store, [PERSON])
+        kept.searches_about(store, [PERSON])
     assert len(of_calls) >= 8
     keys = ("person_key=?", "revision>?")
     assert [step for step in of_calls if not any(key in step for key in keys)] == []
