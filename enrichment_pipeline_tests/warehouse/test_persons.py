@@ -6,6 +6,7 @@ import hashlib
 import random
 import re
 import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,91 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
 from enrichment_pipeline_tests.properties import draws
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World, candidate, contents
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, Row, World, candidate, contents
 from enrichment_pipeline_tests.warehouse.prepared import opened, prepared
+from enrichment_pipeline_tests.warehouse.timeline import OnDay, Timeline
 
 LATER = START + timedelta(hours=1)
 PROFILE = "https://www.linkedin.com/in/ada-example"
+
+timeline = Timeline(derive=World.derive_facts)
+
+
+@pytest.fixture(scope="module")
+def on_day() -> Iterator[OnDay]:
+    with timeline.open() as worlds:
+        yield worlds
+
+
+class Case:
+    """Contacts of one test, whose ids and identifiers are made to be no other test's.
+
+    Phones and names stay as they are. All tests' contacts are loaded into one world, and again on
+    days 1 and 2.
+    """
+
+    def __init__(self, name: str, *rows: Mapping[str, str]) -> None:
+        self.tag = re.sub("[^a-z0-9]+", "-", name)
+        self.load(*rows)
+
+    def load(self, *rows: Mapping[str, str], day: int = 0) -> None:
+        """From this day on they are as in these rows."""
+        for row in rows:
+            timeline.source(self.apart(row), day=day)
+
+    def leave(self, contact_id: str, *, day: int) -> None:
+        timeline.leave(self.id_of(contact_id), day=day)
+
+    def look_up(self, contact_id: str, day: int = 0, **profile: Any) -> None:
+        found = candidate(uid=f"uid of {self.id_of(contact_id)}", **profile)
+        timeline.look_up(self.id_of(contact_id), day, candidate=found)
+
+    def persons(self, world: World) -> dict[str, str]:
+        """The person key of every contact of the case that has one."""
+        start = f"{self.tag} "
+        return {
+            each.removeprefix(start): key
+            for each, key in world.persons().items()
+            if each.startswith(start)
+        }
+
+    def people(self, world: World) -> set[frozenset[str]]:
+        """The contacts of the case that are one person, as groups."""
+        found: dict[str, set[str]] = {}
+        for contact_id, person_key in self.persons(world).items():
+            found.setdefault(person_key, set()).add(contact_id)
+        return {frozenset(group) for group in found.values()}
+
+    def owner(self, world: World, kind: str, identifier: str) -> str:
+        """The person key that an identifier belongs to."""
+        return world.only(
+            "staging.person_aliases", f"alias = '{kind}:{self.identifier(identifier)}'"
+        )["person_key"]
+
+    def are_shared(self, world: World, kind: str, identifier: str) -> bool:
+        alias = f"{kind}:{self.identifier(identifier)}"
+        return bool(world.rows("staging.shared_identifiers", f"alias = '{alias}'"))
+
+    def apart(self, row: Mapping[str, str]) -> Row:
+        apart = {column: self.identifier(value) for column, value in row.items()}
+        return {**apart, "contact_id": self.id_of(row["contact_id"])}
+
+    def id_of(self, contact_id: str) -> str:
+        return f"{self.tag} {contact_id}"
+
+    def identifier(self, value: str) -> str:
+        """An e-mail, profile or domain with the case's name in it; anything else as it is."""
+        if "@" in value:
+            free = re.search("@(gmail[.]com|gmx[.]de)", value)
+            return value.replace("@", f".{self.tag}@" if free else f"@{self.tag}-")
+        value = re.sub("(/in/)", rf"\1{self.tag}-", value)
+        return re.sub(r"^(www\.)?(\w+\.(com|de))$", rf"\1{self.tag}-\2", value)
 
 
 def contact(contact_id: str, name: str = "", **columns: str) -> dict[str, str]:
@@ -33,11 +109,6 @@ def contact(contact_id: str, name: str = "", **columns: str) -> dict[str, str]:
 @prepared
 def ada(world: World) -> None:
     world.load([ADA])
-
-
-@prepared
-def ada_and_bob(world: World) -> None:
-    world.load([ADA, BOB])
 
 
 def groups(*people: str) -> set[frozenset[str]]:
@@ -55,8 +126,8 @@ SPELLINGS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     ),
     "e-mail": ({"email": "ada@acme.com"}, {"email": " MAILTO:ADA@acme.com "}),
     "phone": (
-        {"phone": "+49 30 901820"},
-        {"phone": "0049 (30) 90 18 20", "company_domain": "x.de"},
+        {"phone": "+49 30 901870"},
+        {"phone": "0049 (30) 90 18 70", "company_domain": "x.de"},
     ),
     "free mail": ({"email": "ada@gmail.com"}, {"email": "Ada Example <ada@gmail.com>"}),
     "profile, though the e-mails differ": (
@@ -66,45 +137,52 @@ SPELLINGS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
-def test_one_identifier_in_two_spellings_is_one_person(world: World) -> None:
-    world.load(
-        contact(f"{case} {n}", "Ada Example", **columns)
-        for case, spellings in SPELLINGS.items()
-        for n, columns in enumerate(spellings)
+SPELLED_TWICE = {
+    name: Case(
+        f"spelled {name}",
+        *(contact(f"C{n}", "Ada Example", **columns) for n, columns in enumerate(spellings)),
     )
-    people = world.people()
-    for case in SPELLINGS:
-        assert frozenset({f"{case} 0", f"{case} 1"}) in people, case
+    for name, spellings in SPELLINGS.items()
+}
 
 
-def test_what_tools_write_for_nothing_makes_nobody_one(world: World) -> None:
-    rows = []
-    for nothing in ("N/A", "n/a", "-", "unknown", "nan", "None"):
-        half_named = {"first_name": "Ada", "last_name": nothing, "company_domain": "acme.com"}
-        rows += [
-            *(contact(f"{nothing}{n}", nothing, company_domain="acme.com") for n in (1, 2)),
-            *(contact(f"{nothing}{n}", "Ada Example", company_name=nothing) for n in (3, 4)),
-            *(contact(f"{nothing}{n}", **half_named) for n in (5, 6)),
-        ]
-    world.load(rows)
-    assert {len(person) for person in world.people()} <= {1}
+def test_one_identifier_in_two_spellings_is_one_person(on_day: OnDay) -> None:
+    for name, case in SPELLED_TWICE.items():
+        assert case.people(on_day(0)) == groups("C0 C1"), name
+
+
+OF_NOTHING = Case("of nothing")
+for nothing in ("N/A", "n/a", "-", "unknown", "nan", "None"):
+    half_named = {"first_name": "Ada", "last_name": nothing, "company_domain": "acme.com"}
+    OF_NOTHING.load(
+        *(contact(f"{nothing}{n}", nothing, company_domain="acme.com") for n in (1, 2)),
+        *(contact(f"{nothing}{n}", "Ada Example", company_name=nothing) for n in (3, 4)),
+        *(contact(f"{nothing}{n}", **half_named) for n in (5, 6)),
+    )
+
+
+def test_what_tools_write_for_nothing_makes_nobody_one(on_day: OnDay) -> None:
+    assert {len(person) for person in OF_NOTHING.people(on_day(0))} <= {1}
+
+
+BACK = Case("back")
+BACK.load(contact("C1", "Ada Example", email="ada@acme.com", company_domain="acme.com"))
+BACK.look_up(
+    "C1",
+    emails=[(BACK.identifier("ada@acme.com"), 100, "work")],
+    social=[{"link": BACK.identifier(PROFILE)}],
+)
+BACK.leave("C1", day=1)
+BACK.load(contact("C2", "Ada Example", linkedin_url=PROFILE, company_domain="acme.com"), day=2)
 
 
 def test_who_comes_back_under_an_identifier_that_an_answer_gave_is_not_bought_again(
-    world: World,
+    on_day: OnDay,
 ) -> None:
-    ada = contact("C1", "Ada Example", email="ada@acme.com", company_domain="acme.com")
-    bob = contact("C0", "Bob Other", email="bob@brio.com")
-    profile = candidate(emails=[("ada@acme.com", 100, "work")], social=[{"link": PROFILE}])
-    world.load([bob, ada])
-    world.look_up("C1", candidate=profile)
-    world.derive()
-    world.load([bob], at=START + DAY)
-    back = contact("C2", "Ada Example", linkedin_url=PROFILE, company_domain="acme.com")
-    world.load([bob, back], at=START + 2 * DAY)
-    world.derive(at=START + 2 * DAY)
-    assert world.states(at=START + 2 * DAY)["C2"]["freshness_reason"] == "answer_is_recent"
-    assert world.status("C2") == ("enriched", None)
+    world, contact_id = on_day(2, Policy()), BACK.id_of("C2")
+    state = world.states(at=START + 2 * DAY)[contact_id]
+    assert state["freshness_reason"] == "answer_is_recent"
+    assert world.status(contact_id) == ("enriched", None)
 
 
 def test_an_identifier_of_an_answer_that_was_undone_is_nobodys(ada: World) -> None:
@@ -116,21 +194,23 @@ def test_an_identifier_of_an_answer_that_was_undone_is_nobodys(ada: World) -> No
     assert "linkedin:ada-other" not in {row["alias"] for row in ada.rows("staging.person_aliases")}
 
 
-def test_a_chain_over_several_identifiers_is_one_person(world: World) -> None:
-    world.load(
-        [
-            contact("C1", "Ada Example", linkedin_url=PROFILE),
-            contact("C2", "Ada Example", linkedin_url=PROFILE, email="ada@acme.com"),
-            contact("C3", "A. Example", email="ada@acme.com", phone="+4930901820"),
-            contact("C4", "", phone="+49 30 901820"),
-            contact("C5", "Bob Other", email="bob@acme.com"),
-        ]
-    )
-    assert world.people() == groups("C1 C2 C3 C4", "C5")
+CHAIN = Case(
+    "chain",
+    contact("C1", "Ada Example", linkedin_url=PROFILE),
+    contact("C2", "Ada Example", linkedin_url=PROFILE, email="ada@acme.com"),
+    contact("C3", "A. Example", email="ada@acme.com", phone="+4930901871"),
+    contact("C4", "", phone="+49 30 901871"),
+    contact("C5", "Bob Other", email="bob@acme.com"),
+)
 
 
-def test_a_long_chain_is_one_person(world: World) -> None:
-    world.load(
+def test_a_chain_over_several_identifiers_is_one_person(on_day: OnDay) -> None:
+    assert CHAIN.people(on_day(0)) == groups("C1 C2 C3 C4", "C5")
+
+
+LONG_CHAIN = Case(
+    "long chain",
+    *(
         contact(
             f"C{n}",
             "Ada Example",
@@ -138,181 +218,222 @@ def test_a_long_chain_is_one_person(world: World) -> None:
             linkedin_url=f"linkedin.com/in/ada{(n + 1) // 2}",
         )
         for n in range(30)
-    )
-    assert len(world.people()) == 1
-
-
-@pytest.mark.parametrize(
-    ("email", "are_one"),
-    [
-        ("tamar_friedman@acme.com", True),
-        ("tfriedman@acme.com", False),  # a Tal Friedman's as well
-        ("reception-desk@acme.com", False),
-    ],
+    ),
 )
+
+
+def test_a_long_chain_is_one_person(on_day: OnDay) -> None:
+    (person,) = LONG_CHAIN.people(on_day(0))
+    assert len(person) == 30
+
+
+IN_TWO_SCRIPTS = {
+    "tamar_friedman@acme.com": True,
+    "tfriedman@acme.com": False,  # a Tal Friedman's as well
+    "reception-desk@acme.com": False,
+}
+"""Whether it spells the name."""
+TWO_SCRIPTS = {
+    email: Case(
+        email.partition("@")[0],
+        contact("C1", "Tamar Friedman", email=email),
+        contact("C2", "תמר פרידמן", email=email, linkedin_url=PROFILE),
+    )
+    for email in IN_TWO_SCRIPTS
+}
+
+
+@pytest.mark.parametrize(("email", "are_one"), IN_TWO_SCRIPTS.items())
 def test_a_name_in_two_scripts_is_one_where_the_email_spells_it(
-    world: World, email: str, are_one: bool
+    on_day: OnDay, email: str, are_one: bool
 ) -> None:
-    world.load(
-        [
-            contact("C1", "Tamar Friedman", email=email),
-            contact("C2", "תמר פרידמן", email=email, linkedin_url=PROFILE),
-        ]
-    )
-    persons = world.persons()
+    case = TWO_SCRIPTS[email]
+    persons = case.persons(on_day(0))
     assert (persons["C1"] == persons["C2"]) is are_one
-    assert len(world.rows("staging.shared_identifiers")) == (not are_one)
+    assert case.are_shared(on_day(0), "email", email) is not are_one
 
 
-def test_a_third_name_that_the_email_does_not_spell_makes_it_shared(world: World) -> None:
-    email = "tamar_friedman@acme.com"
-    names = ("Tamar Friedman", "תמר פרידמן", "Bob Other")
-    world.load([contact(f"C{n}", name, email=email) for n, name in enumerate(names)])
-    assert len(world.rows("staging.shared_identifiers")) == 1
-
-
-@pytest.mark.parametrize(
-    "shared",
-    [{"email": "team.berlin@acme.com"}, {"phone": "+4930901820"}],
-    ids=["mailbox", "switchboard"],
+THIRD_NAME = Case(
+    "third name",
+    *(
+        contact(f"C{n}", name, email="tamar_friedman@acme.com")
+        for n, name in enumerate(("Tamar Friedman", "תמר פרידמן", "Bob Other"))
+    ),
 )
-def test_what_differently_named_contacts_share_is_nobodys(
-    world: World, shared: dict[str, str]
-) -> None:
-    world.load(
-        [
-            contact("C1", "Ada Example", linkedin_url=PROFILE, **shared),
-            contact("C2", "Bob Other", linkedin_url="linkedin.com/in/bob", **shared),
-            contact("C3", "Cy Third", **shared),
-        ]
+
+
+def test_a_third_name_that_the_email_does_not_spell_makes_it_shared(on_day: OnDay) -> None:
+    assert THIRD_NAME.are_shared(on_day(0), "email", "tamar_friedman@acme.com")
+
+
+SHARED = {"mailbox": {"email": "team.berlin@acme.com"}, "switchboard": {"phone": "+4930901872"}}
+SHARING = {
+    kind: Case(
+        kind,
+        contact("C1", "Ada Example", linkedin_url=PROFILE, **shared),
+        contact("C2", "Bob Other", linkedin_url="linkedin.com/in/bob", **shared),
+        contact("C3", "Cy Third", **shared),
     )
-    assert {"C1", "C2"} <= set(world.persons())
-    assert all(len(person) == 1 for person in world.people())
-    assert len(world.rows("staging.shared_identifiers")) == 1
+    for kind, shared in SHARED.items()
+}
 
 
-def test_what_spellings_of_one_name_share_is_that_persons(world: World) -> None:
-    cases = {
+@pytest.mark.parametrize("kind", SHARED)
+def test_what_differently_named_contacts_share_is_nobodys(on_day: OnDay, kind: str) -> None:
+    case = SHARING[kind]
+    assert {"C1", "C2"} <= set(case.persons(on_day(0)))
+    assert all(len(person) == 1 for person in case.people(on_day(0)))
+    ((column, value),) = SHARED[kind].items()
+    assert case.are_shared(on_day(0), column, value)
+
+
+NAMES_SPELLED = {
+    email: (
+        names,
+        Case(
+            f"names at {email[0]}",
+            *(contact(f"C{n}", name, email=email) for n, name in enumerate(names)),
+        ),
+    )
+    for email, names in {
         "x@acme.com": ("Robert Smith", "Bob Smith", "SMITH, R."),
         "y@acme.com": ("José García", "Jose Garcia", ""),
         "z@acme.com": ("Hans Müller", "Hans Mueller", "Mueller Hans"),
-    }
-    world.load(
-        contact(f"{email} {n}", name, email=email)
-        for email, names in cases.items()
-        for n, name in enumerate(names)
-    )
-    people = world.people()
-    for email, names in cases.items():
-        assert frozenset(f"{email} {n}" for n in range(3)) in people, names
+    }.items()
+}
+
+
+def test_what_spellings_of_one_name_share_is_that_persons(on_day: OnDay) -> None:
+    for names, case in NAMES_SPELLED.values():
+        assert case.people(on_day(0)) == groups("C0 C1 C2"), names
 
 
 # An initial passes for both: compared with it alone, Anna and Adam once were one person.
-def test_an_initial_does_not_make_two_names_one(world: World) -> None:
-    world.load(
-        [
-            contact("C1", "A Smith", email="smith@acme.com"),
-            contact("C2", "Anna Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x1"),
-            contact("C3", "Adam Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x2"),
-        ]
-    )
-    assert world.people() == groups("C1", "C2", "C3")
+INITIAL = Case(
+    "initial",
+    contact("C1", "A Smith", email="smith@acme.com"),
+    contact("C2", "Anna Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x1"),
+    contact("C3", "Adam Smith", email="smith@acme.com", linkedin_url="linkedin.com/in/x2"),
+)
 
 
-def test_a_couple_that_shares_a_mailbox_is_two(world: World) -> None:
-    world.load(
-        [
-            contact("C1", "Paul Weber", email="weber@gmx.de", company_domain="weber.de"),
-            contact("C2", "Paula Weber", email="weber@gmx.de", company_domain="weber.de"),
-        ]
-    )
-    assert world.people() == groups("C1", "C2")
+def test_an_initial_does_not_make_two_names_one(on_day: OnDay) -> None:
+    assert INITIAL.people(on_day(0)) == groups("C1", "C2", "C3")
 
 
-def test_a_profile_is_one_persons_whatever_the_names_say(world: World) -> None:
-    world.load(
-        [
-            contact("C1", "Ada Example", linkedin_url=PROFILE),
-            contact("C2", "Ada Married", linkedin_url=PROFILE),
-        ]
-    )
-    assert world.people() == groups("C1 C2")
+COUPLE = Case(
+    "couple",
+    contact("C1", "Paul Weber", email="weber@gmx.de", company_domain="weber.de"),
+    contact("C2", "Paula Weber", email="weber@gmx.de", company_domain="weber.de"),
+)
 
 
-def test_a_role_address_is_nobodys(world: World) -> None:
-    world.load(
-        [
-            contact("C1", "Ada Example", email="info@acme.com"),
-            contact("C2", "Ada Example", email="INFO@acme.com"),
-        ]
-    )
+def test_a_couple_that_shares_a_mailbox_is_two(on_day: OnDay) -> None:
+    assert COUPLE.people(on_day(0)) == groups("C1", "C2")
+
+
+MARRIED = Case(
+    "married",
+    contact("C1", "Ada Example", linkedin_url=PROFILE),
+    contact("C2", "Ada Married", linkedin_url=PROFILE),
+)
+
+
+def test_a_profile_is_one_persons_whatever_the_names_say(on_day: OnDay) -> None:
+    assert MARRIED.people(on_day(0)) == groups("C1 C2")
+
+
+AT_A_ROLE = Case(
+    "role",
+    contact("C1", "Ada Example", email="info@acme.com"),
+    contact("C2", "Ada Example", email="INFO@acme.com"),
+)
+AT_A_ROLE_ALONE = Case(
+    "role alone", contact("C3", "", email="info@acme.com"), contact("C4", "", email="info@acme.com")
+)
+
+
+def test_a_role_address_is_nobodys(on_day: OnDay) -> None:
     # their name and company are one, but a role address alone tells nobody
-    assert world.people() == groups("C1 C2")
-    world.load([contact("C3", "", email="info@acme.com"), contact("C4", "", email="info@acme.com")])
-    assert {"C3", "C4"}.isdisjoint(world.persons())
+    assert AT_A_ROLE.people(on_day(0)) == groups("C1 C2")
+    assert AT_A_ROLE_ALONE.people(on_day(0)) == set()
 
 
-def test_a_contact_without_anything_usable_is_nobody(world: World) -> None:
-    world.load([contact("C1", "Ada"), contact("C2", "", phone="n/a"), contact("C3", "Ada Example")])
-    assert world.people() == set()
+UNUSABLE = Case(
+    "unusable", contact("C1", "Ada"), contact("C2", "", phone="n/a"), contact("C3", "Ada Example")
+)
+
+
+def test_a_contact_without_anything_usable_is_nobody(on_day: OnDay) -> None:
+    assert UNUSABLE.people(on_day(0)) == set()
 
 
 # --- a name and a company --------------------------------------------------------------
 
 NAMED = contact("C9", "EXAMPLE, Ada", company_domain="www.acme.com")
+NAMESAKE = {**ADA, "contact_id": "C3", "email": "ada2@acme.com", "linkedin_url": ""}
+JOINING_ONE = Case("joining one", ADA, BOB, NAMED)
 
 
-def test_a_name_and_a_company_join_the_one_person_known_by_them(world: World) -> None:
-    world.load([ADA, BOB, NAMED])
-    assert world.people() == groups("C1 C9", "C2")
+def test_a_name_and_a_company_join_the_one_person_known_by_them(on_day: OnDay) -> None:
+    assert JOINING_ONE.people(on_day(0)) == groups("C1 C9", "C2")
 
 
-def test_a_name_and_a_company_join_a_person_loaded_before(ada_and_bob: World) -> None:
-    ada_and_bob.load([ADA, BOB, NAMED], at=LATER)
-    assert ada_and_bob.people() == groups("C1 C9", "C2")
+JOINING_LATER = Case("joining later", ADA, BOB)
+JOINING_LATER.load(NAMED, day=1)
 
 
-def test_a_name_and_a_company_join_nobody_of_two_namesakes(world: World) -> None:
-    namesake = {**ADA, "contact_id": "C3", "email": "ada2@acme.com", "linkedin_url": ""}
-    rows = [ADA, namesake, NAMED]
-    world.load(rows)
-    assert world.people() == groups("C1", "C3", "C9")
-    before = contents(world.connection)
-    world.load(rows, at=LATER)
-    assert contents(world.connection) == before
+def test_a_name_and_a_company_join_a_person_loaded_before(on_day: OnDay) -> None:
+    assert JOINING_LATER.people(on_day(1)) == groups("C1 C9", "C2")
 
 
-def test_two_contacts_known_by_the_same_name_and_company_are_one(world: World) -> None:
-    world.load([NAMED, contact("C8", "Dr. Ada Example", email="", company_domain="acme.com")])
-    assert world.people() == groups("C8 C9")
+JOINING_NOBODY = Case("joining nobody", ADA, NAMESAKE, NAMED)
 
 
-def test_a_name_at_another_company_or_a_mail_provider_joins_nobody(world: World) -> None:
-    world.load(
-        [
-            ADA,
-            contact("C2", "Ada Example", company_domain="other.com"),
-            contact("C3", "Ada Example", company_domain="gmail.com"),
-            contact("C4", "Ada", company_domain="acme.com"),
-        ]
-    )
-    assert world.people() == groups("C1", "C2")
+def test_a_name_and_a_company_join_nobody_of_two_namesakes(on_day: OnDay) -> None:
+    for day in (0, 1):
+        assert JOINING_NOBODY.people(on_day(day)) == groups("C1", "C3", "C9"), day
 
 
-def test_namesakes_with_identifiers_of_their_own_are_two(world: World) -> None:
-    world.load([ADA, {**ADA, "contact_id": "C2", "email": "a2@acme.com", "linkedin_url": ""}])
-    assert world.people() == groups("C1", "C2")
+NAMED_TWICE = Case(
+    "named twice", NAMED, contact("C8", "Dr. Ada Example", email="", company_domain="acme.com")
+)
+
+
+def test_two_contacts_known_by_the_same_name_and_company_are_one(on_day: OnDay) -> None:
+    assert NAMED_TWICE.people(on_day(0)) == groups("C8 C9")
+
+
+ELSEWHERE = Case(
+    "elsewhere",
+    ADA,
+    contact("C2", "Ada Example", company_domain="other.com"),
+    contact("C4", "Ada", company_domain="acme.com"),
+)
+timeline.source(contact("at gmail", "Ada Example", company_domain="gmail.com"))
+
+
+def test_a_name_at_another_company_or_a_mail_provider_joins_nobody(on_day: OnDay) -> None:
+    assert ELSEWHERE.people(on_day(0)) == groups("C1", "C2")
+    assert "at gmail" not in on_day(0).persons()
+
+
+NAMESAKES = Case("namesakes", ADA, NAMESAKE)
+
+
+def test_namesakes_with_identifiers_of_their_own_are_two(on_day: OnDay) -> None:
+    assert NAMESAKES.people(on_day(0)) == groups("C1", "C3")
 
 
 # --- keys last -------------------------------------------------------------------------
 
 
-def test_person_keys_hold_nothing_personal(world: World) -> None:
-    world.load(
-        [{**ADA, "phone": "+4930901820"}, BOB, NAMED, contact("C4", "", phone="+4930901821")]
-    )
-    assert len(world.persons()) == 4
-    for key in world.persons().values():
+PHONED = Case("phoned", contact("C4", "", phone="+4930901873"))
+
+
+def test_person_keys_hold_nothing_personal(on_day: OnDay) -> None:
+    assert len(PHONED.persons(on_day(0))) == 1
+    for key in on_day(0).persons().values():
         assert re.fullmatch(r"[0-9a-f]{32}", key)
 
 
@@ -325,197 +446,229 @@ def test_person_keys_do_not_depend_on_ids_order_or_instant(world: World, tmp_pat
         assert elsewhere.persons()["X2"] == world.persons()["C2"]
 
 
-def test_whoever_keeps_one_identifier_stays_who_they_were(world: World) -> None:
-    changes = {
-        "Ada": {"email": "ada.new@acme.com"},
-        "Bea": {"linkedin_url": "linkedin.com/in/bea-renamed"},
-        "Cleo": {"full_name": "Cleo Married"},
-        "Dora": {"email": "dora.new@acme.com", "linkedin_url": ""},
-        "Emma": {"email": "", "linkedin_url": ""},
-        "Fay": {"email": "fay@other.com", "company_domain": "other.com"},
-        "Gina": {"email": "broken"},
+KEEPING = {
+    "Ada": {"email": "ada.new@acme.com"},
+    "Bea": {"linkedin_url": "linkedin.com/in/bea-renamed"},
+    "Cleo": {"full_name": "Cleo Married"},
+    "Dora": {"email": "dora.new@acme.com", "linkedin_url": ""},
+    "Emma": {"email": "", "linkedin_url": ""},
+    "Fay": {"email": "fay@other.com", "company_domain": "other.com"},
+    "Gina": {"email": "broken"},
+}
+"""What changes of each person on day 1."""
+KEEPERS = Case("keeping")
+for name, change in KEEPING.items():
+    known = {
+        **ADA,
+        "contact_id": name,
+        "full_name": f"{name} Example",
+        "email": f"{name}@acme.com",
+        "linkedin_url": f"linkedin.com/in/{name}-example",
     }
-    people = {
-        name: {
-            **ADA,
-            "contact_id": name,
-            "full_name": f"{name} Example",
-            "email": f"{name}@acme.com",
-            "linkedin_url": f"linkedin.com/in/{name}-example",
-        }
-        for name in changes
-    }
-    world.load([*people.values(), BOB])
-    before = world.persons()
-    assert len(set(before.values())) == len(changes) + 1
-    world.load([*({**people[name], **change} for name, change in changes.items()), BOB], at=LATER)
-    assert world.persons() == before
+    KEEPERS.load(known)
+    KEEPERS.load({**known, **change}, day=1)
 
 
-def test_what_was_corrected_may_be_corrected_again(ada: World) -> None:
-    before = ada.persons()
-    ada.load([{**ADA, "email": "ada.new@acme.com"}], at=LATER)
-    ada.load(
-        [{**ADA, "linkedin_url": "", "full_name": "A B", "email": "ada.new@acme.com"}], at=LATER
-    )
-    assert ada.persons() == before
+def test_whoever_keeps_one_identifier_stays_who_they_were(on_day: OnDay) -> None:
+    before = KEEPERS.persons(on_day(0))
+    assert len(set(before.values())) == len(KEEPING)
+    assert KEEPERS.persons(on_day(1)) == before
 
 
-def test_an_identity_has_changed_where_nothing_of_the_old_is_left(ada: World) -> None:
-    before = ada.persons()["C1"]
-    ada.load([{**BOB, "contact_id": "C1"}], at=LATER)
-    assert ada.persons()["C1"] != before
-    assert ada.only("staging.contact_persons")["assigned_at"] == LATER
+CORRECTED = Case("corrected", ADA)
+CORRECTED.load({**ADA, "email": "ada.new@acme.com"}, day=1)
+CORRECTED.load({**ADA, "linkedin_url": "", "full_name": "A B", "email": "ada.new@acme.com"}, day=2)
 
 
-@pytest.mark.parametrize("contact_id", ["C1", "C3"])
-def test_of_two_namesakes_neither_is_known_by_the_name(world: World, contact_id: str) -> None:
-    rows = {
-        "C1": ADA,
-        "C3": {**ADA, "contact_id": "C3", "email": "ada2@acme.com", "linkedin_url": ""},
-    }
-    world.load(rows.values())
-    before = world.persons()
-    rows[contact_id] = {**rows[contact_id], "email": "ada3@acme.com", "linkedin_url": ""}
-    world.load(rows.values(), at=LATER)
-    assert world.persons()[contact_id] not in before.values()
+def test_what_was_corrected_may_be_corrected_again(on_day: OnDay) -> None:
+    assert CORRECTED.persons(on_day(2)) == CORRECTED.persons(on_day(0))
 
 
-def test_a_contact_that_takes_over_a_known_identity_is_that_person(ada_and_bob: World) -> None:
-    ada_and_bob.load([ADA, {**ADA, "contact_id": "C2"}], at=LATER)
-    assert ada_and_bob.people() == groups("C1 C2")
+ANOTHER = Case("another", ADA)
+ANOTHER.load({**BOB, "contact_id": "C1", "linkedin_url": ""}, day=1)
 
 
-def test_an_identifier_belongs_to_its_first_owner(ada_and_bob: World) -> None:
-    persons = ada_and_bob.persons()
-    both = contact("C3", "Ada Example", linkedin_url=PROFILE, email=BOB["email"])
-    # the name on it is nobody's at Brio, so that the mailbox is shared from here on
-    ada_and_bob.load([ADA, BOB, both], at=LATER)
-    assert ada_and_bob.persons() == {**persons, "C3": persons["C1"]}
-    owners = {row["alias"]: row["person_key"] for row in ada_and_bob.rows("staging.person_aliases")}
-    assert owners[f"email:{BOB['email']}"] == persons["C2"]
+def test_an_identity_has_changed_where_nothing_of_the_old_is_left(on_day: OnDay) -> None:
+    assert ANOTHER.persons(on_day(1))["C1"] != ANOTHER.persons(on_day(0))["C1"]
+    row = on_day(1).only("staging.contact_persons", f"contact_id = '{ANOTHER.id_of('C1')}'")
+    assert row["assigned_at"] == START + DAY
 
 
-def test_a_new_identifier_of_a_known_person_is_theirs_at_once(ada: World) -> None:
-    fresh = contact("C2", "Ada Example", email="ada.new@home.net")
-    ada.load([{**ADA, "email": "ada.new@home.net"}, fresh], at=LATER)
-    assert ada.people() == groups("C1 C2")
-    before = contents(ada.connection)
-    ada.load([{**ADA, "email": "ada.new@home.net"}, fresh], at=LATER + timedelta(days=1))
-    assert contents(ada.connection) == before
+CHANGING = {
+    "C1": Case("first namesake", ADA, NAMESAKE),
+    "C3": Case("other namesake", ADA, NAMESAKE),
+}
+for contact_id, case in CHANGING.items():
+    row = {"C1": ADA, "C3": NAMESAKE}[contact_id]
+    case.load({**row, "email": "ada3@acme.com", "linkedin_url": ""}, day=1)
+
+
+@pytest.mark.parametrize("contact_id", CHANGING)
+def test_of_two_namesakes_neither_is_known_by_the_name(on_day: OnDay, contact_id: str) -> None:
+    case = CHANGING[contact_id]
+    before = case.persons(on_day(0))
+    assert case.persons(on_day(1))[contact_id] not in before.values()
+
+
+TAKING_OVER = Case("taking over", ADA, BOB)
+TAKING_OVER.load({**ADA, "contact_id": "C2"}, day=1)
+
+
+def test_a_contact_that_takes_over_a_known_identity_is_that_person(on_day: OnDay) -> None:
+    assert TAKING_OVER.people(on_day(1)) == groups("C1 C2")
+
+
+BOTH = Case("both", ADA, BOB)
+# the name on it is nobody's at Brio, so that the mailbox is shared from here on
+BOTH.load(contact("C3", "Ada Example", linkedin_url=PROFILE, email=BOB["email"]), day=1)
+
+
+def test_an_identifier_belongs_to_its_first_owner(on_day: OnDay) -> None:
+    persons = BOTH.persons(on_day(0))
+    assert BOTH.persons(on_day(1)) == {**persons, "C3": persons["C1"]}
+    assert BOTH.owner(on_day(1), "email", BOB["email"]) == persons["C2"]
+
+
+NEW_ADDRESS = Case("new address", ADA)
+NEW_ADDRESS.load(
+    {**ADA, "email": "ada.new@home.com"},
+    contact("C2", "Ada Example", email="ada.new@home.com"),
+    day=1,
+)
+
+
+def test_a_new_identifier_of_a_known_person_is_theirs_at_once(on_day: OnDay) -> None:
+    for day in (1, 2):
+        assert NEW_ADDRESS.people(on_day(day)) == groups("C1 C2"), day
 
 
 # Two known persons that a new contact ties together once swapped its neighbour at each load.
+TIED: dict[bool, Case] = {}
+for swap in (False, True):
+    case = TIED[swap] = Case(f"tied {swap}".lower())
+    profile, mail = ("three", "four@x.com") if swap else ("one", "two@x.com")
+    case.load(
+        contact("P1", "Ada Example", linkedin_url=f"linkedin.com/in/{profile}"),
+        contact("P2", "Ada Example", email=mail),
+    )
+    case.load(
+        contact("C1", "Ada Example", linkedin_url=f"linkedin.com/in/{profile}", email=mail),
+        contact("C2", "Ada Example", email=mail),
+        day=1,
+    )
+
+
 @pytest.mark.parametrize("swap", [False, True])
 def test_known_persons_that_a_contact_ties_together_stay_who_they_are(
-    world: World, swap: bool
+    on_day: OnDay, swap: bool
 ) -> None:
-    one = contact("P1", "Ada Example", linkedin_url="linkedin.com/in/one")
-    other = contact("P2", "Ada Example", email="two@x.com")
-    if swap:
-        one, other = (
-            contact("P1", "Ada Example", linkedin_url="linkedin.com/in/three"),
-            contact("P2", "Ada Example", email="four@x.com"),
-        )
-    tie = contact("C1", "Ada Example", linkedin_url=one["linkedin_url"], email=other["email"])
-    neighbour = contact("C2", "Ada Example", email=other["email"])
-    world.load([one, other])
-    known = world.persons()
-    world.load([one, other, tie, neighbour], at=LATER)
-    assert world.persons() == {**known, "C1": known["P1"], "C2": known["P2"]}
-    before = contents(world.connection)
-    world.load([one, other, tie, neighbour], at=LATER)
-    assert contents(world.connection) == before
+    known = TIED[swap].persons(on_day(0))
+    for day in (1, 2):
+        expected = {**known, "C1": known["P1"], "C2": known["P2"]}
+        assert TIED[swap].persons(on_day(day)) == expected, day
 
 
-def test_who_left_and_came_back_is_who_they_were(ada_and_bob: World) -> None:
-    before = ada_and_bob.persons()
-    ada_and_bob.load([BOB], at=LATER)
-    ada_and_bob.load([ADA, BOB], at=LATER)
-    assert ada_and_bob.persons() == before
+LEFT = Case("left", ADA, BOB)
+LEFT.leave("C1", day=1)
+LEFT.load(ADA, day=2)
 
 
-def test_what_is_written_back_to_the_source_makes_nobody_new(world: World) -> None:
-    sparse = contact("C1", "Ada Example", email="ada@acme.com")
-    world.load([sparse, BOB])
-    before = world.persons()
-    answer = candidate(
-        emails=[("ada.private@home.net", 100, "personal"), ("ada.example@newjob.com", 100, "work")],
-        phones=[("+4930901820", 100, "mobile")],
-        social=[{"type": "li", "link": "https://www.linkedin.com/in/ada-found"}],
-    )
-    world.look_up("C1", candidate=answer)
-    world.derive_facts()
-    facts = world.facts("C1")
-    changes: list[dict[str, Any]] = [
-        {"email": facts["work_email"][0]},
-        {"email": facts["personal_email"][0]},
-        {"email": "", "phone": facts["mobile_phone"][0]},
-        {"email": "", "linkedin_url": facts["linkedin_url"][0]},
+def test_who_left_and_came_back_is_who_they_were(on_day: OnDay) -> None:
+    gone = f"contact_id = '{LEFT.id_of('C1')}'"
+    assert on_day(1).rows("staging.source_contact_ids", gone) == []
+    assert LEFT.persons(on_day(2)) == LEFT.persons(on_day(0))
+
+
+WRITTEN_BACK: list[Case] = []
+for number, columns in enumerate(
+    [
+        {"email": "ada.example@newjob.com"},
+        {"email": "ada.private@home.com"},
+        {"email": "", "phone": "+49309018800"},
+        {"email": "", "linkedin_url": "https://www.linkedin.com/in/ada-found"},
         # and a second contact that only has what was found
-        {"contact_id": "C3", "email": facts["work_email"][0]},
+        {"contact_id": "C3", "email": "ada.example@newjob.com"},
     ]
-    for written in changes:
-        row = {**sparse, "full_name": "", **written}  # no name: the identifier alone must do it
-        world.load([*([] if row["contact_id"] == "C1" else [sparse]), BOB, row], at=LATER)
-        assert world.persons()[row["contact_id"]] == before["C1"]
+):
+    case = Case(f"written back {number}", contact("C1", "Ada Example", email="ada@acme.com"))
+    phone = f"+4930901880{number}"
+    case.look_up(
+        "C1",
+        emails=[
+            (case.identifier("ada.private@home.com"), 100, "personal"),
+            (case.identifier("ada.example@newjob.com"), 100, "work"),
+        ],
+        phones=[(phone, 100, "mobile")],
+        social=[{"type": "li", "link": case.identifier("https://www.linkedin.com/in/ada-found")}],
+    )
+    # no name: the identifier alone must do it
+    written = {"contact_id": "C1", "email": "ada@acme.com", **columns}
+    case.load({**written, **({"phone": phone} if "phone" in columns else {})}, day=1)
+    WRITTEN_BACK.append(case)
 
 
-def test_an_answer_does_not_take_an_identifier_from_its_owner(ada_and_bob: World) -> None:
-    persons = ada_and_bob.persons()
-    ada_and_bob.look_up("C1", candidate=candidate(emails=[(BOB["email"], 100, "work")]))
-    ada_and_bob.derive_facts()
-    owners = {row["alias"]: row["person_key"] for row in ada_and_bob.rows("staging.person_aliases")}
-    assert owners[f"email:{BOB['email']}"] == persons["C2"]
-    ada_and_bob.load([ADA, BOB], at=LATER)
-    assert ada_and_bob.persons() == persons
+def test_what_is_written_back_to_the_source_makes_nobody_new(on_day: OnDay) -> None:
+    for case in WRITTEN_BACK:
+        before, after = case.persons(on_day(0)), case.persons(on_day(1))
+        assert set(after.values()) == set(before.values()), case.tag
+        assert len(after) == 1 + ("C3" in after), case.tag
+
+
+NOT_THEIRS = Case("not theirs", ADA, BOB)
+NOT_THEIRS.look_up("C1", emails=[(NOT_THEIRS.identifier(BOB["email"]), 100, "work")])
+
+
+def test_an_answer_does_not_take_an_identifier_from_its_owner(on_day: OnDay) -> None:
+    persons = NOT_THEIRS.persons(on_day(0))
+    assert NOT_THEIRS.people(on_day(0)) == groups("C1", "C2")
+    assert NOT_THEIRS.owner(on_day(0), "email", BOB["email"]) == persons["C2"]
+    assert NOT_THEIRS.persons(on_day(1)) == persons
+
+
+SHOWN_TO_BE = {
+    "alike": ("EXAMPLE, Ada", False, True),
+    "nameless": ("", False, True),
+    "of another name": ("Bob Other", False, False),
+    "looked up before": ("Ada Example", True, False),
+}
+"""The name of further contacts, whether they were looked up, and whether an answer joins them."""
+SHOWN: dict[str, Case] = {}
+for name, (written, is_looked_up, _) in SHOWN_TO_BE.items():
+    case = SHOWN[name] = Case(
+        f"shown {name}",
+        contact("C1", "Ada Example", email="ada@acme.com"),
+        contact("C2", written, linkedin_url="linkedin.com/in/ada"),
+        contact("C3", written, email="ada@home.com", linkedin_url="linkedin.com/in/ada"),
+    )
+    if is_looked_up:
+        timeline.look_up(case.id_of("C2"), 0)
+    link = case.identifier("https://www.linkedin.com/in/ada")
+    case.look_up(
+        "C1",
+        emails=[(case.identifier("ada@acme.com"), 100, "work")],
+        social=[{"type": "li", "link": link}],
+    )
 
 
 def test_an_answer_joins_who_was_never_looked_up_to_the_person_it_shows_them_to_be(
-    world: World,
+    on_day: OnDay,
 ) -> None:
-    cases = {
-        "alike": ("EXAMPLE, Ada", False, True),
-        "nameless": ("", False, True),
-        "of-another-name": ("Bob Other", False, False),
-        "looked-up-before": ("Ada Example", True, False),
-    }
-    rows = []
-    for case, (name, _, _) in cases.items():
-        url = f"linkedin.com/in/{case}"
-        rows += [
-            contact(f"{case} 1", "Ada Example", email=f"{case}@acme.com"),
-            contact(f"{case} 2", name, linkedin_url=url),
-            contact(f"{case} 3", name, email=f"{case}@home.net", linkedin_url=url),
-        ]
-    world.load(rows)
-    apart = world.persons()
-    assert len(set(apart.values())) == 2 * len(cases)
-    lookups: list[tuple[str, dict[str, Any]]] = []
-    for case, (_, is_looked_up, _) in cases.items():
-        if is_looked_up:
-            lookups.append((f"{case} 2", {}))
-        profile = {"type": "li", "link": f"https://www.linkedin.com/in/{case}"}
-        emails = [(f"{case}@acme.com", 100, "work")]
-        lookups.append((f"{case} 1", {"candidate": candidate(emails=emails, social=[profile])}))
-    world.look_up_each(lookups)
-    world.derive_facts()
-    joined = {
-        f"{case} {n}": apart[f"{case} 1"]
-        for case, (_, _, is_joined) in cases.items()
-        if is_joined
-        for n in (1, 2, 3)
-    }
-    assert world.persons() == {**apart, **joined}
-    # what is in hand is theirs at once, and does not wait for the next load
-    for case, (_, _, is_joined) in cases.items():
-        assert bool(world.facts(f"{case} 2")) == is_joined, case
-    world.load(rows, at=LATER)
-    assert world.persons() == {**apart, **joined}
-    world.derive_facts()
-    before = contents(world.connection)
-    world.load(rows, at=LATER)
-    assert contents(world.connection) == before
+    for name, (_, _, is_joined) in SHOWN_TO_BE.items():
+        case, expected = SHOWN[name], groups("C1 C2 C3") if is_joined else groups("C1", "C2 C3")
+        for day in (0, 1, 2):
+            assert case.people(on_day(day)) == expected, (name, day)
+        assert case.persons(on_day(2)) == case.persons(on_day(0)), name
+        # what is in hand is theirs at once, and does not wait for the next load
+        assert bool(on_day(0).facts(case.id_of("C2"))) == is_joined, name
+
+
+def test_loading_and_deriving_again_changes_nothing(tmp_path: Path) -> None:
+    with timeline.copies(tmp_path) as copy_of_day:
+        world = copy_of_day(2)
+        before = contents(world.connection)
+        timeline.load(world, 2)
+        world.derive_facts(at=START + 2 * DAY)
+        assert contents(world.connection) == before
 
 
 # --- properties ------------------------------------------------------------------------

@@ -109,6 +109,15 @@ class Timeline:
 
             yield copy_of_day
 
+    def load(self, world: World, day: int) -> None:
+        """Load the source as it is on a day."""
+        rows: dict[str, Row | None] = {}
+        for each in sorted(self._rows):
+            if each <= day:
+                rows |= self._rows[each]
+        source = [row for row in rows.values() if row is not None]
+        world.load(source, self._accounts or None, at=_at(day), max_shrink=1)
+
     def _until(self, last: int, policies: tuple[Policy, ...]) -> Builds:
         days = {day for each in (self._rows, self._lookups, self._steps) for day in each}
         builds = [self._day(day) for day in sorted({*days, last}) if day <= last]
@@ -126,12 +135,7 @@ class Timeline:
     def _pass(self, day: int, world: World) -> None:
         at = _at(day)
         if day in self._rows:
-            rows: dict[str, Row | None] = {}
-            for each in sorted(self._rows):
-                if each <= day:
-                    rows |= self._rows[each]
-            source = [row for row in rows.values() if row is not None]
-            world.load(source, self._accounts or None, at=at, max_shrink=1)
+            self.load(world, day)
         for step in self._steps.get(day, ()):
             step(world)
         world.look_up_each(
