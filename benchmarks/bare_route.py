@@ -42,6 +42,7 @@ def post(body: dict[str, str]) -> dict[str, str]:
 
 def main() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as ours has it
         print(f"http://127.0.0.1:{listener.getsockname()[1]}/", flush=True)
         uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run([listener])
 
