@@ -78,7 +78,7 @@ WAREHOUSE: Mapping[str, Table] = {
     "staging.company_names": _table(companies="company_name search_name company_key"),
     "staging.contact_identities": _table(
         contact_ids="contact_id",
-        values="lookup_identity provider_uid",
+        values="lookup_identity provider_uids",
         digests="person_key",
         nothing="account_id assigned_at has_changed contact_count identity_kind is_named",
     ),
@@ -160,7 +160,7 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="decision_id person_key",
         texts="note",
         colleagues="decided_by",
-        nothing="decision lookup_id field decided_at source recorded_at",
+        nothing="decision lookup_id provider field decided_at source recorded_at",
     ),
     "raw.search_profiles": _table(values="uid", texts="profile", nothing="search_id position"),
     "raw.searches": _table(

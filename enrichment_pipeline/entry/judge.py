@@ -22,7 +22,7 @@ import pyarrow as pa
 from enrichment_pipeline.candidates import candidate_of, search_candidate_of
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.entry.enrichment import Enrichment, enrichment_of
-from enrichment_pipeline.hashed_identifiers import hashed, hashed_all
+from enrichment_pipeline.hashed_identifiers import hashed_all
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.ledger import entries, kept, suppressions
 from enrichment_pipeline.ledger.admission import Candidate
@@ -206,10 +206,8 @@ class Judge:
 
     def _own_called_identifiers(self, relation: str, now: datetime) -> None:
         """What the ledger alone knows of who is who: of calls that were made since the last run."""
-        aliases = self._column(
-            "select distinct alias from query_table(?) where kind <> 'name'", relation
-        )
-        by_hash = {hashed(*alias.split(":", 1)): alias for alias in aliases}
+        aliases = "select hashed_alias(alias), alias from query_table(?) where kind <> 'name'"
+        by_hash = dict(self._connection.execute(aliases, [relation]).fetchall())
         persons = entries.persons_of(self._store, by_hash)
         if not persons:
             return

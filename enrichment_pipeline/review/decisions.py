@@ -40,14 +40,15 @@ class Evidence:
     """What is known of a contact when a decision on it is recorded.
 
     `lookup_id` is its person's last look-up (empty for none), `provider_uid` the
-    profile that the last answer showed, `known_uids` every profile that was found.
+    profile that the last answer showed, `known_uids` every profile that was found, each with the
+    provider whose id it is.
     """
 
     person_key: str | None
     lookup_id: str
     known_lookup_ids: frozenset[str]
     provider_uid: str | None
-    known_uids: frozenset[str]
+    known_uids: Mapping[str, str | None]
     can_be_asked: bool
     is_legally_blocked: bool
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import duckdb
 
 from enrichment_pipeline.warehouse.common_profile import read_answers
-from enrichment_pipeline.warehouse.derived import derive_anew
+from enrichment_pipeline.warehouse.derived import derive_anew, refresh_contacts
 from enrichment_pipeline.warehouse.statements import execute
 
 DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")
@@ -88,11 +88,19 @@ def record_changes(_connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of changes are made; the next publication begins with all that it shows."""
 
 
+def name_providers_of_uids(connection: duckdb.DuckDBPyConnection) -> None:
+    """Identifiers that are a profile's id say whose; before, there was one provider."""
+    execute(connection, "name_providers_of_uids")
+    execute(connection, "create_identities")
+    refresh_contacts(connection, "staging.contacts")
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
     take_entries,
     record_changes,
+    name_providers_of_uids,
 )
 
 

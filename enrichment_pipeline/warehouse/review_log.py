@@ -54,6 +54,7 @@ _DECISION_SCHEMA = pa.schema(
         ("person_key", pa.string()),
         ("decision", pa.string()),
         ("lookup_id", pa.string()),
+        ("provider", pa.string()),
         ("provider_uid", pa.string()),
         ("field", pa.string()),
         ("value", pa.string()),
@@ -75,6 +76,7 @@ class Decision:
     person_key: str | None
     decision: str
     lookup_id: str
+    provider: str | None
     provider_uid: str | None
     field: str | None
     value: str | None
@@ -242,7 +244,7 @@ def _find_evidence(
             lookup_id=lookup_id,
             known_lookup_ids=frozenset(lookup_ids),
             provider_uid=last_uid,
-            known_uids=frozenset(uids or ()),
+            known_uids={each["uid"]: each["provider"] for each in profiles or ()},
             can_be_asked=can_be_asked,
             is_legally_blocked=is_legally_blocked,
         )
@@ -252,7 +254,7 @@ def _find_evidence(
             lookup_id,
             lookup_ids,
             last_uid,
-            uids,
+            profiles,
             can_be_asked,
             is_legally_blocked,
         ) in rows
@@ -264,7 +266,7 @@ def _standing(
 ) -> set[tuple[Any, ...]]:
     if not evidence:
         return set()
-    names = ("contact_id", "decision", "lookup_id", "provider_uid", "field", "value")
+    names = ("contact_id", "decision", "lookup_id", "provider", "provider_uid", "field", "value")
     rows = execute(connection, "find_standing_decisions", contact_ids=list(evidence)).fetchall()
     return {_content(dict(zip(names, row, strict=True))) for row in rows}
 
@@ -277,6 +279,7 @@ def _draft(
         "contact_id": proposal.contact_id,
         "person_key": evidence.person_key,
         "lookup_id": evidence.lookup_id if proposal.lookup_id is None else proposal.lookup_id,
+        "provider": None,
         "provider_uid": None,
         "field": None,
         "value": None,
@@ -286,9 +289,8 @@ def _draft(
     }
     drafts = []
     if proposal.decision in ABOUT_A_PROFILE:
-        drafts.append(
-            {**common, "decision": proposal.decision, "provider_uid": proposal.provider_uid}
-        )
+        profile = _profile(proposal.provider_uid, evidence)
+        drafts.append({**common, **profile, "decision": proposal.decision})
     elif proposal.decision != "replace":
         drafts.append({**common, "decision": proposal.decision})
     # what was found after a file was exported has not been seen by who filled it in
@@ -298,13 +300,18 @@ def _draft(
         drafts.append(
             {
                 **common,
+                **_profile(seen_uid, evidence),
                 "decision": "replace",
-                "provider_uid": seen_uid,
                 "field": name,
                 "value": value,
             }
         )
     return drafts
+
+
+def _profile(uid: str | None, evidence: Evidence) -> dict[str, str | None]:
+    """A profile that was found, as the log names it: whose id it is, and the id."""
+    return {"provider": evidence.known_uids.get(uid or ""), "provider_uid": uid}
 
 
 def _content(decision: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -314,6 +321,7 @@ def _content(decision: Mapping[str, Any]) -> tuple[Any, ...]:
         decision["contact_id"],
         word,
         decision["lookup_id"] if word == "retry" else None,
+        decision["provider"] if word in ABOUT_A_PROFILE else None,
         decision["provider_uid"] if word in ABOUT_A_PROFILE else None,
         decision["field"],
         decision["value"],

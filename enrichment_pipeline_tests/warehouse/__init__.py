@@ -334,6 +334,7 @@ class World:
         *,
         at: datetime = START,
         uid: str | None = None,
+        provider: str | None = None,
         field: str | None = None,
         value: str | None = None,
     ) -> str:
@@ -344,11 +345,11 @@ class World:
         decision_id = f"decision-{number:03}"
         self.connection.execute(
             "insert into raw.review_decisions (decision_id, contact_id, person_key, decision, "
-            "lookup_id, provider_uid, field, value, decided_by, decided_at, source, recorded_at) "
-            "values (?, ?, ?, ?, '', ?, ?, ?, 'eve', ?, 'table', ?)",
+            "lookup_id, provider, provider_uid, field, value, decided_by, decided_at, source, "
+            "recorded_at) values (?, ?, ?, ?, '', ?, ?, ?, ?, 'eve', ?, 'table', ?)",
             [
                 *(decision_id, contact_id, self.persons().get(contact_id), decision),
-                *(uid, field, value, at, at),
+                *(provider, uid, field, value, at, at),
             ],
         )
         return decision_id

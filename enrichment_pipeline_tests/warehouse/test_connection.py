@@ -24,6 +24,7 @@ from enrichment_pipeline_tests.warehouse import (
     DAY,
     FIRST,
     VERIFIED,
+    Row,
     World,
     contents,
     held_by_another_process,
@@ -200,7 +201,7 @@ def test_a_changed_declaration_has_a_step_of_its_own() -> None:
 
     Else the tables of a warehouse that is there already stay as they were.
     """
-    assert (len(MIGRATIONS), digest(*DECLARATIONS)[:16]) == (4, "cb2214d380f8b918")
+    assert (len(MIGRATIONS), digest(*DECLARATIONS)[:16]) == (5, "f8a26a0e6e06821a")
 
 
 def test_a_step_is_made_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +267,43 @@ def test_a_file_from_before_dirty_contacts_had_their_name_loses_none(
         assert contents(connection) == before
 
 
+def take_providers_from_uids(connection: duckdb.DuckDBPyConnection) -> None:
+    """As a file is from before a profile's id said whose it is."""
+    aliases, identities = "staging.person_aliases", "staging.contact_identities"
+    connection.execute(f"update {aliases} set alias = replace(alias, 'uid:{FIRST}:', 'uid:')")
+    connection.execute(f"alter table {identities} drop column provider_uids")
+    connection.execute(f"alter table {identities} add column provider_uid varchar")
+    connection.execute("alter table raw.review_decisions drop column provider")
+
+
+def test_a_file_from_before_ids_told_whose_they_are_keeps_everybody_who_they_are(
+    path: Path, tmp_path: Path
+) -> None:
+    def states(world: World) -> list[dict[str, Row]]:
+        return [world.states(at=START + days * DAY) for days in (1, 91)]
+
+    with open_warehouse(str(path)) as connection:
+        world = World(connection, tmp_path / "source")
+        world.load([ADA, BOB])
+        world.look_up("C1", candidate={**VERIFIED, "uid": "an id: of old"})
+        world.look_up("C2", candidate=VERIFIED)
+        world.decide("C2", "reject", uid=VERIFIED["uid"])
+        world.derive()
+        before, stood = contents(connection), states(world)
+        [alias] = world.rows("staging.person_aliases", "starts_with(alias, 'uid:')")
+        assert alias["alias"] == f"uid:{FIRST}:an id: of old"
+        take_providers_from_uids(connection)
+        connection.execute("update staging.stamp set value = '4' where key = 'tables'")
+    with open_warehouse(str(path)) as connection:
+        world.connection = connection
+        assert contents(connection) == before
+        assert states(world) == stood
+        for _ in range(2):
+            world.derive()
+            assert contents(connection) == before
+            world.load([ADA, BOB])
+
+
 def test_a_file_from_before_states_were_by_provider_opens_with_nothing_due(
     path: Path, tmp_path: Path
 ) -> None:
@@ -290,6 +328,7 @@ def test_a_file_from_before_states_were_by_provider_opens_with_nothing_due(
         for table in ("staging.person_lookups", "enrichment.worklist"):
             assert before[table]
             connection.execute(f"alter table {table} drop column provider")
+        take_providers_from_uids(connection)
         connection.execute("update staging.stamp set value = 'older' where key = 'tables'")
     with open_warehouse(str(path)) as connection:
         left_dirty = {"staging.contacts_left_dirty": [("C1",), ("C2",)]}

@@ -13,6 +13,7 @@ from enrichment_pipeline_tests.warehouse import (
     ADA,
     BOB,
     DAY,
+    FIRST,
     VERIFIED,
     Row,
     World,
@@ -296,7 +297,7 @@ def test_a_role_address_in_an_answer_is_a_fact_but_nobodys_identifier(profiles: 
     assert profiles.facts(ROLE)["work_email"] == ["info@acme.com"]
     key = profiles.persons()[ROLE]
     rows = profiles.rows("staging.person_aliases", f"origin = 'answer' and person_key = '{key}'")
-    assert {row["alias"] for row in rows} == {f"uid:uid of {ROLE}"}
+    assert {row["alias"] for row in rows} == {f"uid:{FIRST}:uid of {ROLE}"}
 
 
 # --- of companies ----------------------------------------------------------------------

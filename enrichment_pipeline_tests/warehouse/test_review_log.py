@@ -397,7 +397,8 @@ def test_several_profiles_stand_in_lines_side_by_side_and_one_is_picked(ambiguou
         (2, "provider_uid", "accept is about a profile: say which of the profiles found")
     ]
     assert import_rows(ambiguous, {**row, "decision": "accept", "provider_uid": "u2"}).new == 1
-    assert ambiguous.only("raw.review_decisions")["provider_uid"] == "u2"
+    recorded = ambiguous.only("raw.review_decisions")
+    assert (recorded["provider"], recorded["provider_uid"]) == (FIRST, "u2")
 
 
 def test_of_a_long_text_the_beginning_is_shown_and_every_profile_keeps_its_line(
@@ -451,7 +452,7 @@ def test_a_rejected_profile_fills_nothing_and_leaves_no_identifier_behind(on_day
     name = "rejected likely"
     assert enriched(decided, name) is None
     assert decided.facts(name) == {}
-    identifiers = f"('email:{local_part(name)}@acme.com', 'uid:{uid_of(name)}')"
+    identifiers = f"('email:{local_part(name)}@acme.com', 'uid:{FIRST}:{uid_of(name)}')"
     assert not decided.rows("staging.person_aliases", f"alias in {identifiers}")
     assert decided.status(name) == ("needs_review", "rejected_by_reviewer")
     # it waits for its next look-up, as whoever was found does

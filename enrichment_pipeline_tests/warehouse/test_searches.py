@@ -170,7 +170,7 @@ def test_whom_a_search_of_before_has_found_to_be_a_known_person_is_not_looked_up
 ) -> None:
     """The point of entry may have searched, or a run that was killed before it went by that."""
     searched_for(world, profile("a" * 32, is_current=True))
-    alias = "uid:" + "a" * 32
+    alias = f"uid:{FIRST}:" + "a" * 32
     world.connection.execute(
         "insert into staging.person_aliases values (?, 'known', 'answer', ?)", [alias, START]
     )

@@ -115,7 +115,9 @@ with given as (
     select answer_no, field, value from new_points
 )
 
-select fact_alias(given.field, given.value) as alias, answer.person_key, given.answer_no
+select
+    fact_alias(answer.provider, given.field, given.value) as alias, answer.person_key,
+    given.answer_no
 from given
 join accepted_answers as answer on answer.answer_no = given.answer_no
 where given.value is not null;

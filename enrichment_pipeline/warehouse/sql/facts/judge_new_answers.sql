@@ -23,9 +23,10 @@
 create or replace temp table judged_answers as
 with
 searched_for as (
-    select distinct contact_id, uid
-    from enrichment.search_results
-    where verdict = 'resolved'
+    select distinct result.contact_id, search.provider, result.uid
+    from enrichment.search_results as result
+    join raw.searches as search on search.search_id = result.search_id
+    where result.verdict = 'resolved'
 ),
 
 -- most are plain: what identifiers tell is asked for the others only
@@ -125,7 +126,9 @@ asked_by_id as (
         on answer.lookup_id = lookup.lookup_id and lower(answer.uid) = lookup.item
     left join raw.search_profiles as found on found.uid = lookup.item
     left join raw.searches as search
-        on search.search_id = found.search_id and search.person_key = lookup.person_key
+        on search.search_id = found.search_id
+        and search.person_key = lookup.person_key
+        and search.provider = lookup.provider
     where lookup.item_kind = 'uid'
     group by answer.answer_no
 )
@@ -165,7 +168,9 @@ select
     end as detail
 from new_answers as answer
 left join searched_for as searched
-    on searched.contact_id = answer.contact_id and searched.uid = lower(answer.uid)
+    on searched.contact_id = answer.contact_id
+    and searched.provider = answer.provider
+    and searched.uid = lower(answer.uid)
 left join asked_by_id as asked on asked.answer_no = answer.answer_no
 left join compared on compared.answer_no = answer.answer_no
 left join decided_answers as decided

@@ -14,7 +14,7 @@ where known.origin = 'answer'
         select 1
         from enrichment.person_facts as fact
         where fact.person_key = known.person_key
-            and fact_alias(fact.field, fact.value) = known.alias
+            and fact_alias(fact.provider, fact.field, fact.value) = known.alias
     )
     and (
         exists (

@@ -55,12 +55,21 @@ named as (
     join all_identities as mine on mine.contact_id = members.contact_id and mine.kind = 'name'
 ),
 
--- what answered once stays the identity of later refreshes
+-- what answered once stays the identity of later refreshes, at the provider whose id it is
 answered as (
-    select person_key, arg_max(substr(alias, 5), (added_at, alias)) as provider_uid
+    select
+        person_key,
+        provider_in_alias(alias) as provider,
+        arg_max(uid_in_alias(alias), (added_at, alias)) as uid
     from staging.person_aliases
-    where starts_with(alias, 'uid:')
+    where is_uid_alias(alias)
         and person_key in (select person_key from refreshed_persons)
+    group by person_key, provider_in_alias(alias)
+),
+
+answered_uids as (
+    select person_key, map_from_entries(list((provider, uid) order by provider)) as provider_uids
+    from answered
     group by person_key
 )
 
@@ -73,11 +82,11 @@ select
         else best.value
     end as lookup_identity,
     named.person_key is not null as is_named,
-    answered.provider_uid
+    answered.provider_uids
 from counted
 left join best_identities as best on best.person_key = counted.person_key
 left join named on named.person_key = counted.person_key
-left join answered on answered.person_key = counted.person_key;
+left join answered_uids as answered on answered.person_key = counted.person_key;
 
 -- those that left are among them, and stay away
 create or replace temp table refreshed_contacts as
@@ -101,7 +110,7 @@ insert into staging.contact_identities by name
 select
     contact.contact_id, contact.account_id, assigned.person_key, assigned.assigned_at,
     assigned.has_changed, person.contact_count, person.identity_kind, person.lookup_identity,
-    person.is_named, person.provider_uid
+    person.is_named, person.provider_uids
 from staging.contacts as contact
 left join staging.contact_persons as assigned on assigned.contact_id = contact.contact_id
 left join person_identities as person on person.person_key = assigned.person_key

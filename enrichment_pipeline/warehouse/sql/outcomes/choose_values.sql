@@ -2,7 +2,8 @@
 -- to overwrite, fill or never). A human's beats all; verified beats likely beats unverified;
 -- within a class the newer beats the older; an empty value never overwrites a known one,
 -- and a shorter form of a name (A. Example) never the fuller one. What is known of a company
--- fills a field only while it is not too old.
+-- fills a field only while it is not too old. The id of the profile is the one of whichever
+-- provider's answer was accepted last.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
 --        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
@@ -73,6 +74,15 @@ shorter_names as (
         and is_shorter_name(name_key(fact.value), name_key(fuller.value))
 ),
 
+newest_answers as (
+    select
+        contact_id,
+        arg_min(provider, (-epoch_us(answered_at), lookup_id)) as provider
+    from staging.judgements
+    where judgement = 'matched'
+    group by contact_id
+),
+
 contested as (
     select fact.contact_id, fact.field, fact.value, fact.status, fact.provider = 'human' as is_human
     from rated as fact
@@ -81,8 +91,10 @@ contested as (
     left join shorter_names as shorter
         on shorter.contact_id = fact.contact_id and shorter.lookup_id = fact.lookup_id
         and fact.field = 'full_name'
+    left join newest_answers as newest on newest.contact_id = fact.contact_id
     where fact.position = 1
         and shorter.contact_id is null
+        and not (fact.field = 'provider_uid' and fact.provider <> newest.provider)
         and not (fact.provider = 'human' and fact.valid_to is not null)
         and not (
             past.contact_id is not null

@@ -51,8 +51,8 @@ with reasons as (
         coalesce(outcome.enriched_at, decided.replaced_at) as enriched_at,
         coalesce(
             decided.is_settled and (
-                shown.provider_uid is null
-                or list_contains(decided.settled_uids, shown.provider_uid)
+                shown.profile is null
+                or list_contains(decided.settled_profiles, shown.profile)
             ),
             false
         ) as is_seen,
@@ -73,7 +73,7 @@ with reasons as (
             -- where there is something to show, or the profile that was accepted is yet to be
             -- asked for; where every profile was rejected, it stays known as that.
             when is_seen and is_filled then null
-            when is_seen and decided.accepted_uid is null then 'rejected_by_reviewer'
+            when is_seen and decided.accepted_profile is null then 'rejected_by_reviewer'
             when is_seen and state.freshness in ('new', 'retry', 'in_flight') then null
             when state.last_outcome = 'legal_stop' then 'legal_stop'
             when state.last_state = 'unconfirmed' then 'lookup_unconfirmed'

@@ -4,8 +4,9 @@
 -- Passed over are persons who have been looked up since at the provider that is to be asked, and
 -- contacts that a later load found not eligible. With each person comes what admission compares
 -- with the suppressed identifiers, and, by themselves, those that are this person's alone, with the
--- profile that a search has found: by these it knows the person in other calls. What was entered
--- alone may be taken back before it is bought.
+-- profile that a search has found: by these it knows the person in other calls to this provider, so
+-- the ids of others' profiles are left out. What was entered alone may be taken back before it is
+-- bought.
 --
 -- reads: enrichment.worklist, hashed_identifiers, raw.lookups, staging.entered_contacts,
 --        staging.ineligible_contacts, staging.person_aliases
@@ -35,7 +36,7 @@ page as (
     select
         contact_id, person_key, freshness, priority, lookup_identity, identity_kind, supersedes,
         coalesce(ledger_revision, 0) as ledger_revision, priority_rank, has_no_account,
-        waiting_from, descending_score
+        waiting_from, descending_score, provider
     from ordered
     where (priority_rank, has_no_account, waiting_from, descending_score, person_key) > (
         $after_rank, $after_account, cast($after_waiting as timestamptz), $after_score,
@@ -53,11 +54,11 @@ known_by as (
 ),
 
 owned_aliases as (
-    select person_key, alias
-    from staging.person_aliases
-    where person_key in (select person_key from page)
+    select page.person_key, page.provider, owned.alias
+    from page
+    join staging.person_aliases as owned on owned.person_key = page.person_key
     union all
-    select person_key, concat('uid:', lookup_identity) as alias
+    select person_key, provider, uid_alias(provider, lookup_identity) as alias
     from page
     where identity_kind = 'uid'
 ),
@@ -65,11 +66,10 @@ owned_aliases as (
 owned as (
     select
         person_key,
-        list(distinct hashed_identifier(
-            split_part(alias, ':', 1), substr(alias, strpos(alias, ':') + 1)
-        )) as identifiers
+        list(distinct hashed_alias(alias)) as identifiers
     from owned_aliases
-    where split_part(alias, ':', 1) in ('email', 'linkedin', 'phone', 'uid')
+    where split_part(alias, ':', 1) in ('email', 'linkedin', 'phone')
+        or (is_uid_alias(alias) and provider_in_alias(alias) = provider)
     group by person_key
 )
 

@@ -2,6 +2,6 @@
 --
 -- reads: current_decisions
 
-select contact_id, decision, lookup_id, provider_uid, field, value
+select contact_id, decision, lookup_id, provider, provider_uid, field, value
 from current_decisions
 where contact_id in (select unnest($contact_ids));

@@ -2,22 +2,44 @@
 --
 -- Of several the latest holds, by what they speak about: one profile, one field, or whether
 -- to ask at all (so a `retry` takes back a `never`). A decision is about who the contact was
--- then: nothing but `never` outlives a change of its identity.
+-- then: nothing but `never` outlives a change of its identity. One that does not say whose profile
+-- it is about is from when there was one provider: the first that was asked.
 --
--- reads: raw.lookups, raw.provider_responses, raw.review_decisions, staging.contact_persons,
---        staging.contacts, staging.profiles
+-- reads: raw.lookups, raw.provider_responses, raw.review_decisions, raw.searches,
+--        staging.contact_persons, staging.contacts, staging.profiles
 -- makes: current_decisions, decided_answers, decided_contacts, decided_persons
 
 create or replace temp table current_decisions as
-with about_them as (
+with first_asked as (
+    select arg_min(provider, revision) as provider
+    from (
+        select provider, revision from raw.lookups
+        union all
+        select provider, revision from raw.searches
+    )
+),
+
+recorded as (
+    select
+        * replace (
+            case
+                when provider_uid is not null
+                    then coalesce(provider, (select provider from first_asked))
+            end as provider
+        )
+    from raw.review_decisions
+),
+
+about_them as (
     select
         decision.*,
         case
-            when decision.decision in ('accept', 'reject') then 'profile ' || decision.provider_uid
+            when decision.decision in ('accept', 'reject')
+                then concat_ws(' ', 'profile', decision.provider, decision.provider_uid)
             when decision.decision = 'replace' then 'field ' || decision.field
             else 'asking'
         end as subject
-    from raw.review_decisions as decision
+    from recorded as decision
     join staging.contacts as contact
         on contact.contact_id = decision.contact_id and contact.left_at is null
     left join staging.contact_persons as assigned on assigned.contact_id = decision.contact_id
@@ -34,7 +56,7 @@ latest as (
 )
 
 select
-    decision_id, contact_id, decision, lookup_id, provider_uid, field, value, decided_by,
+    decision_id, contact_id, decision, lookup_id, provider, provider_uid, field, value, decided_by,
     decided_at, source, recorded_at
 from latest
 -- a contact is one profile: the one that was accepted last
@@ -42,14 +64,18 @@ qualify decision <> 'accept' or row_number() over (
     partition by contact_id, decision order by decided_at desc, recorded_at desc, decision_id
 ) = 1;
 
--- One row for each decided contact. `settled_uids` are the profiles on which a reviewer has
+-- One row for each decided contact. `settled_profiles` are those on which a reviewer has
 -- decided: until an answer shows another one there is nothing to review.
 create or replace temp table decided_contacts as
 select
     contact_id,
-    max(provider_uid) filter (decision = 'accept') as accepted_uid,
-    coalesce(list(provider_uid) filter (decision = 'reject'), []) as rejected_uids,
-    coalesce(list(distinct provider_uid) filter (provider_uid is not null), []) as settled_uids,
+    any_value(profile_at(provider, provider_uid)) filter (decision = 'accept') as accepted_profile,
+    coalesce(
+        list(profile_at(provider, provider_uid)) filter (decision = 'reject'), []
+    ) as rejected_profiles,
+    coalesce(
+        list(distinct profile_at(provider, provider_uid)) filter (provider_uid is not null), []
+    ) as settled_profiles,
     coalesce(bool_or(decision in ('accept', 'reject', 'replace')), false) as is_settled,
     max(decided_at) filter (decision = 'replace') as replaced_at,
     coalesce(bool_or(decision = 'never'), false) as is_never,
@@ -65,9 +91,9 @@ with shown as (
     select
         decided.contact_id,
         response.lookup_id,
-        coalesce(profile.uid, response.lookup_id) as provider_uid,
-        decided.accepted_uid,
-        decided.rejected_uids
+        profile_at(response.provider, coalesce(profile.uid, response.lookup_id)) as profile,
+        decided.accepted_profile,
+        decided.rejected_profiles
     from decided_contacts as decided
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
     join raw.provider_responses as response on response.person_key = assigned.person_key
@@ -79,10 +105,10 @@ with shown as (
 select
     contact_id,
     lookup_id,
-    provider_uid,
+    profile,
     case
-        when provider_uid = accepted_uid then 'matched'
-        when list_contains(rejected_uids, provider_uid) then 'rejected'
+        when profile = accepted_profile then 'matched'
+        when list_contains(rejected_profiles, profile) then 'rejected'
     end as judgement
 from shown;
 

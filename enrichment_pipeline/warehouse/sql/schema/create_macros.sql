@@ -150,12 +150,34 @@ create or replace temp macro is_role_address(email) as
 -- An identifier as the ledger keeps it.
 create or replace temp macro hashed_identifier(kind, value) as concat(kind, ':', sha256(value));
 
--- The identifier of a person that a fact gives; null for one that gives none. A role address
--- is no person's, and a phone at work may be a switchboard.
-create or replace temp macro fact_alias(field, value) as case
+-- A profile's id at a provider as an identifier of its person: to another provider the same id may
+-- be another person's. Its parts can be had back.
+create or replace temp macro uid_alias(provider, uid) as 'uid:' || provider || ':' || uid;
+
+create or replace temp macro is_uid_alias(alias) as starts_with(alias, 'uid:');
+
+create or replace temp macro provider_in_alias(alias) as split_part(alias, ':', 2);
+
+create or replace temp macro uid_in_alias(alias) as
+    substr(alias, length(uid_alias(provider_in_alias(alias), '')) + 1);
+
+-- An identifier of a person as the ledger keeps it, which compares ids of profiles among the calls
+-- to one provider only.
+create or replace temp macro hashed_alias(alias) as case
+    when is_uid_alias(alias) then hashed_identifier('uid', uid_in_alias(alias))
+    else hashed_identifier(split_part(alias, ':', 1), substr(alias, strpos(alias, ':') + 1))
+end;
+
+-- A profile that a provider has, by its id there.
+create or replace temp macro profile_at(provider, uid) as
+    struct_pack(provider := provider, uid := uid);
+
+-- The identifier of a person that a provider's fact gives; null for one that gives none. A role
+-- address is no person's, and a phone at work may be a switchboard.
+create or replace temp macro fact_alias(provider, field, value) as case
     when field = 'linkedin_url' then 'linkedin:' || linkedin_slug(value)
     when field = 'mobile_phone' then 'phone:' || value
-    when field = 'provider_uid' then 'uid:' || value
+    when field = 'provider_uid' then uid_alias(provider, value)
     when field in ('work_email', 'personal_email') and not is_role_address(value)
         then 'email:' || value
 end;

@@ -198,9 +198,11 @@ create table if not exists staging.contact_identities (
     contact_count bigint,
     identity_kind varchar,
     lookup_identity varchar,
-    is_named boolean,
-    provider_uid varchar
+    is_named boolean
 );
+alter table staging.contact_identities drop column if exists provider_uid;
+alter table staging.contact_identities
+add column if not exists provider_uids map (varchar, varchar);
 comment on table staging.contact_identities
 is 'What planning needs of each contact in the source, kept up to date with who is who';
 comment on column staging.contact_identities.contact_count
@@ -209,8 +211,8 @@ comment on column staging.contact_identities.lookup_identity
 is 'By what the person would be asked for; null where only a search could find the profile';
 comment on column staging.contact_identities.is_named
 is 'Whether the person is known by a name and a company';
-comment on column staging.contact_identities.provider_uid
-is 'The profile that the last answer gave; null for none';
+comment on column staging.contact_identities.provider_uids
+is 'By provider, the profile that its last answer gave; null for none';
 
 create table if not exists staging.contacts_left_dirty (contact_id varchar);
 comment on table staging.contacts_left_dirty
@@ -311,6 +313,7 @@ create table if not exists raw.review_decisions (
     source varchar,
     recorded_at timestamptz
 );
+alter table raw.review_decisions add column if not exists provider varchar;
 comment on table raw.review_decisions
 is 'Every decision of a reviewer, as it was made; rows are only ever added, and a replay honours them';
 comment on column raw.review_decisions.decision_id
@@ -323,6 +326,8 @@ comment on column raw.review_decisions.lookup_id
 is 'The person''s last look-up when it was decided: what the reviewer had seen; empty for none';
 comment on column raw.review_decisions.provider_uid
 is 'accept: this profile is the contact. reject: it is not. replace: the profile that was seen';
+comment on column raw.review_decisions.provider
+is 'Whose id of a profile provider_uid is; null for none, and where there was one provider only';
 comment on column raw.review_decisions.field
 is 'replace: the field that gets the value, one row for each; null otherwise';
 comment on column raw.review_decisions.value is 'replace: the value, normalised; null otherwise';

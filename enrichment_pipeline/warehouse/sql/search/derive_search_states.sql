@@ -35,16 +35,19 @@ named as (
     from staging.contact_identities
     where is_named
         and (
-            (lookup_identity is null and ($is_search_on or provider_uid is not null))
+            (
+                lookup_identity is null
+                and ($is_search_on or provider_uids[$provider] is not null)
+            )
             or person_key in (select person_key from raw.searches)
         )
 ),
 
 accepted as (
-    select assigned.person_key, max(lower(decided.accepted_uid)) as uid
+    select assigned.person_key, max(lower(decided.accepted_profile.uid)) as uid
     from decided_contacts as decided
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
-    where decided.accepted_uid is not null
+    where decided.accepted_profile.provider = $provider
     group by assigned.person_key
 ),
 
@@ -56,6 +59,7 @@ shown as (
     join staging.profiles as profile
         on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
     where response.person_key in (select person_key from accepted)
+        and response.provider = $provider
         and response.outcome = 'matched'
         and lookup.item_kind <> 'uid'
 ),
@@ -68,15 +72,15 @@ choices as (
         select 1 from shown
         where shown.person_key = accepted.person_key and shown.uid = accepted.uid
     )
-        and accepted.person_key not in (
-            select person_key from raw.searches where provider <> $provider
-        )
 ),
 
 rejected as (
-    select distinct assigned.person_key, lower(unnest(decided.rejected_uids)) as uid
-    from decided_contacts as decided
+    select distinct assigned.person_key, lower(decided.profile.uid) as uid
+    from (
+        select contact_id, unnest(rejected_profiles) as profile from decided_contacts
+    ) as decided
     join staging.contact_persons as assigned on assigned.contact_id = decided.contact_id
+    where decided.profile.provider = $provider
 ),
 
 persons as (
@@ -86,13 +90,10 @@ persons as (
 ),
 
 answered as (
-    select distinct person_key, provider_uid as uid
+    select distinct person_key, provider_uids[$provider] as uid
     from staging.contact_identities
-    where provider_uid is not null
+    where provider_uids[$provider] is not null
         and person_key in (select person_key from persons)
-        and person_key not in (
-            select person_key from raw.lookups where provider <> $provider and outcome = 'matched'
-        )
 ),
 
 looked_up as (
