@@ -77,7 +77,8 @@ class ProviderPolicy(_Section):
     `rates` hold all at once; `items_per_window` with `window_seconds` is the short form of one.
     `search`: whether those who are a name and a company are searched for there. `exclusive`:
     no one else spends the account's credits, so that a balance lower than the ledger can explain
-    stops a run.
+    stops a run. `free_repeat`: whether to rely on it where a provider documents that the same call
+    again costs nothing.
     """
 
     price: Price = Decimal(1)
@@ -89,6 +90,7 @@ class ProviderPolicy(_Section):
     search: Literal["off", "on"] = "off"
     searches_per_day: int = Field(300, ge=0)
     exclusive: bool = False
+    free_repeat: bool = True
 
     @model_validator(mode="after")
     def _one_form(self) -> "ProviderPolicy":
@@ -357,6 +359,29 @@ class EligibilityPolicy(_Section):
         return value
 
 
+Priority = Literal["strategic", "target", "standard", "bulk"]
+
+
+class WaterfallPolicy(_Section):
+    """Which providers are asked, in which order: each for those whom the ones before left open.
+
+    Open is who has not got what `[acceptance]` requires. `only`: the priorities for which a
+    provider may be asked; all, where it is not named.
+    """
+
+    order: tuple[str, ...] = Field(("signalhire",), min_length=1, strict=False)
+    only: dict[str, Annotated[tuple[Priority, ...], Field(min_length=1, strict=False)]] = Field(
+        default_factory=dict
+    )
+
+    @field_validator("order")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("should name each provider once")
+        return value
+
+
 class EntryPolicy(_Section):
     """The point of entry: how much entries matter, where answers go, and what one caller may do.
 
@@ -365,7 +390,7 @@ class EntryPolicy(_Section):
     entry that is open for longer than `deadline_minutes` is overdue.
     """
 
-    priority: Literal["strategic", "target", "standard", "bulk"] = "standard"
+    priority: Priority = "standard"
     notify_hosts: tuple[str, ...] = Field((), strict=False)
     notify_networks: tuple[str, ...] = Field((), strict=False)
     requests_per_second: int = Field(100, ge=1, le=100_000)
@@ -401,6 +426,7 @@ class Policy(_Section):
     priority: PriorityPolicy = PriorityPolicy()
     budget: BudgetPolicy = BudgetPolicy()
     acceptance: AcceptancePolicy = AcceptancePolicy()
+    waterfall: WaterfallPolicy = WaterfallPolicy()
     fields: FieldsPolicy = FieldsPolicy()
     identity: IdentityPolicy = IdentityPolicy()
     review: ReviewPolicy = ReviewPolicy()

@@ -8,25 +8,26 @@ lies. Not here: what a policy key means (`policy.py`). No other module but
 import os
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, create_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from enrichment_pipeline.attachment import Attachment, UnsetVariableError, read_attachment
 from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
+from enrichment_pipeline.providers.base import ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
 from enrichment_pipeline.vocabulary import SEARCH
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
 SANDBOX_KEY = "sandbox"
 LEAST_SECRET_LENGTH = 16
 LEAST_TOKEN_LENGTH = 24
@@ -45,10 +46,17 @@ def in_todays_word(answers: object) -> object:
     return "live" if answers == "signalhire" else answers
 
 
-class _Environment(BaseSettings):
-    """The variables as they are written; the README says what they mean."""
+class _Variables(BaseSettings):
+    """How variables are read."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+
+class _Environment(_Variables):
+    """The variables as they are written; the README says what they mean.
+
+    Those of each provider are read apart (`_accounts_in_environment`).
+    """
 
     home: Path | None = Field(None, validation_alias="ENRICHMENT_HOME")
     config: Path | None = Field(None, validation_alias="ENRICHMENT_CONFIG")
@@ -57,8 +65,6 @@ class _Environment(BaseSettings):
     provider: Annotated[Answers, BeforeValidator(in_todays_word)] = Field(
         "sandbox", validation_alias="ENRICHMENT_PROVIDER"
     )
-    api_key: SecretStr | None = Field(None, validation_alias="SIGNALHIRE_API_KEY")
-    base_url: str | None = Field(None, validation_alias="SIGNALHIRE_BASE_URL")
     callback_url: str | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_URL")
     callback_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_SECRET")
     api_tokens: SecretStr | None = Field(None, validation_alias="ENRICHMENT_API_TOKENS")
@@ -70,8 +76,22 @@ class _Environment(BaseSettings):
 
 
 @dataclass(frozen=True)
+class Account:
+    """How a provider is reached: by which key, and where.
+
+    `base_url` is None where a sandbox of our own is to be started.
+    """
+
+    api_key: SecretStr
+    base_url: str | None
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Everything that a process needs to know; made by `load_settings`, or by a test."""
+    """Everything that a process needs to know; made by `load_settings`, or by a test.
+
+    `api_key` and `base_url` are the first provider's of the registry, `accounts` the others'.
+    """
 
     home: Path
     policy: Policy
@@ -87,6 +107,13 @@ class Settings:
     callback_keys: CallbackKeys | None = None
     api_tokens: tuple[SecretStr, ...] = ()
     webhook_secret: SecretStr | None = None
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+
+    def account(self, provider: str) -> Account | None:
+        """How this provider is reached; None where the environment does not tell."""
+        if provider == FIRST:
+            return Account(self.api_key, self.base_url)
+        return self.accounts.get(provider)
 
     @property
     def callbacks(self) -> Callbacks | None:
@@ -120,12 +147,18 @@ class Settings:
     @property
     def uses_own_sandbox(self) -> bool:
         """True where a sandbox has to be started, since no URL names one."""
-        return self.provider == "sandbox" and self.base_url is None
+        is_asked = FIRST in self.asked_providers
+        return self.provider == "sandbox" and self.base_url is None and is_asked
 
     @property
     def asks_real_provider(self) -> bool:
-        """Whether it is the provider's own host that is asked."""
-        return is_signalhire_host(self.base_url or "")
+        """Whether it is a provider's own host that is asked."""
+        accounts = ((name, self.account(name)) for name in self.asked_providers)
+        return any(
+            is_host_of(PROVIDERS[name], account.base_url or "")
+            for name, account in accounts
+            if account is not None
+        )
 
     @property
     def source_label(self) -> str:
@@ -154,14 +187,14 @@ class Settings:
         return self.source if attach is None else self._attached("[review]", attach)
 
     @property
-    def asked_provider(self) -> str:
-        """The provider that due persons are looked up at, and that contact_status is about."""
-        return FIRST
+    def asked_providers(self) -> tuple[str, ...]:
+        """The providers that due persons are looked up at, one after the other."""
+        return self.policy.waterfall.order
 
     @property
-    def base_url_variable(self) -> str:
-        """The environment variable that says where that provider is reached."""
-        return f"{self.asked_provider.upper()}_BASE_URL"
+    def asked_provider(self) -> str:
+        """The provider that due persons are looked up at first."""
+        return self.asked_providers[0]
 
     def limits(self, provider: str) -> ProviderPolicy:
         """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.
@@ -197,17 +230,23 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     """Read the environment and the policy file.
 
     Raises ConfigurationError, naming the variable or key, for whatever is wrong.
-    Creates and opens nothing. Without `needs_key` the provider's key may be missing,
+    Creates and opens nothing. Without `needs_key` providers' keys may be missing,
     for a process that only takes callbacks.
     """
     try:
-        env = _Environment()
+        env, accounts = _Environment(), _accounts_in_environment()
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
     home = _resolved("ENRICHMENT_HOME", env.home or _default_home())
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
+    _refuse_unknown_providers(policy, policy_path)
+    needing = policy.waterfall.order if needs_key else ()
+    accounts = {
+        name: _account(env.provider, PROVIDERS[name], *given, needs_key=name in needing)
+        for name, given in accounts.items()
+    }
     window_seconds = env.sandbox_window_seconds if env.provider == "sandbox" else None
     if window_seconds is not None:
         policy = _with_own_search_api(policy)
@@ -218,17 +257,17 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         warehouse_url=_warehouse_url(env.warehouse_url or home / "warehouse.duckdb"),
         ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         provider=env.provider,
-        api_key=_api_key(env, needs_key=needs_key),
-        base_url=_base_url(env),
+        api_key=accounts[FIRST].api_key,
+        base_url=accounts[FIRST].base_url,
         dagster_home=_resolved("DAGSTER_HOME", env.dagster_home or home / "dagster"),
         sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),
         api_tokens=_api_tokens(env),
         webhook_secret=_webhook_secret(env),
+        accounts={name: account for name, account in accounts.items() if name != FIRST},
     )
     _refuse_sources_as_warehouse(settings)
-    _refuse_unknown_providers(settings)
     return settings
 
 
@@ -267,27 +306,41 @@ def policy_table(provider: str) -> str:
     return f"[{provider}]" if provider == FIRST else f"[providers.{provider}]"
 
 
-def _refuse_unknown_providers(settings: Settings) -> None:
-    for name in settings.policy.providers:
+def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
+    for name in policy.providers:
         if name not in PROVIDERS or name == FIRST:
             raise ConfigurationError(
-                f"policy file {settings.policy_path}: unknown key providers.{name}; the tables "
+                f"policy file {path}: unknown key providers.{name}; the tables "
                 f"of providers are {', '.join(map(policy_table, PROVIDERS))}"
             )
-    for name, facts in PROVIDERS.items():
-        if settings.policy.searches_at(name) and SEARCH not in facts.calls:
+    for name in policy.waterfall.order:
+        if name not in PROVIDERS:
             raise ConfigurationError(
-                f"policy file {settings.policy_path}: {policy_table(name)} search: cannot be on, "
+                f"policy file {path}: waterfall.order: no provider is named {name}; "
+                f"there is {', '.join(PROVIDERS)}"
+            )
+    for name in policy.waterfall.only:
+        if name not in PROVIDERS:
+            raise ConfigurationError(
+                f"policy file {path}: unknown key waterfall.only.{name}; "
+                f"the providers are {', '.join(PROVIDERS)}"
+            )
+    for name, facts in PROVIDERS.items():
+        if policy.searches_at(name) and SEARCH not in facts.calls:
+            raise ConfigurationError(
+                f"policy file {path}: {policy_table(name)} search: cannot be on, "
                 f"since {facts.title} does not find profiles by name and company"
             )
 
 
-def is_signalhire_host(url: str) -> bool:
+def is_host_of(facts: ProviderFacts, url: str) -> bool:
+    """Whether the URL names the provider's own host, under whichever name of its domain."""
     try:
         host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:  # broken brackets
         return False
-    return host == "signalhire.com" or host.endswith(".signalhire.com")
+    domain = ".".join((urlsplit(facts.api).hostname or "").split(".")[-2:])
+    return host == domain or host.endswith(f".{domain}")
 
 
 def _default_home() -> Path:
@@ -313,16 +366,46 @@ def _with_own_search_api(policy: Policy) -> Policy:
     return policy.model_copy(update={"signalhire": policy.signalhire.model_copy(update=changes)})
 
 
-def _api_key(env: _Environment, *, needs_key: bool) -> SecretStr:
-    if env.api_key is not None:
-        return env.api_key
-    if env.provider == "sandbox":
-        return SecretStr(SANDBOX_KEY)
-    if not needs_key:
-        return SecretStr("")
-    raise ConfigurationError(
-        "SIGNALHIRE_API_KEY: not set; ENRICHMENT_PROVIDER=live needs your account's key"
-    )
+def key_variable(provider: str) -> str:
+    """The environment variable that holds the key of an account at this provider."""
+    return f"{provider.upper()}_API_KEY"
+
+
+def base_url_variable(provider: str) -> str:
+    """The environment variable that says where this provider is reached."""
+    return f"{provider.upper()}_BASE_URL"
+
+
+def _accounts_in_environment() -> dict[str, tuple[SecretStr | None, str | None]]:
+    """Key and URL of each provider, as far as they are given."""
+    fields: dict[str, Any] = {}
+    for name in PROVIDERS:
+        key, url = key_variable(name), base_url_variable(name)
+        fields[key] = (SecretStr | None, Field(None, validation_alias=key))
+        fields[url] = (str | None, Field(None, validation_alias=url))
+    given = create_model("_Accounts", __base__=_Variables, **fields)()
+    return {
+        name: (getattr(given, key_variable(name)), getattr(given, base_url_variable(name)))
+        for name in PROVIDERS
+    }
+
+
+def _account(
+    answers: Answers,
+    facts: ProviderFacts,
+    api_key: SecretStr | None,
+    base_url: str | None,
+    *,
+    needs_key: bool,
+) -> Account:
+    """How a provider is reached, who answers in its place included."""
+    if api_key is None and answers == "live" and needs_key:
+        raise ConfigurationError(
+            f"{key_variable(facts.name)}: not set; ENRICHMENT_PROVIDER=live needs your account's "
+            "key"
+        )
+    key = api_key or SecretStr(SANDBOX_KEY if answers == "sandbox" else "")
+    return Account(key, _base_url(answers, facts, base_url))
 
 
 def _callback_url(env: _Environment) -> str | None:
@@ -385,21 +468,22 @@ def _webhook_secret(env: _Environment) -> SecretStr | None:
     return env.webhook_secret
 
 
-def _base_url(env: _Environment) -> str | None:
+def _base_url(answers: Answers, facts: ProviderFacts, given: str | None) -> str | None:
     """The API's URL; None where a sandbox of our own is to be started."""
-    if env.provider == "live":
-        return _checked_url("SIGNALHIRE_BASE_URL", env.base_url or SIGNALHIRE_API)
-    if env.base_url is None:
+    variable = base_url_variable(facts.name)
+    if answers == "live":
+        return _checked_url(variable, given or facts.api, facts.api)
+    if given is None:
         return None
-    if is_signalhire_host(env.base_url):
+    if is_host_of(facts, given):
         raise ConfigurationError(
-            "SIGNALHIRE_BASE_URL names SignalHire's own host, but ENRICHMENT_PROVIDER is sandbox; "
+            f"{variable} names {facts.title}'s own host, but ENRICHMENT_PROVIDER is sandbox; "
             "set ENRICHMENT_PROVIDER=live to spend real credits"
         )
-    return _checked_url("SIGNALHIRE_BASE_URL", env.base_url)
+    return _checked_url(variable, given, facts.api)
 
 
-def _checked_url(variable: str, url: str, example: str = SIGNALHIRE_API) -> str:
+def _checked_url(variable: str, url: str, example: str) -> str:
     try:
         parts = urlsplit(url)
         is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

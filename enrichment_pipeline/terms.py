@@ -76,7 +76,7 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         if answered_by_callback
         else longest,
         unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
-        is_repeat_free=facts.is_repeat_free,
+        is_repeat_free=facts.is_repeat_free and (of_provider.free_repeat or not draws_credits),
         is_paged=facts.is_paged,
         settled_within=PAGES_WITHIN if facts.is_paged else SETTLED_WITHIN,
     )

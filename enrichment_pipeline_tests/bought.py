@@ -23,6 +23,7 @@ from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
@@ -102,7 +103,7 @@ class Bought:
 
     def observe_balance(self, *, more: int) -> None:
         """Have the ledger believe that the account had so many credits more than it has now."""
-        credits_left = ask_balance(self.settings).credits_left + more
+        credits_left = ask_balance(self.settings, SIGNALHIRE.name).credits_left + more
         Stores(self.settings).questions(Clock()).observe_balance("earlier", credits_left)
 
     def change_policy(self, **sections: dict[str, Any]) -> None:

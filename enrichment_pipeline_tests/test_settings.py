@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from enrichment_pipeline import settings as module
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.settings import (
-    PROJECT_ROOT,
-    SIGNALHIRE_API,
-    is_signalhire_host,
-    load_settings,
-)
+from enrichment_pipeline.providers import registry
+from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
+from enrichment_pipeline.settings import PROJECT_ROOT, Account, is_host_of, load_settings
+from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
 
 KEY = "5ecret-k3y-of-the-account"
+SIGNALHIRE_API = "https://www.signalhire.com/api/v1"
 VARIABLES = [
     "ENRICHMENT_HOME",
     "ENRICHMENT_CONFIG",
@@ -217,7 +217,6 @@ def test_a_sandbox_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_signalhire_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
     assert (found.provider, found.base_url) == ("live", SIGNALHIRE_API)
-    assert SIGNALHIRE_API == "https://www.signalhire.com/api/v1"
     assert found.asks_real_provider
     assert not found.uses_own_sandbox
 
@@ -290,6 +289,70 @@ def test_a_mistake_is_told_with_its_variable(
     assert KEY not in str(caught.value)
 
 
+# --- several providers -----------------------------------------------------------------
+
+
+@pytest.fixture
+def acme(monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """Acme Directory is a provider, too; the policy file is still to be written."""
+    monkeypatch.setitem(registry.PROVIDERS, ACME.name, ACME)
+    for name in ("ACME_API_KEY", "ACME_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return home / "enrichment.toml"
+
+
+def test_each_provider_has_an_account_of_its_own(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_file(acme, '[waterfall]\norder = ["signalhire", "acme"]\n')
+    keys = {"SIGNALHIRE_API_KEY": KEY, "ACME_API_KEY": "another-k3y"}
+    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", **keys)
+    assert found.asked_providers == ("signalhire", "acme")
+    assert found.account("signalhire") == Account(SecretStr(KEY), SIGNALHIRE_API)
+    assert found.account("acme") == Account(SecretStr("another-k3y"), ACME.api)
+    assert "another-k3y" not in repr(found)
+    stood_in = set_up(monkeypatch, ENRICHMENT_PROVIDER="sandbox", ACME_BASE_URL="http://localhost/")
+    assert stood_in.account("acme") == Account(SecretStr("another-k3y"), "http://localhost")
+
+
+def test_a_provider_that_is_not_asked_needs_no_account(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_file(acme, '[waterfall]\norder = ["acme"]\n')
+    found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", ACME_API_KEY=KEY)
+    assert (found.asked_provider, found.asks_real_provider) == ("acme", True)
+    assert not set_up(monkeypatch, ENRICHMENT_PROVIDER="sandbox").uses_own_sandbox
+
+
+@pytest.mark.parametrize(
+    ("policy", "variables", "words"),
+    [
+        ('order = ["acme"]', {"ENRICHMENT_PROVIDER": "live"}, "ACME_API_KEY: not set"),
+        ('order = ["acme"]', {"ACME_BASE_URL": ACME.api}, "names Acme Directory's own host"),
+        ('order = ["acme"]', {"ACME_BASE_URL": "localhost"}, "ACME_BASE_URL: not a URL"),
+        ('order = ["elsewhere"]', {}, "waterfall.order: no provider is named elsewhere"),
+        ('order = ["acme", "acme"]', {}, "waterfall.order: should name each provider once"),
+        ("order = []", {}, "waterfall.order: should name one at least"),
+        ('only = { elsewhere = ["bulk"] }', {}, "unknown key waterfall.only.elsewhere"),
+        ('only = { acme = ["huge"] }', {}, "waterfall.only.acme.0: "),
+        ("only = { acme = [] }", {}, "waterfall.only.acme: should name one at least"),
+        ("oder = []", {}, "unknown key waterfall.oder"),
+    ],
+)
+def test_a_mistake_about_a_provider_is_told_with_its_key(
+    acme: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+    variables: dict[str, str],
+    words: str,
+) -> None:
+    policy_file(acme, f"[waterfall]\n{policy}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        set_up(monkeypatch, **variables)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("section", ["source", "review"])
 def test_what_is_only_read_is_never_the_warehouse(
     home: Path, monkeypatch: pytest.MonkeyPatch, section: str
@@ -313,7 +376,7 @@ def test_what_is_only_read_is_never_the_warehouse(
     ],
 )
 def test_signalhires_own_host_is_known(url: str, is_theirs: bool) -> None:
-    assert is_signalhire_host(url) is is_theirs
+    assert is_host_of(SIGNALHIRE, url) is is_theirs
 
 
 def test_the_key_is_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_every_rate_of_the_policy_holds_for_look_ups(tmp_path: Path) -> None:
     assert limits.rates == (Rate(15, second), Rate(500, minute))
     assert limits.longest_window == minute
     assert limits.pause == second  # where a 429 does not say for how long
+
+
+def test_a_repeat_of_a_paid_call_is_free_where_provider_and_policy_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {LOOKUP: replace(ACME.calls[LOOKUP], is_repeat_free=True)}
+    monkeypatch.setitem(PROVIDERS, "acme", replace(ACME, calls=calls))
+    for given, is_free in (("", True), ("free_repeat = false", False)):
+        path = tmp_path / "enrichment.toml"
+        path.write_text(f"[providers.acme]\n{given}\n", encoding="utf-8")
+        settings = settings_for(tmp_path, load_policy(path), None)
+        assert calls_of(settings, "acme", LOOKUP, Clock()).limits.is_repeat_free is is_free
+    not_paid = "[signalhire]\nfree_repeat = false\n"
+    assert limits_of(tmp_path, not_paid, SEARCH).is_repeat_free
 
 
 def test_the_short_form_is_one_rate(tmp_path: Path) -> None:

@@ -44,8 +44,13 @@ from enrichment_pipeline.errors import (
 )
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
-from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.settings import (
+    PROJECT_ROOT,
+    Settings,
+    base_url_variable,
+    load_settings,
+)
 from enrichment_pipeline.vocabulary import LOOKUP
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
@@ -308,7 +313,7 @@ def ui(
         ]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
         if settings.base_url is not None:
-            environment[settings.base_url_variable] = settings.base_url
+            environment[base_url_variable(FIRST)] = settings.base_url
         if settings.sandbox_window_seconds is not None:
             environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
         shown = f"[{host}]" if ":" in host else host

@@ -9,21 +9,26 @@ from functools import partial
 from enrichment_pipeline.dispatch.asking import Asking, AskLookups, AskSearches
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.providers.base import ProfileSearch, Provider
-from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.settings import Settings, base_url_variable
 from enrichment_pipeline.vocabulary import SEARCH
 
 
-def connect_provider(settings: Settings) -> Provider:
-    """The provider that the settings name. Raises ConfigurationError where it has no address."""
-    if settings.base_url is None:
+def connect_provider(settings: Settings, provider: str) -> Provider:
+    """A provider by its name. Raises ConfigurationError where it has no address."""
+    account = settings.account(provider)
+    if account is None or account.base_url is None:
+        variable = base_url_variable(provider)
+        if provider != FIRST:
+            raise ConfigurationError(
+                f"{variable}: not set; with ENRICHMENT_PROVIDER=sandbox it names the stand-in that "
+                f"answers for {PROVIDERS[provider].title}"
+            )
         raise ConfigurationError(
             "no sandbox is running; start the pipeline with `enrichment run` or "
-            f"`enrichment ui`, which bring one, or set {settings.base_url_variable}"
+            f"`enrichment ui`, which bring one, or set {variable}"
         )
-    return PROVIDERS[settings.asked_provider].connect(
-        settings.base_url, settings.api_key.get_secret_value()
-    )
+    return PROVIDERS[provider].connect(account.base_url, account.api_key.get_secret_value())
 
 
 def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:

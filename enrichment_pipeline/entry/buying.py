@@ -73,8 +73,8 @@ class Buyer:
         self._writer = writer
         self._run = RunShare(run_id, is_entry=True)
         self._on_wait = on_wait
-        self._provider = connect_provider(settings)
         asked = settings.asked_provider
+        self._provider = connect_provider(settings, asked)
         self._kinds = {
             kind: _Kind(
                 asking_of(settings, kind, self._provider), calls_of(settings, asked, kind, clock)

@@ -48,7 +48,7 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
     what is on the wire be answered and kept before it takes effect.
     """
     settings = context.settings
-    provider = connect_provider(settings)
+    provider = connect_provider(settings, settings.asked_provider)
     dispatcher = Dispatcher(
         context.stores.ledger,
         context.stores.calls(context.clock),
@@ -86,7 +86,7 @@ def _batch_size(settings: Settings) -> int:
 def _observe_balance(context: RunContext) -> int | None:
     """The balance after buying. What was bought is safe in the ledger, so no failure here."""
     try:
-        credits_left = ask_balance(context.settings).credits_left
+        credits_left = ask_balance(context.settings, context.settings.asked_provider).credits_left
     except PipelineError:
         return None
     context.stores.questions(context.clock).observe_balance(context.run.run_id, credits_left)

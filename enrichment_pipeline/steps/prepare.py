@@ -57,7 +57,7 @@ def prepare(context: RunContext) -> list[str]:
     settings, run = context.settings, context.run
     check_run(settings, run)
     check_stamp(settings, is_first_use=False)
-    balance = ask_balance(settings)
+    balance = ask_balance(settings, settings.asked_provider)
     if not run.is_simulated:
         refuse_wrong_clock(run.clock.now(), balance.dated_at)
     open_state(context.stores, run)
@@ -169,7 +169,7 @@ def _take_back(context: RunContext) -> None:
 def _settle_what_was_left(context: RunContext, dead: Sequence[str]) -> None:
     """Bring to an end what killed runs have left of each kind of call."""
     ledger = context.stores.ledger
-    provider = connect_provider(context.settings)
+    provider = connect_provider(context.settings, context.settings.asked_provider)
     for kind in PROVIDERS[context.settings.asked_provider].calls:
         calls = context.stores.calls(context.clock, kind)
         read_kept_replies(ledger, calls, asking_of(context.settings, kind, provider), dead)

@@ -16,15 +16,15 @@ from enrichment_pipeline.settings import Settings
 R = TypeVar("R")
 
 
-def ask_balance(settings: Settings) -> Balance:
-    """The account's balance now. Raises PipelineError where it cannot be asked."""
-    provider = connect_provider(settings)
+def ask_balance(settings: Settings, provider: str) -> Balance:
+    """The balance of the account there now. Raises PipelineError where it cannot be asked."""
+    asked = connect_provider(settings, provider)
 
     async def ask() -> Balance:
         try:
-            return await provider.balance()
+            return await asked.balance()
         finally:
-            await provider.close()
+            await asked.close()
 
     return run_in_a_thread(ask)
 

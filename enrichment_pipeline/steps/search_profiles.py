@@ -79,7 +79,7 @@ def _results(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Tab
 def _search(
     context: RunContext, lanes: Sequence[Lane], priorities: Sequence[str], progress: Progress
 ) -> DispatchReport:
-    provider = connect_provider(context.settings)
+    provider = connect_provider(context.settings, context.settings.asked_provider)
     dispatcher = Dispatcher(
         context.stores.ledger,
         context.stores.calls(context.clock, SEARCH),
