@@ -23,13 +23,16 @@ import duckdb
 
 from benchmarks.common import profile, resident_mb, verdict
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.providers.registry import FIRST
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
+from enrichment_pipeline.waterfall import Turn
 
 MEMORY_LIMIT = "4GB"
 ANSWERED_AT = datetime(2026, 6, 1, tzinfo=UTC)
 NUMBER = 987_654_321
+WATERFALL = (Turn(FIRST, PROVIDERS[FIRST].calls[LOOKUP].identities),)
 """Stands in the template for the number of a person."""
 
 CONTACTS = """
@@ -218,7 +221,7 @@ def apply(connection: duckdb.DuckDBPyConnection) -> None:
 def judge(connection: duckdb.DuckDBPyConnection) -> None:
     with transaction(connection):
         derive_outcomes(
-            connection, Policy(), provider=FIRST, as_of=ANSWERED_AT, flagged_at=ANSWERED_AT
+            connection, Policy(), waterfall=WATERFALL, as_of=ANSWERED_AT, flagged_at=ANSWERED_AT
         )
 
 

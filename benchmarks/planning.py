@@ -38,15 +38,18 @@ from benchmarks.common import resident_mb, verdict
 from benchmarks.crm import fill_warehouse, write_source
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.providers.registry import FIRST
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline.warehouse.connection import open_warehouse, transaction
 from enrichment_pipeline.warehouse.derived import derive_anew
 from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_contacts
 from enrichment_pipeline.warehouse.worklist import select_worklist
+from enrichment_pipeline.waterfall import Turn
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 LANES = [Lane(f, p) for f in FRESHNESS for p in PRIORITIES]
 POLICY = Policy()
+WATERFALL = (Turn(FIRST, PROVIDERS[FIRST].calls[LOOKUP].identities),)
 MEMORY_LIMIT = "4GB"
 T = TypeVar("T")
 
@@ -136,7 +139,7 @@ def plan(path: str) -> Measured:
         began_at = time.perf_counter()
         with transaction(connection):
             work = select_worklist(
-                connection, POLICY, LANES, provider=FIRST, as_of=AS_OF, run_id="bench"
+                connection, POLICY, LANES, waterfall=WATERFALL, as_of=AS_OF, run_id="bench"
             )
         return measured(began_at, work.lookups)
 

@@ -77,7 +77,10 @@ class Corrections:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        freed = self._stores.release_unconfirmed(Clock(), set(persons.values()))
+        freed = sum(
+            self._stores.release_unconfirmed(Clock(), provider, set(persons.values()))
+            for provider in self._settings.asked_providers
+        )
         self._stores.leave_whole_ledger()
         return freed
 
@@ -141,7 +144,7 @@ class Corrections:
             return replay.replay(
                 connection,
                 self._settings.policy,
-                provider=self._settings.asked_provider,
+                waterfall=self._settings.waterfall,
                 as_of=run.as_of,
                 replayed_at=run.clock.business_now(),
             )
@@ -158,7 +161,7 @@ class Corrections:
                 connection,
                 self._settings.policy,
                 run_id,
-                provider=self._settings.asked_provider,
+                waterfall=self._settings.waterfall,
                 as_of=run.as_of,
                 undone_at=run.clock.business_now(),
                 undone_by=undone_by,
@@ -239,14 +242,14 @@ class Corrections:
         rows, problems = read_file(path)
         now = datetime.now(UTC)
         proposals, found = read_rows(rows, decided_by=decided_by, decided_at=now)
-        policy, provider = self._settings.policy, self._settings.asked_provider
+        policy, waterfall = self._settings.policy, self._settings.waterfall
         with self._stores.open_warehouse() as connection, transaction(connection):
             recorded = review_log.record_file(
                 connection,
                 policy,
                 proposals,
                 problems + found,
-                provider=provider,
+                waterfall=waterfall,
                 recorded_at=now,
             )
             if recorded.new:
@@ -256,6 +259,6 @@ class Corrections:
                 self._stores.leave_whole_ledger()
                 judging.derive_facts(connection, policy, loaded_at=now)
                 judging.derive_outcomes(
-                    connection, policy, provider=provider, as_of=now, flagged_at=now
+                    connection, policy, waterfall=waterfall, as_of=now, flagged_at=now
                 )
         return recorded

@@ -25,7 +25,8 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
 from enrichment_pipeline.providers.base import ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
-from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline.vocabulary import LOOKUP, PRIORITIES, SEARCH
+from enrichment_pipeline.waterfall import Turn
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 SANDBOX_KEY = "sandbox"
@@ -192,9 +193,34 @@ class Settings:
         return self.policy.waterfall.order
 
     @property
+    def waterfall(self) -> tuple[Turn, ...]:
+        """The same, each with whom it is asked for."""
+        only = self.policy.waterfall.only
+        return tuple(
+            Turn(
+                name,
+                identities=PROVIDERS[name].calls[LOOKUP].identities,
+                priorities=only.get(name, PRIORITIES),
+            )
+            for name in self.asked_providers
+        )
+
+    @property
     def asked_provider(self) -> str:
         """The provider that due persons are looked up at first."""
         return self.asked_providers[0]
+
+    @property
+    def searching_provider(self) -> str | None:
+        """The one that could be searched for those who are a name and a company."""
+        able = (name for name in self.asked_providers if SEARCH in PROVIDERS[name].calls)
+        return next(able, None)
+
+    @property
+    def called_back_provider(self) -> str:
+        """The one whose callbacks a receiver takes, where any answers so."""
+        facts = ((name, PROVIDERS[name].calls[LOOKUP]) for name in self.asked_providers)
+        return next((name for name, of in facts if of.is_called_back), self.asked_provider)
 
     def limits(self, provider: str) -> ProviderPolicy:
         """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.

@@ -44,22 +44,24 @@ class Stores:
         if "ledger" in vars(self):  # else it was not opened
             self.ledger.checkpoint()
 
-    def calls(self, clock: Clock, kind: str = LOOKUP) -> Calls:
-        """One kind of call to the provider."""
-        return calls_of(self.settings, self.settings.asked_provider, kind, clock)
+    def calls(self, clock: Clock, kind: str = LOOKUP, *, provider: str | None = None) -> Calls:
+        """One kind of call to a provider; to the first that is asked, where none is named."""
+        return calls_of(self.settings, provider or self.settings.asked_provider, kind, clock)
 
-    def questions(self, clock: Clock, kind: str = LOOKUP) -> Questions:
-        """What the ledger tells of a kind of call, by this clock."""
-        return Questions(self.ledger, self.calls(clock, kind))
+    def questions(
+        self, clock: Clock, kind: str = LOOKUP, *, provider: str | None = None
+    ) -> Questions:
+        """What the ledger tells of a kind of call to it, by this clock."""
+        return Questions(self.ledger, self.calls(clock, kind, provider=provider))
 
     def suppressions(self, clock: Clock) -> Suppressions:
         """The ledger's list of those who must not be asked about."""
         return Suppressions(self.ledger, clock)
 
-    def release_unconfirmed(self, clock: Clock, person_keys: Iterable[str]) -> int:
-        """Free these persons to be asked for again, at a person's word; how many look-ups."""
+    def release_unconfirmed(self, clock: Clock, provider: str, person_keys: Iterable[str]) -> int:
+        """Free these persons to be asked for again there, at a person's word; how many look-ups."""
         persons = list(person_keys)
-        lookups = self.calls(clock)
+        lookups = self.calls(clock, provider=provider)
         return self.ledger.transact(
             lambda transaction: lookups.release_unconfirmed(transaction, persons)
         )

@@ -407,7 +407,7 @@ def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
 
 def _start_sandbox(settings: Settings, servers: ExitStack, console: Console = _out) -> Settings:
     settings = settings.with_own_sandbox_limits()
-    limits = settings.limits(settings.asked_provider)
+    limits = settings.limits(FIRST)
     rate = limits.every_rate[0]
     options = [
         *("--items-per-window", str(rate.units)),
@@ -423,12 +423,12 @@ def _start_sandbox(settings: Settings, servers: ExitStack, console: Console = _o
 
 
 def _rates(settings: Settings) -> str:
-    rates = settings.limits(settings.asked_provider).every_rate
+    rates = settings.limits(FIRST).every_rate
     return " and ".join(f"{rate.units} items per {rate.seconds:g} s" for rate in rates)
 
 
 def _documented_rates(settings: Settings) -> str:
-    facts = PROVIDERS[settings.asked_provider]
+    facts = PROVIDERS[FIRST]
     rates = " and ".join(
         f"{units} per {seconds:g} s" for units, seconds in facts.calls[LOOKUP].rates
     )

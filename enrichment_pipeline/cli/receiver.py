@@ -60,9 +60,9 @@ def receiver(
 
     try:
         serve(
-            LedgerInbox(store, calls_of(settings, settings.asked_provider, LOOKUP, Clock())),
+            LedgerInbox(store, calls_of(settings, settings.called_back_provider, LOOKUP, Clock())),
             settings.callback_keys,
-            PROVIDERS[settings.asked_provider].count_answers,
+            PROVIDERS[settings.called_back_provider].count_answers,
             host,
             port,
             metrics_port=metrics_port or None,

@@ -114,9 +114,11 @@ def _receiver_routes(settings: Settings, metrics: EntryMetrics) -> Iterator[list
     try:
         yield [
             callback_route(
-                LedgerInbox(store, calls_of(settings, settings.asked_provider, LOOKUP, Clock())),
+                LedgerInbox(
+                    store, calls_of(settings, settings.called_back_provider, LOOKUP, Clock())
+                ),
                 callbacks.keys,
-                PROVIDERS[settings.asked_provider].count_answers,
+                PROVIDERS[settings.called_back_provider].count_answers,
                 ReceiverMetrics(metrics.registry),
             )
         ]

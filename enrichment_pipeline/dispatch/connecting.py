@@ -31,6 +31,12 @@ def connect_provider(settings: Settings, provider: str) -> Provider:
     return PROVIDERS[provider].connect(account.base_url, account.api_key.get_secret_value())
 
 
+def is_reachable(settings: Settings, provider: str) -> bool:
+    """Whether a provider could be asked: there is an address, and a key."""
+    account = settings.account(provider)
+    return account is not None and account.base_url is not None and len(account.api_key) > 0
+
+
 def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:
     """What a kind of call asks of the provider, under these settings."""
     if isinstance(provider, ProfileSearch) and kind == SEARCH:

@@ -4,7 +4,7 @@ Here: the counts and the protocol of a progress bar. Not here: showing either
 (`cli/`, `defs/`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from enrichment_pipeline.ledger.journal import Settlement
@@ -80,6 +80,16 @@ class DispatchReport:
     @property
     def answered(self) -> int:
         return self.matched + self.found + self.no_match + self.refused
+
+    def plus(self, other: "DispatchReport") -> "DispatchReport":
+        """This with what another provider was asked after it; what halted first stands."""
+        added = {
+            each.name: getattr(self, each.name) + getattr(other, each.name)
+            for each in fields(self)
+            if each.name not in {"exhausted", "halted"}
+        }
+        exhausted = {**other.exhausted, **self.exhausted}
+        return DispatchReport(**added, exhausted=exhausted, halted=self.halted or other.halted)
 
     def count(self, settlement: Settlement) -> None:
         # another process may have read an answer, and put it into the tables, before we count it

@@ -222,15 +222,16 @@ class Judge:
 
     def _decide(self, batch: Sequence[Entry]) -> list[Verdict]:
         connection, now = self._connection, self._clock.business_now()
-        provider = self._settings.asked_provider
+        waterfall = self._settings.waterfall
+        first = waterfall[0]
         has_answers = bool(self._column("select 1 from raw.provider_responses limit 1"))
         if has_answers:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)
-        derive_contact_states(connection, self._policy, provider, now)
-        list_due(connection, _LANES, provider=provider, run_id="")
+        derive_contact_states(connection, self._policy, waterfall, now, turn=first)
+        list_due(connection, _LANES, waterfall, first, run_id="")
         # all of them: those beside the batch may be many, and go before it
-        page, _ = read_page(connection, _LANES, BEFORE_THE_FIRST, PAGE_ROWS)
+        page, _ = read_page(connection, _LANES, first.provider, BEFORE_THE_FIRST, PAGE_ROWS)
         calls = {
             item.person_key: DueCall(LOOKUP, candidate_of(item, seen_revision=self._known_as_of))
             for item in page
@@ -245,6 +246,8 @@ class Judge:
         )
         told: dict[str, Enrichment] = {}
         if has_answers or any(persons.get(each.contact_id) not in calls for each in batch):
+            if len(waterfall) > 1:  # what each is after all of them, not with the first
+                derive_contact_states(connection, self._policy, waterfall, now)
             judging.judge_states(connection, self._policy, as_of=now, flagged_at=now)
             for answered in read_entry_answers(connection, "staging.entered_contacts"):
                 told |= {each.contact_id: enrichment_of(each) for each in answered}

@@ -5,9 +5,10 @@ beside the ledger's own sums. Not here: steps of a call's life (`calls.py`), and
 warehouse copies (`kept.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import add
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, case, func, insert, select
@@ -47,6 +48,10 @@ class Totals:
     unconfirmed: int = 0
     units_charged: int = 0
     units_reserved: int = 0
+
+    def plus(self, other: "Totals") -> "Totals":
+        """With the calls of another kind, or to another provider."""
+        return Totals(*map(add, astuple(self), astuple(other)))
 
 
 def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:

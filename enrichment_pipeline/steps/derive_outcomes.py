@@ -76,7 +76,7 @@ def derive_outcomes(context: RunContext) -> DerivedOutcomes:
             company_cache_hits = judging.derive_outcomes(
                 connection,
                 context.policy,
-                provider=context.settings.asked_provider,
+                waterfall=context.settings.waterfall,
                 as_of=context.run.as_of,
                 flagged_at=context.now,
             )

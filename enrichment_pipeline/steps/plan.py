@@ -6,6 +6,7 @@ Here: the plan, and how long the rate limit makes it last. Not here: showing it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
 
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
@@ -67,7 +68,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 connection,
                 policy,
                 settings.review_source,
-                provider=settings.asked_provider,
+                waterfall=settings.waterfall,
                 recorded_at=loaded_at,
             )
             suppressed = stores.suppressions(context.clock).everything()
@@ -76,23 +77,42 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()
     questions = stores.questions(context.clock)
-    searches = stores.questions(context.clock, SEARCH)
+    # whom one does not settle is taken to the next
+    most_at = [
+        (stores.calls(context.clock, provider=provider), most)
+        for provider, most in zip(
+            work.lookups_at, accumulate(work.lookups_at.values()), strict=True
+        )
+    ]
     per_day, per_month = policy.budget.per_day, policy.budget.per_month
-    of_provider = settings.limits(settings.asked_provider)
     return Plan(
         work=work,
-        worst_case_credits=work.lookups,
-        worst_case_cost=work.lookups * of_provider.price,
-        seconds_at_limit=_seconds_at_limit(stores.calls(context.clock), work.lookups),
+        worst_case_credits=sum(most * calls.limits.budget.worst_units for calls, most in most_at),
+        worst_case_cost=sum(
+            (
+                most * calls.limits.budget.worst_units * settings.limits(calls.provider).price
+                for calls, most in most_at
+            ),
+            Decimal(0),
+        ),
+        seconds_at_limit=sum(_seconds_at_limit(calls, most) for calls, most in most_at),
         budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
         budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
-        searches_left_today=int(of_provider.searches_per_day - searches.used_today()),
+        searches_left_today=_searches_left(context),
         unread_columns=(
             *(f"contacts.{name}" for name in contacts.unread),
             *(f"accounts.{name}" for name in accounts.unread),
         ),
         unknown_tiers=accounts.unknown_tiers,
     )
+
+
+def _searches_left(context: RunContext) -> int:
+    provider = context.settings.searching_provider
+    if provider is None:
+        return 0
+    searches = context.stores.questions(context.clock, SEARCH, provider=provider)
+    return int(context.settings.limits(provider).searches_per_day - searches.used_today())
 
 
 def _seconds_at_limit(calls: Calls, items: int) -> float:

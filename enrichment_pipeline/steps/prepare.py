@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
+from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider, is_reachable
 from enrichment_pipeline.dispatch.settling import read_kept_replies
 from enrichment_pipeline.errors import ConfigurationError, PipelineError, redact_unexpected_errors
 from enrichment_pipeline.ledger.known import has_lookups, is_ahead_of_tables
+from enrichment_pipeline.providers.base import Balance, ProviderUnavailableError
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.rollback import Comparison, RolledBack
 from enrichment_pipeline.run import AS_OF_TAG, Run
@@ -57,22 +58,40 @@ def prepare(context: RunContext) -> list[str]:
     settings, run = context.settings, context.run
     check_run(settings, run)
     check_stamp(settings, is_first_use=False)
-    balance = ask_balance(settings, settings.asked_provider)
+    balances = _ask_balances(settings)
     if not run.is_simulated:
-        refuse_wrong_clock(run.clock.now(), balance.dated_at)
+        for balance in balances.values():
+            refuse_wrong_clock(run.clock.now(), balance.dated_at)
     open_state(context.stores, run)
     hold_run_lock(settings.home, run.run_id)
     dead = dead_runs(settings.home)
     _take_back(context)
     _settle_what_was_left(context, dead)
-    if settings.limits(settings.asked_provider).exclusive:
-        _check_balance(context, balance.credits_left)
-    questions = context.stores.questions(run.clock)
-    if questions.last_balance() is None:
-        # Later ones are seen after buying only: so that two in a row span the time between
-        # two runs too, in which others may have spent.
-        questions.observe_balance(run.run_id, balance.credits_left)
+    for provider, balance in balances.items():
+        if settings.limits(provider).exclusive:
+            _check_balance(context, provider, balance.credits_left)
+        questions = context.stores.questions(run.clock, provider=provider)
+        if questions.last_balance() is None:
+            # Later ones are seen after buying only: so that two in a row span the time between
+            # two runs too, in which others may have spent.
+            questions.observe_balance(run.run_id, balance.credits_left)
     return dead
+
+
+def _ask_balances(settings: Settings) -> dict[str, Balance]:
+    """The balance at each provider that is asked; of several, one that is down is passed over."""
+    balances: dict[str, Balance] = {}
+    down: list[ProviderUnavailableError] = []
+    for provider in settings.asked_providers:
+        try:
+            balances[provider] = ask_balance(settings, provider)
+        except ProviderUnavailableError as error:
+            down.append(error)
+    if not balances:
+        raise down[0]
+    for error in down:
+        _log.warning("%s; the others are asked without it", error)
+    return balances
 
 
 def check_run(settings: Settings, run: Run) -> None:
@@ -161,32 +180,37 @@ def _keep_what_reviewers_said(stores: Stores) -> None:
 def _take_back(context: RunContext) -> None:
     """Move what was set aside into the ledger."""
     stores = context.stores
-    kinds = PROVIDERS[context.settings.asked_provider].calls
-    calls = [stores.calls(context.clock, kind) for kind in kinds]
+    calls = [
+        stores.calls(context.clock, kind, provider=provider)
+        for provider, facts in PROVIDERS.items()
+        for kind in facts.calls
+    ]
     take_back(context.settings.spilled_dir, stores.ledger, *calls)
 
 
 def _settle_what_was_left(context: RunContext, dead: Sequence[str]) -> None:
-    """Bring to an end what killed runs have left of each kind of call."""
-    ledger = context.stores.ledger
-    provider = connect_provider(context.settings, context.settings.asked_provider)
-    for kind in PROVIDERS[context.settings.asked_provider].calls:
-        calls = context.stores.calls(context.clock, kind)
-        read_kept_replies(ledger, calls, asking_of(context.settings, kind, provider), dead)
-        ledger.transact(partial(calls.clear_abandoned, dead_run_ids=dead))
+    """Bring to an end what killed runs have left of each kind of call, whoever is asked now."""
+    ledger, settings = context.stores.ledger, context.settings
+    for name, facts in PROVIDERS.items():
+        provider = connect_provider(settings, name) if is_reachable(settings, name) else None
+        for kind in facts.calls:
+            calls = context.stores.calls(context.clock, kind, provider=name)
+            if provider is not None:
+                read_kept_replies(ledger, calls, asking_of(settings, kind, provider), dead)
+            ledger.transact(partial(calls.clear_abandoned, dead_run_ids=dead))
 
 
-def _check_balance(context: RunContext, credits_left: int) -> None:
+def _check_balance(context: RunContext, provider: str, credits_left: int) -> None:
     """Where the account is used here only: stop at a balance that the ledger cannot explain.
 
     Calls were bought that this ledger, an older copy, does not know of.
     """
-    questions = context.stores.questions(context.clock)
+    questions = context.stores.questions(context.clock, provider=provider)
     gap = questions.balance_gap(credits_left)
     if gap is None or gap.unexplained <= 0:
         return
     if not context.run.accepts_rollback:
-        table = policy_table(context.settings.asked_provider)
+        table = policy_table(provider)
         raise RolledBack(
             f"ledger {context.stores.ledger.name}: the provider's balance fell by "
             f"{gap.unexplained:,} credits more than it knows of, though {table} exclusive = "

@@ -57,18 +57,19 @@ def search_profiles(
     Highest priority first, each with its second try before the next priority. DuckDB
     is closed while anything is asked. Where the quota ends, the rest stays queued.
     """
-    is_on = context.policy.searches_at(context.settings.asked_provider)
+    provider = context.settings.searching_provider
+    is_on = provider is not None and context.policy.searches_at(provider)
     with context.stores.open_warehouse() as connection:
         priorities = priorities_to_search(connection, lanes) if is_on else []
         verdicts, table = _results(connection)
-    if not is_on:
+    if provider is None or not is_on:
         return SearchedProfiles(None, {}, verdicts, table)
     report = DispatchReport()
     if priorities:
-        report = _search(context, lanes, priorities, progress)
+        report = _search(context, lanes, provider, priorities, progress)
         with context.stores.open_warehouse() as connection:
             verdicts, table = _results(connection)
-    questions = context.stores.questions(context.clock, SEARCH)
+    questions = context.stores.questions(context.clock, SEARCH, provider=provider)
     return SearchedProfiles(report, questions.lane_totals(context.run.run_id), verdicts, table)
 
 
@@ -77,13 +78,17 @@ def _results(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, int], Tab
 
 
 def _search(
-    context: RunContext, lanes: Sequence[Lane], priorities: Sequence[str], progress: Progress
+    context: RunContext,
+    lanes: Sequence[Lane],
+    provider: str,
+    priorities: Sequence[str],
+    progress: Progress,
 ) -> DispatchReport:
-    provider = connect_provider(context.settings, context.settings.asked_provider)
+    asked = connect_provider(context.settings, provider)
     dispatcher = Dispatcher(
         context.stores.ledger,
-        context.stores.calls(context.clock, SEARCH),
-        asking_of(context.settings, SEARCH, provider),
+        context.stores.calls(context.clock, SEARCH, provider=provider),
+        asking_of(context.settings, SEARCH, asked),
         SearchProgress(progress),
         run=share_of(context.run),
         batch_size=1,
@@ -93,18 +98,18 @@ def _search(
     async def ask() -> None:
         try:
             for priority, _attempt in product(priorities, SEARCH_ATTEMPTS):
-                candidates = _candidates(context, lanes, priority)
+                candidates = _candidates(context, lanes, provider, priority)
                 if candidates and not dispatcher.is_over:
                     await dispatcher.run([candidates])
-                    _take_over(context, lanes)
+                    _take_over(context, lanes, provider)
         finally:
-            await provider.close()
+            await asked.close()
 
     run_in_a_thread(ask, dispatcher.stop)
     return dispatcher.report
 
 
-def _take_over(context: RunContext, lanes: Sequence[Lane]) -> None:
+def _take_over(context: RunContext, lanes: Sequence[Lane], provider: str) -> None:
     """Copy what was answered, and put those who were found on the work list by their UID."""
     with context.stores.open_warehouse() as connection:
         take_over_searches(connection, context.stores.ledger)
@@ -113,13 +118,15 @@ def _take_over(context: RunContext, lanes: Sequence[Lane]) -> None:
                 connection,
                 context.policy,
                 lanes,
-                provider=context.settings.asked_provider,
+                provider=provider,
                 as_of=context.run.as_of,
             )
 
 
-def _candidates(context: RunContext, lanes: Sequence[Lane], priority: str) -> list[Candidate]:
-    limit = context.settings.limits(context.settings.asked_provider).searches_per_day
+def _candidates(
+    context: RunContext, lanes: Sequence[Lane], provider: str, priority: str
+) -> list[Candidate]:
+    limit = context.settings.limits(provider).searches_per_day
     with context.stores.open_warehouse() as connection:
         due = due_searches(connection, lanes, priority, limit)
     return [search_candidate_of(each) for each in due]

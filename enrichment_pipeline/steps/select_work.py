@@ -47,9 +47,10 @@ def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     suppressions = stores.suppressions(context.clock)
     with stores.open_warehouse() as connection:
         take_over_lookups(connection, ledger)
-        waiting = review_log.persons_to_free(connection, context.settings.asked_provider)
-        if stores.release_unconfirmed(context.clock, waiting):
-            take_over_lookups(connection, ledger)
+        for provider in context.settings.asked_providers:
+            waiting = review_log.persons_to_free(connection, provider)
+            if stores.release_unconfirmed(context.clock, provider, waiting):
+                take_over_lookups(connection, ledger)
         suppressions.take_over(review_log.never_identifiers(connection), BY_REVIEW)
         take_over_searches(connection, ledger)
         with transaction(connection):
@@ -78,7 +79,7 @@ def select_due(
         connection,
         context.policy,
         lanes,
-        provider=context.settings.asked_provider,
+        waterfall=context.settings.waterfall,
         as_of=context.run.as_of,
         run_id=context.run.run_id,
     )

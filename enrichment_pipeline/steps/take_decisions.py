@@ -31,7 +31,7 @@ def take_decisions(context: RunContext) -> TakenDecisions:
                 connection,
                 context.policy,
                 context.settings.review_source,
-                provider=context.settings.asked_provider,
+                waterfall=context.settings.waterfall,
                 recorded_at=context.now,
             )
         return TakenDecisions(recorded, read_table_figures(connection, "review_decisions"))

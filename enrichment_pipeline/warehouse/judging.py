@@ -23,6 +23,7 @@ from enrichment_pipeline.warehouse.normalise import (
 )
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.waterfall import Waterfall
 
 ANSWERS_PER_BATCH = 200_000
 """As many at a time: some 2.7 KB each as text, several times that once they are taken apart.
@@ -84,16 +85,16 @@ def derive_outcomes(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     *,
-    provider: str,
+    waterfall: Waterfall,
     as_of: datetime,
     flagged_at: datetime,
 ) -> int:
     """Bring `enriched_contacts`, `needs_review` and `contact_status` up to date, together.
 
-    What is queued, or in flight, is so at `provider`.
+    What is queued, or in flight, is so at a provider of the waterfall.
     How many contacts have company fields from an answer on a colleague.
     """
-    derive_contact_states(connection, policy, provider, as_of)
+    derive_contact_states(connection, policy, waterfall, as_of)
     judge_states(connection, policy, as_of=as_of, flagged_at=flagged_at)
     execute(connection, "stamp_judged_contacts")
     return execute(connection, "count_company_cache_hits").fetchall()[0][0]

@@ -16,6 +16,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.derived import leave_contacts_dirty
 from enrichment_pipeline.warehouse.judging import derive_facts, derive_outcomes
 from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.waterfall import Waterfall
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def replay(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     *,
-    provider: str,
+    waterfall: Waterfall,
     as_of: datetime,
     replayed_at: datetime,
 ) -> list[Change]:
@@ -47,7 +48,9 @@ def replay(
         derive_facts(connection, policy, loaded_at=replayed_at)
         execute(connection, "forget_aliases")
         leave_contacts_dirty(connection, "forgotten_aliases")
-        derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=replayed_at)
+        derive_outcomes(
+            connection, policy, waterfall=waterfall, as_of=as_of, flagged_at=replayed_at
+        )
 
     return _compared(connection, derive)
 
@@ -57,7 +60,7 @@ def undo_run(
     policy: Policy,
     run_id: str,
     *,
-    provider: str,
+    waterfall: Waterfall,
     as_of: datetime,
     undone_at: datetime,
     undone_by: str,
@@ -84,7 +87,7 @@ def undo_run(
                 undone_by=undone_by,
             )
         derive_facts(connection, policy, loaded_at=undone_at)
-        derive_outcomes(connection, policy, provider=provider, as_of=as_of, flagged_at=undone_at)
+        derive_outcomes(connection, policy, waterfall=waterfall, as_of=as_of, flagged_at=undone_at)
 
     return _compared(connection, derive)
 

@@ -34,6 +34,7 @@ from enrichment_pipeline.review.problems import Problem
 from enrichment_pipeline.warehouse.attached_source import attached_source, read_decisions
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.waterfall import Waterfall
 
 SHOWN_CHARACTERS = 4000
 """Of what was found, in one cell: a profile can be megabytes, which no reviewer reads."""
@@ -132,7 +133,7 @@ def record_file(
     proposals: Sequence[Proposal],
     problems: Sequence[Problem],
     *,
-    provider: str,
+    waterfall: Waterfall,
     recorded_at: datetime,
 ) -> Recorded:
     """Record a file's decisions, all of them or, where anything is wrong with one, none.
@@ -141,7 +142,7 @@ def record_file(
     already is not recorded again, so that importing a file twice changes nothing.
     Call it in a transaction.
     """
-    evidence = _find_evidence(connection, policy, proposals, provider, recorded_at)
+    evidence = _find_evidence(connection, policy, proposals, waterfall, recorded_at)
     standing = _standing(connection, evidence)
     wrong_rows = {problem.row for problem in problems}
     decisions, found, stood = [], list(problems), 0
@@ -171,7 +172,7 @@ def record_table(
     policy: Policy,
     attachment: Attachment,
     *,
-    provider: str,
+    waterfall: Waterfall,
     recorded_at: datetime,
 ) -> Recorded:
     """Record what is new in the query `[review] decisions`; rows that are wrong are left out.
@@ -191,7 +192,7 @@ def record_table(
         ((number, cells) for number, _, cells in rows), now=recorded_at
     )
     wrong_rows = {problem.row for problem in problems}
-    evidence = _find_evidence(connection, policy, proposals, provider, recorded_at)
+    evidence = _find_evidence(connection, policy, proposals, waterfall, recorded_at)
     decisions = []
     for proposal, (number, decision_id, _) in zip(proposals, rows, strict=True):
         if number in wrong_rows:
@@ -229,14 +230,14 @@ def _find_evidence(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     proposals: Iterable[Proposal],
-    provider: str,
+    waterfall: Waterfall,
     as_of: datetime,
 ) -> dict[str, Evidence]:
     """What is known of these proposals' contacts, by id; leaves `current_decisions` selected."""
     contact_ids = sorted({proposal.contact_id for proposal in proposals})
     if not contact_ids:
         return {}
-    derive_contact_states(connection, policy, provider, as_of)
+    derive_contact_states(connection, policy, waterfall, as_of)
     rows = execute(connection, "find_review_evidence", contact_ids=contact_ids).fetchall()
     return {
         contact_id: Evidence(

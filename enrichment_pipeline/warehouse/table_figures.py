@@ -34,7 +34,7 @@ SHOWN: Mapping[str, Shown] = {
         ("decision_id",),
         ("contact_id", "decision", "field", "decided_at"),
     ),
-    "worklist": Shown("enrichment.worklist", ("contact_id", "freshness", "priority")),
+    "worklist": Shown("enrichment.worklist", ("contact_id", "provider", "freshness", "priority")),
     "search_results": Shown("enrichment.search_results", ("search_id",)),
     "provider_responses": Shown(
         "raw.provider_responses", ("lookup_id",), ("lookup_id", "outcome", "answered_at")

@@ -4,7 +4,7 @@ Here: the table `enrichment.worklist`. Not here: buying what stands in it
 (`dispatch/`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.waterfall import Turn, Waterfall
 
 PAGE_ROWS = 10_000
 PAGE_MEMORY = "72MB"
@@ -70,10 +71,11 @@ class CacheHits:
 
 @dataclass(frozen=True)
 class DueWork:
-    """What is due, lane by lane, and what the priorities of these lanes need not buy."""
+    """What is due, lane by lane and by who is asked, and what these priorities need not buy."""
 
     lanes: list[LaneWork]
     cache_hits: CacheHits
+    lookups_at: Mapping[str, int]
 
     @property
     def contacts(self) -> int:
@@ -99,50 +101,101 @@ def select_worklist(
     policy: Policy,
     lanes: Sequence[Lane],
     *,
-    provider: str,
+    waterfall: Waterfall,
     as_of: datetime,
     run_id: str,
 ) -> DueWork:
-    """Replace the rows of these lanes by what is due at this provider; what each lane holds now."""
-    derive_contact_states(connection, policy, provider, as_of)
-    list_due(connection, lanes, provider=provider, run_id=run_id)
-    work = _counted(connection, lanes)
+    """Replace the rows of these lanes by what is due at each provider; what each lane holds now."""
+    hits = CacheHits(0, 0)
+    due: dict[str, list[LaneWork]] = {}
+    for turn in waterfall:
+        due[turn.provider] = select_turn(
+            connection, policy, lanes, waterfall, turn, as_of=as_of, run_id=run_id
+        )
+        if turn == waterfall[0]:
+            hits = _cache_hits(connection, lanes)
+    return DueWork(
+        [_added(lane, due.values()) for lane in lanes],
+        hits,
+        {provider: sum(each.lookups for each in work) for provider, work in due.items()},
+    )
+
+
+def select_turn(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    lanes: Sequence[Lane],
+    waterfall: Waterfall,
+    turn: Turn,
+    *,
+    as_of: datetime,
+    run_id: str,
+    passed_over: Collection[str] = (),
+) -> list[LaneWork]:
+    """The same at the one whose turn it is, those in `passed_over` not being waited for."""
+    derive_contact_states(connection, policy, waterfall, as_of, turn=turn, passed_over=passed_over)
+    list_due(connection, lanes, waterfall, turn, run_id=run_id)
+    counted = execute(
+        connection, "count_worklist", lanes=_keys(lanes), provider=turn.provider
+    ).fetchall()
     if connection.execute("select 1 from looked_up_items limit 1").fetchall():
         execute(connection, "restore_looked_up")
-    return work
+    return [LaneWork(Lane(f, p), *counts) for f, p, *counts in counted]
 
 
 def list_due(
-    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], *, provider: str, run_id: str
+    connection: duckdb.DuckDBPyConnection,
+    lanes: Sequence[Lane],
+    waterfall: Waterfall,
+    turn: Turn,
+    *,
+    run_id: str,
 ) -> None:
-    """Replace the rows of these lanes by what is due, by the states as they were derived."""
+    """Replace this provider's rows of these lanes, by its states as they were derived."""
     execute(connection, "find_due_persons")
-    execute(connection, "replace_worklist", lanes=_keys(lanes), provider=provider, run_id=run_id)
+    execute(
+        connection,
+        "replace_worklist",
+        lanes=_keys(lanes),
+        provider=turn.provider,
+        asked=[each.provider for each in waterfall],
+        run_id=run_id,
+    )
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> DueWork:
-    rows = execute(connection, "count_worklist", lanes=_keys(lanes)).fetchall()
-    found = {Lane(f, p): counts for f, p, *counts in rows}
+def _added(lane: Lane, due: Iterable[Sequence[LaneWork]]) -> LaneWork:
+    """What is due in a lane at all providers."""
+    of_lane = [each for work in due for each in work if each.lane == lane]
+    return LaneWork(
+        lane,
+        contacts=sum(each.contacts for each in of_lane),
+        lookups=sum(each.lookups for each in of_lane),
+        searches=sum(each.searches for each in of_lane),
+    )
+
+
+def _cache_hits(connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane]) -> CacheHits:
     priorities = sorted({lane.priority for lane in lanes})
     [(person, miss)] = execute(connection, "count_cache_hits", priorities=priorities).fetchall()
     searched = "select 1 from person_searches where freshness_reason = 'miss_is_recent' limit 1"
     if connection.execute(searched).fetchall():
         counted = execute(connection, "count_search_misses", priorities=priorities).fetchall()
         miss += counted[0][0]
-    return DueWork(
-        [LaneWork(lane, *found.get(lane, (0, 0, 0))) for lane in lanes], CacheHits(person, miss)
-    )
+    return CacheHits(person, miss)
 
 
 def worklist_pages(
-    open_warehouse: OpensWarehouse, lanes: Sequence[Lane], page_rows: int = PAGE_ROWS
+    open_warehouse: OpensWarehouse,
+    lanes: Sequence[Lane],
+    provider: str,
+    page_rows: int = PAGE_ROWS,
 ) -> Iterator[list[WorkItem]]:
-    """The lanes' work in buying order, page by page; the warehouse is closed between pages."""
+    """The lanes' work there in buying order, page by page; the warehouse is closed in between."""
     place = BEFORE_THE_FIRST
     while True:
         with open_warehouse() as connection:
             connection.execute(f"set threads = 1; set memory_limit = '{PAGE_MEMORY}'")
-            page, place = read_page(connection, lanes, place, page_rows)
+            page, place = read_page(connection, lanes, provider, place, page_rows)
         if page:
             yield page
         if len(page) < page_rows:
@@ -161,12 +214,21 @@ BEFORE_THE_FIRST: Place = {
 
 
 def read_page(
-    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], after: Place, page_rows: int
+    connection: duckdb.DuckDBPyConnection,
+    lanes: Sequence[Lane],
+    provider: str,
+    after: Place,
+    page_rows: int,
 ) -> tuple[list[WorkItem], Place]:
-    """The lanes' next work in buying order, and where it ends."""
+    """The lanes' next work at this provider in buying order, and where it ends."""
     execute(connection, "create_hashed_identifiers")
     rows = execute(
-        connection, "read_worklist_page", lanes=_keys(lanes), limit=page_rows, **after
+        connection,
+        "read_worklist_page",
+        lanes=_keys(lanes),
+        provider=provider,
+        limit=page_rows,
+        **after,
     ).fetchall()
     page = [
         WorkItem(*row[:7], frozenset(row[7] or ()), frozenset(row[8] or ()), row[9], row[14])

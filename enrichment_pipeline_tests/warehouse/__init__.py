@@ -28,6 +28,7 @@ from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_c
 from enrichment_pipeline.warehouse.raw_answers import insert_responses, merge_lookups
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.waterfall import EVERY_IDENTIFIER, Turn, Waterfall
 from enrichment_pipeline_tests.support import START, policy_for, write_csv
 
 Row = dict[str, Any]
@@ -71,6 +72,11 @@ def reading_of(provider: str = FIRST) -> common_profile.Reading:
     return reading
 
 
+def alone(provider: str = FIRST) -> Waterfall:
+    """Who is asked where there is one provider, which takes every identifier."""
+    return (Turn(provider, identities=EVERY_IDENTIFIER),)
+
+
 class World:
     """A warehouse of a test's own, with everything around it that a test has to move."""
 
@@ -79,6 +85,8 @@ class World:
         self.folder = folder
         self.policy = Policy()
         self.company_cache_hits = 0
+        self.waterfall: Waterfall = ()
+        """Who is asked; where it is empty, the provider that a test names."""
         self._rows: dict[str, Row] = {}
         self.entries: dict[str, SimpleNamespace] = {}
         self._bodies: dict[str, bytes] = {}
@@ -297,7 +305,7 @@ class World:
             self.company_cache_hits = derive_outcomes(
                 self.connection,
                 policy or self.policy,
-                provider=provider,
+                waterfall=self.waterfall or alone(provider),
                 as_of=at,
                 flagged_at=at,
             )
@@ -308,7 +316,7 @@ class World:
             return replay(
                 self.connection,
                 policy or self.policy,
-                provider=FIRST,
+                waterfall=self.waterfall or alone(),
                 as_of=at,
                 replayed_at=at,
             )
@@ -321,7 +329,7 @@ class World:
                 self.connection,
                 policy or self.policy,
                 run_id,
-                provider=FIRST,
+                waterfall=self.waterfall or alone(),
                 as_of=at,
                 undone_at=at,
                 undone_by="eve",
@@ -358,7 +366,8 @@ class World:
         self, *, at: datetime = START, policy: Policy | None = None, provider: str = FIRST
     ) -> dict[str, Row]:
         """Where every contact stands with this provider, by its id."""
-        derive_contact_states(self.connection, policy or self.policy, provider, at)
+        waterfall = self.waterfall or alone(provider)
+        derive_contact_states(self.connection, policy or self.policy, waterfall, at)
         return {row["contact_id"]: row for row in self.rows("contact_states")}
 
     # --- looking -----------------------------------------------------------------------

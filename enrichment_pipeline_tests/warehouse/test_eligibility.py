@@ -14,7 +14,7 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.searches import due_searches
 from enrichment_pipeline.warehouse.worklist import select_worklist, worklist_pages
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World, alone
 
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 SEARCHING = Policy.model_validate({"signalhire": {"search": "on"}})
@@ -118,13 +118,13 @@ def test_what_was_bought_before_stays_and_nothing_of_it_is_for_review(world: Wor
 def select(world: World) -> None:
     with transaction(world.connection):
         select_worklist(
-            world.connection, SEARCHING, LANES, provider=FIRST, as_of=START + DAY, run_id="run-1"
+            world.connection, SEARCHING, LANES, waterfall=alone(), as_of=START + DAY, run_id="run-1"
         )
 
 
 def bought(world: World) -> set[str]:
     """The contacts for which the work list, as it stands, is sent to the ledger."""
-    pages = list(worklist_pages(lambda: nullcontext(world.connection), LANES))
+    pages = list(worklist_pages(lambda: nullcontext(world.connection), LANES, FIRST))
     world.connection.execute("set memory_limit = '1GB'")  # a page has a connection of its own
     return {item.contact_id for page in pages for item in page}
 

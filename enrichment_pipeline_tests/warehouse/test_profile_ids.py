@@ -22,6 +22,7 @@ from enrichment_pipeline_tests.warehouse import (
     FIRST,
     VERIFIED,
     World,
+    alone,
     candidate,
     reading_of,
 )
@@ -72,11 +73,11 @@ def test_a_provider_is_told_of_its_own_ids_only(world: World) -> None:
         with transaction(world.connection):
             select_worklist(
                 *(world.connection, world.policy, LANES),
-                provider=provider,
+                waterfall=alone(provider),
                 as_of=START + 100 * DAY,
                 run_id="run-2",
             )
-        ([item], _) = read_page(world.connection, LANES, BEFORE_THE_FIRST, 10)
+        ([item], _) = read_page(world.connection, LANES, provider, BEFORE_THE_FIRST, 10)
         known_by[provider] = {each for each in item.known_by if each.startswith("uid:")}
     assert known_by == {FIRST: {hashed("uid", SAME)}, OTHER: {hashed("uid", "e" * 32)}}
 

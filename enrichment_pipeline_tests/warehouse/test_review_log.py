@@ -35,6 +35,7 @@ from enrichment_pipeline_tests.warehouse import (
     FIRST,
     Row,
     World,
+    alone,
     candidate,
     contents,
     person,
@@ -203,7 +204,7 @@ def import_rows(world: World, *rows: Mapping[str, str], at: datetime = START) ->
     proposals, problems = read_rows(sheet, decided_by="eva", decided_at=at)
     with transaction(world.connection):
         return review_log.record_file(
-            world.connection, world.policy, proposals, problems, provider=FIRST, recorded_at=at
+            world.connection, world.policy, proposals, problems, waterfall=alone(), recorded_at=at
         )
 
 
@@ -1073,7 +1074,7 @@ class Table:
                 self.world.connection,
                 policy,
                 self.folder,
-                provider=FIRST,
+                waterfall=alone(),
                 recorded_at=START + DAY,
             )
 
@@ -1155,6 +1156,6 @@ def test_a_query_that_cannot_be_run_is_refused(table: Table) -> None:
 def test_without_a_query_there_is_nothing_to_read(on_day: OnDay) -> None:
     world = on_day(0)
     nothing = review_log.record_table(
-        world.connection, world.policy, Path("nowhere"), provider=FIRST, recorded_at=START
+        world.connection, world.policy, Path("nowhere"), waterfall=alone(), recorded_at=START
     )
     assert nothing == Recorded(0, 0, ())

@@ -26,6 +26,7 @@ from enrichment_pipeline_tests.warehouse import (
     DAY,
     FIRST,
     World,
+    alone,
     candidate,
     reading_of,
 )
@@ -106,7 +107,7 @@ def due(world: World, days: int = 2) -> list[DueSearch]:
     as_of = START + days * DAY
     with transaction(world.connection):
         select_worklist(
-            world.connection, SEARCHING, LANES, provider=FIRST, as_of=as_of, run_id="run-2"
+            world.connection, SEARCHING, LANES, waterfall=alone(), as_of=as_of, run_id="run-2"
         )
     return due_searches(world.connection, LANES, "bulk", limit=10)
 
@@ -182,7 +183,7 @@ def test_whom_a_search_of_before_has_found_to_be_a_known_person_is_not_looked_up
 def test_the_profile_that_a_search_has_found_tells_the_person_in_other_calls(world: World) -> None:
     searched_for(world, profile("a" * 32, is_current=True))
     assert due(world) == []
-    page, _ = read_page(world.connection, LANES, BEFORE_THE_FIRST, 10)
+    page, _ = read_page(world.connection, LANES, FIRST, BEFORE_THE_FIRST, 10)
     [item] = page
     assert item.lookup_identity == "a" * 32
     assert hashed("uid", "a" * 32) in item.known_by
@@ -193,7 +194,7 @@ def test_a_search_for_what_was_entered_says_that_it_may_be_taken_back(world: Wor
     world.load([{**CY, "company_name": "Acme"}])
     with transaction(world.connection):
         select_worklist(
-            world.connection, SEARCHING, LANES, provider=FIRST, as_of=START, run_id="run-2"
+            world.connection, SEARCHING, LANES, waterfall=alone(), as_of=START, run_id="run-2"
         )
     listed = {
         each.contact_id: each.is_entered

@@ -20,7 +20,7 @@ from enrichment_pipeline.warehouse.worklist import (
     worklist_pages,
 )
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, FIRST, VERIFIED, World, alone
 
 ALL_LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 ACCOUNTS = [{"account_id": tier, "tier": tier} for tier in PRIORITIES]
@@ -50,18 +50,25 @@ def select_all(
 ) -> DueWork:
     with transaction(world.connection):
         return select_worklist(
-            world.connection, world.policy, lanes, provider=provider, as_of=at, run_id=run_id
+            world.connection,
+            world.policy,
+            lanes,
+            waterfall=alone(provider),
+            as_of=at,
+            run_id=run_id,
         )
 
 
-def pages(world: World, *lanes: str, page_rows: int = 10_000) -> list[list[WorkItem]]:
+def pages(
+    world: World, *lanes: str, page_rows: int = 10_000, provider: str = FIRST
+) -> list[list[WorkItem]]:
     chosen = [Lane.from_key(key) for key in lanes] or ALL_LANES
 
     @contextmanager
     def lend() -> Iterator[duckdb.DuckDBPyConnection]:
         yield world.connection
 
-    return list(worklist_pages(lend, chosen, page_rows))
+    return list(worklist_pages(lend, chosen, provider, page_rows))
 
 
 def on_accounts(**accounts: str) -> list[dict[str, str]]:
@@ -223,10 +230,11 @@ def test_who_one_provider_did_not_find_is_listed_for_another(world: World) -> No
     assert set(select(world, provider="acme")) == {"new|bulk"}
     row = world.only("enrichment.worklist")
     assert (row["provider"], row["supersedes"]) == ("acme", "")
-    ((item,),) = pages(world)
+    assert pages(world) == []
+    ((item,),) = pages(world, provider="acme")
     assert item.supersedes == ""
     missed = world.look_up("C1", provider="acme", outcome="no_match")
-    assert pages(world) == []
+    assert pages(world, provider="acme") == []
     assert set(select(world, provider="acme", at=START + 30 * DAY)) == {"stale|bulk"}
     assert world.only("enrichment.worklist")["supersedes"] == missed
 
@@ -347,7 +355,7 @@ def test_the_warehouse_is_closed_while_a_page_is_worked_on(world: World) -> None
         yield world.connection
         is_open = False
 
-    seen = [is_open for _page in worklist_pages(lend, ALL_LANES, page_rows=1)]
+    seen = [is_open for _page in worklist_pages(lend, ALL_LANES, FIRST, page_rows=1)]
     assert seen == [False] * 3
 
 

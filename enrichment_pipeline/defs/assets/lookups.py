@@ -162,7 +162,8 @@ def provider_lookups(
     is read. Where credits or the budget run out, the rest stays queued.
     """
     lanes = lanes_of(context)
-    bought = buy_lookups(begin(context, runs), lanes, progress(context.log))
+    run = begin(context, runs)
+    bought = buy_lookups(run, lanes, progress(context.log))
     report = bought.report
     for lane in lanes:
         of_lane = bought.by_lane.get((lane.freshness, lane.priority), Totals())
@@ -196,8 +197,9 @@ def provider_lookups(
     }
     if report.answered:
         of_run["match_rate"] = round(report.matched / report.answered, 4)
-    if bought.credits_left is not None:
-        of_run["credits_left"] = bought.credits_left
+    for provider, credits_left in bought.credits_left.items():
+        is_first = provider == run.settings.asked_provider
+        of_run["credits_left" if is_first else f"credits_left_{provider}"] = credits_left
     observe_run(context, of_run)
     return dg.MaterializeResult(
         check_results=[

@@ -100,7 +100,12 @@ with reasons as (
                         and part.phone is null then 'invalid_identity'
                     else 'insufficient_identity'
                 end
-        end as reason,
+        end as reason_so_far,
+        -- those that were asked have not settled it, and there is one more to ask
+        state.waits_for_provider
+        and coalesce(reason_so_far not in ('legal_stop', 'undone'), not is_filled)
+            as is_waiting_for_provider,
+        case when not is_waiting_for_provider then reason_so_far end as reason,
         case
             when state.freshness = 'unusable' then concat_ws(
                 '; ',
@@ -144,6 +149,8 @@ select
     case
         when reason is not null then 'needs_review'
         when freshness = 'suppressed' then 'suppressed'
+        when is_waiting_for_provider and freshness = 'in_flight' then 'in_flight'
+        when is_waiting_for_provider then 'queued'
         when enriched_at is not null then 'enriched'
         when freshness = 'in_flight' then 'in_flight'
         else 'queued'

@@ -19,7 +19,11 @@ with judged_statuses as not materialized (
         judged.priority,
         coalesce(
             judged.reason,
-            case when judged.freshness_reason = 'not_eligible' then 'not_eligible' end
+            case
+                when judged.freshness_reason = 'not_eligible' then 'not_eligible'
+                when judged.is_waiting_for_provider and judged.status in ('queued', 'in_flight')
+                    then 'waiting_for_provider'
+            end
         ) as reason,
         case when judged.freshness not in ('unusable', 'suppressed') then judged.due_at end
             as next_lookup_at,

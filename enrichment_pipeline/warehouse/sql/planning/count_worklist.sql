@@ -1,4 +1,4 @@
--- What was selected, by lane.
+-- What was selected at $provider, by lane.
 --
 -- reads: enrichment.worklist
 
@@ -9,5 +9,6 @@ select
     count(*) as lookups,
     count(search_kind) as searches
 from enrichment.worklist
-where list_contains($lanes, concat(freshness, '|', priority))
+where provider = $provider
+    and list_contains($lanes, concat(freshness, '|', priority))
 group by freshness, priority;

@@ -1,15 +1,17 @@
--- Where every contact of the source stands at $as_of: its priority, by which identifier
--- its person would be looked up at $provider, how the last look-up there ended, and whether
--- it is due there. What another provider said counts where it ends the matter: a legal stop
--- does for all of them, an answer that is accepted does while it is recent.
--- The work list and contact_status are both read off this. What reviewers decided on asking
--- must have been selected before (`select_current_decisions.sql`).
+-- Where every contact of the source stands at $as_of with one provider: its priority, by which
+-- identifier its person would be looked up at $provider, how the last look-up there ended, and
+-- whether it is due there. What another provider said counts where it ends the matter: a legal stop
+-- does for all of them, answers that are accepted do while they are recent and have what $require
+-- asks for.
+-- The work list and contact_status are both read off this. What reviewers decided on asking, and
+-- by what each person is asked for, must have been selected before
+-- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
--- reads: decided_contacts, decided_persons, person_searches, raw.lookups, raw.undone_runs,
---        staging.accounts, staging.contact_identities, staging.entered_contacts,
+-- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
+--        raw.undone_runs, staging.accounts, staging.contact_identities, staging.entered_contacts,
 --        staging.ineligible_contacts, staging.judgements, staging.person_lookups,
 --        staging.suppressed_contacts
--- makes: account_priorities, aged_lookups, contact_states, lookups_elsewhere, said_elsewhere
+-- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere
 
 -- How much each account matters. A tier that a band is named after decides the band;
 -- without one the score does. Every term but the tier is 100 per power of ten, so that weights
@@ -152,23 +154,60 @@ where provider <> getvariable('asked_provider');
 
 -- What that is for each contact; no row where no other provider was asked.
 create or replace temp table said_elsewhere as
-select
-    contact.contact_id,
-    bool_or(coalesce(lookup.outcome = 'legal_stop', false)) as is_stopped,
-    cast(sum(lookup.attempts) as bigint) as attempts,
-    max(lookup.last_attempt_at) as last_attempt_at,
-    -- an answer that was not judged yet may be accepted
-    max(lookup.due_at) filter (
-        lookup.outcome = 'matched' and lookup.is_recent and not lookup.is_undone
-        and coalesce(judged.judgement = 'matched', true)
-    ) as accepted_until
-from lookups_elsewhere as lookup
-join staging.contact_identities as contact on contact.person_key = lookup.person_key
-left join staging.judgements as judged
-    on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
-group by contact.contact_id;
+with told as (
+    select
+        contact.contact_id,
+        lookup.*,
+        judged.judgement,
+        points_by_kind(judged.points) as points
+    from lookups_elsewhere as lookup
+    join staging.contact_identities as contact on contact.person_key = lookup.person_key
+    left join staging.judgements as judged
+        on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
+),
 
-create or replace temp view contact_states as
+required as (
+    select unnest($require) as requirement
+),
+
+-- until when each requirement is met; an answer that was not judged yet may be accepted
+met as (
+    select
+        told.contact_id,
+        required.requirement,
+        max(told.due_at) filter (
+            told.outcome = 'matched' and told.is_recent and not told.is_undone
+            and (
+                told.judgement is null
+                or (told.judgement = 'matched' and has_required(told.points, required.requirement))
+            )
+        ) as met_until
+    from told
+    cross join required
+    group by told.contact_id, required.requirement
+),
+
+accepted as (
+    select
+        contact_id,
+        case when count(met_until) = count(*) then min(met_until) end as accepted_until,
+        list(requirement) filter (met_until is null) as missing
+    from met
+    group by contact_id
+)
+
+select
+    told.contact_id,
+    bool_or(coalesce(told.outcome = 'legal_stop', false)) as is_stopped,
+    cast(sum(told.attempts) as bigint) as attempts,
+    max(told.last_attempt_at) as last_attempt_at,
+    any_value(accepted.accepted_until) as accepted_until,
+    any_value(accepted.missing) as missing
+from told
+join accepted on accepted.contact_id = told.contact_id
+group by told.contact_id;
+
+create or replace temp view provider_states as
 with
 lookups as (
     select * from aged_lookups where provider = getvariable('asked_provider')
@@ -257,7 +296,7 @@ reasoned as (
         end as due_at,
         -- in the lane `retry`, and not due yet
         coalesce(lookup.retry_at > getvariable('aging').as_of, false) as is_backing_off
-    from staging.contact_identities as contact
+    from asked_identities as contact
     -- first, since a query for some outcome needs no more of the others
     left join lookups as lookup on lookup.person_key = contact.person_key
     left join said_elsewhere as elsewhere on elsewhere.contact_id = contact.contact_id

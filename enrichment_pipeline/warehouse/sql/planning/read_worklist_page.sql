@@ -1,4 +1,4 @@
--- The next page of the lanes' work after a given place, in the order in which it is to
+-- The next page of the lanes' work at $provider after a given place, in the order in which it is to
 -- be bought: highest priority first, within it who has waited longest (those without an
 -- account last), then the highest score.
 -- Passed over are persons who have been looked up since at the provider that is to be asked, and
@@ -19,8 +19,9 @@ with ordered as (
         -priority_score as descending_score,
         coalesce(waiting_since, cast('epoch' as timestamptz)) as waiting_from
     from enrichment.worklist
-    where list_contains($lanes, concat(freshness, '|', priority))
-        -- a name and a company have to be searched for first
+    where provider = $provider
+        and list_contains($lanes, concat(freshness, '|', priority))
+        -- a name and a company may have to be searched for first
         and lookup_identity is not null
         and contact_id not in (select contact_id from staging.ineligible_contacts)
         and not exists (

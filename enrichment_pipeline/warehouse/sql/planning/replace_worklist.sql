@@ -1,5 +1,5 @@
 -- Select the work that is due at $provider in the chosen lanes. Other lanes' rows stay as they
--- are: another run may be reading them.
+-- are: another run may be reading them. So do those of the others that are asked ($asked).
 --
 -- reads: due_persons, enrichment.worklist, raw.lookups
 -- makes: enrichment.worklist, looked_up_items
@@ -23,10 +23,12 @@ semi join looked_up
     on looked_up.person_key = listed.person_key
     and looked_up.provider = listed.provider
     and looked_up.supersedes = listed.supersedes
-where list_contains($lanes, concat(listed.freshness, '|', listed.priority));
+where listed.provider = $provider
+    and list_contains($lanes, concat(listed.freshness, '|', listed.priority));
 
 delete from enrichment.worklist
-where list_contains($lanes, concat(freshness, '|', priority));
+where list_contains($lanes, concat(freshness, '|', priority))
+    and (provider = $provider or not list_contains($asked, provider));
 
 insert into enrichment.worklist by name
 select

@@ -352,6 +352,16 @@ create or replace temp macro points_that_count(known_points, requirements) as fi
     )
 );
 
+-- The e-mails and phones of an answer, each with the kind by which a requirement may name it.
+create or replace temp macro points_by_kind(points) as list_transform(
+    points,
+    lambda point: struct_pack(
+        field := point.field,
+        kind := case when ends_with(point.field, 'email') then 'email' else 'phone' end,
+        status := point.status
+    )
+);
+
 -- Whether the e-mails and phones that are known have what a requirement such as
 -- `verified_email` or `likely_mobile_phone` names, in its class or a better one.
 create or replace temp macro has_required(known_points, requirement) as len(list_filter(

@@ -448,16 +448,16 @@ is 'Why it is due, in one of the words listed in the README';
 comment on column enrichment.worklist.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.worklist.priority_score is 'Order within the priority, higher first';
 comment on column enrichment.worklist.lookup_identity
-is 'What the provider is asked for: a profile URL or UID, an e-mail or a phone number';
+is 'What the provider is asked for: a profile URL or UID, an e-mail, a phone number, or a name with a company';
 comment on column enrichment.worklist.identity_kind
-is 'linkedin, email, phone or uid; name where a search must find the profile first';
+is 'linkedin, email, phone, uid or name; with a search_kind a search must find the profile first';
 comment on column enrichment.worklist.search_kind
 is 'The search that is due first: current, or current_past as the second try; null for none';
 comment on column enrichment.worklist.last_search_id
 is 'The person''s last search, which that one would replace; empty for none';
 comment on column enrichment.worklist.supersedes
 is 'The person''s last look-up at this provider, which this one would replace; empty for none';
-comment on column enrichment.worklist.provider is 'Who is to be asked';
+comment on column enrichment.worklist.provider is 'Who is to be asked; a person may be due at several in turn';
 comment on column enrichment.worklist.contact_count is 'How many contacts get the answer';
 comment on column enrichment.worklist.waiting_since is 'Since when it has been due';
 comment on column enrichment.worklist.run_id is 'The run that selected the row';
@@ -671,7 +671,7 @@ comment on column enrichment.contact_status.freshness_reason
 is 'Why it is so, in one of the words listed in the README';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.contact_status.reason
-is 'Why it needs review; not_eligible where [eligibility] leaves it out; entered_as where an entry is a contact of the source, whose status this is; null otherwise';
+is 'Why it needs review; not_eligible where [eligibility] leaves it out; entered_as where an entry is a contact of the source, whose status this is; waiting_for_provider where others have been asked and one is still to be; null otherwise';
 comment on column enrichment.contact_status.next_lookup_at
 is 'When it is, or was, due to be looked up; null where it will not be';
 comment on column enrichment.contact_status.account_id is 'The source''s id of its account';
