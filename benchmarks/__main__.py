@@ -13,7 +13,7 @@ BENCHMARKS = (
     *("throughput", "limit", "admissions", "memory", "kills", "receiver", "callbacks"),
     *("identity", "resolving", "applying", "planning", "idle", "sniffio", "entry"),
 )
-LONG = ("kills", "readers", "year", "daemon")
+LONG = ("kills", "entry_kills", "readers", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""
 
 
