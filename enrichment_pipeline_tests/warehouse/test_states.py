@@ -15,7 +15,6 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse import common_profile
 from enrichment_pipeline.warehouse.macros import set_vocabulary
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
     ADA,
@@ -73,7 +72,7 @@ class Standing:
 
 def due_ids(world: World, at: datetime, policy: Policy | None = None) -> set[str]:
     """The contacts that a run at this instant would ask about."""
-    derive_contact_states(world.connection, policy or world.policy, FIRST, at)
+    world.states(at=at, policy=policy)
     execute(world.connection, "find_due_persons")
     return {row["contact_id"] for row in world.rows("due_persons")}
 
