@@ -1,11 +1,12 @@
 """What a person is asked for by, as one text: the item of a call.
 
-Here: telling the kinds of item apart. A profile URL, an e-mail and a provider's id are written as
-they are; a name with a company is `Ada Lovelace @ acme.example`, or with the company's name where
-no domain is known. Not here: which of them a person is asked for by, and how a provider spells its
-request.
+Here: telling the kinds of item apart, and a key by which a reply can name one. A profile URL, an
+e-mail, a phone and a provider's id are written as they are; a name with a company is
+`Ada Lovelace @ acme.example`, or with the company's name where no domain is known. Not here: which
+of them a person is asked for by, and how a provider spells its request.
 """
 
+import hashlib
 from typing import NamedTuple
 
 BETWEEN_NAME_AND_COMPANY = " @ "
@@ -36,3 +37,16 @@ def is_profile_url(item: str) -> bool:
 
 def is_email(item: str) -> bool:
     return "@" in item and not any(character.isspace() for character in item.strip())
+
+
+def is_phone(item: str) -> bool:
+    """With its country code, as we write phones."""
+    return item.startswith("+") and any(character.isdigit() for character in item)
+
+
+def row_key(item: str) -> str:
+    """By which a reply names an item: made from it, so that it is known after a restart, too.
+
+    Letters and digits, with a letter first, so that nothing takes it for a number.
+    """
+    return "r" + hashlib.sha256(item.encode("utf-8", "surrogatepass")).hexdigest()[:20]

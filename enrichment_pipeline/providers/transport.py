@@ -102,16 +102,16 @@ async def ask_once(ask: Callable[[], Awaitable[Reply]], seconds: float) -> Reply
 
 
 async def ask_freely(
-    http: httpx.AsyncClient, path: str, *, title: str, variable: str
+    http: httpx.AsyncClient, path: str, *, title: str, variable: str, method: str = "GET"
 ) -> httpx.Response:
-    """A GET that costs nothing, and so is tried again. Raises ProviderUnavailableError.
+    """A request that costs nothing, and so is tried again. Raises ProviderUnavailableError.
 
     `variable` is the one that names where the provider is reached.
     """
     try:
         async for attempt in _retrying(httpx.RequestError):
             with attempt:
-                return await http.get(path)
+                return await http.request(method, path)
     except httpx.RequestError as error:
         raise ProviderUnavailableError(
             f"{title} at {http.base_url}: cannot be reached ({type(error).__name__}); "

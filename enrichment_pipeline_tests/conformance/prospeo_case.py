@@ -25,7 +25,7 @@ from enrichment_pipeline.providers.base import (
     SlowDown,
     Unconfirmed,
 )
-from enrichment_pipeline.providers.prospeo.answers import identifier_of
+from enrichment_pipeline.providers.items import row_key
 from enrichment_pipeline.providers.prospeo.facts import PROSPEO
 from enrichment_pipeline.sandbox.directory import read_people
 from enrichment_pipeline_tests.conformance import Case, Rates, Situation, StandIn
@@ -168,12 +168,12 @@ PROSPEO_CASE = Case(
                 "total_cost": 1,
                 "matched": [
                     {
-                        "identifier": identifier_of(ADA),
+                        "identifier": row_key(ADA),
                         "person": {"person_id": "1"},
                         "company": None,
                     }
                 ],
-                "not_matched": [identifier_of(BOB)],
+                "not_matched": [row_key(BOB)],
                 "invalid_datapoints": [],
             }
         ).encode(),

@@ -10,7 +10,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
 import httpx
 import pytest
 
@@ -30,15 +29,10 @@ from enrichment_pipeline.providers.base import (
     Unconfirmed,
     WrongKeyError,
 )
-from enrichment_pipeline.providers.items import name_at_company
-from enrichment_pipeline.providers.prospeo.answers import (
-    identifier_of,
-    join_answers,
-    question,
-    read_reply,
-)
+from enrichment_pipeline.providers.items import name_at_company, row_key
+from enrichment_pipeline.providers.prospeo.answers import join_answers, question, read_reply
 from enrichment_pipeline.providers.prospeo.client import ProspeoClient, pause_told
-from enrichment_pipeline_tests.warehouse import reading_of
+from enrichment_pipeline_tests.providers.raw_replies import cut_by, profiles_read_by
 
 ADA, BOB, EVE = "ada@acme.example", "https://www.linkedin.com/in/bob", "Eve Fox @ brio.example"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -46,7 +40,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 def match(item: str, person: object = None, **more: object) -> dict[str, object]:
     shown = {"person_id": item} if person is None else person
-    return {"identifier": identifier_of(item), "person": shown, "company": None, **more}
+    return {"identifier": row_key(item), "person": shown, "company": None, **more}
 
 
 def told(*matched: object, **changes: object) -> bytes:
@@ -70,7 +64,7 @@ def test_each_kind_of_item_is_told_by_its_own_field():
     document = question(items)
     assert (document["only_verified_email"], document["enrich_mobile"]) == (True, False)
     assert document["data"] == [
-        {"identifier": identifier_of(item), **fields}
+        {"identifier": row_key(item), **fields}
         for item, fields in zip(
             items,
             (
@@ -92,7 +86,7 @@ def test_an_item_that_two_people_are_asked_by_is_sent_once_and_answers_both():
 
 
 def test_identifiers_are_alphanumeric_and_no_number():
-    found = {identifier_of(f"person-{n}@crowd.example") for n in range(500)}
+    found = {row_key(f"person-{n}@crowd.example") for n in range(500)}
     assert len(found) == 500
     assert all(name.isalnum() and name.isascii() and name[0] == "r" for name in found)
 
@@ -117,9 +111,9 @@ def test_a_name_at_a_company_is_told_from_any_other_item(item: str, expected: ob
 
 def test_records_are_joined_by_identifier_in_whatever_form_and_order_it_comes_back():
     body = told(
-        {**match(BOB), "identifier": f" {identifier_of(BOB).upper()} "},
-        not_matched=[identifier_of(EVE)],
-        invalid_datapoints=[identifier_of(ADA)],
+        {**match(BOB), "identifier": f" {row_key(BOB).upper()} "},
+        not_matched=[row_key(EVE)],
+        invalid_datapoints=[row_key(ADA)],
         total_cost=1,
     )
     reading = read_reply(200, body, [ADA, EVE, BOB])
@@ -132,7 +126,7 @@ def test_records_are_joined_by_identifier_in_whatever_form_and_order_it_comes_ba
 
 
 def test_a_match_counts_more_than_a_miss_and_a_stranger_for_nothing():
-    body = told(match("stranger"), match(ADA), not_matched=[identifier_of(ADA)], total_cost=2)
+    body = told(match("stranger"), match(ADA), not_matched=[row_key(ADA)], total_cost=2)
     reading = read_reply(200, body, [ADA])
     assert reading == Reading(
         (ItemReading(Matched(), 1, 1, (("uid", ADA),)),), unsolicited_answers=1
@@ -256,28 +250,8 @@ def test_what_is_masked_is_no_identifier_and_no_contact_point(
 
 @pytest.fixture
 def profiles():
-    """What the SQL of the folder makes of a reply, one profile an answer."""
-    reading = reading_of("prospeo")
-    connection = duckdb.connect()
-    connection.execute("create macro looks_like_json(value) as value[1] in ('{', '[')")
-
-    def read(body: bytes) -> list[dict[str, Any]]:
-        replies = [["1", body.decode()]]
-        connection.execute("create or replace temp table uncut_replies (reply_id text, body text)")
-        connection.executemany("insert into uncut_replies values (?, ?)", replies)
-        connection.execute(reading.answers)
-        connection.execute(
-            "create or replace temp view unread_answers as select 'call' as call_id,"
-            " 'lookup' as call_kind, 1 as position, null::timestamptz as answered_at, answer"
-            " from cut_answers order by answer_index"
-        )
-        connection.execute(reading.profiles)
-        rows = connection.execute("from read_profiles")
-        names = [column[0] for column in rows.description or []]
-        return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-
-    yield read
-    connection.close()
+    with profiles_read_by("prospeo") as read:
+        yield read
 
 
 COMPANY = {
@@ -367,30 +341,21 @@ def test_what_has_another_shape_is_told(person: dict[str, object], part: str, pr
     assert profile["unreadable_part"] == part
 
 
-def test_answers_are_cut_in_the_order_in_which_they_are_counted(profiles: Any):
+def test_answers_are_cut_in_the_order_in_which_they_are_counted():
     """And join into a reply of which the same is cut."""
-    connection = duckdb.connect()
-    connection.execute("create temp table uncut_replies (reply_id text, body text)")
-
-    def cut(body: bytes) -> dict[int, str]:
-        connection.execute("delete from uncut_replies")
-        connection.execute("insert into uncut_replies values ('1', ?)", [body.decode()])
-        connection.execute(reading_of("prospeo").answers)
-        rows = connection.execute("select answer_index, answer from cut_answers").fetchall()
-        return dict(rows)
-
+    cut = cut_by("prospeo")
     body = told(
         match(ADA),
         "junk",
-        not_matched=[identifier_of(BOB)],
-        invalid_datapoints=[identifier_of(EVE)],
+        not_matched=[row_key(BOB)],
+        invalid_datapoints=[row_key(EVE)],
     )
     answers = cut(body)
     for item in read_reply(200, body, [ADA, BOB, EVE]).items:
         assert item.answer_index is not None
     assert [json.loads(answers[place]) for place in (2, 3)] == [
-        identifier_of(BOB),
-        identifier_of(EVE),
+        row_key(BOB),
+        row_key(EVE),
     ]
     assert cut(join_answers(answers)) == answers
     miss = b'{"error":true,"error_code":"NO_MATCH"}'
@@ -398,7 +363,6 @@ def test_answers_are_cut_in_the_order_in_which_they_are_counted(profiles: Any):
     assert cut(join_answers(cut(miss))) == cut(miss)
     assert cut(b'{"matched": {"a": 1}}') == {}
     assert cut(b"no JSON") == {}
-    connection.close()
 
 
 # --- over HTTP -----------------------------------------------------------------------------

@@ -9,7 +9,6 @@ A reply is `{"error": false, "total_cost": …, "matched": [{"identifier", "pers
 answers, counted through in this order; or `{"error": true, "error_code": …}`, which is one answer.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +21,12 @@ from enrichment_pipeline.providers.base import (
     Reading,
     Unconfirmed,
 )
-from enrichment_pipeline.providers.items import is_email, is_profile_url, name_at_company
+from enrichment_pipeline.providers.items import (
+    is_email,
+    is_profile_url,
+    name_at_company,
+    row_key,
+)
 from enrichment_pipeline.providers.prospeo.faults import FAULTS, fault_of_error, fault_of_status
 
 _LISTS = (
@@ -39,18 +43,8 @@ def question(items: Sequence[str]) -> dict[str, object]:
     A profile without a verified e-mail would cost a credit and settle nothing; a mobile phone
     costs ten.
     """
-    records = [
-        {"identifier": identifier_of(item), **_told_of(item)} for item in dict.fromkeys(items)
-    ]
+    records = [{"identifier": row_key(item), **_told_of(item)} for item in dict.fromkeys(items)]
     return {"only_verified_email": True, "enrich_mobile": False, "data": records}
-
-
-def identifier_of(item: str) -> str:
-    """By which the reply names an item: made from it, so that it is known after a restart, too.
-
-    Letters and digits, with a letter first, so that nothing takes it for a number.
-    """
-    return "r" + hashlib.sha256(item.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def _told_of(item: str) -> dict[str, str]:
@@ -98,7 +92,7 @@ def _decode(body: bytes) -> dict[str, Any] | None:
 
 
 def _read_records(document: dict[str, Any], items: Sequence[str]) -> Reading:
-    wanted = {identifier_of(item): item for item in items}
+    wanted = {row_key(item): item for item in items}
     places: dict[str, tuple[int, str, object]] = {}
     unsolicited_answers = 0
     place = 0
@@ -113,7 +107,7 @@ def _read_records(document: dict[str, Any], items: Sequence[str]) -> Reading:
                 unsolicited_answers += 1
             place += 1
     units = _units(document.get("total_cost"), places)
-    readings = tuple(_read(places.get(key), units.get(key, 0)) for key in map(identifier_of, items))
+    readings = tuple(_read(places.get(key), units.get(key, 0)) for key in map(row_key, items))
     is_answered = any(not isinstance(reading.outcome, Unconfirmed) for reading in readings)
     signal = None if is_answered or not items else FAULTS["nothing_answered"].signal
     return Reading(readings, signal, unsolicited_answers)

@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -140,12 +140,6 @@ def count_answers(body: bytes) -> int | None:
     """How many answers a body holds; None for a body that is no list of answers."""
     answers = _decode(body)
     return None if answers is None else len(answers)
-
-
-def join_answers(answers: Mapping[int, str]) -> bytes:
-    """A reply with these answers in their places; see `ProviderFacts.join_answers`."""
-    places = range(max(answers, default=-1) + 1)
-    return f"[{','.join(answers.get(place, 'null') for place in places)}]".encode()
 
 
 def _request_ref(body: bytes) -> str | None:

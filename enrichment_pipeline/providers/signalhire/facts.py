@@ -4,10 +4,10 @@ Here: facts, without the HTTP client, which takes its time to import. Not here: 
 limits (`client.py`), and what its answers mean (`faults.py`, `search_faults.py`).
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
+from enrichment_pipeline.providers.joining import join_list
 from enrichment_pipeline.providers.time_limits import longest_seconds
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 
@@ -28,12 +28,6 @@ def _connect(base_url: str, api_key: str) -> "SignalHireClient":
     from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 
     return SignalHireClient(base_url, api_key)
-
-
-def _join_answers(answers: Mapping[int, str]) -> bytes:
-    from enrichment_pipeline.providers.signalhire.answers import join_answers
-
-    return join_answers(answers)
 
 
 def _count_answers(body: bytes) -> int | None:
@@ -66,6 +60,6 @@ SIGNALHIRE = ProviderFacts(
         ),
     },
     connect=_connect,
-    join_answers=_join_answers,
+    join_answers=join_list,
     count_answers=_count_answers,
 )
