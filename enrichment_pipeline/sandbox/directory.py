@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 UID = re.compile(r"[0-9a-z]{32}", re.IGNORECASE | re.ASCII)
 _PHONE = re.compile(r"\+[0-9\s().\-/]+")
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
@@ -154,6 +155,18 @@ def known_elsewhere(people: Iterable[Person], more: Iterable[Person]) -> list[Pe
             )
         )
     return list(by_uid.values())
+
+
+def people_elsewhere(path: Path | None) -> list[Person]:
+    """The people of a file, or the sample's, with what providers other than the first know of them.
+
+    Raises as `read_people` does.
+    """
+    if path is not None:
+        return list(read_people(path))
+    return known_elsewhere(
+        read_people(SAMPLE / "people.csv"), read_people(SAMPLE / "people_elsewhere.csv")
+    )
 
 
 def read_text(path: Path) -> str:

@@ -1,8 +1,8 @@
 """What goes wrong with a request: shares of faults in the settings, and whether one hits.
 
 Belongs here: what any stand-in's faults have in common. Does not belong here: which faults there
-are and what they do (each stand-in's own `faults.py`), and where the randomness comes from
-(`chance.py`).
+are (each stand-in's `config.py`) and what they do (its `stand_in.py`), and where the randomness
+comes from (`chance.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from enrichment_pipeline.sandbox.chance import Chance
+from enrichment_pipeline.sandbox.chance import Chance, Chances
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class RequestFate:
 
     _chance: Chance
     _shares: Mapping[str, float]
+    _error: str = "error_500"
+    """Which fault is answered with the provider's word for an error of its own."""
 
     def chance(self, purpose: str) -> random.Random:
         """A generator for that purpose alone."""
@@ -29,6 +31,37 @@ class RequestFate:
         """Whether this fault, one of those per request, hits the request."""
         share = self._shares.get(fault, 0)
         return share > 0 and self.chance(fault).random() < share
+
+    def hits_each(self, fault: str, count: int) -> list[bool]:
+        """Which of so many records this fault, one of those per record, hits."""
+        share = self._shares.get(fault, 0)
+        chance = self.chance(fault)
+        return [chance.random() < share for _ in range(count)]
+
+    @property
+    def failure(self) -> str | None:
+        """What comes in the place of an answer: `torn`, or that error."""
+        if self.hits("torn"):
+            return "torn"
+        return self._error if self.hits(self._error) else None
+
+    @property
+    def fails_unprocessed(self) -> bool:
+        """Whether that failure comes before anything is looked up and charged."""
+        return self.failure is not None and self.chance("when it fails").random() < 0.5
+
+
+class Fates:
+    """Says which faults hit each request. The event loop of the server is the only caller."""
+
+    def __init__(self, shares: Mapping[str, float], seed: int, *, error: str = "error_500") -> None:
+        self._shares = shares
+        self._error = error
+        self._chances = Chances(seed)
+
+    def next(self, asked_for: Sequence[object]) -> RequestFate:
+        """The fate of this request, and another one the next time that just this is asked."""
+        return RequestFate(self._chances.next(asked_for), self._shares, self._error)
 
 
 def check_shares(shares: Mapping[str, float], known: Sequence[str]) -> None:

@@ -26,3 +26,10 @@ def check_ranges(
     for name, allowed in one_of.items():
         if getattr(settings, name) not in allowed:
             raise ValueError(f"{name} must be {' or '.join(allowed)}")
+
+
+def check_share_settings(settings: object, names: Iterable[str]) -> None:
+    """Raises ValueError for the first of these settings that is no share."""
+    for name in names:
+        if not 0 <= getattr(settings, name) <= 1:
+            raise ValueError(f"{name} must be a share from 0 to 1")

@@ -22,8 +22,6 @@ from enrichment_pipeline.sandbox.prospeo.config import (
     ShortOfCredits,
 )
 
-SAMPLE = Path(__file__).resolve().parents[3] / "data" / "sample"
-
 _out = Console(highlight=False, soft_wrap=True)
 _default = ProspeoConfig()
 
@@ -105,7 +103,7 @@ def prospeo(
     """Serve a local Prospeo, over the sample's people or yours."""
     # The docstring is what --help shows. Raises ValueError for a wrong setting, file of people or
     # journal, and OSError where the address cannot be had, both before anything is announced.
-    from enrichment_pipeline.sandbox.directory import known_elsewhere, read_people
+    from enrichment_pipeline.sandbox.directory import people_elsewhere
     from enrichment_pipeline.sandbox.prospeo.stand_in import BASE_PATH, create_app
     from enrichment_pipeline.sandbox.stand_in_server import serve
 
@@ -151,15 +149,8 @@ def prospeo(
         seed=seed,
         journal=journal,
     )
-    directory = (
-        list(read_people(people))
-        if people is not None
-        else known_elsewhere(
-            read_people(SAMPLE / "people.csv"), read_people(SAMPLE / "people_elsewhere.csv")
-        )
-    )
     serve(
-        create_app(config, directory),
+        create_app(config, people_elsewhere(people)),
         host,
         port,
         base_path=BASE_PATH,

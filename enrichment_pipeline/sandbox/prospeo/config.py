@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from enrichment_pipeline.sandbox.fates import check_shares
+from enrichment_pipeline.sandbox.known_people import SHARES
 from enrichment_pipeline.sandbox.meter import WindowKind
-from enrichment_pipeline.sandbox.ranges import check_ranges
+from enrichment_pipeline.sandbox.ranges import check_ranges, check_share_settings
 
 ChargeWhen = Literal["before_response", "after_response"]
 SecondCounts = Literal["records", "requests"]
@@ -141,9 +142,7 @@ class ProspeoConfig:
                 "record_order": get_args(RecordOrder),
             },
         )
+        check_share_settings(self, ("verified", *SHARES))
         if not self.api_key:
             raise ValueError("api_key must not be empty")
-        for name in ("known", "verified", "dead_email", "stale_employer", "wrong_person"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be a share from 0 to 1")
         check_shares(self.faults, FAULTS)

@@ -1,27 +1,19 @@
-"""What Prospeo knows of the people in the directory, which is not all, nor all right.
+"""What Prospeo knows of the people in the directory, and how it shows it.
 
-Belongs here: which people are known, and with which errors; finding them by what a record gives.
-Does not belong here: the directory (`sandbox/directory.py`), and what a look-up costs.
-
-Each decision about a person is drawn from the seed and the person alone, so that it is the same in
-every run, whatever else is asked for.
+Belongs here: each person's profile, and finding it by what a record gives. Does not belong here:
+who is known, and what is wrong about them (`sandbox/known_people.py`), and what a look-up costs.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from enrichment_pipeline.sandbox.directory import Directory, Person, identify
+from enrichment_pipeline.sandbox.directory import Person, identify
+from enrichment_pipeline.sandbox.known_people import Draws, KnownPeople, KnownPerson, text_in
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
-from enrichment_pipeline.sandbox.words import words_in
-
-_COMPANY_FORMS = words_in("inc llc ltd corp gmbh ag co kg sa sas sarl bv nv srl spa ab plc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +22,6 @@ class Profile:
 
     uid: str
     person_id: str
-    identifiers: tuple[str, ...]
     row: Mapping[str, str]
     email: str | None
     is_verified: bool
@@ -41,87 +32,56 @@ class Knowledge:
     """The people that Prospeo knows, by what a record can name them by."""
 
     def __init__(self, people: Iterable[Person], config: ProspeoConfig) -> None:
-        self._config = config
-        listed = list(people)
-        latest = max((person.row.get("started", "") for person in listed), default="")
-        year_ago = f"{int(latest[:4]) - 1}{latest[4:]}" if latest else ""
-        known = [
-            self._profile_of(person, year_ago)
-            for person in listed
-            if self._hits(person.uid, "known", config.known)
-        ]
-        self._by_identifier = Directory(known)
-        self._by_person_id = {profile.person_id: profile for profile in known}
-        self._by_name: dict[frozenset[str], list[Profile]] = defaultdict(list)
-        for profile in known:
-            self._by_name[words_in(profile.row.get("full_name"))].append(profile)
-        self._mistaken_for = self._mistakes(known)
+        self._verified = config.verified
+        self._draws = Draws(str(config.seed))
+        self._known = KnownPeople(people, config, self._draws)
+        self._by_person_id = {_person_id(person.uid): person for person in self._known}
 
     def find(self, record: Mapping[str, Any]) -> Profile | None:
         """Who the record names, or who is taken for them."""
         found = self._named_by(record)
-        return None if found is None else self._mistaken_for.get(found.uid, found)
+        return None if found is None else self._profile_of(self._known.taken_for(found))
 
-    def _named_by(self, record: Mapping[str, Any]) -> Profile | None:
-        if text := _text(record, "person_id"):
+    def _named_by(self, record: Mapping[str, Any]) -> KnownPerson | None:
+        if text := text_in(record, "person_id"):
             return self._by_person_id.get(text)
         for name in ("linkedin_url", "email"):
-            if (text := _text(record, name)) and (identifier := identify(text)):
-                return self._by_identifier.find(identifier)
+            if (text := text_in(record, name)) and identify(text):
+                return self._known.with_identifier(text)
         name, company = name_of(record), company_of(record)
-        if name is None or company is None:
-            return None
-        namesakes = self._by_name.get(words_in(name), [])
-        return next((one for one in namesakes if _works_at(one.row, company)), None)
+        return None if name is None or company is None else self._known.at_company(name, company)
 
-    def _profile_of(self, person: Person, year_ago: str) -> Profile:
-        row = person.row
-        is_new_there = "previous_company" in row and row.get("started", "") > year_ago
-        if is_new_there and self._hits(person.uid, "stale", self._config.stale_employer):
-            row = _before_the_change(row)
-        email = row.get("work_email")
-        if email is not None and self._hits(person.uid, "dead", self._config.dead_email):
-            email = email.replace("@", f".{person.uid[:2]}@")
+    def _profile_of(self, person: KnownPerson) -> Profile:
         return Profile(
             person.uid,
-            hashlib.sha256(f"prospeo {person.uid}".encode()).hexdigest()[:24],
-            person.identifiers,
-            row,
-            email,
-            self._hits(person.uid, "verified", self._config.verified),
-            row.get("mobile_phone"),
+            _person_id(person.uid),
+            person.row,
+            person.email,
+            self._draws.hits(person.uid, "verified", self._verified),
+            person.row.get("mobile_phone"),
         )
 
-    def _mistakes(self, known: list[Profile]) -> dict[str, Profile]:
-        """By the uid of the right one: the person that is given instead, a namesake if possible."""
-        mistaken = {}
-        for place, profile in enumerate(known):
-            if self._hits(profile.uid, "wrong", self._config.wrong_person):
-                namesakes = self._by_name[words_in(profile.row.get("full_name"))]
-                others = [one for one in namesakes if one is not profile]
-                mistaken[profile.uid] = others[0] if others else known[place - 1]
-        return mistaken
 
-    def _hits(self, uid: str, purpose: str, share: float) -> bool:
-        return random.Random(f"{self._config.seed} {uid} {purpose}").random() < share
+def _person_id(uid: str) -> str:
+    return hashlib.sha256(f"prospeo {uid}".encode()).hexdigest()[:24]
 
 
 def name_of(record: Mapping[str, Any]) -> str | None:
-    parts = [_text(record, "first_name"), _text(record, "last_name")]
+    parts = [text_in(record, "first_name"), text_in(record, "last_name")]
     joined = " ".join(part for part in parts if part) if all(parts) else None
-    return _text(record, "full_name") or joined
+    return text_in(record, "full_name") or joined
 
 
 def company_of(record: Mapping[str, Any]) -> str | None:
-    return _text(record, "company_website") or _text(record, "company_name")
+    return text_in(record, "company_website") or text_in(record, "company_name")
 
 
 def is_sufficient(record: Mapping[str, Any]) -> bool:
     """Whether the record has what it takes to be looked for."""
-    if _text(record, "person_id"):
+    if text_in(record, "person_id"):
         return True
     for name in ("linkedin_url", "email"):
-        if text := _text(record, name):
+        if text := text_in(record, name):
             return identify(text) is not None
     return name_of(record) is not None and company_of(record) is not None
 
@@ -224,39 +184,9 @@ def _company_id(company: str) -> str:
     return hashlib.sha256(company.encode()).hexdigest()[:24]
 
 
-def _before_the_change(row: Mapping[str, str]) -> dict[str, str]:
-    """The person's row as it was at the former employer."""
-    before = {
-        name: value
-        for name, value in row.items()
-        if not name.startswith(("previous_", "company", "work_email")) and name != "started"
-    }
-    renamed = ("title", "company", "company_domain")
-    before |= {name: row[f"previous_{name}"] for name in renamed if f"previous_{name}" in row}
-    domain = f"@{before.get('company_domain', '')}"
-    emails = [email for email in row.get("known_emails", "").split(";") if email.endswith(domain)]
-    return before | ({"work_email": emails[0]} if emails else {})
-
-
-def _works_at(row: Mapping[str, str], company: str) -> bool:
-    host = re.sub(r"^(https?://)?(www\.)?", "", company.strip().lower()).split("/")[0]
-    words = words_in(company) - _COMPANY_FORMS
-    for prefix in ("", "previous_"):
-        if host and host == row.get(f"{prefix}company_domain"):
-            return True
-        if words and words == words_in(row.get(f"{prefix}company")) - _COMPANY_FORMS:
-            return True
-    return False
-
-
 def _masked(value: str | None) -> str | None:
     """As what is not revealed is shown: the beginning, asterisks, and an e-mail's domain."""
     if value is None:
         return None
     local, at, domain = value.partition("@")
     return f"{local[:1]}*****{at}{domain}" if at else f"{value[:5]}***"
-
-
-def _text(record: Mapping[str, Any], name: str) -> str | None:
-    value = record.get(name)
-    return value.strip() or None if isinstance(value, str) else None

@@ -2,7 +2,7 @@
 
 Belongs here: the endpoints, the order in which a request is refused, what a look-up costs, and the
 headers. Does not belong here: who is known (`knowledge.py`), the account (`sandbox/account.py`),
-and which faults hit (`faults.py`).
+and which faults hit (`sandbox/fates.py`).
 
 Every error of Prospeo's own comes with 400, and only `error_code` says which it is; 401 and 429 are
 the other two. A request that fails does not count towards the limits.
@@ -29,9 +29,9 @@ from starlette.routing import Route
 
 from enrichment_pipeline.sandbox.account import Account, Charge
 from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.fates import Fates, RequestFate
 from enrichment_pipeline.sandbox.meter import ItemMeter
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
-from enrichment_pipeline.sandbox.prospeo.faults import Fate, Faults
 from enrichment_pipeline.sandbox.prospeo.knowledge import (
     Knowledge,
     Profile,
@@ -150,7 +150,7 @@ class _StandIn:
             wall_clock=wall_clock,
             free_for=timedelta(days=config.free_days) if config.free_days else None,
         )
-        self._faults = Faults(config)
+        self._fates = Fates(config.faults, config.seed, error="internal_error")
 
     # Endpoints
 
@@ -181,7 +181,7 @@ class _StandIn:
             records = _records_in(document)
             asked = _read(document)
             self._check_limits(records)
-            fate = self._faults.next_fate([document])
+            fate = self._fates.next([document])
             if fate.hits("slow_down"):
                 raise _Refusal(429, "RATE_LIMITED")
             if fate.fails_unprocessed:
@@ -230,7 +230,7 @@ class _StandIn:
 
     # Looking up
 
-    def _look_up(self, asked: _Asked, fate: Fate) -> _Lists:
+    def _look_up(self, asked: _Asked, fate: RequestFate) -> _Lists:
         """Find each record, and hold the credits for those that are to be charged.
 
         Raises `_Refusal` where the whole request is answered with an error, before anything is
@@ -259,11 +259,13 @@ class _StandIn:
         }
         return not prices or self._account.can_pay(POOL, sum(prices.values()))
 
-    def _sorted_out(self, asked: _Asked, found: Sequence[Profile | None], fate: Fate) -> _Lists:
+    def _sorted_out(
+        self, asked: _Asked, found: Sequence[Profile | None], fate: RequestFate
+    ) -> _Lists:
         lists = _Lists([], [], [], [])
         number = self._account.next_request()
-        missing = fate.hit_records("missing", len(found))
-        masked = fate.hit_records("masked", len(found))
+        missing = fate.hits_each("missing", len(found))
+        masked = fate.hits_each("masked", len(found))
         for place, (record, profile) in enumerate(zip(asked.records, found, strict=True)):
             identifier = record["identifier"]
             if profile is None:
@@ -297,7 +299,7 @@ class _StandIn:
 
     # Answering
 
-    async def _answer(self, lists: _Lists, fate: Fate) -> Response:
+    async def _answer(self, lists: _Lists, fate: RequestFate) -> Response:
         charge_later = None
         if self._config.charge_when == "before_response" or fate.failure:
             self._account.settle(lists.charges)
@@ -316,7 +318,7 @@ class _StandIn:
         }
         return self._reply(200, document, background=charge_later)
 
-    async def _fail(self, fate: Fate) -> Response:
+    async def _fail(self, fate: RequestFate) -> Response:
         await self._delay()
         if fate.failure == "torn":
             return TornConnection()

@@ -8,7 +8,6 @@ of a given share hits (`sandbox/fates.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from enrichment_pipeline.sandbox.chance import Chances
 from enrichment_pipeline.sandbox.fates import RequestFate
@@ -46,18 +45,6 @@ class Fate(RequestFate):
     def retry_after(self) -> int | None:
         """Seconds that a 429 of `slow_down` asks to wait for, if it says so at all."""
         return self.chance("retry after").choice((RETRY_AFTER_SECONDS, None))
-
-    @property
-    def failure(self) -> Literal["error_500", "torn"] | None:
-        """What comes in the place of an answer."""
-        if self.hits("torn"):
-            return "torn"
-        return "error_500" if self.hits("error_500") else None
-
-    @property
-    def fails_unprocessed(self) -> bool:
-        """Whether that failure comes before anything is looked up and charged."""
-        return self.failure is not None and self.chance("when it fails").random() < 0.5
 
     @property
     def is_lost(self) -> bool:

@@ -6,45 +6,17 @@ Here: the few helpers that they share. Not here: a server in a process of its ow
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from enrichment_pipeline.sandbox.directory import Person, read_people
+from enrichment_pipeline.sandbox.directory import Person
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
 from enrichment_pipeline.sandbox.prospeo.stand_in import create_app
-from enrichment_pipeline_tests.sandbox import Clock
-from enrichment_pipeline_tests.support import write_csv
+from enrichment_pipeline_tests.sandbox import Api, Clock
 
-ADA = {
-    "uid": "a" * 32,
-    "full_name": "Ada Example",
-    "title": "CTO",
-    "company": "Acme GmbH",
-    "company_domain": "acme.example",
-    "started": "2020-03",
-    "linkedin_url": "https://www.linkedin.com/in/ada-example",
-    "work_email": "ada@acme.example",
-    "mobile_phone": "+49 151 1234567",
-}
-BOB = {
-    "uid": "b" * 32,
-    "full_name": "Bob Example",
-    "title": "CEO",
-    "company": "Brio",
-    "company_domain": "brio.example",
-    "started": "2026-01",
-    "previous_title": "COO",
-    "previous_company": "Acme GmbH",
-    "previous_company_domain": "acme.example",
-    "work_email": "bob@brio.example",
-    "known_emails": "bob@acme.example",
-}
-CEM = {"uid": "c" * 32, "full_name": "Cem Example", "work_email": "", "company": "Brio"}
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KNOWS_ALL: dict[str, Any] = {
     "known": 1.0,
@@ -55,22 +27,8 @@ KNOWS_ALL: dict[str, Any] = {
 }
 
 
-class Api:
+class Prospeo(Api):
     """The stand-in's app, asked from ordinary functions."""
-
-    def __init__(self, app: Any, api_key: str) -> None:
-        self.app = app
-        self.headers = {"x-key": api_key}
-
-    def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(
-                transport=transport, base_url="http://sandbox", headers=self.headers
-            ) as client:
-                return await client.request(method, path, **arguments)
-
-        return asyncio.run(ask())
 
     def post(self, body: Any) -> httpx.Response:
         return self.request("POST", "/bulk-enrich-person", json=body)
@@ -85,15 +43,11 @@ class Api:
         return told["response"]["remaining_credits"]
 
 
-def people_in(folder: Path, rows: Iterable[Mapping[str, object]] = (ADA, BOB, CEM)) -> list[Person]:
-    return list(read_people(write_csv(folder / "people.csv", rows)))
-
-
-def start(people: Iterable[Person], *, clock: Clock | None = None, **settings: Any) -> Api:
+def start(people: Iterable[Person], *, clock: Clock | None = None, **settings: Any) -> Prospeo:
     """The API over those people; it knows all of them as they are, unless told otherwise."""
     config = ProspeoConfig(**{**KNOWS_ALL, **settings})
     app = create_app(config, people, clock=clock or Clock(), wall_clock=lambda: NOW)
-    return Api(app, config.api_key)
+    return Prospeo(app, {"x-key": config.api_key})
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:

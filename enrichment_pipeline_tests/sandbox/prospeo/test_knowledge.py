@@ -8,7 +8,8 @@ from typing import Any
 from enrichment_pipeline.sandbox.directory import Person, known_elsewhere
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
 from enrichment_pipeline.sandbox.prospeo.knowledge import Knowledge, as_company, as_person
-from enrichment_pipeline_tests.sandbox.prospeo import ADA, BOB, KNOWS_ALL, people_in
+from enrichment_pipeline_tests.sandbox import ADA, BOB, people_in
+from enrichment_pipeline_tests.sandbox.prospeo import KNOWS_ALL
 
 COUNT = 1_000
 

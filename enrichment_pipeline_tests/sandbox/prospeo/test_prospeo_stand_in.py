@@ -11,15 +11,8 @@ import pytest
 from enrichment_pipeline.sandbox.account import Account
 from enrichment_pipeline.sandbox.directory import Person
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
-from enrichment_pipeline_tests.sandbox import Clock, journal_lines
-from enrichment_pipeline_tests.sandbox.prospeo import (
-    ADA,
-    BOB,
-    NOW,
-    error_of,
-    people_in,
-    start,
-)
+from enrichment_pipeline_tests.sandbox import ADA, BOB, Clock, journal_lines, people_in
+from enrichment_pipeline_tests.sandbox.prospeo import NOW, error_of, start
 
 BY_EMAIL = {"email": ADA["work_email"]}
 BY_PROFILE = {"linkedin_url": "linkedin.com/in/Ada-Example/"}
