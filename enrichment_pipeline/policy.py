@@ -78,7 +78,8 @@ class ProviderPolicy(_Section):
     `search`: whether those who are a name and a company are searched for there. `exclusive`:
     no one else spends the account's credits, so that a balance lower than the ledger can explain
     stops a run. `free_repeat`: whether to rely on it where a provider documents that the same call
-    again costs nothing.
+    again costs nothing. `min_likelihood`: how sure a provider that tells it must be that a profile
+    is the person's; others are not bought.
     """
 
     price: Price = Decimal(1)
@@ -91,6 +92,7 @@ class ProviderPolicy(_Section):
     searches_per_day: int = Field(300, ge=0)
     exclusive: bool = False
     free_repeat: bool = True
+    min_likelihood: int = Field(8, ge=1, le=10)
 
     @model_validator(mode="after")
     def _one_form(self) -> "ProviderPolicy":

@@ -332,6 +332,12 @@ def policy_table(provider: str) -> str:
     return f"[{provider}]" if provider == FIRST else f"[providers.{provider}]"
 
 
+def _options_of_others(facts: ProviderFacts) -> frozenset[str]:
+    """Keys that a table of the policy file can have, but not this provider's."""
+    every = frozenset[str]().union(*(one.options for one in PROVIDERS.values()))
+    return every - facts.options
+
+
 def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
     for name in policy.providers:
         if name not in PROVIDERS or name == FIRST:
@@ -356,6 +362,12 @@ def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
             raise ConfigurationError(
                 f"policy file {path}: {policy_table(name)} search: cannot be on, "
                 f"since {facts.title} does not find profiles by name and company"
+            )
+        given = policy.provider(name).model_fields_set
+        for key in sorted(given & _options_of_others(facts)):
+            raise ConfigurationError(
+                f"policy file {path}: {policy_table(name)} {key}: unknown key, "
+                f"since {facts.title} has no such setting"
             )
 
 

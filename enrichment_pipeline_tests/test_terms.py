@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.dispatch.connecting import connect_provider
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.ledger.budget import CREDITS
 from enrichment_pipeline.ledger.limits import Limits, Rate
-from enrichment_pipeline.policy import load_policy
+from enrichment_pipeline.policy import Policy, load_policy
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import load_settings
 from enrichment_pipeline.terms import calls_of, cost_of_credit
@@ -123,3 +124,22 @@ def test_searching_where_nobody_can_be_searched_for_is_refused(
     monkeypatch.setitem(PROVIDERS, ACME.name, ACME)
     with pytest.raises(ConfigurationError, match=r"\[providers.acme\] search: cannot be on, since"):
         load_settings(needs_key=False)
+
+
+def test_a_client_is_made_with_the_keys_that_its_provider_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[object, ...]] = []
+
+    def connect(base_url: str, api_key: str, **options: object) -> object:
+        made.append((base_url, options))
+        return None
+
+    first = PROVIDERS["signalhire"]
+    for options, given in ((frozenset({"min_likelihood"}), {"min_likelihood": 5}), ((), {})):
+        monkeypatch.setitem(
+            PROVIDERS, "signalhire", replace(first, connect=connect, options=frozenset(options))
+        )
+        policy = Policy.model_validate({"signalhire": {"min_likelihood": 5}})
+        connect_provider(settings_for(tmp_path, policy, "http://unused.invalid"), "signalhire")
+        assert made.pop() == ("http://unused.invalid", given)

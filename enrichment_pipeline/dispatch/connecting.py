@@ -28,7 +28,9 @@ def connect_provider(settings: Settings, provider: str) -> Provider:
             "no sandbox is running; start the pipeline with `enrichment run` or "
             f"`enrichment ui`, which bring one, or set {variable}"
         )
-    return PROVIDERS[provider].connect(account.base_url, account.api_key.get_secret_value())
+    facts, table = PROVIDERS[provider], settings.limits(provider)
+    options = {name: getattr(table, name) for name in facts.options}
+    return facts.connect(account.base_url, account.api_key.get_secret_value(), **options)
 
 
 def is_reachable(settings: Settings, provider: str) -> bool:

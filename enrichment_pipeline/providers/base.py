@@ -299,19 +299,21 @@ class CallFacts:
 class ProviderFacts:
     """What a provider tells of itself: its kinds of call, by name, and how to reach it.
 
-    `connect` makes its client of a base URL and a key; it imports what that takes, and nothing
-    else here does. `join_answers` puts answers to look-ups, by their `answer_index`, together into
-    a reply of which its `cut_answers.sql` cuts the same. `count_answers` counts the answers in a
-    callback; None for what holds none.
+    `connect` makes its client of a base URL and a key, and of its `options`: keys of its table in
+    the policy file that not every provider has, each an argument of that name. It imports what
+    that takes, and nothing else here does. `join_answers` puts answers to look-ups, by their
+    `answer_index`, together into a reply of which its `cut_answers.sql` cuts the same.
+    `count_answers` counts the answers in a callback; None for what holds none.
     """
 
     name: str
     title: str
     api: str
     calls: Mapping[str, CallFacts]
-    connect: Callable[[str, str], "Provider"]
+    connect: Callable[..., "Provider"]
     join_answers: Callable[[Mapping[int, str]], bytes]
     count_answers: Callable[[bytes], int | None] = lambda _body: None
+    options: frozenset[str] = frozenset()
 
 
 class Provider(Protocol):
