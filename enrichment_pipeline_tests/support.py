@@ -27,6 +27,9 @@ from pydantic import SecretStr
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.peopledatalabs.config import PeopleDataLabsConfig
+from enrichment_pipeline.sandbox.peopledatalabs.stand_in import BASE_PATH as PEOPLE_DATA_LABS_PATH
+from enrichment_pipeline.sandbox.peopledatalabs.stand_in import create_app as create_pdl
 from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
 from enrichment_pipeline.sandbox.prospeo.stand_in import BASE_PATH as PROSPEO_PATH
 from enrichment_pipeline.sandbox.prospeo.stand_in import create_app as create_prospeo
@@ -85,6 +88,19 @@ def running_prospeo(people: Iterable[Person], journal: Path, **config: Any) -> I
     app = create_prospeo(ProspeoConfig(journal=journal, **settings), people)
     with served(server_config(app)) as port:
         yield f"http://127.0.0.1:{port}{PROSPEO_PATH}"
+
+
+@contextmanager
+def running_people_data_labs(
+    people: Iterable[Person], journal: Path, **config: Any
+) -> Iterator[str]:
+    """People Data Labs' stand-in likewise, and it is sure of everybody."""
+    knows_all = {"per_minute": 1_000_000, "known": 1.0, "has_work_email": 1.0}
+    wrong = ("dead_email", "stale_employer", "wrong_person", "doubtful")
+    settings: dict[str, Any] = {**knows_all, **dict.fromkeys(wrong, 0.0), **config}
+    app = create_pdl(PeopleDataLabsConfig(journal=journal, **settings), people)
+    with served(server_config(app)) as port:
+        yield f"http://127.0.0.1:{port}{PEOPLE_DATA_LABS_PATH}"
 
 
 @contextmanager

@@ -5,10 +5,14 @@ Here: one line for each. Not here: their options and what they do; each stand-in
 
 from collections.abc import Callable
 
+from enrichment_pipeline.sandbox.peopledatalabs.command import peopledatalabs
 from enrichment_pipeline.sandbox.prospeo.command import prospeo
 from enrichment_pipeline.sandbox.signalhire.command import sandbox
 
 STAND_IN: Callable[..., None] = sandbox
 """The one that is served where none is named."""
-OTHER_STAND_INS: dict[str, Callable[..., None]] = {"prospeo": prospeo}
+OTHER_STAND_INS: dict[str, Callable[..., None]] = {
+    "prospeo": prospeo,
+    "peopledatalabs": peopledatalabs,
+}
 """By their names on the command line."""

@@ -5,6 +5,7 @@ Each reaches its setting, and mistakes are refused with one line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,23 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.sandbox.directory import Person
-from enrichment_pipeline.sandbox.prospeo.config import FAULTS as PROSPEO_FAULTS
-from enrichment_pipeline.sandbox.prospeo.config import ProspeoConfig
+from enrichment_pipeline.sandbox.peopledatalabs import config as peopledatalabs
+from enrichment_pipeline.sandbox.prospeo import config as prospeo
 from enrichment_pipeline.sandbox.signalhire.config import FAULTS, SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People
 from enrichment_pipeline_tests.cli.conftest import Command
 
 NOT_ON_THE_COMMAND_LINE = {"account_disabled", "credits_without_contacts"}
+
+
+def options_of(settings: Mapping[str, Any]) -> list[str]:
+    """Each setting as its option is written."""
+    options: list[str] = []
+    for setting, value in settings.items():
+        name = setting.replace("_", "-")
+        is_switch = isinstance(value, bool)
+        options += [f"--{'' if value else 'no-'}{name}"] if is_switch else [f"--{name}", str(value)]
+    return options
 
 
 @pytest.fixture
@@ -79,13 +90,7 @@ def test_every_setting_has_its_option(enrichment: Command, served: list[SandboxC
         "search_allowed": False,
         "search_reads_other_scripts": False,
     }
-    arguments = [
-        word
-        for name, value in settings.items()
-        for word in (f"--{name.replace('_', '-')}", str(value))
-    ]
-    for name, value in switches.items():
-        arguments.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
+    arguments = options_of(settings | switches)
     said = enrichment("sandbox", *arguments, "--fault", "late=0.05", "--fault", "lost=1")
     assert (said.status, said.err) == (0, "")
     assert served == [SandboxConfig(**settings, **switches, faults={"late": 0.05, "lost": 1.0})]
@@ -141,87 +146,121 @@ def test_a_mistake_is_refused_with_2_and_one_clear_line(
         assert word in said.err
 
 
-# --- Prospeo's -------------------------------------------------------------------------------
+# --- the stand-ins that have a name ----------------------------------------------------------
 
-
-@pytest.fixture
-def prospeo_served(
-    monkeypatch: pytest.MonkeyPatch, served: list[SandboxConfig]
-) -> list[tuple[ProspeoConfig, list[Person]]]:
-    """The settings and the people with which Prospeo's stand-in would be served."""
-    found: list[tuple[ProspeoConfig, list[Person]]] = []
-
-    def create_app(config: ProspeoConfig, people: list[Person]) -> None:
-        assert served == []  # the other one is not served beside it
-        found.append((config, people))
-
-    monkeypatch.setattr("enrichment_pipeline.sandbox.prospeo.stand_in.create_app", create_app)
-    return found
-
-
-def test_another_stand_in_is_served_by_its_name_over_more_people(
-    enrichment: Command, prospeo_served: list[tuple[ProspeoConfig, list[Person]]]
-) -> None:
-    assert enrichment("sandbox", "prospeo").status == 0
-    [(config, people)] = prospeo_served
-    assert config == ProspeoConfig()
-    assert len(people) == 4_166 + 1_066
-
-
-def test_every_setting_of_another_stand_in_has_its_option(
-    enrichment: Command, prospeo_served: list[tuple[ProspeoConfig, list[Person]]], tmp_path: Path
-) -> None:
-    settings: dict[str, Any] = {
-        "api_key": "secret",
-        "credits": 7,
-        "journal": Path("journal.jsonl"),
-        "charge_when": "after_response",
+CONFIGS: dict[str, Any] = {
+    "prospeo": prospeo.ProspeoConfig,
+    "peopledatalabs": peopledatalabs.PeopleDataLabsConfig,
+}
+FAULTS_OF: dict[str, tuple[str, ...]] = {
+    "prospeo": prospeo.FAULTS,
+    "peopledatalabs": peopledatalabs.FAULTS,
+}
+OF_ALL: dict[str, Any] = {
+    "api_key": "secret",
+    "credits": 7,
+    "journal": Path("journal.jsonl"),
+    "charge_when": "after_response",
+    "short_of_credits": "missing",
+    "record_order": "shuffled",
+    "latency_ms": 11,
+    "known": 0.5,
+    "dead_email": 0.9,
+    "stale_employer": 0.1,
+    "wrong_person": 0.8,
+    "minute_seconds": 5.0,
+    "bad_record_spoils_batch": True,
+    "seed": 42,
+}
+CHANGED: dict[str, dict[str, Any]] = {
+    "prospeo": {
+        **OF_ALL,
         "free_days": 90.0,
         "per_second": 30,
         "per_minute": 1_800,
         "per_day": 500_000,
         "second_seconds": 0.5,
-        "minute_seconds": 5.0,
         "day_seconds": 60.0,
         "window_kind": "fixed",
         "second_counts": "requests",
         "no_match_as": "error",
-        "short_of_credits": "missing",
-        "record_order": "shuffled",
-        "latency_ms": 11,
-        "known": 0.5,
         "verified": 0.6,
-        "dead_email": 0.9,
-        "stale_employer": 0.7,
-        "wrong_person": 0.8,
-        "seed": 42,
-    }
-    switches = {
         "account_restricted": True,
         "charge_repeats": True,
         "refused_counts": True,
         "rate_headers": False,
-        "bad_record_spoils_batch": True,
         "marks_free": False,
-    }
+    },
+    "peopledatalabs": {
+        **OF_ALL,
+        "short_of_credits": "elements",
+        "per_minute": 1_000,
+        "window_kind": "sliding",
+        "refused_counts": False,
+        "reset_form": "epoch",
+        "cost_headers": False,
+        "error_type": "list",
+        "echoes_metadata": False,
+        "default_min_likelihood": 0,
+        "obeys_required": False,
+        "obeys_titlecase": False,
+        "shows_contact_data": False,
+        "most_answer_bytes": 500,
+        "too_long_is_charged": False,
+        "has_work_email": 0.4,
+        "doubtful": 0.3,
+    },
+}
+"""Of each stand-in every setting but its faults, each with another value than its own."""
+
+
+@pytest.fixture(params=CONFIGS)
+def named(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def named_served(
+    named: str, monkeypatch: pytest.MonkeyPatch, served: list[SandboxConfig]
+) -> list[tuple[Any, list[Person]]]:
+    """The settings and the people with which the stand-in of that name would be served."""
+    found: list[tuple[Any, list[Person]]] = []
+
+    def create_app(config: Any, people: list[Person]) -> None:
+        assert served == []  # the first one is not served beside it
+        found.append((config, people))
+
+    monkeypatch.setattr(f"enrichment_pipeline.sandbox.{named}.stand_in.create_app", create_app)
+    return found
+
+
+def test_another_stand_in_is_served_by_its_name_over_more_people(
+    enrichment: Command, named: str, named_served: list[tuple[Any, list[Person]]]
+) -> None:
+    assert enrichment("sandbox", named).status == 0
+    [(config, people)] = named_served
+    assert config == CONFIGS[named]()
+    assert len(people) == 4_166 + 1_066
+
+
+def test_every_setting_of_another_stand_in_has_its_option(
+    enrichment: Command, named: str, named_served: list[tuple[Any, list[Person]]], tmp_path: Path
+) -> None:
     people = tmp_path / "people.csv"
     people.write_text("full_name\nAda Example\n", encoding="utf-8")
-    options = [
-        word
-        for name, value in settings.items()
-        for word in (f"--{name.replace('_', '-')}", str(value))
-    ]
-    options += [
-        f"--{'' if value else 'no-'}{name.replace('_', '-')}" for name, value in switches.items()
-    ]
-    options += ["--people", str(people), "--fault", "all=0.5", "--fault", "torn=0"]
-    said = enrichment("sandbox", "prospeo", *options)
+    options = [*options_of(CHANGED[named]), "--people", str(people)]
+    said = enrichment("sandbox", named, *options, "--fault", "all=0.5", "--fault", "torn=0")
     assert (said.status, said.err) == (0, "")
-    faults = dict.fromkeys(PROSPEO_FAULTS, 0.5) | {"torn": 0.0}
-    [(config, [ada])] = prospeo_served
-    assert config == ProspeoConfig(**settings, **switches, faults=faults)
+    [(config, [ada])] = named_served
+    faults = dict.fromkeys(FAULTS_OF[named], 0.5) | {"torn": 0.0}
+    assert config == CONFIGS[named](**CHANGED[named], faults=faults)
     assert ada.row == {"full_name": "Ada Example"}
-    assert {*settings, *switches, "faults"} == {field.name for field in fields(ProspeoConfig)}
+    unchanged = CONFIGS[named]()
+    assert {
+        field.name
+        for field in fields(CONFIGS[named])
+        if getattr(config, field.name) == getattr(unchanged, field.name)
+    } == set()
 
 
 @pytest.mark.parametrize(
@@ -230,13 +269,13 @@ def test_every_setting_of_another_stand_in_has_its_option(
         (["--fault", "late=0.5"], ["--fault late=0.5", "torn", "all"]),
         (["--known", "1.5"], ["known", "0 to 1"]),
         (["--people", "nowhere.jsonl"], ["nowhere.jsonl", ".csv"]),
-        (["--no-match-as", "maybe"], ["--no-match-as", "answer", "error"]),
+        (["--record-order", "reversed"], ["--record-order", "kept", "shuffled"]),
     ],
 )
 def test_a_mistake_with_another_stand_in_is_refused_with_2_and_one_clear_line(
-    enrichment: Command, arguments: list[str], words: list[str]
+    enrichment: Command, named: str, arguments: list[str], words: list[str]
 ) -> None:
-    said = enrichment("sandbox", "prospeo", "--port", "0", *arguments)
+    said = enrichment("sandbox", named, "--port", "0", *arguments)
     assert (said.status, said.out, said.err.count("\n")) == (2, "", 1)
     for word in words:
         assert word in said.err

@@ -16,11 +16,16 @@ from enrichment_pipeline.providers.base import (
     Rejected,
     SlowDown,
 )
+from enrichment_pipeline.providers.peopledatalabs import faults as peopledatalabs
 from enrichment_pipeline.providers.prospeo import faults as prospeo
 from enrichment_pipeline.providers.signalhire import faults as signalhire
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
-TABLES = {"": signalhire.FAULTS, "prospeo:": prospeo.FAULTS}
+TABLES = {
+    "": signalhire.FAULTS,
+    "prospeo:": prospeo.FAULTS,
+    "peopledatalabs:": peopledatalabs.FAULTS,
+}
 """By what the codes begin with on the page."""
 ROW = re.compile(
     r"^\| `(?P<of>\w+:|)(?P<code>\w+)` \| .+ \| (?P<outcome>[\w ]+) \| (?P<state>.+?)"

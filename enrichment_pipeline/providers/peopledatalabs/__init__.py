@@ -1,0 +1,5 @@
+"""People Data Labs: its HTTP API (`client.py`) and the meaning of its answers (`answers.py`).
+
+Here: everything that knows People Data Labs' contract. The stand-in speaks the same one; only URL
+and key differ.
+"""
