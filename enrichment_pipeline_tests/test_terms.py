@@ -126,6 +126,23 @@ def test_searching_where_nobody_can_be_searched_for_is_refused(
         load_settings(needs_key=False)
 
 
+def test_a_key_that_only_some_providers_have_is_refused_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENRICHMENT_CONFIG", str(tmp_path / "policy.toml"))
+    for table, key in (
+        ("[signalhire]", "SignalHire has no such setting"),
+        ("[providers.prospeo]", "Prospeo has no such setting"),
+    ):
+        (tmp_path / "policy.toml").write_text(f"{table}\nmin_likelihood = 5", encoding="utf-8")
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings()
+        assert f"{table} min_likelihood: unknown key, since {key}" in str(caught.value)
+    of_its_own = "[providers.peopledatalabs]\nmin_likelihood = 5"
+    (tmp_path / "policy.toml").write_text(of_its_own, encoding="utf-8")
+    assert load_settings().limits("peopledatalabs").min_likelihood == 5
+
+
 def test_a_client_is_made_with_the_keys_that_its_provider_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,8 +5,11 @@ anything of theirs; each has a folder of its own.
 """
 
 from enrichment_pipeline.providers.base import ProviderFacts
+from enrichment_pipeline.providers.peopledatalabs.facts import PEOPLE_DATA_LABS
 from enrichment_pipeline.providers.prospeo.facts import PROSPEO
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 
-PROVIDERS: dict[str, ProviderFacts] = {facts.name: facts for facts in (SIGNALHIRE, PROSPEO)}
+PROVIDERS: dict[str, ProviderFacts] = {
+    facts.name: facts for facts in (SIGNALHIRE, PROSPEO, PEOPLE_DATA_LABS)
+}
 FIRST = next(iter(PROVIDERS))

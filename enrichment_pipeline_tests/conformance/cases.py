@@ -1,6 +1,7 @@
 """The providers that must conform: each with its stand-in, and what that can be told to do.
 
-Here: SignalHire's case, and the list of all. Not here: the others' (`prospeo_case.py`, `madeup/`).
+Here: SignalHire's case, and the list of all. Not here: the others'
+(`prospeo_case.py`, `people_data_labs_case.py`, `madeup/`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from enrichment_pipeline_tests.conformance.crowd import (
 )
 from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
 from enrichment_pipeline_tests.conformance.madeup.birch_case import BIRCH_CASE
+from enrichment_pipeline_tests.conformance.people_data_labs_case import PEOPLE_DATA_LABS_CASE
 from enrichment_pipeline_tests.conformance.prospeo_case import PROSPEO_CASE
 from enrichment_pipeline_tests.support import (
     people_of,
@@ -148,5 +150,6 @@ SIGNALHIRE_CASE = Case(
 
 
 CASES: dict[str, Case] = {
-    case.facts.name: case for case in (SIGNALHIRE_CASE, PROSPEO_CASE, ACME_CASE, BIRCH_CASE)
+    case.facts.name: case
+    for case in (SIGNALHIRE_CASE, PROSPEO_CASE, PEOPLE_DATA_LABS_CASE, ACME_CASE, BIRCH_CASE)
 }
