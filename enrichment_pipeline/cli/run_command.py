@@ -4,7 +4,7 @@ Here: one Dagster run per block of lanes, and the closing table. Not here: the
 assets (`defs/`), and arguments (`main.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -23,6 +23,7 @@ from enrichment_pipeline.definitions import build_definitions, range_tags
 from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
@@ -55,7 +56,8 @@ def refresh(
     """
     stores = Stores(settings)
     check_run(settings, Run("", as_of, is_simulated))
-    spent = asked = unconfirmed = 0
+    asked = unconfirmed = 0
+    spent = dict.fromkeys(settings.asked_providers, 0)
     run_ids: list[str] = []
     bought_by: list[str] = []
     stopped_by: str | None = None
@@ -80,12 +82,14 @@ def refresh(
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            totals = stores.questions(run.clock).run_totals(run.run_id)
-            spent += totals.units_charged
-            if totals.units_charged:
-                bought_by.append(run.run_id)
-            asked += totals.calls - totals.released
-            unconfirmed += totals.unconfirmed
+            for provider in spent:
+                questions = stores.questions(run.clock, provider=provider)
+                totals = questions.run_totals(run.run_id)
+                spent[provider] += totals.units_charged
+                if totals.units_charged and run.run_id not in bought_by:
+                    bought_by.append(run.run_id)
+                asked += totals.calls - totals.released
+                unconfirmed += totals.unconfirmed
     _print_summary(stores, run, spent, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
@@ -193,13 +197,12 @@ def _cause(error: BaseException, run_id: str) -> PipelineError:
     return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
 
 
-def _print_summary(stores: Stores, run: Run, spent: int, console: Console) -> None:
+def _print_summary(stores: Stores, run: Run, spent: Mapping[str, int], console: Console) -> None:
     settings = stores.settings
     with stores.open_warehouse() as connection:
         statuses = status_counts(connection)
         reasons = review_counts(connection)
         meanings = read_meanings(connection)
-    balance = stores.questions(run.clock).last_balance()
     contacts = {status: count.contacts for status, count in statuses.items()}
     rows: list[tuple[str, object]] = [
         ("contacts in", sum(contacts.values())),
@@ -212,10 +215,13 @@ def _print_summary(stores: Stores, run: Run, spent: int, console: Console) -> No
             if name in contacts
         ),
         ("rows of enriched_contacts", sum(count.with_answer for count in statuses.values())),
-        ("credits spent by this run", spent),
     ]
-    if balance is not None:
-        rows.append(("credits left", balance[1]))
+    for provider, units in spent.items():
+        at = f" at {PROVIDERS[provider].title}" if len(spent) > 1 else ""
+        rows.append((f"credits spent by this run{at}", units))
+        balance = stores.questions(run.clock, provider=provider).last_balance()
+        if balance is not None:
+            rows.append((f"credits left{at}", balance[1]))
     console.print(table("Done", ("", ""), rows))
     console.print(f"enriched: {meanings['enriched']}\n{meanings['with_answer']}", markup=False)
     console.print(
