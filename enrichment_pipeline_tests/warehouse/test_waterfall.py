@@ -91,7 +91,7 @@ CASES: list[tuple[Row | None, Row | None, str | None, tuple[str, str | None]]] =
     (MISS, FAILED, OTHER, WAITING),
     (MISS, MISS, None, ("needs_review", "no_match")),
     (MISS, DOUBTFUL, None, ("needs_review", "no_verified_email")),
-    (DOUBTFUL, MISS, None, ("needs_review", "refresh_no_match")),
+    (DOUBTFUL, MISS, None, ("needs_review", "no_verified_email")),
     (MISS, UNCONFIRMED, None, ("needs_review", "lookup_unconfirmed")),
     (MISS, STOPPED, None, ("needs_review", "legal_stop")),
     # the first was passed over

@@ -12,27 +12,65 @@ from raw.provider_responses as response
 join raw.undone_runs as undone on undone.run_id = response.run_id
 join staging.contact_persons as assigned on assigned.person_key = response.person_key;
 
--- the last answer that each contact got, and the last one that was accepted
+-- The last answer that each contact got, and the last one that was accepted. That one provider does
+-- not know whom another has found takes nothing from what was found.
 create or replace temp table answer_outcomes as
+with by_provider as (
+    select
+        judged.contact_id,
+        judged.provider,
+        arg_min(
+            {
+                'at': -epoch_us(judged.answered_at),
+                'lookup_id': judged.lookup_id,
+                'judgement': judged.judgement,
+                'detail': judged.detail
+            },
+            (-epoch_us(judged.answered_at), judged.lookup_id)
+        ) as last,
+        arg_min(
+            {
+                'at': -epoch_us(judged.answered_at),
+                'lookup_id': judged.lookup_id,
+                'run_id': judged.run_id,
+                'provider': judged.provider,
+                'answered_at': judged.answered_at
+            },
+            (-epoch_us(judged.answered_at), judged.lookup_id)
+        ) filter (judged.judgement = 'matched') as accepted
+    from staging.judgements as judged
+    join staging.contact_persons as assigned
+        on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+    group by judged.contact_id, judged.provider
+),
+
+by_contact as (
+    select
+        contact_id,
+        coalesce(
+            case
+                when bool_or(last.judgement = 'matched')
+                    then arg_min(last, (last.at, last.lookup_id))
+                        filter (last.judgement <> 'no_match')
+            end,
+            arg_min(last, (last.at, last.lookup_id))
+        ) as last,
+        arg_min(accepted, (accepted.at, accepted.lookup_id)) filter (accepted is not null)
+            as accepted
+    from by_provider
+    group by contact_id
+)
+
 select
-    judged.contact_id,
-    arg_min(judged.judgement, (-epoch_us(judged.answered_at), judged.lookup_id)) as last_judgement,
-    arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) as last_lookup_id,
-    max(judged.answered_at) filter (judged.judgement = 'matched') as enriched_at,
-    arg_min(judged.lookup_id, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
-        judged.judgement = 'matched'
-    ) as lookup_id,
-    arg_min(judged.run_id, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
-        judged.judgement = 'matched'
-    ) as run_id,
-    arg_min(judged.provider, (-epoch_us(judged.answered_at), judged.lookup_id)) filter (
-        judged.judgement = 'matched'
-    ) as provider,
-    arg_min(judged.detail, (-epoch_us(judged.answered_at), judged.lookup_id)) as detail
-from staging.judgements as judged
-join staging.contact_persons as assigned
-    on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
-group by judged.contact_id;
+    contact_id,
+    last.judgement as last_judgement,
+    last.lookup_id as last_lookup_id,
+    last.detail,
+    accepted.answered_at as enriched_at,
+    accepted.lookup_id,
+    accepted.run_id,
+    accepted.provider
+from by_contact;
 
 create or replace temp table judged_contacts as
 with reasons as (
