@@ -165,6 +165,7 @@ def test_whom_only_a_search_can_find_is_decided_in_one_wait(tmp_path: Path, prov
     assert provider.charged - charged == {"e": 1, "c": 1}
 
 
+@pytest.mark.long
 def test_who_is_found_several_times_is_bought_once(tmp_path: Path, provider: Provider):
     settings = settings_in(tmp_path, provider)
     charged = provider.charged
