@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline_tests.warehouse import World, candidate
+from enrichment_pipeline_tests.warehouse import FIRST, World, candidate
 from enrichment_pipeline_tests.warehouse.labelled_answers import LABELLED, OURS
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
@@ -130,9 +130,10 @@ def found_by_search(world: World, **answer: Any) -> None:
     world.load([ZOE])
     person = world.persons()["C1"]
     world.connection.execute(
-        "insert into raw.searches (search_id, person_key, contact_id, full_name, state, outcome)"
-        " values ('S1', ?, 'C1', 'Zoe Searched', 'answered', 'found')",
-        [person],
+        "insert into raw.searches"
+        " (search_id, provider, person_key, contact_id, full_name, state, outcome)"
+        " values ('S1', ?, ?, 'C1', 'Zoe Searched', 'answered', 'found')",
+        [FIRST, person],
     )
     world.connection.execute("insert into raw.search_profiles values ('S1', 1, ?, '{}')", [UID])
     emails = [("zoe@acme.com", 100, "work")]
