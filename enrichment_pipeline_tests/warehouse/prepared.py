@@ -146,6 +146,7 @@ def _attached(path: Path, options: str = "") -> Iterator[duckdb.DuckDBPyConnecti
         connection.execute(f"reset variable {name}")
     set_vocabulary(connection)
     connection.execute("set timezone = 'UTC'")
+    connection.execute("reset memory_limit")  # reading the work list sets it
     connection.execute("use memory")
     connection.execute("detach warehouse")
     _idle.append(connection)
