@@ -130,6 +130,18 @@ REDIRECTS = frozenset({301, 302, 307, 308})
 that a server says that it has done what was asked, and where its result lies."""
 
 
+def fault_of_status(faults: Mapping[str, Fault], http_status: int) -> Fault:
+    """What an HTTP status means of which the body tells nothing, by a provider's table of codes.
+
+    Its row is `http_<n>`, and `redirected` for every redirect. One that is not in the table may
+    have been charged, and is called by its own name.
+    """
+    if http_status in REDIRECTS:
+        return faults["redirected"]
+    code = f"http_{http_status}"
+    return faults.get(code) or Fault(Unconfirmed(code), Failing(code))
+
+
 # --- requests and replies --------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from tenacity import (
 )
 
 from enrichment_pipeline.providers.base import (
+    Balance,
     NoReplyError,
     NotSentError,
     ProviderUnavailableError,
@@ -101,13 +102,37 @@ async def ask_once(ask: Callable[[], Awaitable[Reply]], seconds: float) -> Reply
     raise AssertionError("unreachable: the retrying loop returns or raises")
 
 
-async def ask_freely(
-    http: httpx.AsyncClient, path: str, *, title: str, variable: str, method: str = "GET"
-) -> httpx.Response:
-    """A request that costs nothing, and so is tried again. Raises ProviderUnavailableError.
+async def ask_balance(
+    http: httpx.AsyncClient,
+    path: str,
+    credits_in: Callable[[httpx.Response], int | None],
+    *,
+    title: str,
+    variables: str,
+    method: str = "GET",
+) -> Balance:
+    """See `Provider.balance`: the request costs nothing, and so is tried again.
 
-    `variable` is the one that names where the provider is reached.
+    `variables` is what the names of the provider's variables begin with.
     """
+    response = await _ask_freely(http, method, path, title, f"{variables}_BASE_URL")
+    if response.status_code in {401, 403}:
+        raise WrongKeyError(
+            f"{title} at {http.base_url} does not accept the key "
+            f"({response.status_code}); check {variables}_API_KEY"
+        )
+    credits_left = credits_in(response)
+    if credits_left is None:
+        raise ProviderUnavailableError(
+            f"{title} at {http.base_url} gives no balance "
+            f"({method} /{path}: {response.status_code}); check {variables}_BASE_URL"
+        )
+    return Balance(credits_left, http_date(response.headers.get("date")))
+
+
+async def _ask_freely(
+    http: httpx.AsyncClient, method: str, path: str, title: str, variable: str
+) -> httpx.Response:
     try:
         async for attempt in _retrying(httpx.RequestError):
             with attempt:

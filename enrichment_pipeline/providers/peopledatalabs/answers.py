@@ -20,6 +20,7 @@ from enrichment_pipeline.providers.base import (
     Reading,
     Signal,
     Unconfirmed,
+    fault_of_status,
 )
 from enrichment_pipeline.providers.items import (
     is_email,
@@ -32,7 +33,6 @@ from enrichment_pipeline.providers.peopledatalabs.facts import UNITS_OF_A_MATCH
 from enrichment_pipeline.providers.peopledatalabs.faults import (
     FAULTS,
     fault_of_element,
-    fault_of_status,
 )
 
 REQUIRED = "work_email OR personal_emails OR mobile_phone OR phone_numbers"
@@ -75,7 +75,7 @@ def read_reply(
 ) -> Reading:
     """The outcome of each item; see `Provider.read`."""
     if http_status != 200:
-        return _failed_by(fault_of_status(http_status), items)
+        return _failed_by(fault_of_status(FAULTS, http_status), items)
     elements = _decode(body)
     if elements is None:
         return _failed_by(FAULTS["malformed_body"], items)

@@ -12,10 +12,8 @@ import httpx
 
 from enrichment_pipeline.providers.base import (
     Balance,
-    ProviderUnavailableError,
     Reading,
     Reply,
-    WrongKeyError,
 )
 from enrichment_pipeline.providers.peopledatalabs.answers import question, read_reply
 from enrichment_pipeline.providers.peopledatalabs.facts import (
@@ -25,7 +23,7 @@ from enrichment_pipeline.providers.peopledatalabs.facts import (
     PEOPLE_DATA_LABS,
 )
 from enrichment_pipeline.providers.transport import (
-    ask_freely,
+    ask_balance,
     ask_once,
     balance_in,
     checked_key,
@@ -68,25 +66,12 @@ class PeopleDataLabsClient:
 
         Its status is an error.
         """
-        response = await ask_freely(
-            self._http,
-            "person/enrich",
-            method="HEAD",
+        return await ask_balance(
+            *(self._http, "person/enrich", lambda response: credits_told(response.headers)),
             title=PEOPLE_DATA_LABS.title,
-            variable="PEOPLEDATALABS_BASE_URL",
+            variables="PEOPLEDATALABS",
+            method="HEAD",
         )
-        if response.status_code in {401, 403}:
-            raise WrongKeyError(
-                f"People Data Labs at {self._http.base_url} does not accept the key "
-                f"({response.status_code}); check PEOPLEDATALABS_API_KEY"
-            )
-        credits_left = credits_told(response.headers)
-        if credits_left is None:
-            raise ProviderUnavailableError(
-                f"People Data Labs at {self._http.base_url} gives no balance "
-                f"(HEAD /person/enrich: {response.status_code}); check PEOPLEDATALABS_BASE_URL"
-            )
-        return Balance(credits_left, http_date(response.headers.get("date")))
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""

@@ -12,7 +12,6 @@ is not documented means what cannot cost money twice: that it may have been char
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
-    REDIRECTS,
     Failing,
     Fault,
     Halt,
@@ -84,14 +83,6 @@ FAULTS: dict[str, Fault] = {
     "matched_without_person": Fault(Unconfirmed("matched_without_person")),
     "missing_from_answer": Fault(Unconfirmed("missing_from_answer")),
 }
-
-
-def fault_of_status(http_status: int) -> Fault:
-    """What the HTTP status of a request means; for any but 200."""
-    if http_status in REDIRECTS:
-        return FAULTS["redirected"]
-    code = f"http_{http_status}"
-    return FAULTS.get(code) or Fault(Unconfirmed(code), Failing(code))
 
 
 def fault_of_element(status: object, *, has_person: bool) -> Fault:

@@ -20,6 +20,7 @@ from enrichment_pipeline.providers.base import (
     NoMatch,
     Reading,
     Unconfirmed,
+    fault_of_status,
 )
 from enrichment_pipeline.providers.items import (
     is_email,
@@ -27,7 +28,7 @@ from enrichment_pipeline.providers.items import (
     name_at_company,
     row_key,
 )
-from enrichment_pipeline.providers.prospeo.faults import FAULTS, fault_of_error, fault_of_status
+from enrichment_pipeline.providers.prospeo.faults import FAULTS, fault_of_error
 
 _LISTS = (
     ("matched", "matched"),
@@ -59,7 +60,7 @@ def _told_of(item: str) -> dict[str, str]:
 def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     """The outcome of each item; see `Provider.read`."""
     if http_status not in {200, 400}:
-        return _failed_by(fault_of_status(http_status), items)
+        return _failed_by(fault_of_status(FAULTS, http_status), items)
     document = _decode(body)
     if document is None:
         return _failed_by(FAULTS["malformed_body"], items)

@@ -12,19 +12,16 @@ import httpx
 
 from enrichment_pipeline.providers.base import (
     Balance,
-    ProviderUnavailableError,
     Reading,
     Reply,
-    WrongKeyError,
 )
 from enrichment_pipeline.providers.prospeo.answers import question, read_reply
 from enrichment_pipeline.providers.prospeo.facts import ANSWER_SECONDS, MAX_BATCH, PROSPEO
 from enrichment_pipeline.providers.transport import (
-    ask_freely,
+    ask_balance,
     ask_once,
     balance_in,
     checked_key,
-    http_date,
     limited_body,
     open_client,
     retry_after,
@@ -52,22 +49,12 @@ class ProspeoClient:
         self._http = open_client(base_url, headers, ANSWER_SECONDS, transport)
 
     async def balance(self) -> Balance:
-        """See `Provider.balance`. Costs nothing, and so is tried again."""
-        response = await ask_freely(
-            self._http, "account-information", title=PROSPEO.title, variable="PROSPEO_BASE_URL"
+        """See `Provider.balance`."""
+        return await ask_balance(
+            *(self._http, "account-information", _credits_in),
+            title=PROSPEO.title,
+            variables="PROSPEO",
         )
-        if response.status_code in {401, 403}:
-            raise WrongKeyError(
-                f"Prospeo at {self._http.base_url} does not accept the key "
-                f"({response.status_code}); check PROSPEO_API_KEY"
-            )
-        credits_left = _credits_in(response)
-        if credits_left is None:
-            raise ProviderUnavailableError(
-                f"Prospeo at {self._http.base_url} gives no balance "
-                f"(GET /account-information: {response.status_code}); check PROSPEO_BASE_URL"
-            )
-        return Balance(credits_left, http_date(response.headers.get("date")))
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""

@@ -13,7 +13,6 @@ money twice: that it may have been charged.
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
-    REDIRECTS,
     Failing,
     Fault,
     Halt,
@@ -105,14 +104,6 @@ _OTHER_SPELLINGS = {
     "missing_api_key": "invalid_api_key",
 }
 """The same code as clients report it."""
-
-
-def fault_of_status(http_status: int) -> Fault:
-    """What an HTTP status means of which the body tells nothing: any but 200 and 400."""
-    if http_status in REDIRECTS:
-        return FAULTS["redirected"]
-    code = f"http_{http_status}"
-    return FAULTS.get(code) or Fault(Unconfirmed(code), Failing(code))
 
 
 def fault_of_error(error_code: object) -> Fault:

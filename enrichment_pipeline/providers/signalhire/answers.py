@@ -25,8 +25,9 @@ from enrichment_pipeline.providers.base import (
     Reading,
     Signal,
     Unconfirmed,
+    fault_of_status,
 )
-from enrichment_pipeline.providers.signalhire.faults import FAULTS, fault_of_status
+from enrichment_pipeline.providers.signalhire.faults import FAULTS
 
 _STATUSES = frozenset(
     {"success", "failed", "credits_are_over", "duplicate_query", "timeout_exceeded"}
@@ -73,7 +74,7 @@ _LINKEDIN_SLUG = re.compile(r"linkedin\.com/(?:[^?#]*/)?in/([^/?#\s]+)")
 def read_reply(http_status: int, body: bytes, items: Sequence[str]) -> Reading:
     """The outcome of each item; see `Provider.read`."""
     if http_status != 200:
-        return _failed_by(fault_of_status(http_status), items)
+        return _failed_by(fault_of_status(FAULTS, http_status), items)
     answers = _decode(body)
     if answers is None:
         return _failed_by(FAULTS["malformed_body"], items)
@@ -89,7 +90,7 @@ def read_submission(http_status: int, body: bytes) -> Accepted | None:
     """Whether a request in asynchronous mode was taken; see `AnswersByCallback.read_submission`."""
     if http_status == 201:
         return Accepted(_request_ref(body))
-    fault = fault_of_status(http_status)
+    fault = fault_of_status(FAULTS, http_status)
     # a status that is not documented for this mode, a 200 too: what it took it will answer
     return Accepted(None, fault.signal) if isinstance(fault.outcome, Unconfirmed) else None
 

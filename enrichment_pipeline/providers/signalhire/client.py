@@ -17,10 +17,8 @@ from enrichment_pipeline.providers.base import (
     CallbackReading,
     PageReading,
     ProfileQuery,
-    ProviderUnavailableError,
     Reading,
     Reply,
-    WrongKeyError,
 )
 from enrichment_pipeline.providers.signalhire.answers import (
     read_callback,
@@ -34,11 +32,10 @@ from enrichment_pipeline.providers.signalhire.facts import (
 )
 from enrichment_pipeline.providers.signalhire.profiles import read_page
 from enrichment_pipeline.providers.transport import (
-    ask_freely,
+    ask_balance,
     ask_once,
     balance_in,
     checked_key,
-    http_date,
     limited_body,
     open_client,
     retry_after,
@@ -70,22 +67,10 @@ class SignalHireClient:
         self._http = open_client(base_url, {"apikey": key}, answer_seconds, transport)
 
     async def balance(self) -> Balance:
-        """See `Provider.balance`. Costs nothing, and so is tried again."""
-        response = await ask_freely(
-            self._http, "credits", title="SignalHire", variable="SIGNALHIRE_BASE_URL"
+        """See `Provider.balance`."""
+        return await ask_balance(
+            self._http, "credits", _credits_in, title="SignalHire", variables="SIGNALHIRE"
         )
-        if response.status_code in {401, 403}:
-            raise WrongKeyError(
-                f"SignalHire at {self._http.base_url} does not accept the key "
-                f"({response.status_code}); check SIGNALHIRE_API_KEY"
-            )
-        credits_left = _credits_in(response)
-        if credits_left is None:
-            raise ProviderUnavailableError(
-                f"SignalHire at {self._http.base_url} gives no balance "
-                f"(GET /credits: {response.status_code}); check SIGNALHIRE_BASE_URL"
-            )
-        return Balance(credits_left, http_date(response.headers.get("date")))
 
     async def lookup(self, items: Sequence[str]) -> Reply:
         """See `Provider.lookup`. Tried again only where the request cannot have left."""

@@ -12,7 +12,6 @@ cannot cost money twice: that it may have been charged.
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
-    REDIRECTS,
     Failing,
     Fault,
     Halt,
@@ -84,11 +83,3 @@ FAULTS: dict[str, Fault] = {
     "no_status": Fault(Unconfirmed("no_status")),
     "unknown_status": Fault(Unconfirmed("unknown_status")),
 }
-
-
-def fault_of_status(http_status: int) -> Fault:
-    """What an HTTP status other than 200 means; one that is not in the table by its own name."""
-    if http_status in REDIRECTS:
-        return FAULTS["redirected"]
-    code = f"http_{http_status}"
-    return FAULTS.get(code) or Fault(Unconfirmed(code), Failing(code))
