@@ -238,3 +238,13 @@ def resident_mb(which: str = "VmRSS") -> float:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def made_up_word(n: int) -> str:
+    """A made-up name of letters only, another one for each number."""
+    letters = ""
+    n += 26**3
+    while n:
+        n, rest = divmod(n, 26)
+        letters += chr(ord("a") + rest)
+    return letters.capitalize()

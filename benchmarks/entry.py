@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from benchmarks.common import verdict
+from benchmarks.common import made_up_word, verdict
 from enrichment_pipeline.serving.child import child_server
 
 TOKEN = secrets.token_hex(16)
@@ -96,8 +96,8 @@ def stage(provider_seconds: float, number: int) -> Iterator[tuple[str, list[dict
     """`serve` over a stand-in that takes so long, and so many people that it knows."""
     people = [
         {
-            "full_name": f"{_word(n)} {_word(n + 7)}son",
-            "email": f"{_word(n)}.{n}@company{n % 50}.example.com".lower(),
+            "full_name": f"{made_up_word(n)} {made_up_word(n + 7)}son",
+            "email": f"{made_up_word(n)}.{n}@company{n % 50}.example.com".lower(),
         }
         for n in range(number)
     ]
@@ -234,13 +234,3 @@ def _bare_route(folder: str) -> Iterator[str]:
     finally:
         child.terminate()
         child.wait()
-
-
-def _word(n: int) -> str:
-    """A made-up name of letters only, another one for each number."""
-    letters = ""
-    n += 26**3
-    while n:
-        n, rest = divmod(n, 26)
-        letters += chr(ord("a") + rest)
-    return letters.capitalize()

@@ -31,6 +31,7 @@ from pathlib import Path
 import httpx
 import sqlalchemy as sa
 
+from benchmarks.common import made_up_word
 from enrichment_pipeline.ledger import entries, notifications
 from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.ledger.store import opened
@@ -278,21 +279,11 @@ def _write_people(path: Path) -> Path:
 
 
 def _name(n: int) -> str:
-    return f"{_word(n)} {_word(n * 7 + 11)}son"
+    return f"{made_up_word(n)} {made_up_word(n * 7 + 11)}son"
 
 
 def _email(n: int) -> str:
     return f"{_name(n).replace(' ', '.')}@{DOMAIN}".lower()
-
-
-def _word(n: int) -> str:
-    """A made-up name of letters only, another one for each number."""
-    letters = ""
-    n += 26**3
-    while n:
-        n, rest = divmod(n, 26)
-        letters += chr(ord("a") + rest)
-    return letters.capitalize()
 
 
 # --- what came of it -----------------------------------------------------------------------

@@ -34,6 +34,7 @@ from enrichment_pipeline.ledger.identifiers import as_number
 from enrichment_pipeline.ledger.prepared import Prepared
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
+    RELEASED_OR_NOT,
     UtcDateTime,
     call_identifiers,
     calls,
@@ -124,8 +125,6 @@ _ENTRY = (
     entries.c.notify_urls,
 )
 _BY_ID = select(*_ENTRY).where(entries.c.contact_id == bindparam("of_contact"))
-_RELEASED_OR_NOT = (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
-"""Either finds a person's calls by an index of its own; without them all calls would be read."""
 _SUPPRESSIONS_REVISION = select(head.c.suppressions_revision).scalar_subquery()
 _IS_GOOD = (
     entries.c.is_decided
@@ -142,7 +141,7 @@ _IS_GOOD = (
                 calls.c.revision > entries.c.answer_revision,
                 each,
             )
-            for each in _RELEASED_OR_NOT
+            for each in RELEASED_OR_NOT
         )
     )
     & (entries.c.answer_revision >= _SUPPRESSIONS_REVISION)
@@ -377,7 +376,7 @@ def credits_for(connection: Connection, contact_id: str) -> int:
             calls.c.revision > entries.c.revision,
             each,
         )
-        for each in _RELEASED_OR_NOT
+        for each in RELEASED_OR_NOT
     ]
     charged = connection.execute(union_all(*spent))
     return sum(units for units, kind in charged if kind == LOOKUP)

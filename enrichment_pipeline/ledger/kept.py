@@ -19,6 +19,7 @@ from enrichment_pipeline.ledger.limits import CLOCK_TOLERANCE, clock_skew_horizo
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
+    RELEASED_OR_NOT,
     REPLIED,
     RESERVED,
     SENT,
@@ -241,7 +242,7 @@ def _calls_about(
     # by person alone: a condition on the kind, which most calls share, leads to another index
     about = [
         select(*columns, calls.c.kind).where(is_bound(calls.c.person_key), each)
-        for each in (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
+        for each in RELEASED_OR_NOT
     ]
     found = store.read_all(union_all(*about), {ROWS: rows})
     of_kind = (row for row in found if row.kind == kind)

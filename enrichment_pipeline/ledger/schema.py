@@ -224,6 +224,8 @@ released_calls = Index(
     postgresql_where=calls.c.is_released.is_(True),
 )
 """The few that `calls_single_flight` leaves out: with it, all calls about a person."""
+RELEASED_OR_NOT = (calls.c.is_released.is_not(True), calls.c.is_released.is_(True))
+"""Either finds a person's calls by an index of its own; without them all calls would be read."""
 
 open_calls = Index(
     "calls_open",
