@@ -240,7 +240,7 @@ def _contacts(n: int) -> list[dict[str, str]]:
 
 async def _post(here: Scene, client: httpx.AsyncClient, contact: dict[str, str]) -> None:
     if here.url is None:
-        here.posts["nobody there"] += 1
+        here.posts["no server"] += 1
         return
     headers = {"Authorization": f"Bearer {TOKEN}", "Prefer": f"wait={WAIT_SECONDS}"}
     try:
@@ -318,7 +318,7 @@ def _report(here: Scene, problems: dict[str, int], run_status: int) -> bool:
         ),
         "calls still open": sum(row.state in {"reserved", "sent"} for row in rows),
         "status of the run": run_status,
-        "no contact answered, or nobody charged": not (answered and charged),
+        "no contact answered, or none charged": not (answered and charged),
     }
     states = Counter(f"{row.kind} {row.state}" for row in rows)
     statuses = Counter(" ".join(filter(None, outcomes.get(each, ()))) for each in answered)

@@ -365,10 +365,10 @@ Priority = Literal["strategic", "target", "standard", "bulk"]
 
 
 class WaterfallPolicy(_Section):
-    """Which providers are asked, in which order: each for those whom the ones before left open.
+    """Which providers are asked, in which order: each for what the ones before left open.
 
-    Open is who has not got what `[acceptance]` requires. `only`: the priorities for which a
-    provider may be asked; all, where it is not named.
+    Open is a contact that has not got what `[acceptance]` requires. `only`: the priorities for
+    which a provider may be asked; all, where it is not named.
     """
 
     order: tuple[str, ...] = Field(("signalhire",), min_length=1, strict=False)

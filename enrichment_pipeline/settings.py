@@ -194,7 +194,7 @@ class Settings:
 
     @property
     def waterfall(self) -> tuple[Turn, ...]:
-        """The same, each with whom it is asked for."""
+        """The same, each with the contacts that it may be asked about."""
         only = self.policy.waterfall.only
         return tuple(
             Turn(

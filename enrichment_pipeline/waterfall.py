@@ -1,7 +1,7 @@
-"""The waterfall: which providers are asked, one after the other, and each of them for whom.
+"""The waterfall: which providers are asked, one after the other, and about which contacts.
 
 Here: a provider's turn as the warehouse reads it, which knows no providers. Not here: the order
-(`policy.py`), what providers tell of themselves (`providers/`), and whose turn it is with whom
+(`policy.py`), what providers tell of themselves (`providers/`), and whose turn it is
 (`warehouse/sql/planning/`).
 """
 
@@ -24,4 +24,4 @@ class Turn:
 
 
 Waterfall = Sequence[Turn]
-"""The turns in their order: each is for those whom the ones before have left open."""
+"""The turns in their order: each is for the contacts that the ones before have left open."""

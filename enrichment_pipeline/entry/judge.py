@@ -64,7 +64,7 @@ _IDENTIFIERS = {"email": "email", "linkedin_url": "linkedin", "phone": "phone"}
 
 @dataclass(frozen=True)
 class DueCall:
-    """A call that is due, and of which kind: a look-up, or a search for whom to look up."""
+    """A call that is due, and of which kind: a look-up, or a search for the profile to look up."""
 
     kind: str
     candidate: Candidate

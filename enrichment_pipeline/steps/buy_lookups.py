@@ -51,9 +51,9 @@ class BoughtLookups:
 def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) -> BoughtLookups:
     """Look up what stands in the lanes' work list, at one provider after the other.
 
-    One that cannot be asked to the end (it is down, or its credits are over) is passed over: those
-    whom it leaves are taken to the next. Requests run in a thread of their own: an interrupt in
-    this one lets what is on the wire be answered and kept before it takes effect.
+    One that cannot be asked to the end (it is down, or its credits are over) is passed over: the
+    contacts that it leaves are taken to the next. Requests run in a thread of their own: an
+    interrupt in this one lets what is on the wire be answered and kept before it takes effect.
     """
     report = DispatchReport()
     passed_over: list[str] = []
@@ -70,7 +70,7 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
 def _select_open(
     context: RunContext, lanes: Sequence[Lane], turn: Turn, passed_over: Collection[str]
 ) -> None:
-    """Put those whom the providers before have left open on the work list."""
+    """Put the persons that the providers before have left open on the work list."""
     with context.stores.open_warehouse() as connection:
         take_over_answers(connection, context.stores.ledger)
         with transaction(connection):

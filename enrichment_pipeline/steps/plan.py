@@ -77,7 +77,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()
     questions = stores.questions(context.clock)
-    # whom one does not settle is taken to the next
+    # who is open after one of them is taken to the next
     most_at = [
         (stores.calls(context.clock, provider=provider), most)
         for provider, most in zip(

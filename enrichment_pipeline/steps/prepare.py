@@ -189,7 +189,7 @@ def _take_back(context: RunContext) -> None:
 
 
 def _settle_what_was_left(context: RunContext, dead: Sequence[str]) -> None:
-    """Bring to an end what killed runs have left of each kind of call, whoever is asked now."""
+    """Bring to an end what killed runs have left, also at providers that are not asked now."""
     ledger, settings = context.stores.ledger, context.settings
     for name, facts in PROVIDERS.items():
         provider = connect_provider(settings, name) if is_reachable(settings, name) else None

@@ -119,7 +119,7 @@ def place_entries(connection: duckdb.DuckDBPyConnection, loaded_at: datetime) ->
 
 
 def unnoted_persons(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
-    """Entry, version and person where a load took an entry for a person, and nobody did before."""
+    """Entry, version and person where a load took an entry for a person, as none did before."""
     return execute(connection, "find_unnoted_persons").fetchall()
 
 

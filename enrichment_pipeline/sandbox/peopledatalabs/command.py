@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from enrichment_pipeline.sandbox.fates import shares_in
 from enrichment_pipeline.sandbox.meter import WindowKind
@@ -21,20 +20,30 @@ from enrichment_pipeline.sandbox.peopledatalabs.config import (
     ResetForm,
     ShortOfCredits,
 )
+from enrichment_pipeline.sandbox.stand_in_command import (
+    ApiKey,
+    Credits,
+    Host,
+    Journal,
+    Port,
+    Seed,
+    UntilStdinCloses,
+    fault_option,
+    serve_announced,
+)
 
-_out = Console(highlight=False, soft_wrap=True)
 _default = PeopleDataLabsConfig()
 
 
 def peopledatalabs(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8088,
+    host: Host = "127.0.0.1",
+    port: Port = 8088,
     people: Annotated[
         Path | None,
         typer.Option(help="Your own people: CSV with the columns of data/sample/people.csv."),
     ] = None,
-    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = _default.api_key,
-    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = _default.credits,
+    api_key: ApiKey = _default.api_key,
+    credits: Credits = _default.credits,
     charge_when: Annotated[ChargeWhen, typer.Option()] = _default.charge_when,
     per_minute: Annotated[int, typer.Option(min=0, help="Requests.")] = _default.per_minute,
     minute_seconds: Annotated[float, typer.Option(min=0.001)] = _default.minute_seconds,
@@ -87,40 +96,27 @@ def peopledatalabs(
         float, typer.Option(help="Share of recent changes of job that it has not heard of.")
     ] = _default.stale_employer,
     wrong_person: Annotated[
-        float, typer.Option(help="Share of people for whom it gives another person.")
+        float, typer.Option(help="Share of people in whose place it gives another.")
     ] = _default.wrong_person,
     doubtful: Annotated[
         float, typer.Option(help="Share of people that are matched with a low likelihood.")
     ] = _default.doubtful,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SHARE",
-            help=f"Let it hit that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
-            "two for one fault the last one holds.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = _default.seed,
-    journal: Annotated[
-        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
-    ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+    fault: Annotated[list[str] | None, fault_option(FAULTS)] = None,
+    seed: Seed = _default.seed,
+    journal: Journal = None,
+    until_stdin_closes: UntilStdinCloses = False,
 ) -> None:
     """Serve a local People Data Labs, over the sample's people or yours."""
     # The docstring is what --help shows. Raises ValueError for a wrong setting, file of people or
     # journal, and OSError where the address cannot be had, both before anything is announced.
     from enrichment_pipeline.sandbox.directory import people_elsewhere
     from enrichment_pipeline.sandbox.peopledatalabs.stand_in import BASE_PATH, create_app
-    from enrichment_pipeline.sandbox.stand_in_server import serve
 
-    def announce(url: str) -> None:
-        if until_stdin_closes:
-            print(url, flush=True)  # noqa: T201 - read by our parent process
-        else:
-            _out.print(
-                f"sandbox: PEOPLEDATALABS_BASE_URL={url} PEOPLEDATALABS_API_KEY={api_key}\n"
-                f"{per_minute} requests per {minute_seconds:g} s; Ctrl+C ends it"
-            )
+    def told(url: str) -> str:
+        return (
+            f"PEOPLEDATALABS_BASE_URL={url} PEOPLEDATALABS_API_KEY={api_key}\n"
+            f"{per_minute} requests per {minute_seconds:g} s"
+        )
 
     config = PeopleDataLabsConfig(
         api_key=api_key,
@@ -154,11 +150,11 @@ def peopledatalabs(
         seed=seed,
         journal=journal,
     )
-    serve(
+    serve_announced(
         create_app(config, people_elsewhere(people)),
         host,
         port,
         base_path=BASE_PATH,
-        announce=announce,
-        exit_on_stdin_eof=until_stdin_closes,
+        told=told,
+        until_stdin_closes=until_stdin_closes,
     )

@@ -119,7 +119,7 @@ class PeopleDataLabsConfig:
     gives the former employer, and an e-mail there where one is known."""
 
     wrong_person: float = 0.01
-    """The share of people for whom it gives another person."""
+    """The share of people in whose place it gives another."""
 
     doubtful: float = 0.2
     """The share of people that are matched with a low likelihood: by name and company from 2 to 7,

@@ -115,7 +115,7 @@ class ProspeoConfig:
     gives the former employer, and an e-mail there where one is known."""
 
     wrong_person: float = 0.007
-    """The share of people for whom it gives another person."""
+    """The share of people in whose place it gives another."""
 
     faults: Mapping[str, float] = field(default_factory=dict)
     """The share of requests (of records, for `missing` and `masked`) that each fault hits, from 0

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from enrichment_pipeline.sandbox.fates import shares_in
 from enrichment_pipeline.sandbox.meter import WindowKind
@@ -20,16 +19,26 @@ from enrichment_pipeline.sandbox.signalhire.config import (
     NameMatch,
     SandboxConfig,
 )
+from enrichment_pipeline.sandbox.stand_in_command import (
+    ApiKey,
+    Credits,
+    Host,
+    Journal,
+    Port,
+    Seed,
+    UntilStdinCloses,
+    fault_option,
+    serve_announced,
+)
 
 SAMPLE_PEOPLE = Path(__file__).resolve().parents[3] / "data" / "sample" / "people.csv"
 
-_out = Console(highlight=False, soft_wrap=True)
 _default = SandboxConfig()
 
 
 def sandbox(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8086,
+    host: Host = "127.0.0.1",
+    port: Port = 8086,
     people: Annotated[
         Path | None,
         typer.Option(
@@ -37,8 +46,8 @@ def sandbox(
             "any others), or JSON Lines of SignalHire's candidates."
         ),
     ] = None,
-    api_key: Annotated[str, typer.Option(help="The key that is accepted.")] = _default.api_key,
-    credits: Annotated[int, typer.Option(min=0, help="Balance at the start.")] = _default.credits,
+    api_key: ApiKey = _default.api_key,
+    credits: Credits = _default.credits,
     items_per_window: Annotated[int, typer.Option(min=1)] = _default.items_per_window,
     window_seconds: Annotated[float, typer.Option(min=0.001)] = _default.window_seconds,
     window_kind: Annotated[WindowKind, typer.Option()] = _default.window_kind,
@@ -106,41 +115,28 @@ def sandbox(
     searches: Annotated[
         Path | None, typer.Option(help="File of answered calls of the Search API.")
     ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SHARE",
-            help=f"Let it hit that share, 0 to 1: {', '.join(FAULTS)}, or all. Repeatable; of "
-            "two for one fault the last one holds.",
-        ),
-    ] = None,
+    fault: Annotated[list[str] | None, fault_option(FAULTS)] = None,
     late_seconds: Annotated[
         float, typer.Option(min=0, help="How late the fault late makes a callback.")
     ] = _default.late_seconds,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = _default.seed,
-    journal: Annotated[
-        Path | None, typer.Option(help="File of charges; the balance survives a restart.")
-    ] = None,
+    seed: Seed = _default.seed,
+    journal: Journal = None,
     deliveries: Annotated[
         Path | None, typer.Option(help="File of attempts to deliver a callback.")
     ] = None,
-    until_stdin_closes: Annotated[bool, typer.Option(hidden=True)] = False,
+    until_stdin_closes: UntilStdinCloses = False,
 ) -> None:
     """Serve a local SignalHire, over its own directory of people or yours."""
     # The docstring is what --help shows. Raises ValueError for a wrong setting, file of people or
     # journal, and OSError where the address cannot be had, both before anything is announced.
     from enrichment_pipeline.sandbox.signalhire.people import load_people
     from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
-    from enrichment_pipeline.sandbox.stand_in_server import serve
 
-    def announce(url: str) -> None:
-        if until_stdin_closes:
-            print(url, flush=True)  # noqa: T201 - read by our parent process
-        else:
-            _out.print(
-                f"sandbox: SIGNALHIRE_BASE_URL={url} SIGNALHIRE_API_KEY={api_key}\n"
-                f"{items_per_window} items per {window_seconds:g} s; Ctrl+C ends it"
-            )
+    def told(url: str) -> str:
+        return (
+            f"SIGNALHIRE_BASE_URL={url} SIGNALHIRE_API_KEY={api_key}\n"
+            f"{items_per_window} items per {window_seconds:g} s"
+        )
 
     config = SandboxConfig(
         api_key=api_key,
@@ -181,11 +177,11 @@ def sandbox(
         deliveries=deliveries,
     )
     app = create_app(config, load_people(people or SAMPLE_PEOPLE))
-    serve(
+    serve_announced(
         app,
         host,
         port,
         base_path=BASE_PATH,
-        announce=announce,
-        exit_on_stdin_eof=until_stdin_closes,
+        told=told,
+        until_stdin_closes=until_stdin_closes,
     )

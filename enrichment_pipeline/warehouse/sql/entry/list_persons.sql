@@ -1,4 +1,4 @@
--- Of whom calls may tell: the persons of the contacts that are loaded, and those that their
+-- The persons that calls may tell of: those of the contacts that are loaded, and those that their
 -- identifiers belong to.
 --
 -- reads: staging.contact_persons, staging.person_aliases

@@ -12,8 +12,8 @@ from raw.provider_responses as response
 join raw.undone_runs as undone on undone.run_id = response.run_id
 join staging.contact_persons as assigned on assigned.person_key = response.person_key;
 
--- The last answer that each contact got, and the last one that was accepted. That one provider does
--- not know whom another has found takes nothing from what was found.
+-- The last answer that each contact got, and the last one that was accepted. A miss at one
+-- provider takes nothing from what another has found.
 create or replace temp table answer_outcomes as
 with by_provider as (
     select

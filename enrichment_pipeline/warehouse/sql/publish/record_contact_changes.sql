@@ -1,6 +1,6 @@
 -- What has changed of the values that people read since they were published last: one row for each
--- value, so that whoever takes over these rows one after the other has what is shown. Rows are only
--- ever added.
+-- value, so that a reader who applies these rows one after the other has what is shown. Rows are
+-- only ever added.
 --
 -- reads: enrichment.enriched_contacts, enrichment.person_facts, staging.shown_contacts
 -- makes: changed_contacts, enrichment.contact_changes, staging.shown_contacts
@@ -29,7 +29,7 @@ former as (
     from changed_contacts
 ),
 
--- who gave each value last; nobody where it is the source's own
+-- who gave each value last; no row where it is the source's own
 givers as (
     select
         contact_id,
