@@ -40,6 +40,8 @@ LOOKUP = "lookup"
 """A kind of call: an identity is given, and the person's profile asked for."""
 SEARCH = "search"
 """A kind of call: a name and a company are given, and profiles asked for."""
+VERIFICATION = "verification"
+"""A kind of call: an e-mail address is given, and asked whether mail to it arrives."""
 
 RESERVED = "reserved"
 SENT = "sent"
@@ -70,6 +72,7 @@ LOOKUP_STATES: tuple[Word, ...] = (
 
 MATCHED = "matched"
 FOUND = "found"
+CHECKED = "checked"
 NO_MATCH = "no_match"
 REFUSED = "refused"
 LEGAL_STOP = "legal_stop"
@@ -77,6 +80,7 @@ LEGAL_STOP = "legal_stop"
 OUTCOMES: tuple[Word, ...] = (
     Word(MATCHED, "a look-up found the person"),
     Word(FOUND, "a search gave profiles"),
+    Word(CHECKED, "a verification says of the address whether mail to it arrives, or that it may"),
     Word(NO_MATCH, "there is nothing"),
     Word(REFUSED, "the provider does not take the item, unbilled, and would not if asked again"),
     Word(LEGAL_STOP, "the provider may not give data on the person"),
@@ -84,7 +88,7 @@ OUTCOMES: tuple[Word, ...] = (
 """How an answered call has ended. A call without an answer has a reason instead."""
 
 JUDGEMENTS: tuple[Word, ...] = (
-    *(outcome for outcome in OUTCOMES if outcome.word != FOUND),
+    *(outcome for outcome in OUTCOMES if outcome.word not in (FOUND, CHECKED)),
     Word("identity_mismatch", "a profile was found that is another person's"),
     Word("unreadable_answer", "the answer does not have the documented shape"),
     Word("rejected", "a reviewer said that the profile is another person's"),

@@ -17,6 +17,7 @@ from enrichment_pipeline.ledger.kept import Asked
 from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import (
+    Checked,
     Found,
     ItemReading,
     LegalStop,
@@ -28,7 +29,7 @@ from enrichment_pipeline.providers.base import (
     Signal,
     Unconfirmed,
 )
-from enrichment_pipeline.vocabulary import FOUND, LEGAL_STOP, MATCHED, NO_MATCH, REFUSED
+from enrichment_pipeline.vocabulary import CHECKED, FOUND, LEGAL_STOP, MATCHED, NO_MATCH, REFUSED
 
 
 @dataclass
@@ -47,6 +48,8 @@ def settlement_for(reading: ItemReading) -> Settlement:
             state, outcome, reason = REPLIED, MATCHED, None
         case Found(why):
             state, outcome, reason = REPLIED, FOUND, why
+        case Checked():
+            state, outcome, reason = REPLIED, CHECKED, None
         case NoMatch():
             state, outcome, reason = REPLIED, NO_MATCH, None
         case Refused(why):

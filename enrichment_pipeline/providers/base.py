@@ -8,6 +8,7 @@ providers there are (`registry.py`).
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from enrichment_pipeline.errors import ConfigurationError, PipelineError
@@ -66,7 +67,22 @@ class Found:
     reason: str | None = None
 
 
-Outcome = Matched | NoMatch | Found | OutOfCredits | Refused | Retriable | LegalStop | Unconfirmed
+@dataclass(frozen=True)
+class Checked:
+    """A verification has told of the address what can be told; what, is read in SQL."""
+
+
+Outcome = (
+    Matched
+    | NoMatch
+    | Found
+    | Checked
+    | OutOfCredits
+    | Refused
+    | Retriable
+    | LegalStop
+    | Unconfirmed
+)
 
 NOT_SENT = Retriable("not_sent")
 """The request never left."""
@@ -262,6 +278,20 @@ class PageReading:
     is_gone: bool = False
 
 
+@dataclass(frozen=True)
+class VerificationReading:
+    """What a kept reply to a verification says.
+
+    `is_in_progress`: it is not decided yet, and the same question, asked again in a moment, is
+    counted once; `outcome` and `units` then hold where it is not asked again.
+    """
+
+    outcome: Checked | Refused | Retriable | OutOfCredits | LegalStop | Unconfirmed
+    units: int = 0
+    signal: Signal | None = None
+    is_in_progress: bool = False
+
+
 class NotSentError(Exception):
     """The request never reached the provider (no connection): not billed. Names no datum."""
 
@@ -283,7 +313,8 @@ class CallFacts:
     """What a provider tells of one kind of call.
 
     `identities`: by which kinds of identity it can be asked. `unit`: what a call draws on,
-    "credits" or "requests" of a day's quota; `worst_units` so many at worst. `counts_requests`:
+    "credits" or "requests" of a day's quota; `worst_units` so many at worst. `credits_per_unit`:
+    how many credits a unit is. `counts_requests`:
     its rate limits count requests, not the items in them. `rates`: the documented ones, so many
     in so many seconds each; they hold where the policy names none. `is_repeat_free`: the same call
     may be made again at no charge, by its documentation; a look-up that was not answered is made
@@ -299,6 +330,7 @@ class CallFacts:
     longest_seconds: float
     unit: str = "credits"
     worst_units: int = 1
+    credits_per_unit: Decimal = Decimal(1)
     counts_requests: bool = False
     rates: tuple[tuple[int, float], ...] = ()
     is_repeat_free: bool = False
@@ -385,6 +417,21 @@ class ProfileSearch(Protocol):
 
     def read_page(self, http_status: int, body: bytes, *, is_further: bool) -> PageReading:
         """What a kept page says. Never raises for what came from outside."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class EmailVerifier(Protocol):
+    """A provider that tells of an e-mail address whether mail to it arrives."""
+
+    async def verify(self, email: str) -> Reply:
+        """Ask about one address. Raises NotSentError or NoReplyError."""
+        ...
+
+    def read_verification(self, http_status: int, body: bytes) -> VerificationReading:
+        """What a kept reply says. Never raises for what came from outside."""
         ...
 
     async def close(self) -> None: ...
