@@ -1,11 +1,13 @@
-"""A person on the work list as a call that may be admitted: a look-up or a search.
+"""What is due as a call that may be admitted: a look-up, a search, or a verification.
 
-Here: the one place where the warehouse's word for it becomes the ledger's. Not here: who is on the
-list (`warehouse/worklist.py`, `warehouse/searches.py`), and admitting (`ledger/admission.py`).
+Here: the one place where the warehouse's word for it becomes the ledger's. Not here: what is due
+(`warehouse/`: `worklist.py`, `searches.py`, `verifications.py`), and admitting
+(`ledger/admission.py`).
 """
 
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.warehouse.searches import DueSearch
+from enrichment_pipeline.warehouse.verifications import DueVerification
 from enrichment_pipeline.warehouse.worklist import WorkItem
 
 
@@ -38,6 +40,22 @@ def search_candidate_of(due: DueSearch) -> Candidate:
         freshness=due.freshness,
         priority=due.priority,
         supersedes=due.last_search_id,
+        identifiers=due.identifiers,
+        is_entered=due.is_entered,
+    )
+
+
+def verification_candidate_of(due: DueVerification) -> Candidate:
+    """The verification that is due: of an address, whoever it is."""
+    return Candidate(
+        person_key=due.address_key,
+        contact_id=due.contact_id,
+        question="address",
+        item=due.email,
+        item_kind="email",
+        freshness=due.freshness,
+        priority=due.priority,
+        supersedes=due.last_verification_id,
         identifiers=due.identifiers,
         is_entered=due.is_entered,
     )

@@ -133,6 +133,21 @@ WAREHOUSE: Mapping[str, Table] = {
         values="uid full_name headline location profile_urls contact_points positions",
         nothing="call_id call_kind position provider answered_at path unreadable_part reading",
     ),
+    "staging.checked_addresses": _table(
+        values="email", nothing="status is_personal rating provider checked_at holds_until"
+    ),
+    "staging.checked_points": _table(
+        contact_ids="contact_id", values="points", nothing="lookup_id"
+    ),
+    "staging.due_verifications": _table(
+        contact_ids="contact_id",
+        values="email",
+        digests="person_key",
+        nothing="freshness priority priority_rank priority_score last_verification_id",
+    ),
+    "staging.verification_readings": _table(
+        nothing="verification_id provider reading status rating is_personal"
+    ),
     "staging.contacts_left_dirty": _table(contact_ids="contact_id"),
     "staging.retired_entries": _table(contact_ids="contact_id entered_as"),
     "staging.shared_identifiers": _table(values="alias"),
@@ -170,6 +185,14 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="person_key",
         nothing="search_id provider query_kind supersedes freshness priority run_id state outcome "
         "reason is_complete requested_at answered_at revision",
+    ),
+    "raw.verifications": _table(
+        contact_ids="contact_id",
+        values="email",
+        digests="address_key",
+        texts="answer",
+        nothing="verification_id provider supersedes freshness priority run_id state outcome "
+        "reason reply_id credits_charged requested_at answered_at revision",
     ),
     "raw.undone_runs": _table(colleagues="undone_by", nothing="run_id undone_at"),
     # what people read

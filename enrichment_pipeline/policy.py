@@ -362,19 +362,25 @@ class EligibilityPolicy(_Section):
 
 
 Priority = Literal["strategic", "target", "standard", "bulk"]
+VERIFIES_NOTHING = "off"
+"""In place of a verifier's name."""
 
 
 class WaterfallPolicy(_Section):
     """Which providers are asked, in which order: each for what the ones before left open.
 
     Open is a contact that has not got what `[acceptance]` requires. `only`: the priorities for
-    which a provider may be asked; all, where it is not named.
+    which a provider may be asked; all, where it is not named. `verify`: the provider by which an
+    e-mail that is likely or unverified is verified before the next one is asked; what it says holds
+    for `verified_days`.
     """
 
     order: tuple[str, ...] = Field(("signalhire",), min_length=1, strict=False)
     only: dict[str, Annotated[tuple[Priority, ...], Field(min_length=1, strict=False)]] = Field(
         default_factory=dict
     )
+    verify: str = VERIFIES_NOTHING
+    verified_days: Days = 90
 
     @field_validator("order")
     @classmethod
@@ -442,6 +448,11 @@ class Policy(_Section):
         if name == "signalhire":
             return self.signalhire
         return self.providers.get(name, ProviderPolicy())
+
+    @property
+    def verifies_addresses(self) -> bool:
+        """Whether there is a provider by which addresses are verified."""
+        return self.waterfall.verify != VERIFIES_NOTHING
 
     def searches_at(self, name: str) -> bool:
         """Whether this provider is searched for those who are a name and a company."""

@@ -24,7 +24,9 @@ from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.publish import Published, read_published
+from enrichment_pipeline.warehouse.searches import last_search_revision
 from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.verifications import last_verification_revision
 
 COMPARED = 1_000
 """Of each store, so many of the newest look-ups are compared: an older ledger lacks the newest."""
@@ -133,10 +135,15 @@ def take_over_answers(
     """Take over into the ledger what the warehouse knows and it lacks; how many look-ups.
 
     What was paid for and is in either of the two is then in both, and nobody need be bought
-    again. Suppressions, balances and searches are the ledger's alone, and stay as they are there.
+    again. Suppressions, balances, searches and verifications
+    are the ledger's alone, and stay as they are there.
     """
     missing = behind_warehouse(store, connection)
-    newest = raw_answers.last_revision(connection)
+    newest = max(
+        raw_answers.last_revision(connection),
+        last_search_revision(connection),
+        last_verification_revision(connection),
+    )
     if not missing and newest <= store.revision():
         return 0
 

@@ -22,10 +22,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from enrichment_pipeline.attachment import Attachment, UnsetVariableError, read_attachment
 from enrichment_pipeline.callback_urls import CallbackKeys, Callbacks
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.policy import Policy, ProviderPolicy, load_policy
-from enrichment_pipeline.providers.base import ProviderFacts
+from enrichment_pipeline.policy import (
+    VERIFIES_NOTHING,
+    Policy,
+    ProviderPolicy,
+    WaterfallPolicy,
+    load_policy,
+)
+from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
-from enrichment_pipeline.vocabulary import LOOKUP, PRIORITIES, SEARCH
+from enrichment_pipeline.vocabulary import LOOKUP, PRIORITIES, SEARCH, VERIFICATION
 from enrichment_pipeline.waterfall import Turn
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -154,7 +160,7 @@ class Settings:
     @property
     def asks_real_provider(self) -> bool:
         """Whether it is a provider's own host that is asked."""
-        accounts = ((name, self.account(name)) for name in self.asked_providers)
+        accounts = ((name, self.account(name)) for name in self.used_providers)
         return any(
             is_host_of(PROVIDERS[name], account.base_url or "")
             for name, account in accounts
@@ -217,6 +223,17 @@ class Settings:
         return next(able, None)
 
     @property
+    def verifying_provider(self) -> str | None:
+        """The one that addresses are verified by; None where none are."""
+        return self.policy.waterfall.verify if self.policy.verifies_addresses else None
+
+    @property
+    def used_providers(self) -> tuple[str, ...]:
+        """All that anything is bought from: those that are asked, and who verifies."""
+        verifier = self.verifying_provider
+        return tuple(dict.fromkeys((*self.asked_providers, *((verifier,) if verifier else ()))))
+
+    @property
     def called_back_provider(self) -> str:
         """The one whose callbacks a receiver takes, where any answers so."""
         facts = ((name, PROVIDERS[name].calls[LOOKUP]) for name in self.asked_providers)
@@ -268,7 +285,8 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
     _refuse_unknown_providers(policy, policy_path)
-    needing = policy.waterfall.order if needs_key else ()
+    verifier = (policy.waterfall.verify,) if policy.verifies_addresses else ()
+    needing = (*policy.waterfall.order, *verifier) if needs_key else ()
     accounts = {
         name: _account(env.provider, PROVIDERS[name], *given, needs_key=name in needing)
         for name, given in accounts.items()
@@ -339,23 +357,12 @@ def _options_of_others(facts: ProviderFacts) -> frozenset[str]:
 
 
 def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
+    _refuse_unknown_waterfall(policy.waterfall, path)
     for name in policy.providers:
         if name not in PROVIDERS or name == FIRST:
             raise ConfigurationError(
                 f"policy file {path}: unknown key providers.{name}; the tables "
                 f"of providers are {', '.join(map(policy_table, PROVIDERS))}"
-            )
-    for name in policy.waterfall.order:
-        if name not in PROVIDERS:
-            raise ConfigurationError(
-                f"policy file {path}: waterfall.order: no provider is named {name}; "
-                f"there is {', '.join(PROVIDERS)}"
-            )
-    for name in policy.waterfall.only:
-        if name not in PROVIDERS:
-            raise ConfigurationError(
-                f"policy file {path}: unknown key waterfall.only.{name}; "
-                f"the providers are {', '.join(PROVIDERS)}"
             )
     for name, facts in PROVIDERS.items():
         if policy.searches_at(name) and SEARCH not in facts.calls:
@@ -369,6 +376,33 @@ def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
                 f"policy file {path}: {policy_table(name)} {key}: unknown key, "
                 f"since {facts.title} has no such setting"
             )
+
+
+def _refuse_unknown_waterfall(waterfall: WaterfallPolicy, path: Path | None) -> None:
+    for name in waterfall.order:
+        if name not in PROVIDERS:
+            raise ConfigurationError(
+                f"policy file {path}: waterfall.order: no provider is named {name}; "
+                f"there is {', '.join(PROVIDERS)}"
+            )
+    for name in waterfall.only:
+        if name not in PROVIDERS:
+            raise ConfigurationError(
+                f"policy file {path}: unknown key waterfall.only.{name}; "
+                f"the providers are {', '.join(PROVIDERS)}"
+            )
+    verifier = waterfall.verify
+    if verifier != VERIFIES_NOTHING and VERIFICATION not in _calls_of(verifier):
+        able = [name for name in PROVIDERS if VERIFICATION in _calls_of(name)]
+        raise ConfigurationError(
+            f"policy file {path}: waterfall.verify: {verifier} does not verify addresses; "
+            f"there is {', '.join((VERIFIES_NOTHING, *able))}"
+        )
+
+
+def _calls_of(provider: str) -> Mapping[str, CallFacts]:
+    """The kinds of call that it takes; none, where there is no such provider."""
+    return PROVIDERS[provider].calls if provider in PROVIDERS else {}
 
 
 def is_host_of(facts: ProviderFacts, url: str) -> bool:

@@ -19,7 +19,7 @@ from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import refuse_other_stamp, stamp_of
-from enrichment_pipeline.terms import calls_of
+from enrichment_pipeline.terms import calls_of, credits_per_unit
 from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline.warehouse.connection import open_warehouse
 
@@ -52,7 +52,8 @@ class Stores:
         self, clock: Clock, kind: str = LOOKUP, *, provider: str | None = None
     ) -> Questions:
         """What the ledger tells of a kind of call to it, by this clock."""
-        return Questions(self.ledger, self.calls(clock, kind, provider=provider))
+        of = self.calls(clock, kind, provider=provider)
+        return Questions(self.ledger, of, credits_per_unit=credits_per_unit(of.provider))
 
     def suppressions(self, clock: Clock) -> Suppressions:
         """The ledger's list of those who must not be asked about."""

@@ -22,6 +22,7 @@ from enrichment_pipeline.providers.base import CallFacts
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.vocabulary import LOOKUP
 
 SEND_LEASE = timedelta(seconds=30)
 """From reservation to sending is a matter of milliseconds; a suspended machine may take longer."""
@@ -42,6 +43,12 @@ def cost_of_credit(settings: Settings, provider: str) -> int:
     return in_millionths(settings.limits(provider).price)
 
 
+def credits_per_unit(provider: str) -> dict[str, Decimal]:
+    """Of each kind of call to it that costs credits, how many one unit is."""
+    calls = PROVIDERS[provider].calls
+    return {kind: of.credits_per_unit for kind, of in calls.items() if of.unit == "credits"}
+
+
 def share_of(run: Run) -> RunShare:
     """The run as budgets know it."""
     return RunShare(run.run_id, run.earlier_run_ids, run.max_credits)
@@ -51,7 +58,8 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
     policy = settings.policy
     of_provider = settings.limits(provider)
     given = tuple((rate.units, rate.seconds) for rate in of_provider.every_rate)
-    documented = facts.rates if not of_provider.names_rates else ()
+    # what the policy names are the rates of look-ups
+    documented = facts.rates if kind != LOOKUP or not of_provider.names_rates else ()
     rates = tuple(Rate(units, timedelta(seconds=seconds)) for units, seconds in documented or given)
     draws_credits = facts.unit == "credits"
     longest = timedelta(seconds=facts.longest_seconds)
@@ -90,6 +98,6 @@ def _credits(settings: Settings, provider: str, facts: CallFacts) -> Budget:
         per_day=budget.per_day,
         per_month=budget.per_month,
         floors=budget.floors,
-        unit_cost=settings.limits(provider).price,
+        unit_cost=settings.limits(provider).price * facts.credits_per_unit,
         worst_units=facts.worst_units,
     )

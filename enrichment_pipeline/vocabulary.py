@@ -178,6 +178,12 @@ VALUE_STATUSES: tuple[Word, ...] = (
 )
 """How far an e-mail or a phone can be relied on, best first (`…_status`)."""
 
+ADDRESS_STATUSES: tuple[Word, ...] = (
+    *VALUE_STATUSES,
+    Word("withdrawn", "mail to it does not arrive: it is shown nowhere"),
+)
+"""What a verification says of an address."""
+
 SENIORITIES: tuple[str, ...] = (
     *("owner", "c_suite", "vp", "director", "manager", "senior", "entry"),
 )

@@ -337,6 +337,9 @@ def test_a_provider_that_is_not_asked_needs_no_account(
         ('only = { acme = ["huge"] }', {}, "waterfall.only.acme.0: "),
         ("only = { acme = [] }", {}, "waterfall.only.acme: should name one at least"),
         ("oder = []", {}, "unknown key waterfall.oder"),
+        ('verify = "acme"', {}, "waterfall.verify: acme does not verify addresses; there is off"),
+        ('verify = "elsewhere"', {}, "waterfall.verify: elsewhere does not verify addresses"),
+        ("verified_days = 0", {}, "waterfall.verified_days: "),
     ],
 )
 def test_a_mistake_about_a_provider_is_told_with_its_key(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from enrichment_pipeline.vocabulary import (
+    ADDRESS_STATUSES,
     CONTACT_FRESHNESS,
     CONTACT_STATUSES,
     FRESHNESS,
@@ -46,7 +47,7 @@ LISTS = {
         "last_judgement": JUDGEMENTS,
         "verdict": VERDICTS,
         "outcome_detail": MISMATCHES,
-        "status": (*CONTACT_STATUSES, *VALUE_STATUSES),
+        "status": (*CONTACT_STATUSES, *ADDRESS_STATUSES),
     }.items()
 } | {"priority": PRIORITIES, "tier": PRIORITIES}
 """Which words may stand in a column of this name."""

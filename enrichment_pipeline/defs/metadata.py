@@ -32,6 +32,7 @@ def column_schemas() -> dict[str, dg.TableSchema]:
     """
     with duckdb.connect(":memory:") as connection:
         execute(connection, "create_tables")
+        execute(connection, "create_checked_judgements")
         execute(connection, "create_person_facts")
         shapes = column_shapes(connection)
         return {

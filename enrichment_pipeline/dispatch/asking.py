@@ -1,11 +1,12 @@
 """What the kinds of call differ by on the wire: how one is asked, and how its replies are read.
 
 Here: a look-up of many items in one request, answered at once or by callback; a search of one
-name and company, answered page by page. Not here: when something is asked
-(`dispatcher.py`), and what a provider's codes mean (`providers/`).
+name and company, answered page by page; a verification of one address. Not here: when something
+is asked (`dispatcher.py`), and what a provider's codes mean (`providers/`).
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from enrichment_pipeline.ledger.admission import Candidate
@@ -14,6 +15,8 @@ from enrichment_pipeline.providers.base import (
     Accepted,
     AnswersByCallback,
     CallbackReading,
+    Checked,
+    EmailVerifier,
     Found,
     Further,
     ItemReading,
@@ -209,6 +212,59 @@ class AskSearches:
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         raise AssertionError("a search is never answered by callback")
+
+
+class AskVerifications:
+    """Asks of one address whether mail to it arrives.
+
+    Where that takes longer than a response may, the same is asked again after a pause, and counted
+    once; `MOST_TIMES` in all.
+    """
+
+    PAUSE_SECONDS = 5.0
+    MOST_TIMES = 4
+    who = "the verifier"
+    what = "a verification"
+    max_batch = 1
+    is_called = False
+    no_reply = ItemReading(NO_REPLY)
+
+    def __init__(
+        self, verifier: EmailVerifier, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._verifier = verifier
+        self._sleep = sleep
+
+    def used_up(self, period: str, priority: str) -> str:
+        return f"the {period}'s budget for {priority} is used up"
+
+    async def send(
+        self, request_id: str, asked: Sequence[Candidate], further: Further | None
+    ) -> Reply:
+        if further is not None:
+            await self._sleep(self.PAUSE_SECONDS)
+        [of] = asked
+        return await self._verifier.verify(of.item)
+
+    def read_submission(self, reply: Reply) -> Accepted | None:
+        return None
+
+    def read(
+        self,
+        kept: Sequence[Kept],
+        items: Sequence[str],
+        series: int,
+        units_told: int | None = None,
+    ) -> Reading:
+        told = self._verifier.read_verification(*kept[-1])
+        is_answer = isinstance(told.outcome, Checked)
+        item = ItemReading(told.outcome, 0 if is_answer else None, units=told.units)
+        goes_on = told.is_in_progress and len(kept) < self.MOST_TIMES
+        further = Further(series, len(kept) + 1, units=0) if goes_on else None
+        return Reading((item,), told.signal, further=further)
+
+    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
+        raise AssertionError("a verification is never answered by callback")
 
 
 def _is_last(page: PageReading, seen: int) -> bool:

@@ -6,12 +6,17 @@ many of them (`dispatcher.py`).
 
 from functools import partial
 
-from enrichment_pipeline.dispatch.asking import Asking, AskLookups, AskSearches
+from enrichment_pipeline.dispatch.asking import (
+    Asking,
+    AskLookups,
+    AskSearches,
+    AskVerifications,
+)
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.providers.base import ProfileSearch, Provider
+from enrichment_pipeline.providers.base import EmailVerifier, ProfileSearch, Provider
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
 from enrichment_pipeline.settings import Settings, base_url_variable
-from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline.vocabulary import SEARCH, VERIFICATION
 
 
 def connect_provider(settings: Settings, provider: str) -> Provider:
@@ -44,6 +49,8 @@ def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:
     if isinstance(provider, ProfileSearch) and kind == SEARCH:
         search = settings.policy.search
         return AskSearches(provider, pages=search.pages, page_size=search.page_size)
+    if isinstance(provider, EmailVerifier) and kind == VERIFICATION:
+        return AskVerifications(provider)
     callbacks = settings.callbacks
     return AskLookups(
         provider, None if callbacks is None else partial(callbacks.url, provider.name)

@@ -10,7 +10,7 @@ from typing import Protocol
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
-from enrichment_pipeline.vocabulary import FOUND, MATCHED, NO_MATCH
+from enrichment_pipeline.vocabulary import CHECKED, FOUND, MATCHED, NO_MATCH
 
 MOST_UNCONFIRMED = 0.1
 """The share of a run's look-ups (those that were released do not count) that may end so."""
@@ -66,6 +66,7 @@ class DispatchReport:
     sent: int = 0
     matched: int = 0
     found: int = 0
+    checked: int = 0
     no_match: int = 0
     refused: int = 0
     released: int = 0
@@ -79,7 +80,7 @@ class DispatchReport:
 
     @property
     def answered(self) -> int:
-        return self.matched + self.found + self.no_match + self.refused
+        return self.matched + self.found + self.checked + self.no_match + self.refused
 
     def plus(self, other: "DispatchReport") -> "DispatchReport":
         """This with what another provider was asked after it; what halted first stands."""
@@ -94,7 +95,7 @@ class DispatchReport:
     def count(self, settlement: Settlement) -> None:
         # another process may have read an answer, and put it into the tables, before we count it
         if settlement.state in {REPLIED, APPLIED}:
-            named = {MATCHED, FOUND, NO_MATCH}
+            named = {MATCHED, FOUND, CHECKED, NO_MATCH}
             name = settlement.outcome if settlement.outcome in named else "refused"
         else:
             name = settlement.state

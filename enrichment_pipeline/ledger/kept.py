@@ -29,7 +29,7 @@ from enrichment_pipeline.ledger.schema import (
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore
-from enrichment_pipeline.vocabulary import ANSWERED, LOOKUP, NO_MATCH, OPEN, SEARCH
+from enrichment_pipeline.vocabulary import ANSWERED, LOOKUP, NO_MATCH, OPEN, SEARCH, VERIFICATION
 
 _STATE_TO_A_READER = case(
     (calls.c.state.in_((REPLIED, APPLIED)), ANSWERED),
@@ -292,6 +292,32 @@ def changed_searches(store: LedgerStore, since_revision: int) -> Iterator[Sequen
 def searches_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
     """All searches for these persons, oldest change first."""
     return _calls_about(store, _SEARCH, SEARCH, person_keys)
+
+
+_VERIFICATION = (
+    calls.c.call_id.label("verification_id"),
+    calls.c.provider,
+    calls.c.person_key.label("address_key"),
+    calls.c.supersedes,
+    calls.c.contact_id,
+    calls.c.item.label("email"),
+    calls.c.freshness,
+    calls.c.priority,
+    calls.c.run_id,
+    _STATE_TO_A_READER,
+    calls.c.outcome,
+    calls.c.reason,
+    calls.c.reply_id,
+    calls.c.units_charged,
+    calls.c.requested_at,
+    calls.c.answered_at,
+    calls.c.revision,
+)
+
+
+def changed_verifications(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
+    """Verifications changed at or after a revision, in pages, oldest change first."""
+    return store.changed_rows(_VERIFICATION, VERIFICATION, since_revision)
 
 
 def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:

@@ -5,6 +5,8 @@ beside the ledger's own sums. Not here: steps of a call's life (`calls.py`), and
 warehouse copies (`kept.py`).
 """
 
+import math
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +31,7 @@ from enrichment_pipeline.ledger.schema import (
     requests,
 )
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
-from enrichment_pipeline.vocabulary import FOUND, MATCHED, NO_MATCH
+from enrichment_pipeline.vocabulary import CHECKED, FOUND, MATCHED, NO_MATCH
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Totals:
     calls: int = 0
     matched: int = 0
     found: int = 0
+    checked: int = 0
     no_match: int = 0
     refused: int = 0
     released: int = 0
@@ -58,12 +61,11 @@ def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
+_NAMED = (MATCHED, FOUND, CHECKED, NO_MATCH)
 _TOTALS = (
     func.count(),
-    *(_count_where(calls.c.outcome == outcome) for outcome in (MATCHED, FOUND, NO_MATCH)),
-    _count_where(
-        calls.c.state.in_((REPLIED, APPLIED)) & calls.c.outcome.not_in((MATCHED, FOUND, NO_MATCH))
-    ),
+    *(_count_where(calls.c.outcome == outcome) for outcome in _NAMED),
+    _count_where(calls.c.state.in_((REPLIED, APPLIED)) & calls.c.outcome.not_in(_NAMED)),
     _count_where(calls.c.state == RELEASED),
     _count_where(calls.c.state == UNCONFIRMED),
     func.coalesce(func.sum(calls.c.units_charged), 0),
@@ -95,11 +97,18 @@ class BalanceGap:
 
 
 class Questions:
-    """What a ledger tells of one kind of call to one provider. Changes nothing."""
+    """What a ledger tells of one kind of call to one provider. Changes nothing.
 
-    def __init__(self, store: LedgerStore, of: Calls) -> None:
+    `credits_per_unit`: the kinds of call to it that draw on its balance, and how many credits one
+    unit of each is; this kind alone, a credit a unit, where nothing is said.
+    """
+
+    def __init__(
+        self, store: LedgerStore, of: Calls, credits_per_unit: Mapping[str, Decimal] | None = None
+    ) -> None:
         self._store = store
         self._of = of
+        self._credits_per_unit = credits_per_unit or {of.kind: Decimal(1)}
 
     def run_totals(self, run_id: str) -> Totals:
         """The results of a run's calls."""
@@ -217,11 +226,19 @@ class Questions:
         )
 
     def _sums(self, connection: Connection) -> tuple[int, int]:
-        """Credits charged so far, and look-ups that may have been billed without an answer."""
+        """Credits charged so far, and calls that may have been billed without an answer."""
         charged = func.coalesce(func.sum(calls.c.units_charged), 0)
         unconfirmed = _count_where(calls.c.state.in_((SENT, UNCONFIRMED)))
-        row = connection.execute(select(charged, unconfirmed).where(self._is_of_kind)).one()
-        return int(row[0]), int(row[1])
+        drawing = calls.c.kind.in_(self._credits_per_unit)
+        query = (
+            select(calls.c.kind, charged, unconfirmed)
+            .where(calls.c.provider == self._of.provider, drawing)
+            .group_by(calls.c.kind)
+        )
+        rows = connection.execute(query).all()
+        credits_charged = sum(int(row[1]) * self._credits_per_unit[row[0]] for row in rows)
+        # a balance is told in whole credits: what was drawn of one that is not used up counts
+        return math.ceil(credits_charged), sum(int(row[2]) for row in rows)
 
     @property
     def _is_of_kind(self) -> ColumnElement[bool]:

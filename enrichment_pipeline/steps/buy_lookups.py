@@ -1,10 +1,11 @@
 """The step `buy_lookups`: what stands on the work list is bought. The only one that spends money.
 
 The providers are asked one after the other. Between two of them, what was answered is copied and
-judged, and those who are still open are put on the work list for the next.
+judged, addresses are verified, and those who are still open are put on the work list for the next.
 
 Here: what is dispatched and the step's figures. Not here: whether a call may be made (`ledger/`),
-sending (`dispatch/`), and who is open (`warehouse/sql/planning/`).
+sending (`dispatch/`), verifying (`verify_addresses.py`), and who is open
+(`warehouse/sql/planning/`).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,8 +25,9 @@ from enrichment_pipeline.spill import lack_of_space, spill
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline.steps.provider import ask_balance, run_in_a_thread
+from enrichment_pipeline.steps.verify_addresses import verify_addresses
 from enrichment_pipeline.terms import share_of
-from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline.vocabulary import LOOKUP, VERIFICATION
 from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.worklist import select_turn, worklist_pages
@@ -36,12 +38,16 @@ from enrichment_pipeline.waterfall import Turn
 class BoughtLookups:
     """How buying ended, what the ledger has of this run, and the providers' balances after it.
 
-    `credits_left` lacks a provider whose balance could not be asked. `balance_gap` is the one that
-    the ledger can explain least; None where no balance was seen twice yet.
+    `report`, `by_lane` and `of_run` are of look-ups, `verified` and `verified_by_lane` of
+    verifications of addresses. `credits_left` lacks a provider whose balance could not be asked.
+    `balance_gap` is the one that the ledger can explain least; None where no balance was seen twice
+    yet.
     """
 
     report: DispatchReport
+    verified: DispatchReport
     by_lane: Mapping[tuple[str, str], Totals]
+    verified_by_lane: Mapping[tuple[str, str], Totals]
     of_run: Totals
     credits_left: Mapping[str, int]
     balance_gap: BalanceGap | None
@@ -55,8 +61,9 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
     contacts that it leaves are taken to the next. Requests run in a thread of their own: an
     interrupt in this one lets what is on the wire be answered and kept before it takes effect.
     """
-    report = DispatchReport()
+    report, verified = DispatchReport(), DispatchReport()
     passed_over: list[str] = []
+    verifier = context.settings.verifying_provider
     for turn in context.settings.waterfall:
         if turn != context.settings.waterfall[0]:
             _select_open(context, lanes, turn, passed_over)
@@ -64,7 +71,9 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
         if bought.halted is not None:
             passed_over.append(turn.provider)
         report = report.plus(bought)
-    return _figures(context, report)
+        if verifier is not None and verified.halted is None:
+            verified = verified.plus(verify_addresses(context, lanes, verifier, progress))
+    return _figures(context, report, verified)
 
 
 def _select_open(
@@ -122,12 +131,14 @@ def _candidate_pages(
         yield [candidate_of(item) for item in page]
 
 
-def _figures(context: RunContext, report: DispatchReport) -> BoughtLookups:
+def _figures(
+    context: RunContext, report: DispatchReport, verified: DispatchReport
+) -> BoughtLookups:
     """What the ledger has of this run at all providers, and what is left there."""
     run_id, credits_left = context.run.run_id, {}
     by_lane: dict[tuple[str, str], Totals] = {}
     of_run, gaps = Totals(), []
-    for provider in context.settings.asked_providers:
+    for provider in context.settings.used_providers:
         left = _observe_balance(context, provider)
         if left is not None:
             credits_left[provider] = left
@@ -138,7 +149,15 @@ def _figures(context: RunContext, report: DispatchReport) -> BoughtLookups:
         gaps.append(questions.balance_gap())
     seen = [gap for gap in gaps if gap is not None]
     worst = max(seen, key=lambda gap: abs(gap.unexplained), default=None)
-    return BoughtLookups(report, by_lane, of_run, credits_left, worst)
+    verifier = context.settings.verifying_provider
+    verified_by_lane = (
+        {}
+        if verifier is None
+        else context.stores.questions(context.clock, VERIFICATION, provider=verifier).lane_totals(
+            run_id
+        )
+    )
+    return BoughtLookups(report, verified, by_lane, verified_by_lane, of_run, credits_left, worst)
 
 
 def _observe_balance(context: RunContext, provider: str) -> int | None:

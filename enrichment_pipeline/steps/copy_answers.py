@@ -1,7 +1,7 @@
 """The step `copy_answers`: what the ledger keeps of calls, copied into the warehouse.
 
 Here: which calls and answers are new to the warehouse, and the step's figures. Not here: the tables
-(`warehouse/raw_answers.py`, `warehouse/searches.py`), and reading answers into facts.
+(`warehouse/raw_answers.py`, `searches.py`, `verifications.py`), and reading answers into facts.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ import duckdb
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
@@ -22,6 +24,11 @@ from enrichment_pipeline.warehouse.searches import (
     merge_searches,
 )
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
+from enrichment_pipeline.warehouse.verifications import (
+    keep_answers,
+    last_verification_revision,
+    merge_verifications,
+)
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,9 @@ def copy_answers(context: RunContext) -> CopiedAnswers:
 
 
 def take_over_answers(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> int:
-    """Copy look-ups and raw answers; how many answers were new."""
+    """Copy look-ups and verifications with their raw answers; how many of look-ups were new."""
     take_over_lookups(connection, ledger)
+    take_over_verifications(connection, ledger)
     return raw_answers.insert_responses(connection, partial(kept.reply_bodies, ledger))
 
 
@@ -60,6 +68,18 @@ def take_over_lookups(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore
     """Copy look-ups, without their answers."""
     since = raw_answers.last_revision(connection)
     raw_answers.merge_lookups(connection, kept.changed_lookups(ledger, since))
+
+
+def take_over_verifications(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
+    """Copy verifications, with their raw answers."""
+    since = last_verification_revision(connection)
+    credits_per_unit = {
+        name: facts.calls[VERIFICATION].credits_per_unit
+        for name, facts in PROVIDERS.items()
+        if VERIFICATION in facts.calls
+    }
+    merge_verifications(connection, kept.changed_verifications(ledger, since), credits_per_unit)
+    keep_answers(connection, partial(kept.reply_bodies, ledger))
 
 
 def take_over_searches(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:

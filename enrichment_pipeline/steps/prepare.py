@@ -82,7 +82,7 @@ def _ask_balances(settings: Settings) -> dict[str, Balance]:
     """The balance at each provider that is asked; of several, one that is down is passed over."""
     balances: dict[str, Balance] = {}
     down: list[ProviderUnavailableError] = []
-    for provider in settings.asked_providers:
+    for provider in settings.used_providers:
         try:
             balances[provider] = ask_balance(settings, provider)
         except ProviderUnavailableError as error:

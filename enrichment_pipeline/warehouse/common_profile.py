@@ -57,7 +57,7 @@ def reading_in(folder: Traversable) -> Reading:
     pages = folder.joinpath("cut_pages.sql")
     return Reading(
         folder.name,
-        _version_of(profiles),
+        version_of(profiles),
         _listed(_VERIFIED, profiles),
         answers,
         profiles,
@@ -96,10 +96,11 @@ def insert_found_profiles(connection: duckdb.DuckDBPyConnection, pages: pa.Table
     read_answers(connection)
 
 
-def _version_of(text: str) -> int:
+def version_of(text: str) -> int:
+    """The number that a provider's SQL bears at its head."""
     found = _VERSION.search(text)
     if found is None:
-        raise ValueError("a provider's read_profiles.sql says `-- version: N` at its head")
+        raise ValueError("a provider's SQL that reads says `-- version: N` at its head")
     return int(found[1])
 
 

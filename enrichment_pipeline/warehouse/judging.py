@@ -23,6 +23,7 @@ from enrichment_pipeline.warehouse.normalise import (
 )
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.warehouse.verifications import check_addresses, find_due_verifications
 from enrichment_pipeline.waterfall import Waterfall
 
 ANSWERS_PER_BATCH = 200_000
@@ -45,6 +46,7 @@ def derive_facts(
     execute(connection, "create_identities")
     while _judge_answers(connection, policy, loaded_at):
         pass
+    check_addresses(connection, verified_days=policy.waterfall.verified_days)
 
 
 def _judge_answers(
@@ -104,14 +106,7 @@ def judge_states(
     connection: duckdb.DuckDBPyConnection, policy: Policy, *, as_of: datetime, flagged_at: datetime
 ) -> None:
     """Bring these tables up to date, by the states as they were derived."""
-    execute(
-        connection,
-        "choose_values",
-        rules=policy.fields.model_dump(),
-        company_similarity=policy.identity.company_similarity,
-        company_max_age_days=policy.freshness.company_max_age_days,
-        as_of=as_of,
-    )
+    _choose_values(connection, policy, as_of)
     execute(
         connection,
         "judge_contacts",
@@ -121,3 +116,27 @@ def judge_states(
     execute(connection, "merge_enriched_contacts", max_age_days=policy.freshness.max_age_days)
     execute(connection, "merge_needs_review", flagged_at=flagged_at)
     execute(connection, "merge_contact_status")
+
+
+def find_addresses_to_verify(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, waterfall: Waterfall, as_of: datetime
+) -> None:
+    """Bring `staging.due_verifications` to what is still missing, by the facts as they are."""
+    derive_contact_states(connection, policy, waterfall, as_of)
+    _choose_values(connection, policy, as_of)
+
+
+def _choose_values(connection: duckdb.DuckDBPyConnection, policy: Policy, as_of: datetime) -> None:
+    """Which value of each field is shown, and which addresses would be verified for that."""
+    execute(
+        connection,
+        "choose_values",
+        rules=policy.fields.model_dump(),
+        company_similarity=policy.identity.company_similarity,
+        company_max_age_days=policy.freshness.company_max_age_days,
+        as_of=as_of,
+    )
+    if policy.verifies_addresses:
+        find_due_verifications(connection, policy)
+    else:
+        execute(connection, "forget_due_verifications")

@@ -16,7 +16,10 @@ from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.derived import derive_anew, refresh_contacts
 from enrichment_pipeline.warehouse.statements import execute
 
-DECLARATIONS = ("create_tables", "create_person_facts", "expose_sources", "create_views")
+DECLARATIONS = (
+    *("create_tables", "create_checked_judgements", "create_person_facts"),
+    *("expose_sources", "create_views"),
+)
 """The SQL files that make up the schema, in order."""
 VERSION_KEY = "tables"
 """In `staging.stamp`: the number of the last step that was made. Before steps had numbers it was a
@@ -95,12 +98,17 @@ def name_providers_of_uids(connection: duckdb.DuckDBPyConnection) -> None:
     refresh_contacts(connection, "staging.contacts")
 
 
+def verify_addresses(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The tables of verifications are made; there is none yet."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
     take_entries,
     record_changes,
     name_providers_of_uids,
+    verify_addresses,
 )
 
 

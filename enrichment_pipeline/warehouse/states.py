@@ -46,6 +46,7 @@ def derive_contact_states(
                 priorities=list(each.priorities),
                 require=list(policy.acceptance.require),
                 verifies=_verifies(each.provider),
+                verifies_emails=policy.verifies_addresses,
                 passed_over=list(passed_over),
             )
         if each == turn:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +29,7 @@ from enrichment_pipeline.warehouse.load import LoadCounts, load_accounts, load_c
 from enrichment_pipeline.warehouse.raw_answers import insert_responses, merge_lookups
 from enrichment_pipeline.warehouse.replay import Change, replay, undo_run
 from enrichment_pipeline.warehouse.states import derive_contact_states
+from enrichment_pipeline.warehouse.verifications import keep_answers, merge_verifications
 from enrichment_pipeline.waterfall import EVERY_IDENTIFIER, Turn, Waterfall
 from enrichment_pipeline_tests.support import START, policy_for, write_csv
 
@@ -37,6 +39,8 @@ Rows = Iterable[Mapping[str, object]]
 DAY = timedelta(days=1)
 FIRST = "signalhire"
 """The provider that is asked where a test names none."""
+VERIFIER = "checker"
+"""Who verifies addresses."""
 ADA = {
     "contact_id": "C1",
     "full_name": "Ada Example",
@@ -91,6 +95,7 @@ class World:
         self.entries: dict[str, SimpleNamespace] = {}
         self._bodies: dict[str, bytes] = {}
         self._revision = 0
+        self._verifications: dict[str, Row] = {}
 
     # --- the source --------------------------------------------------------------------
 
@@ -250,6 +255,48 @@ class World:
         }
         self._rows[lookup_id] = row
         return row
+
+    def verify(
+        self,
+        email: str,
+        says: str | None = None,
+        *,
+        contact_id: str = "C1",
+        at: datetime = START,
+        state: str = "answered",
+        outcome: str | None = "checked",
+        reason: str | None = None,
+        run_id: str = "run-1",
+    ) -> str:
+        """Book a verification of this address by `VERIFIER`, and copy it; its id."""
+        self._revision += 1
+        number = len(self._verifications) + 1
+        row: Row = {
+            "verification_id": f"verification-{number:03}",
+            "provider": VERIFIER,
+            "address_key": email,
+            "supersedes": "",
+            "contact_id": contact_id,
+            "email": email,
+            "freshness": "new",
+            "priority": "bulk",
+            "run_id": run_id,
+            "state": state,
+            "outcome": outcome if state == "answered" else None,
+            "reason": reason,
+            "reply_id": f"reply-of-verification-{number:03}" if says else None,
+            "units_charged": int(says is not None),
+            "requested_at": at,
+            "answered_at": at if state == "answered" else None,
+            "revision": self._revision,
+        }
+        self._verifications[row["verification_id"]] = row
+        if says is not None:
+            body = json.dumps({"says": says}).encode()
+            self._bodies[f"reply-of-verification-{number:03}"] = body
+        merge_verifications(self.connection, [_page(row)], {VERIFIER: Decimal("0.5")})
+        keep_answers(self.connection, lambda ids: [(reply, self._bodies[reply]) for reply in ids])
+        return row["verification_id"]
 
     def settle(self, lookup_id: str, **changes: object) -> None:
         """Change a look-up that is booked, as the ledger does."""

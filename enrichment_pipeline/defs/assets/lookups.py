@@ -177,6 +177,10 @@ def provider_lookups(
             "credits_charged": of_lane.units_charged,
             "credits_reserved": of_lane.units_reserved,
         }
+        if run.settings.verifying_provider is not None:
+            verified = bought.verified_by_lane.get((lane.freshness, lane.priority), Totals())
+            metadata["verifications"] = verified.calls
+            metadata["addresses_checked"] = verified.checked
         if lane.priority in report.exhausted:
             metadata["budget_used_up"] = report.exhausted[lane.priority]
         add_lane_metadata(context, lane, metadata)
@@ -195,6 +199,10 @@ def provider_lookups(
         "credits_charged": report.units,
         **_halted(report),
     }
+    if run.settings.verifying_provider is not None:
+        of_run["verifications_sent"] = bought.verified.sent
+        of_run["addresses_checked"] = bought.verified.checked
+        of_run["verifications_released"] = bought.verified.released
     if report.answered:
         of_run["match_rate"] = round(report.matched / report.answered, 4)
     for provider, credits_left in bought.credits_left.items():

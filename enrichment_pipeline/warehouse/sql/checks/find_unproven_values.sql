@@ -1,9 +1,10 @@
--- Values that are shown as verified without proof: no provider's last rating of the value for that
--- contact is one by which it says verified (registered as `verified_ratings`), and no person said
--- so; or a fact says verified of another rating. The ratings are read anew here, from what was
--- given, and not from what they were mapped to.
+-- Values that are shown as verified without proof: neither is a provider's last rating of the value
+-- for that contact one by which it says verified (registered as `verified_ratings`), nor the
+-- verifier's of the address, and no person said so; or a fact says verified of another rating. The
+-- ratings are read anew here, from what was given, and not from what they were mapped to.
 --
--- reads: enrichment.enriched_contacts, enrichment.person_facts, verified_ratings
+-- reads: enrichment.enriched_contacts, enrichment.person_facts, staging.checked_addresses,
+--        verified_ratings
 
 with
 proving as (
@@ -16,12 +17,21 @@ proving as (
 rated as (
     select
         fact.contact_id, fact.person_key, fact.provider, fact.field, fact.value, fact.status,
-        fact.observed_at, proving.rating is not null as is_proof
+        fact.observed_at,
+        case
+            when checked.email is not null then of_check.rating is not null
+            else proving.rating is not null
+        end as is_proof
     from enrichment.person_facts as fact
     left join proving
         on proving.provider = fact.provider
         and proving.rating
         = coalesce(cast(try_cast(fact.confidence as double) as varchar), fact.confidence)
+    left join staging.checked_addresses as checked
+        on checked.email = fact.value and fact.observed_at < checked.holds_until
+        and fact.provider <> 'human'
+    left join proving as of_check
+        on of_check.provider = checked.provider and of_check.rating = checked.rating
     where fact.status is not null
 ),
 

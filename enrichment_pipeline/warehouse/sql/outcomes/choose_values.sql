@@ -6,8 +6,8 @@
 -- provider's answer was accepted last.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
---        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
---        staging.judgements
+--        staging.checked_judgements, staging.company_names, staging.contact_parts,
+--        staging.contact_persons, staging.contacts, staging.judgements
 -- makes: best_values, chosen_values, contested_contacts, known_companies, past_positions
 
 -- Positions at another employer than the newest one: who moved on takes nothing along.
@@ -120,7 +120,7 @@ uncontested as (
         best_point(points, 'personal_email') as personal_email,
         best_point(points, 'direct_phone') as direct_phone,
         best_point(points, 'mobile_phone') as mobile_phone
-    from staging.judgements as judged
+    from staging.checked_judgements as judged
     semi join staging.contact_persons as assigned
         on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
     anti join contested_contacts as contested on contested.contact_id = judged.contact_id

@@ -2,7 +2,8 @@
 -- why. `contact_states` and `chosen_values` must have been made before.
 --
 -- reads: chosen_values, contact_states, decided_answers, decided_contacts, raw.provider_responses,
---        raw.undone_runs, staging.contact_parts, staging.contact_persons, staging.judgements
+--        raw.undone_runs, staging.contact_parts, staging.contact_persons,
+--        staging.due_verifications, staging.judgements
 -- makes: answer_outcomes, judged_contacts, undone_contacts
 
 -- contacts of whose person an answer was undone
@@ -139,8 +140,9 @@ with reasons as (
                     else 'insufficient_identity'
                 end
         end as reason_so_far,
-        -- those that were asked have not settled it, and there is one more to ask
-        state.waits_for_provider
+        -- those that were asked have not settled it, and there is one more to ask, or an address to
+        -- verify
+        (state.waits_for_provider or verification.contact_id is not null)
         and coalesce(reason_so_far not in ('legal_stop', 'undone'), not is_filled)
             as is_waiting_for_provider,
         case when not is_waiting_for_provider then reason_so_far end as reason,
@@ -177,6 +179,8 @@ with reasons as (
     left join answer_outcomes as outcome on outcome.contact_id = state.contact_id
     left join chosen_values as chosen on chosen.contact_id = state.contact_id
     left join undone_contacts as undone on undone.contact_id = state.contact_id
+    left join staging.due_verifications as verification
+        on verification.contact_id = state.contact_id
     left join decided_contacts as decided on decided.contact_id = state.contact_id
     left join decided_answers as shown
         on shown.contact_id = state.contact_id and shown.lookup_id = outcome.last_lookup_id

@@ -1,7 +1,8 @@
 -- Where contacts stand with the provider whose turn is next, `provider_states` being its own.
 --
 -- It is asked for a contact of $priorities that it can be asked for by something, if it can give
--- some of what is missing: one that never verifies cannot give what is verified. A contact that a
+-- some of what is missing: one that never verifies cannot give what is verified, but for an e-mail
+-- that is verified by itself afterwards ($verifies_emails). A contact that a
 -- reviewer has settled is not taken to a further provider. It is not asked yet while the contact is
 -- due, or its answer awaited, at one before it, unless that one is passed over ($passed_over).
 --
@@ -21,6 +22,7 @@ with placed as (
             or len(list_filter(
                 coalesce(elsewhere.missing, $require),
                 lambda requirement: not starts_with(requirement, 'verified_')
+                or ($verifies_emails and ends_with(requirement, 'email'))
             )) > 0
         )
         and not (

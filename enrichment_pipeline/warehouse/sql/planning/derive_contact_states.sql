@@ -8,10 +8,11 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.undone_runs, staging.accounts, staging.contact_identities, staging.entered_contacts,
---        staging.ineligible_contacts, staging.judgements, staging.person_lookups,
---        staging.suppressed_contacts
--- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere
+--        raw.undone_runs, raw.verifications, staging.accounts, staging.checked_judgements,
+--        staging.contact_identities, staging.contact_persons, staging.entered_contacts,
+--        staging.ineligible_contacts, staging.person_lookups, staging.suppressed_contacts
+-- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
+--        stopped_persons
 
 -- How much each account matters. A tier that a band is named after decides the band;
 -- without one the score does. Every term but the tier is 100 per power of ten, so that weights
@@ -124,20 +125,8 @@ select
             then answered_at + to_days(getvariable('aging').no_match_days)
     end as due_at,
     due_at > getvariable('aging').as_of as is_recent,
-    -- when to try again after failures in a row; null for at once. The first distance is
-    -- doubled with each further failure, up to the longest, which stays.
-    last_failed_at + to_seconds(
-        case
-            when failed_runs >= getvariable('aging').retry_max_attempts
-                then getvariable('aging').retry_longest_days * 86400
-            else least(
-                getvariable('aging').retry_first_hours * 3600 * pow(
-                    2, least(failed_runs, getvariable('aging').retry_max_attempts) - 1
-                ),
-                getvariable('aging').retry_longest_days * 86400
-            )
-        end
-    ) as retry_at
+    -- when to try again after failures in a row; null for at once
+    last_failed_at + to_seconds(seconds_to_retry(failed_runs, getvariable('aging'))) as retry_at
 from decided_lookups;
 
 -- What other providers than the asked one have said: as a table, so that it is known to be empty
@@ -162,7 +151,7 @@ with told as (
         points_by_kind(judged.points) as points
     from lookups_elsewhere as lookup
     join staging.contact_identities as contact on contact.person_key = lookup.person_key
-    left join staging.judgements as judged
+    left join staging.checked_judgements as judged
         on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
 ),
 
@@ -207,6 +196,13 @@ from told
 join accepted on accepted.contact_id = told.contact_id
 group by told.contact_id;
 
+-- Persons of whose address a verifier may say nothing, for legal reasons: that holds for all.
+create or replace temp table stopped_persons as
+select distinct assigned.person_key
+from raw.verifications as verification
+join staging.contact_persons as assigned on assigned.contact_id = verification.contact_id
+where verification.outcome = 'legal_stop';
+
 create or replace temp view provider_states as
 with
 lookups as (
@@ -247,7 +243,7 @@ reasoned as (
         case when elsewhere.accepted_until is not null then 'answered' else lookup.state end
             as last_state,
         case
-            when elsewhere.is_stopped then 'legal_stop'
+            when elsewhere.is_stopped or stopped.person_key is not null then 'legal_stop'
             when elsewhere.accepted_until is not null then 'matched'
             else lookup.outcome
         end as last_outcome,
@@ -259,7 +255,8 @@ reasoned as (
             when decided.is_never or decided_person.is_never then 'suppressed_by_review'
             when suppressed.contact_id is not null then 'suppressed_by_list'
             when ineligible.contact_id is not null then 'not_eligible'
-            when lookup.outcome = 'legal_stop' or elsewhere.is_stopped then 'legal_stop'
+            when lookup.outcome = 'legal_stop' or elsewhere.is_stopped
+                or stopped.person_key is not null then 'legal_stop'
             -- at a reviewer's word, however the last look-up ended
             when lookup.is_asked_again
                 and coalesce(contact.lookup_identity, searched.uid) is not null
@@ -286,7 +283,7 @@ reasoned as (
             else 'answer_is_old'
         end as freshness_reason,
         case
-            when elsewhere.is_stopped then null
+            when elsewhere.is_stopped or stopped.person_key is not null then null
             when lookup.is_asked_again then coalesce(lookup.retry_at, lookup.last_attempt_at)
             when elsewhere.accepted_until is not null and coalesce(lookup.state <> 'open', true)
                 then greatest(lookup.due_at, elsewhere.accepted_until)
@@ -310,6 +307,7 @@ reasoned as (
     left join decided_contacts as decided on decided.contact_id = contact.contact_id
     left join decided_persons as decided_person
         on decided_person.person_key = contact.person_key
+    left join stopped_persons as stopped on stopped.person_key = contact.person_key
 )
 
 select

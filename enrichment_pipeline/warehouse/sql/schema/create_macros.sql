@@ -328,6 +328,17 @@ create or replace temp macro failed_by_item(provider, reason) as coalesce(
     list_contains(getvariable('item_failures')[provider], reason), false
 );
 
+-- After so many failed runs in a row, how long nothing is tried: the first distance is doubled with
+-- each further failure, up to the longest, which stays.
+create or replace temp macro seconds_to_retry(failed_runs, aging) as case
+    when failed_runs >= aging.retry_max_attempts then aging.retry_longest_days * 86400
+    else least(
+        aging.retry_first_hours * 3600
+        * pow(2, least(failed_runs, aging.retry_max_attempts) - 1),
+        aging.retry_longest_days * 86400
+    )
+end;
+
 -- The first of a field's e-mails or phones in an answer; null for none.
 create or replace temp macro best_point(points, wanted_field) as list_filter(
     points, lambda point: point.field = wanted_field and point.position = 1

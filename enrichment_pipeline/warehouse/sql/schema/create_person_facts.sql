@@ -1,7 +1,7 @@
 -- What answers and reviewers gave, one row for each value. Nothing is stored here: the rows
 -- follow from one wide row for each answer to each contact, and from what reviewers decided.
 --
--- reads: raw.review_decisions, staging.judgements
+-- reads: raw.review_decisions, staging.checked_judgements, staging.judgements
 -- makes: enrichment.person_facts
 
 create or replace view enrichment.person_facts as
@@ -26,7 +26,7 @@ rated as (
     select
         contact_id, person_key, provider, answered_at, lookup_id, run_id, closed,
         unnest(points) as point
-    from staging.judgements
+    from staging.checked_judgements
 ),
 
 answered as (

@@ -6,14 +6,16 @@
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
 --        enrichment.search_results, enrichment.worklist, raw, raw.lookups,
 --        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
---        raw.undone_runs, staging, staging.accounts, staging.company_names,
+--        raw.undone_runs, raw.verifications, staging, staging.accounts, staging.checked_addresses,
+--        staging.checked_points, staging.company_names,
 --        staging.contact_identities, staging.contact_parts, staging.contact_persons,
---        staging.contacts, staging.contacts_left_dirty, staging.entered_contacts, staging.hosts,
+--        staging.contacts, staging.contacts_left_dirty, staging.due_verifications,
+--        staging.entered_contacts, staging.hosts,
 --        staging.ineligible_contacts, staging.judgements, staging.latin_names,
 --        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
 --        staging.retired_entries, staging.shared_identifiers, staging.shown_contacts,
 --        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
---        staging.suppressions
+--        staging.suppressions, staging.verification_readings
 
 create schema if not exists staging;
 create schema if not exists raw;
@@ -371,6 +373,90 @@ create table if not exists raw.search_profiles (
 );
 comment on table raw.search_profiles
 is 'Each profile that a search gave, as the provider gave it; which of them it is, is scored from here and can be again';
+
+create table if not exists raw.verifications (
+    verification_id varchar,
+    provider varchar,
+    address_key varchar,
+    supersedes varchar,
+    contact_id varchar,
+    email varchar,
+    freshness varchar,
+    priority varchar,
+    run_id varchar,
+    state varchar,
+    outcome varchar,
+    reason varchar,
+    reply_id varchar,
+    credits_charged double,
+    requested_at timestamptz,
+    answered_at timestamptz,
+    revision bigint,
+    answer varchar
+);
+comment on table raw.verifications
+is 'A copy of the ledger''s verifications of addresses, as of the last run, with their raw answers';
+comment on column raw.verifications.address_key
+is 'What keeps two runs from verifying one address at once: a digest of it';
+comment on column raw.verifications.contact_id is 'The contact for which it was bought';
+comment on column raw.verifications.email is 'The address that was asked about';
+comment on column raw.verifications.state is 'open, answered, released or unconfirmed';
+comment on column raw.verifications.outcome is 'checked, refused or legal_stop where answered';
+comment on column raw.verifications.answer
+is 'As the provider gave it; null where nothing definite was said';
+
+create table if not exists staging.verification_readings (
+    verification_id varchar,
+    provider varchar,
+    reading integer,
+    status varchar,
+    rating varchar,
+    is_personal boolean
+);
+comment on table staging.verification_readings
+is 'What each verification says, as its provider''s SQL reads it';
+comment on column staging.verification_readings.reading
+is 'The number of that SQL; another one has all answers read anew';
+
+create table if not exists staging.checked_addresses (
+    email varchar,
+    status varchar,
+    is_personal boolean,
+    rating varchar,
+    provider varchar,
+    checked_at timestamptz,
+    holds_until timestamptz
+);
+comment on table staging.checked_addresses
+is 'The last word on each address that was verified by itself';
+comment on column staging.checked_addresses.status
+is 'verified, likely or unverified; withdrawn where mail to it does not arrive';
+comment on column staging.checked_addresses.holds_until
+is 'What answers say of the address before then gives way to it';
+
+create table if not exists staging.due_verifications (
+    contact_id varchar,
+    person_key varchar,
+    email varchar,
+    freshness varchar,
+    priority varchar,
+    priority_rank integer,
+    priority_score double,
+    last_verification_id varchar
+);
+comment on table staging.due_verifications
+is 'The addresses that are to be verified, one for each contact, as of when that was last asked';
+
+create table if not exists staging.checked_points (
+    contact_id varchar,
+    lookup_id varchar,
+    points struct(
+        field varchar, value varchar, position integer, given_type varchar,
+        given_sub_type varchar, confidence varchar, status varchar
+    )[]
+);
+comment on table staging.checked_points
+is 'In place of the e-mails and phones of judgements of which an address was checked';
 
 create table if not exists staging.profiles (
     call_id varchar,

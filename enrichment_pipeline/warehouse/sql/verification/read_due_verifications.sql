@@ -1,0 +1,30 @@
+-- The addresses to verify in these lanes, in the order in which they are bought: by priority, and
+-- within it by score. With each comes what admission compares with the suppressed identifiers.
+--
+-- reads: hashed_identifiers, staging.due_verifications, staging.entered_contacts,
+--        staging.ineligible_contacts
+
+with due as (
+    select *
+    from staging.due_verifications
+    where list_contains($lanes, concat(freshness, '|', priority))
+        and contact_id not in (select contact_id from staging.ineligible_contacts)
+),
+
+known_by as (
+    select person_key, list(distinct identifier) as identifiers
+    from hashed_identifiers
+    where person_key in (select person_key from due)
+    group by person_key
+)
+
+select
+    due.contact_id, due.email, sha256('address:' || due.email) as address_key, due.freshness,
+    due.priority, due.last_verification_id, known_by.identifiers,
+    due.contact_id in (
+        select contact_id from staging.entered_contacts where not is_in_source
+    ) as is_entered
+from due
+left join known_by on known_by.person_key = due.person_key
+order by due.priority_rank, due.priority_score desc, due.email
+limit $limit;

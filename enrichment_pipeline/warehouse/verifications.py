@@ -1,0 +1,165 @@
+"""Verifications of addresses in the warehouse: what they say, what that changes, and which are due.
+
+Each provider that verifies says how its answers read in an SQL file of its folder,
+`read_verifications.sql`. Here: the order of the steps. Not here: asking (`dispatch/`), and the
+rules, which are the files in `sql/verification/`. Call what writes in a transaction; pages bring
+one of their own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from enrichment_pipeline.lanes import Lane
+from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.warehouse.common_profile import version_of
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.normalise import learn_hosts
+from enrichment_pipeline.warehouse.raw_answers import REPLIES_PER_PAGE, as_json_text
+from enrichment_pipeline.warehouse.statements import execute, execute_text, registered
+
+_VERIFICATION_SCHEMA = pa.schema(
+    [
+        ("verification_id", pa.string()),
+        ("provider", pa.string()),
+        ("address_key", pa.string()),
+        ("supersedes", pa.string()),
+        ("contact_id", pa.string()),
+        ("email", pa.string()),
+        ("freshness", pa.string()),
+        ("priority", pa.string()),
+        ("run_id", pa.string()),
+        ("state", pa.string()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("reply_id", pa.string()),
+        ("credits_charged", pa.float64()),
+        ("requested_at", pa.timestamp("us", tz="UTC")),
+        ("answered_at", pa.timestamp("us", tz="UTC")),
+        ("revision", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class DueVerification:
+    """An address that is to be verified, and the contact for which; `is_entered` as in WorkItem.
+
+    `identifiers` are all that its person is known by, hashed.
+    """
+
+    contact_id: str
+    email: str
+    address_key: str
+    freshness: str
+    priority: str
+    last_verification_id: str
+    identifiers: frozenset[str]
+    is_entered: bool
+
+
+@dataclass(frozen=True)
+class VerificationReader:
+    """How one provider's verifications are read: its SQL, and the number of it."""
+
+    provider: str
+    version: int
+    sql: str
+
+
+@cache
+def readers() -> tuple[VerificationReader, ...]:
+    """Every provider's that verifies."""
+    folders = sorted(files("enrichment_pipeline.providers").iterdir(), key=lambda each: each.name)
+    found = [(folder.name, folder.joinpath("read_verifications.sql")) for folder in folders]
+    texts = {name: file.read_text(encoding="utf-8") for name, file in found if file.is_file()}
+    return tuple(VerificationReader(name, version_of(text), text) for name, text in texts.items())
+
+
+def last_verification_revision(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest ledger revision of which the warehouse has a verification; 0 for none."""
+    query = "select coalesce(max(revision), 0) from raw.verifications"
+    return int(connection.execute(query).fetchall()[0][0])
+
+
+def merge_verifications(
+    connection: duckdb.DuckDBPyConnection,
+    pages: Iterable[Sequence[Any]],
+    credits_per_unit: Mapping[str, Decimal],
+) -> None:
+    """Merge pages of the ledger's verifications, each in a transaction, in order of revision.
+
+    `credits_per_unit`: how many credits a unit of each provider's is.
+    """
+    for rows in pages:
+        values = [dict(row._mapping) for row in rows]
+        for each in values:
+            units = each.pop("units_charged")
+            each["credits_charged"] = float(units * credits_per_unit[each["provider"]])
+        page = pa.Table.from_pylist(values, schema=_VERIFICATION_SCHEMA)
+        with registered(connection, "verification_page", page), transaction(connection):
+            execute(connection, "merge_verifications")
+
+
+def keep_answers(
+    connection: duckdb.DuckDBPyConnection,
+    bodies: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]],
+) -> None:
+    """Take over the raw replies that are still missing."""
+    found = execute(connection, "find_missing_verification_answers").fetchall()
+    missing = [reply_id for (reply_id,) in found]
+    for start in range(0, len(missing), REPLIES_PER_PAGE):
+        rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
+        page = pa.table(
+            {
+                "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
+                "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
+            }
+        )
+        with registered(connection, "answer_page", page), transaction(connection):
+            execute(connection, "keep_verification_answers")
+
+
+def check_addresses(connection: duckdb.DuckDBPyConnection, *, verified_days: int) -> None:
+    """Give the addresses that answers have given the status that their verification says."""
+    is_there = (
+        "select 1 from (select 1 from raw.verifications union all "
+        "select 1 from staging.checked_addresses) limit 1"
+    )
+    if not connection.execute(is_there).fetchall():
+        return
+    for reader in readers():
+        told = {"provider": reader.provider, "reading": reader.version}
+        execute(connection, "find_unread_verifications", **told)
+        execute_text(connection, reader.sql)
+        execute(connection, "insert_verification_readings", **told)
+    execute(connection, "derive_checked_addresses", verified_days=verified_days)
+    execute(connection, "check_points")
+
+
+def find_due_verifications(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
+    """Bring `staging.due_verifications` to what is due now; see its SQL for what is read."""
+    learn_hosts(connection, "find_new_address_hosts")
+    execute(
+        connection,
+        "find_due_verifications",
+        provider=policy.waterfall.verify,
+        require=list(policy.acceptance.require),
+        verified_days=policy.waterfall.verified_days,
+    )
+
+
+def due_verifications(
+    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], limit: int
+) -> list[DueVerification]:
+    """The addresses that are to be verified in these lanes, highest priority first."""
+    execute(connection, "create_hashed_identifiers")
+    keys = [lane.key for lane in lanes]
+    rows = execute(connection, "read_due_verifications", lanes=keys, limit=limit).fetchall()
+    return [DueVerification(*row[:6], frozenset(row[6] or ()), row[7]) for row in rows]
