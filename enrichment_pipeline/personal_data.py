@@ -68,6 +68,13 @@ def _table(
     return Table(personal, frozenset(nothing.split()))
 
 
+_JUDGEMENTS = _table(
+    contact_ids="contact_id",
+    values="provider_uid full_name location linkedin_url job_title points",
+    companies="company_name company_domain company_website company_industry company_employee_count",
+    digests="person_key basis",
+    nothing="lookup_id provider answered_at run_id judgement is_decided detail seniority closed",
+)
 WAREHOUSE: Mapping[str, Table] = {
     # as the source gives it, and who is who
     "staging.accounts": _table(
@@ -108,15 +115,8 @@ WAREHOUSE: Mapping[str, Table] = {
         nothing="is_free_mail is_disposable",
     ),
     "staging.ineligible_contacts": _table(contact_ids="contact_id"),
-    "staging.judgements": _table(
-        contact_ids="contact_id",
-        values="provider_uid full_name location linkedin_url job_title points",
-        companies="company_name company_domain company_website company_industry "
-        "company_employee_count",
-        digests="person_key basis",
-        nothing="lookup_id provider answered_at run_id judgement is_decided detail seniority "
-        "closed",
-    ),
+    "staging.checked_judgements": _JUDGEMENTS,
+    "staging.judgements": _JUDGEMENTS,
     "staging.latin_names": _table(values="name_key latin_key"),
     "staging.person_aliases": _table(
         values="alias", digests="person_key", nothing="origin added_at"
