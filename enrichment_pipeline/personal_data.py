@@ -133,6 +133,11 @@ WAREHOUSE: Mapping[str, Table] = {
         values="uid full_name headline location profile_urls contact_points positions",
         nothing="call_id call_kind position provider answered_at path unreadable_part reading",
     ),
+    "staging.address_feedback": _table(
+        values="email",
+        nothing="bounced_at first_delivered_at last_delivered_at complained_at",
+    ),
+    "staging.bounced_persons": _table(digests="person_key", nothing="bounced_at"),
     "staging.checked_addresses": _table(
         values="email", nothing="status is_personal rating provider checked_at holds_until"
     ),

@@ -317,6 +317,15 @@ class ReviewPolicy(_Section):
     decisions: str | None = None
 
 
+class FeedbackPolicy(_Section):
+    """What became of mail: a query over the source with `email`, `bounced_at` and `kind`.
+
+    The kinds are those of `vocabulary.FEEDBACK_KINDS`.
+    """
+
+    bounces: str | None = None
+
+
 class PublishPolicy(_Section):
     """Which Unix group may read what is published; the owner alone where none is named."""
 
@@ -438,6 +447,7 @@ class Policy(_Section):
     fields: FieldsPolicy = FieldsPolicy()
     identity: IdentityPolicy = IdentityPolicy()
     review: ReviewPolicy = ReviewPolicy()
+    feedback: FeedbackPolicy = FeedbackPolicy()
     publish: PublishPolicy = PublishPolicy()
     ui: UiPolicy = UiPolicy()
     eligibility: EligibilityPolicy = EligibilityPolicy()

@@ -147,6 +147,7 @@ FRESHNESS_REASONS: tuple[FreshnessReason, ...] = (
     FreshnessReason("never_answered", RETRY, "no answer came, and `unconfirmed_days` are over"),
     FreshnessReason("asked_again", RETRY, "a reviewer says so, or `enrichment ask-again`"),
     FreshnessReason("answer_is_old", STALE, "the answer is older than `max_age_days`"),
+    FreshnessReason("address_bounced", STALE, "mail came back from where it had arrived before"),
     FreshnessReason("miss_is_old", STALE, "not found, more than `no_match_days` ago"),
     FreshnessReason("answer_is_recent", "fresh", "answered"),
     FreshnessReason("miss_is_recent", "fresh", "not found lately"),
@@ -183,6 +184,14 @@ ADDRESS_STATUSES: tuple[Word, ...] = (
     Word("withdrawn", "mail to it does not arrive: it is shown nowhere"),
 )
 """What a verification says of an address."""
+
+FEEDBACK_KINDS: tuple[Word, ...] = (
+    Word("hard", "there is no such mailbox: the address is withdrawn"),
+    Word("soft", "it may arrive another time: says nothing"),
+    Word("complaint", "the person does not want any: never asked about again"),
+    Word("delivered", "it arrived"),
+)
+"""What became of a mail, as `[feedback] bounces` gives it."""
 
 SENIORITIES: tuple[str, ...] = (
     *("owner", "c_suite", "vp", "director", "manager", "senior", "entry"),

@@ -12,6 +12,7 @@ from enrichment_pipeline.vocabulary import (
     ADDRESS_STATUSES,
     CONTACT_FRESHNESS,
     CONTACT_STATUSES,
+    FEEDBACK_KINDS,
     FRESHNESS,
     FRESHNESS_REASONS,
     JUDGEMENTS,
@@ -105,6 +106,11 @@ def test_the_readme_lists_the_decisions_by_the_beginning_of_their_sentences() ->
     assert told == [
         [f"`{each.word}`", each.meaning.partition(": ")[0]] for each in REVIEW_DECISIONS
     ]
+
+
+def test_the_readme_lists_the_kinds_of_feedback_likewise() -> None:
+    told = [row[:2] for row in table_of_readme("`kind` | what it means | what follows")]
+    assert told == [[f"`{each.word}`", each.meaning.partition(": ")[0]] for each in FEEDBACK_KINDS]
 
 
 def test_sql_compares_with_no_word_that_the_lists_lack() -> None:

@@ -39,7 +39,7 @@ from enrichment_pipeline.warehouse.entered_contacts import (
     read_entry_answers,
     replace_entries,
 )
-from enrichment_pipeline.warehouse.known_contacts import attach_known, newest_known
+from enrichment_pipeline.warehouse.known_contacts import attach_known, knows_checks, newest_known
 from enrichment_pipeline.warehouse.load import find_persons, load_eligibility, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
 from enrichment_pipeline.warehouse.statements import execute, registered
@@ -114,8 +114,12 @@ class Judge:
             f"{schema}.{table}"
             for schema, table in execute(self._connection, "list_stored_tables").fetchall()
         ]
-        self.known = None
-        self._known_as_of = attach_known(self._connection, None)
+        self._attach_known(None)
+
+    def _attach_known(self, snapshot: Path | None) -> None:
+        self._known_as_of = attach_known(self._connection, snapshot)
+        self._knows_checks = knows_checks(self._connection)
+        self.known = snapshot
 
     def close(self) -> None:
         self._connection.close()
@@ -129,8 +133,7 @@ class Judge:
         try:
             newest = newest_known(self._settings.known_dir)
             if newest != self.known:
-                self._known_as_of = attach_known(self._connection, newest)
-                self.known = newest
+                self._attach_known(newest)
             self._load(batch)
             verdicts = self._decide(batch)
             for table in self._tables:
@@ -228,6 +231,9 @@ class Judge:
         if has_answers:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)
+                if self._knows_checks:
+                    execute(connection, "take_checks")
+                    execute(connection, "check_points")
         derive_contact_states(connection, self._policy, waterfall, now, turn=first)
         list_due(connection, _LANES, waterfall, first, run_id="")
         # all of them: those beside the batch may be many, and go before it

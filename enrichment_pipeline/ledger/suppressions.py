@@ -22,6 +22,8 @@ BY_SOURCE = "source"
 """Suppressed by the source's own list, as long as it stands there."""
 BY_REVIEW = "review"
 """Suppressed by a reviewer's decision `never`, until one says `retry`."""
+BY_FEEDBACK = "feedback"
+"""Suppressed since they complained about mail, for good."""
 
 _SUPPRESSED = Prepared(select(suppressions.c.identifier).where(is_bound(suppressions.c.identifier)))
 _ADD = insert(suppressions).from_select(
@@ -46,6 +48,11 @@ class Suppressions:
     def add(self, identifiers: Collection[str]) -> int:
         """Suppress all people with one of these, until it is lifted; how many are new."""
         return self._store.transact(lambda to: add(to, identifiers, BY_COMMAND, self._clock.now()))
+
+    def add_complaints(self, identifiers: Collection[str]) -> None:
+        """Suppress those who complained, whether or not that is told again."""
+        if identifiers:
+            self._store.transact(lambda to: add(to, identifiers, BY_FEEDBACK, self._clock.now()))
 
     def lift(self, identifiers: Collection[str]) -> int:
         """Take back `add`; how many there were. Other origins' lists go on to hold."""

@@ -22,6 +22,7 @@ from enrichment_pipeline.warehouse import load
 from enrichment_pipeline.warehouse.attached_source import read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.entered_contacts import entered_table, unnoted_persons
+from enrichment_pipeline.warehouse.feedback import load_feedback
 from enrichment_pipeline.warehouse.findings import find_repeated_ids
 from enrichment_pipeline.warehouse.load import LoadCounts
 from enrichment_pipeline.warehouse.statements import execute
@@ -70,7 +71,7 @@ def load_accounts(context: RunContext) -> LoadedAccounts:
 
 @redact_unexpected_errors
 def load_contacts(context: RunContext) -> LoadedContacts:
-    """Load the source's contacts, what applications entered, and the source's suppressions."""
+    """Load the source's contacts, what applications entered, suppressions, and feedback on mail."""
     ledger = context.stores.ledger
     entered = entered_table(standing(ledger))
     with context.stores.open_warehouse() as connection:
@@ -89,11 +90,14 @@ def load_contacts(context: RunContext) -> LoadedContacts:
                 entered=entered,
             )
             suppressed = suppressed_by_source(connection, context.settings)
+            complaints = load_feedback(connection, context.policy.feedback, context.settings.source)
         note_persons(ledger, unnoted_persons(connection))
         persons, identified = execute(connection, "count_persons").fetchall()[0]
         table = read_table_figures(connection, "contacts")
         repeated_ids = find_repeated_ids(connection)
-    context.stores.suppressions(context.clock).take_over(suppressed, BY_SOURCE)
+    suppressions = context.stores.suppressions(context.clock)
+    suppressions.take_over(suppressed, BY_SOURCE)
+    suppressions.add_complaints(complaints)
     return LoadedContacts(counts, table, persons, identified, repeated_ids)
 
 

@@ -21,6 +21,7 @@ from enrichment_pipeline.vocabulary import SEARCH
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import rolled_back
 from enrichment_pipeline.warehouse.entered_contacts import entered_table
+from enrichment_pipeline.warehouse.feedback import load_feedback
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
 from enrichment_pipeline.warehouse.worklist import DueWork
 
@@ -73,6 +74,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
             )
             suppressed = stores.suppressions(context.clock).everything()
             suppressed |= suppressed_by_source(connection, settings)
+            suppressed |= load_feedback(connection, policy.feedback, settings.source)
             work = select_due(connection, context, lanes, suppressed)
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()

@@ -175,6 +175,25 @@ def read_decisions(
         execute(connection, "read_review_decisions")
 
 
+def read_bounces(
+    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    """Read what became of mail into the connection's temporary table `incoming_bounces`.
+
+    Raises ConfigurationError for SQL that fails or a missing column.
+    """
+    key = "[feedback] bounces"
+    columns = select_rows(reading, key, query, required="email")
+    missing = [name for name in ("bounced_at", "kind") if name not in columns]
+    if missing:
+        raise ConfigurationError(
+            f"{key}: the required column {missing[0]} is missing; it gives {', '.join(columns)}"
+        )
+    execute(reading, "shape_bounces")
+    with streamed(reading, connection, "shaped_bounces", key):
+        execute(connection, "read_bounces")
+
+
 def read_suppressions(
     connection: duckdb.DuckDBPyConnection, source: SourcePolicy, attachment: Attachment
 ) -> list[str | None]:

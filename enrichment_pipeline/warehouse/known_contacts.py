@@ -26,6 +26,7 @@ KNOWN_TABLES: dict[str, str] = {
     "raw.review_decisions": "contact_id",
     "raw.undone_runs": "run_id",
     "enrichment.company_facts": "company_domain",
+    "staging.checked_addresses": "email",
 }
 """What is copied, and in which order of rows."""
 _SCHEMAS = ("staging", "raw", "enrichment")
@@ -86,3 +87,12 @@ def attach_known(connection: duckdb.DuckDBPyConnection, path: Path | None) -> in
         connection.execute(f"create table known.{table} as select * from {table} limit 0")
     connection.execute("create table known.staging.identities (alias varchar, contact_id varchar)")
     return 0
+
+
+def knows_checks(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the attached snapshot has checked addresses; an older one has no table for them."""
+    is_there = "from duckdb_tables() where database_name = 'known' and table_name = ?"
+    if not connection.execute(f"select 1 {is_there}", ["checked_addresses"]).fetchall():
+        return False
+    query = "select 1 from known.staging.checked_addresses limit 1"
+    return bool(connection.execute(query).fetchall())

@@ -99,7 +99,7 @@ def name_providers_of_uids(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def verify_addresses(_connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables of verifications are made; there is none yet."""
+    """The tables of verifications and of feedback are made; there is none yet."""
 
 
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (

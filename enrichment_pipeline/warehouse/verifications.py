@@ -127,8 +127,8 @@ def keep_answers(
 
 
 def check_addresses(connection: duckdb.DuckDBPyConnection, *, verified_days: int) -> None:
-    """Give the addresses that answers have given the status that their verification says."""
-    if not connection.execute("select 1 from raw.verifications limit 1").fetchall():
+    """Give the addresses that answers have given the status that their check says."""
+    if execute(connection, "find_checks").fetchall() == [(False,)]:
         return
     for reader in readers():
         told = {"provider": reader.provider, "reading": reader.version}

@@ -8,9 +8,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from enrichment_pipeline.warehouse.known_contacts import attach_known, newest_known, write_known
+from enrichment_pipeline.warehouse.known_contacts import (
+    attach_known,
+    knows_checks,
+    newest_known,
+    write_known,
+)
+from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import World
+from enrichment_pipeline_tests.warehouse import World, candidate
 from enrichment_pipeline_tests.warehouse.prepared import opened, prepared
 
 ADA = {"contact_id": "C1", "full_name": "Ada Lovelace", "email": "ada@engines.example"}
@@ -67,3 +73,36 @@ def test_before_the_first_snapshot_nothing_is_known():
         reading.execute("detach known")
         with pytest.raises(duckdb.BinderException):
             reading.execute("from known.staging.contacts")
+
+
+def test_which_addresses_were_checked_is_known_for_those_of_the_answers(
+    world: World, tmp_path: Path
+):
+    assert attach_known(world.connection, None) == 0
+    assert not knows_checks(world.connection)
+    world.look_up("C1", candidate=candidate("Ada Lovelace", emails=[("a@b.com", 70, "work")]))
+    world.derive_facts()
+    world.connection.execute(
+        "insert into staging.checked_addresses (email, status, holds_until)"
+        " values ('a@b.com', 'verified', 'infinity'), ('c@d.com', 'withdrawn', 'infinity')"
+    )
+    write_known(world.connection, tmp_path, made_at=START)
+    attach_known(world.connection, newest_known(tmp_path))
+    assert knows_checks(world.connection)
+    world.connection.execute("delete from staging.checked_addresses")
+    execute(world.connection, "take_checks")
+    assert [row["email"] for row in world.rows("staging.checked_addresses")] == ["a@b.com"]
+    execute(world.connection, "check_points")
+    facts = world.rows("enrichment.person_facts", "field = 'work_email'")
+    assert [fact["status"] for fact in facts] == ["verified"]
+    world.connection.execute("detach known")
+
+
+def test_a_snapshot_of_an_older_version_knows_of_no_checks(world: World, tmp_path: Path):
+    write_known(world.connection, tmp_path, made_at=START)
+    newest = newest_known(tmp_path)
+    with duckdb.connect(str(newest)) as older:
+        older.execute("drop table staging.checked_addresses")
+    attach_known(world.connection, newest)
+    assert not knows_checks(world.connection)
+    world.connection.execute("detach known")

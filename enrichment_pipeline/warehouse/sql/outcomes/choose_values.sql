@@ -6,7 +6,8 @@
 -- provider's answer was accepted last.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
---        staging.checked_judgements, staging.company_names, staging.contact_parts,
+--        staging.checked_addresses, staging.checked_judgements, staging.company_names,
+--        staging.contact_parts,
 --        staging.contact_persons, staging.contacts, staging.judgements
 -- makes: best_values, chosen_values, contested_contacts, known_companies, past_positions
 
@@ -210,7 +211,8 @@ sourced as (
         real_text(contact.company_domain) as company_domain_text,
         coalesce(real_text(contact.company_domain), part.account_domain)
             as company_domain_as_given,
-        real_text(contact.email) as email,
+        real_text(contact.email) as source_email,
+        case when withdrawn.email is null then source_email end as email,
         real_text(contact.phone) as phone,
         real_text(contact.linkedin_url) as linkedin_text,
         'https://www.linkedin.com/in/' || url_encode(part.linkedin_slug) as linkedin_url,
@@ -221,6 +223,8 @@ sourced as (
         coalesce(best.human_fields, []) as human_fields
     from staging.contacts as contact
     left join staging.contact_parts as part on part.contact_id = contact.contact_id
+    left join staging.checked_addresses as withdrawn
+        on withdrawn.email = part.email and withdrawn.status = 'withdrawn'
     left join best_values as best on best.contact_id = contact.contact_id
     left join staging.company_names as their_company
         on their_company.company_name = best.their_company_name
@@ -274,7 +278,7 @@ written as (
         company_domain_as_given as our_company_domain,
         company_name_text as source_company_name,
         company_domain_text as source_company_domain,
-        email as source_email,
+        source_email,
         phone as source_phone,
         linkedin_text as source_linkedin_url,
         company_domain as read_company_domain,

@@ -8,9 +8,10 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.undone_runs, raw.verifications, staging.accounts, staging.checked_judgements,
---        staging.contact_identities, staging.contact_persons, staging.entered_contacts,
---        staging.ineligible_contacts, staging.person_lookups, staging.suppressed_contacts
+--        raw.undone_runs, raw.verifications, staging.accounts, staging.bounced_persons,
+--        staging.checked_judgements, staging.contact_identities, staging.contact_persons,
+--        staging.entered_contacts, staging.ineligible_contacts, staging.person_lookups,
+--        staging.suppressed_contacts
 -- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
 --        stopped_persons
 
@@ -97,8 +98,12 @@ decided_lookups as (
             as last_failed_at,
         -- by their ids, since the clock may have been set back in between
         coalesce(list_contains(decided.seen_heads, coalesce(lookup.lookup_id, '')), false)
-            as is_asked_again
+            as is_asked_again,
+        bounced.bounced_at,
+        coalesce(bounced.bounced_at > lookup.answered_at and lookup.outcome = 'matched', false)
+            as has_bounced_since
     from staging.person_lookups as lookup
+    left join staging.bounced_persons as bounced on bounced.person_key = lookup.person_key
     -- a reviewer's word is about the provider whose look-up they saw
     left join decided_persons as decided
         on decided.person_key = lookup.person_key
@@ -115,12 +120,16 @@ select
     -- are spread over the days before the age limit, by a draw that is each look-up's own
     -- and the same every time: never later than the limit. Misses are not: that would be
     -- asking sooner than the policy allows.
+    -- An answer is not good enough any more once mail to one of the person's addresses came back.
     case
         when state = 'unconfirmed'
             then requested_at + to_days(getvariable('aging').unconfirmed_days)
         when outcome = 'matched'
-            then answered_at + to_days(getvariable('aging').max_age_days)
-                - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw)
+            then least(
+                answered_at + to_days(getvariable('aging').max_age_days)
+                - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw),
+                case when has_bounced_since then bounced_at end
+            )
         when outcome = 'no_match'
             then answered_at + to_days(getvariable('aging').no_match_days)
     end as due_at,
@@ -280,6 +289,7 @@ reasoned as (
             when lookup.state = 'unconfirmed' then 'never_answered'
             when lookup.has_failed_since then 'attempt_failed'
             when lookup.outcome = 'no_match' then 'miss_is_old'
+            when lookup.has_bounced_since then 'address_bounced'
             else 'answer_is_old'
         end as freshness_reason,
         case

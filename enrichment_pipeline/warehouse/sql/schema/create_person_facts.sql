@@ -1,7 +1,8 @@
 -- What answers and reviewers gave, one row for each value. Nothing is stored here: the rows
 -- follow from one wide row for each answer to each contact, and from what reviewers decided.
 --
--- reads: raw.review_decisions, staging.checked_judgements, staging.judgements
+-- reads: raw.review_decisions, staging.checked_addresses, staging.checked_judgements,
+--        staging.judgements
 -- makes: enrichment.person_facts
 
 create or replace view enrichment.person_facts as
@@ -91,8 +92,15 @@ select
     ) as valid_to,
     null as given_type,
     null as given_sub_type
-from raw.review_decisions
-where decision = 'replace';
+from raw.review_decisions as decided
+where decision = 'replace'
+    and not exists (
+        select 1
+        from staging.checked_addresses as checked
+        where checked.email = decided.value
+            and checked.status = 'withdrawn'
+            and checked.checked_at > decided.decided_at
+    );
 comment on view enrichment.person_facts
 is 'Every value that an answer or a reviewer gave, with where it came from: the provenance and the history';
 comment on column enrichment.person_facts.contact_id is 'The source''s id of the contact';

@@ -6,7 +6,8 @@
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
 --        enrichment.search_results, enrichment.worklist, raw, raw.lookups,
 --        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
---        raw.undone_runs, raw.verifications, staging, staging.accounts, staging.checked_addresses,
+--        raw.undone_runs, raw.verifications, staging, staging.accounts,
+--        staging.address_feedback, staging.bounced_persons, staging.checked_addresses,
 --        staging.checked_points, staging.company_names,
 --        staging.contact_identities, staging.contact_parts, staging.contact_persons,
 --        staging.contacts, staging.contacts_left_dirty, staging.due_verifications,
@@ -428,11 +429,27 @@ create table if not exists staging.checked_addresses (
     holds_until timestamptz
 );
 comment on table staging.checked_addresses
-is 'The last word on each address that was verified by itself';
+is 'The last word on each address that was verified by itself, or bounced';
 comment on column staging.checked_addresses.status
 is 'verified, likely or unverified; withdrawn where mail to it does not arrive';
 comment on column staging.checked_addresses.holds_until
 is 'What answers say of the address before then gives way to it';
+
+create table if not exists staging.address_feedback (
+    email varchar,
+    bounced_at timestamptz,
+    first_delivered_at timestamptz,
+    last_delivered_at timestamptz,
+    complained_at timestamptz
+);
+comment on table staging.address_feedback
+is 'What became of mail to each address, as the source tells it';
+comment on column staging.address_feedback.bounced_at
+is 'The last time that there was no such mailbox; other bounces say nothing';
+
+create table if not exists staging.bounced_persons (person_key varchar, bounced_at timestamptz);
+comment on table staging.bounced_persons
+is 'Persons of whom an address bounced that mail had been delivered to: they may have moved on';
 
 create table if not exists staging.due_verifications (
     contact_id varchar,

@@ -1,0 +1,7 @@
+-- The addresses of people who complained, hashed as the ledger's suppressed identifiers are.
+--
+-- reads: staging.address_feedback
+
+select hashed_identifier('email', email) as identifier
+from staging.address_feedback
+where complained_at is not null;
