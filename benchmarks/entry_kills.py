@@ -258,9 +258,13 @@ async def _post(here: Scene, client: httpx.AsyncClient, contact: dict[str, str])
 
 def _application(told: Counter[str]):  # noqa: ANN202 - what start_server takes
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        [size] = [line[15:] for line in head.splitlines() if line.startswith("content-length:")]
-        body = json.loads(await reader.readexactly(int(size)))
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            [size] = [line[15:] for line in head.splitlines() if line.startswith("content-length:")]
+            body = json.loads(await reader.readexactly(int(size)))
+        except asyncio.IncompleteReadError:  # killed while it was telling: it tells again
+            writer.close()
+            return
         told[body["data"]["contact_id"]] += 1
         writer.write(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
         await writer.drain()
