@@ -137,6 +137,9 @@ WAREHOUSE: Mapping[str, Table] = {
         values="email",
         nothing="bounced_at first_delivered_at last_delivered_at complained_at",
     ),
+    "staging.agreed_addresses": _table(
+        contact_ids="contact_id", values="email", nothing="providers"
+    ),
     "staging.bounced_persons": _table(digests="person_key", nothing="bounced_at"),
     "staging.checked_addresses": _table(
         values="email", nothing="status is_personal rating provider checked_at holds_until"
@@ -241,7 +244,7 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="person_key",
         nothing="account_id work_email_status personal_email_status direct_phone_status "
         "mobile_phone_status provider job_changed enriched_at expires_at lookup_id run_id "
-        "needs_manual_enrichment",
+        "needs_manual_enrichment agreed_by employer_disputed_by",
     ),
     "enrichment.lookups": _table(
         contact_ids="contact_id",

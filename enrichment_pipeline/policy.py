@@ -243,8 +243,9 @@ class BudgetPolicy(_Section):
 Requirement = Annotated[
     str,
     Field(
-        pattern=r"^(verified|likely|any)_"
-        r"(email|work_email|personal_email|phone|direct_phone|mobile_phone)$"
+        pattern=r"^((verified|likely|any)_"
+        r"(email|work_email|personal_email|phone|direct_phone|mobile_phone)"
+        r"|agreed_(email|work_email|personal_email))$"
     ),
 ]
 
@@ -252,7 +253,8 @@ Requirement = Annotated[
 class AcceptancePolicy(_Section):
     """What a contact must have, all of it, to count as enriched.
 
-    Each requirement is a class (`verified`; `likely` or better; `any`) and a field.
+    Each requirement is a class (`verified`; `agreed`: that, or given by several providers;
+    `likely` or better; `any`) and a field.
     `job_changes`: whether another employer than the source's is a flag, or for review.
     """
 

@@ -47,6 +47,10 @@ def derive_facts(
     while _judge_answers(connection, policy, loaded_at):
         pass
     check_addresses(connection, verified_days=policy.waterfall.verified_days)
+    if len(policy.waterfall.order) > 1:
+        execute(connection, "derive_agreed_addresses")
+    else:
+        connection.execute("delete from staging.agreed_addresses")
 
 
 def _judge_answers(
@@ -134,6 +138,7 @@ def _choose_values(connection: duckdb.DuckDBPyConnection, policy: Policy, as_of:
         rules=policy.fields.model_dump(),
         company_similarity=policy.identity.company_similarity,
         company_max_age_days=policy.freshness.company_max_age_days,
+        max_age_days=policy.freshness.max_age_days,
         as_of=as_of,
     )
     if policy.verifies_addresses:

@@ -129,6 +129,8 @@ def test_whoever_is_enriched_has_the_best_values_with_their_status(
         "previous_company_name": None,
         "previous_company_domain": None,
         "previous_job_title": None,
+        "agreed_by": None,
+        "employer_disputed_by": None,
         "source_full_name": "Adelheid Quentzelmann",
         "source_job_title": None,
         "source_company_name": "Quillforge",

@@ -130,6 +130,8 @@ def test_an_accepted_answer_enriches_its_contact(on_day: OnDay) -> None:
                 "previous_company_name": None,
                 "previous_company_domain": None,
                 "previous_job_title": None,
+                "agreed_by": None,
+                "employer_disputed_by": None,
                 "source_full_name": "Ada Example",
                 "source_job_title": "Engineer",
                 "source_company_name": "Peak",

@@ -6,10 +6,11 @@
 -- provider's answer was accepted last.
 --
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
---        staging.checked_addresses, staging.checked_judgements, staging.company_names,
---        staging.contact_parts,
---        staging.contact_persons, staging.contacts, staging.judgements
--- makes: best_values, chosen_values, contested_contacts, known_companies, past_positions
+--        staging.agreed_addresses, staging.checked_addresses, staging.checked_judgements,
+--        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
+--        staging.judgements
+-- makes: best_values, chosen_values, contested_contacts, disputed_employers, known_companies,
+--        past_positions
 
 -- Positions at another employer than the newest one: who moved on takes nothing along.
 create or replace temp table past_positions as
@@ -40,6 +41,25 @@ compared as (
 select contact_id, lookup_id
 from compared
 where not coalesce(company_domain = newest[2], company_key = newest[1], false);
+
+-- Who names another employer than the newest answer does, of two providers that were asked lately:
+-- one of them is behind.
+create or replace temp table disputed_employers as
+with newest as (
+    select contact_id, provider, lookup_id, answered_at
+    from staging.judgements
+    where judgement = 'matched' and contact_id in (select contact_id from past_positions)
+    qualify row_number() over (
+        partition by contact_id, provider order by answered_at desc, lookup_id
+    ) = 1
+)
+
+select newest.contact_id, list_sort(list(newest.provider)) as providers
+from newest
+join past_positions as past
+    on past.contact_id = newest.contact_id and past.lookup_id = newest.lookup_id
+where newest.answered_at + to_days($max_age_days) > $as_of
+group by newest.contact_id;
 
 -- Of one answer the first of each field is the best; only between several is there a choice.
 create or replace temp table contested_contacts as
@@ -396,25 +416,34 @@ select
     chosen.source_email,
     chosen.source_phone,
     chosen.source_linkedin_url,
+    array_to_string(coalesce(agreed_work.providers, agreed_personal.providers), ', ') as agreed_by,
+    array_to_string(disputed.providers, ', ') as employer_disputed_by,
     -- what the policy asks for is judged by all that is known and may be written
     [
         {
             'field': 'work_email', 'kind': 'email', 'status': chosen.known_work_email_status,
-            'value': chosen.work_email
+            'value': chosen.work_email, 'is_agreed': agreed_work.contact_id is not null
         },
         {
             'field': 'personal_email', 'kind': 'email',
-            'status': chosen.known_personal_email_status, 'value': chosen.personal_email
+            'status': chosen.known_personal_email_status, 'value': chosen.personal_email,
+            'is_agreed': agreed_personal.contact_id is not null
         },
         {
             'field': 'direct_phone', 'kind': 'phone', 'status': chosen.known_direct_phone_status,
-            'value': chosen.direct_phone
+            'value': chosen.direct_phone, 'is_agreed': false
         },
         {
             'field': 'mobile_phone', 'kind': 'phone', 'status': chosen.known_mobile_phone_status,
-            'value': chosen.mobile_phone
+            'value': chosen.mobile_phone, 'is_agreed': false
         }
     ] as known_points
 from written as chosen
 left join known_companies as company on company.company_domain = chosen.company_domain
-left join titles on titles.job_title = chosen.job_title;
+left join titles on titles.job_title = chosen.job_title
+left join staging.agreed_addresses as agreed_work
+    on agreed_work.contact_id = chosen.contact_id and agreed_work.email = chosen.work_email
+left join staging.agreed_addresses as agreed_personal
+    on agreed_personal.contact_id = chosen.contact_id
+    and agreed_personal.email = chosen.personal_email
+left join disputed_employers as disputed on disputed.contact_id = chosen.contact_id;

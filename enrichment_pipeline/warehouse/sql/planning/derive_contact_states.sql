@@ -8,10 +8,10 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.undone_runs, raw.verifications, staging.accounts, staging.bounced_persons,
---        staging.checked_judgements, staging.contact_identities, staging.contact_persons,
---        staging.entered_contacts, staging.ineligible_contacts, staging.person_lookups,
---        staging.suppressed_contacts
+--        raw.undone_runs, raw.verifications, staging.accounts, staging.agreed_addresses,
+--        staging.bounced_persons, staging.checked_judgements, staging.contact_identities,
+--        staging.contact_persons, staging.entered_contacts, staging.ineligible_contacts,
+--        staging.person_lookups, staging.suppressed_contacts
 -- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
 --        stopped_persons
 
@@ -157,11 +157,16 @@ with told as (
         contact.contact_id,
         lookup.*,
         judged.judgement,
-        points_by_kind(judged.points) as points
+        points_by_kind(judged.points, agreed.emails) as points
     from lookups_elsewhere as lookup
     join staging.contact_identities as contact on contact.person_key = lookup.person_key
     left join staging.checked_judgements as judged
         on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
+    left join (
+        select contact_id, list(email) as emails
+        from staging.agreed_addresses
+        group by contact_id
+    ) as agreed on agreed.contact_id = contact.contact_id
 ),
 
 required as (

@@ -344,6 +344,10 @@ create or replace temp macro best_point(points, wanted_field) as list_filter(
     points, lambda point: point.field = wanted_field and point.position = 1
 )[1];
 
+-- The field, or the kind of field, that a requirement such as `verified_email` is about.
+create or replace temp macro required_field(requirement) as
+    regexp_replace(requirement, '^(verified|agreed|likely|any)_', '');
+
 -- Of the e-mails and phones that are known those of a kind that requirements such as
 -- `verified_email` name, for people to read; null for none.
 create or replace temp macro points_that_count(known_points, requirements) as filled(
@@ -352,9 +356,7 @@ create or replace temp macro points_that_count(known_points, requirements) as fi
             list_filter(
                 known_points,
                 lambda point: point.value is not null and len(list_filter(
-                    requirements,
-                    lambda each: regexp_replace(each, '^(verified|likely|any)_', '')
-                    in (point.field, point.kind)
+                    requirements, lambda each: required_field(each) in (point.field, point.kind)
                 )) > 0
             ),
             lambda point: concat(point.field, ' ', point.value, ' is ', point.status)
@@ -363,23 +365,30 @@ create or replace temp macro points_that_count(known_points, requirements) as fi
     )
 );
 
--- The e-mails and phones of an answer, each with the kind by which a requirement may name it.
-create or replace temp macro points_by_kind(points) as list_transform(
+-- The e-mails and phones of an answer, each with the kind by which a requirement may name it, and
+-- whether it is one of those on which several providers agree.
+create or replace temp macro points_by_kind(points, agreed) as list_transform(
     points,
     lambda point: struct_pack(
         field := point.field,
         kind := case when ends_with(point.field, 'email') then 'email' else 'phone' end,
-        status := point.status
+        status := point.status,
+        is_agreed := list_contains(agreed, point.value)
     )
 );
 
 -- Whether the e-mails and phones that are known have what a requirement such as
--- `verified_email` or `likely_mobile_phone` names, in its class or a better one.
+-- `verified_email` or `likely_mobile_phone` names, in its class or a better one. Between verified
+-- and likely is agreed: several providers give the address.
 create or replace temp macro has_required(known_points, requirement) as len(list_filter(
     known_points,
     lambda point: point.status is not null
-    and regexp_replace(requirement, '^(verified|likely|any)_', '') in (point.field, point.kind)
-    and status_rank(point.status) <= status_rank(split_part(requirement, '_', 1))
+    and required_field(requirement) in (point.field, point.kind)
+    and case
+        when starts_with(requirement, 'agreed_')
+            then point.status = 'verified' or coalesce(point.is_agreed, false)
+        else status_rank(point.status) <= status_rank(split_part(requirement, '_', 1))
+    end
 )) > 0;
 
 -- The values that people read of a contact, of `enriched_contacts`, each with its status: no

@@ -4,15 +4,14 @@
 --
 -- makes: enrichment, enrichment.company_facts, enrichment.contact_changes,
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
---        enrichment.search_results, enrichment.worklist, raw, raw.lookups,
---        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
---        raw.undone_runs, raw.verifications, staging, staging.accounts,
---        staging.address_feedback, staging.bounced_persons, staging.checked_addresses,
---        staging.checked_points, staging.company_names,
---        staging.contact_identities, staging.contact_parts, staging.contact_persons,
---        staging.contacts, staging.contacts_left_dirty, staging.due_verifications,
---        staging.entered_contacts, staging.hosts,
---        staging.ineligible_contacts, staging.judgements, staging.latin_names,
+--        enrichment.search_results, enrichment.worklist, raw, raw.lookups, raw.provider_responses,
+--        raw.review_decisions, raw.search_profiles, raw.searches, raw.undone_runs,
+--        raw.verifications, staging, staging.accounts, staging.address_feedback,
+--        staging.agreed_addresses, staging.bounced_persons, staging.checked_addresses,
+--        staging.checked_points, staging.company_names, staging.contact_identities,
+--        staging.contact_parts, staging.contact_persons, staging.contacts,
+--        staging.contacts_left_dirty, staging.due_verifications, staging.entered_contacts,
+--        staging.hosts, staging.ineligible_contacts, staging.judgements, staging.latin_names,
 --        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
 --        staging.retired_entries, staging.shared_identifiers, staging.shown_contacts,
 --        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
@@ -451,6 +450,12 @@ create table if not exists staging.bounced_persons (person_key varchar, bounced_
 comment on table staging.bounced_persons
 is 'Persons of whom an address bounced that mail had been delivered to: they may have moved on';
 
+create table if not exists staging.agreed_addresses (
+    contact_id varchar, email varchar, providers varchar[]
+);
+comment on table staging.agreed_addresses
+is 'The addresses that several providers give for a contact, by their newest answers';
+
 create table if not exists staging.due_verifications (
     contact_id varchar,
     person_key varchar,
@@ -879,6 +884,13 @@ is 'As the source has it: neither verified nor of a known kind';
 comment on column enrichment.enriched_contacts.source_phone
 is 'As the source has it: neither verified nor of a known kind';
 comment on column enrichment.enriched_contacts.source_linkedin_url is 'As the source has it';
+
+alter table enrichment.enriched_contacts add column if not exists agreed_by varchar;
+alter table enrichment.enriched_contacts add column if not exists employer_disputed_by varchar;
+comment on column enrichment.enriched_contacts.agreed_by
+is 'The providers that give the same e-mail, where there are two or more';
+comment on column enrichment.enriched_contacts.employer_disputed_by
+is 'The providers whose recent answer names another employer than the newest answer does';
 
 alter table enrichment.needs_review add column if not exists evidence json;
 alter table enrichment.needs_review add column if not exists full_name varchar;

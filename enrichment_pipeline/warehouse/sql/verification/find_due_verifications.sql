@@ -134,8 +134,7 @@ askable as (
                     then wanting.required
                 else wanting.missing
             end,
-            lambda each: regexp_replace(each, '^(verified|likely)_', '')
-            in ('email', given.point.field)
+            lambda each: required_field(each) in ('email', given.point.field)
         )) > 0
 ),
 
