@@ -62,7 +62,7 @@ def reading_in(folder: Traversable) -> Reading:
         answers,
         profiles,
         pages.read_text(encoding="utf-8") if pages.is_file() else None,
-        _listed(_FAILED_BY_ITEM, profiles),
+        failures_by_item(profiles),
     )
 
 
@@ -102,6 +102,11 @@ def version_of(text: str) -> int:
     if found is None:
         raise ValueError("a provider's SQL that reads says `-- version: N` at its head")
     return int(found[1])
+
+
+def failures_by_item(text: str) -> tuple[str, ...]:
+    """The reasons of released calls that a provider's SQL says, at its head, are about the item."""
+    return _listed(_FAILED_BY_ITEM, text)
 
 
 def _listed(line: re.Pattern[str], text: str) -> tuple[str, ...]:

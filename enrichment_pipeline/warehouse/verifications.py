@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse.common_profile import version_of
+from enrichment_pipeline.warehouse.common_profile import failures_by_item, version_of
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.normalise import learn_hosts
 from enrichment_pipeline.warehouse.raw_answers import REPLIES_PER_PAGE, as_json_text
@@ -66,11 +66,16 @@ class DueVerification:
 
 @dataclass(frozen=True)
 class VerificationReader:
-    """How one provider's verifications are read: its SQL, and the number of it."""
+    """How one provider's verifications are read: its SQL, and what this says at its head.
+
+    `failed_by_item`: the reasons of released ones that are about the address itself, and not about
+    the request, the account or the provider.
+    """
 
     provider: str
     version: int
     sql: str
+    failed_by_item: tuple[str, ...] = ()
 
 
 @cache
@@ -79,7 +84,10 @@ def readers() -> tuple[VerificationReader, ...]:
     folders = sorted(files("enrichment_pipeline.providers").iterdir(), key=lambda each: each.name)
     found = [(folder.name, folder.joinpath("read_verifications.sql")) for folder in folders]
     texts = {name: file.read_text(encoding="utf-8") for name, file in found if file.is_file()}
-    return tuple(VerificationReader(name, version_of(text), text) for name, text in texts.items())
+    return tuple(
+        VerificationReader(name, version_of(text), text, failures_by_item(text))
+        for name, text in texts.items()
+    )
 
 
 def last_verification_revision(connection: duckdb.DuckDBPyConnection) -> int:
@@ -148,6 +156,12 @@ def find_due_verifications(connection: duckdb.DuckDBPyConnection, policy: Policy
         provider=policy.waterfall.verify,
         require=list(policy.acceptance.require),
         verified_days=policy.waterfall.verified_days,
+        failed_by_item=[
+            reason
+            for reader in readers()
+            if reader.provider == policy.waterfall.verify
+            for reason in reader.failed_by_item
+        ],
     )
 
 

@@ -45,6 +45,7 @@ select
     json_extract_string(body, '$.says') = 'home' as is_personal
 from unread_verifications;
 """
+READER = VerificationReader(VERIFIER, 1, READS, failed_by_item=("unknown",))
 LANES = LaneBlock(FRESHNESS, PRIORITIES).lanes
 WORK, SECOND = "ada@acme.com", "ada.example@acme.com"
 LIKELY = candidate(emails=[(WORK, 70, "work"), (SECOND, 30, "work")])
@@ -58,7 +59,7 @@ def verifying(**changes: Any) -> Policy:
 
 @pytest.fixture(autouse=True)
 def addresses_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifications, "readers", lambda: (VerificationReader(VERIFIER, 1, READS),))
+    monkeypatch.setattr(verifications, "readers", lambda: (READER,))
 
 
 @prepared
@@ -264,6 +265,11 @@ def test_what_told_nothing_is_asked_again_at_growing_distances(found: World) -> 
         )
     assert due(found, at=START + DAY * 1.1) == []
     assert due(found, at=START + 3 * DAY) == [WORK]
+
+
+def test_what_failed_for_another_reason_is_asked_again_at_once(found: World) -> None:
+    found.verify(WORK, state="released", reason="out_of_credits")
+    assert due(found) == [WORK]
 
 
 def test_what_may_have_been_billed_is_left_alone_for_a_while(found: World) -> None:

@@ -33,6 +33,8 @@ failed as (
     left join standing on standing.email = released.email
     where released.provider = $provider
         and released.state = 'released'
+        -- what else went wrong delays no address
+        and list_contains($failed_by_item, released.reason)
         and released.requested_at
         > coalesce(standing.requested_at, cast('-infinity' as timestamptz))
     group by released.email
