@@ -12,6 +12,7 @@ from itertools import chain
 BENCHMARKS = (
     *("throughput", "limit", "admissions", "memory", "kills", "receiver", "callbacks"),
     *("identity", "resolving", "applying", "planning", "idle", "sniffio", "entry"),
+    "waterfall",
 )
 LONG = ("kills", "entry_kills", "readers", "year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""

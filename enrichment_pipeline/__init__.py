@@ -1,20 +1,26 @@
 """Contact enrichment in the warehouse: Dagster, DuckDB and a ledger of paid calls.
 
-What other projects import: `Enricher` and `SyncEnricher`, the point of entry from Python. They are
-imported when they are asked for, since a command that needs neither should not wait for them.
+What other projects import: `Enricher` and `SyncEnricher`, the point of entry from Python, and
+`read_published`, what is published as pandas frames. They are imported when they are asked for,
+since a command that needs none of them should not wait for them.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from enrichment_pipeline.entry.enricher import Enricher, SyncEnricher
+    from enrichment_pipeline.published_frames import read_published
 
-__all__ = ["Enricher", "SyncEnricher"]
+__all__ = ["Enricher", "SyncEnricher", "read_published"]
+_PLACES = {
+    "Enricher": "enrichment_pipeline.entry.enricher",
+    "SyncEnricher": "enrichment_pipeline.entry.enricher",
+    "read_published": "enrichment_pipeline.published_frames",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
-    if name not in __all__:
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from enrichment_pipeline.entry import enricher
-
-    return getattr(enricher, name)
+    return getattr(import_module(_PLACES[name]), name)

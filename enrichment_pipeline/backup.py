@@ -51,7 +51,7 @@ from enrichment_pipeline.state import (
 from enrichment_pipeline.terms import cost_of_credit
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.file_copy import LOG, copy_warehouse, is_empty_warehouse
-from enrichment_pipeline.warehouse.publish import read_published
+from enrichment_pipeline.warehouse.publish import read_published_lookups
 from enrichment_pipeline.warehouse.stamp import warehouse_stamp
 
 LEDGER = "ledger.sqlite"
@@ -358,7 +358,7 @@ class _Restoring:
             self._put_back(self._ledger_draft, self._file, "-wal")
 
     def _compare_with_published(self) -> None:
-        published = read_published(self._settings.published_dir, None)
+        published = read_published_lookups(self._settings.published_dir, None)
         with opened(self._url) as store:
             self._restored.newer_published = len(behind_published(store, published))
 

@@ -23,7 +23,7 @@ from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.publish import Published, read_published
+from enrichment_pipeline.warehouse.publish import PublishedLookups, read_published_lookups
 from enrichment_pipeline.warehouse.searches import last_search_revision
 from enrichment_pipeline.warehouse.statements import execute
 from enrichment_pipeline.warehouse.verifications import last_verification_revision
@@ -109,7 +109,7 @@ class Comparison:
             ),
         )
 
-    def _published(self, count: int | None) -> Published | None:
+    def _published(self, count: int | None) -> PublishedLookups | None:
         return _unaccepted(self.published_dir, self.of_ledger, count)
 
     def _behind_warehouse(self, count: int | None) -> list[str]:
@@ -187,14 +187,14 @@ def refuse_rolled_back(
 
 def _unaccepted(
     published_dir: Path, of_ledger: dict[str, str], count: int | None
-) -> Published | None:
+) -> PublishedLookups | None:
     """What is published, unless a person has accepted that it is newer than the ledger."""
-    published = read_published(published_dir, count)
+    published = read_published_lookups(published_dir, count)
     accepted = json.loads(of_ledger.get(ACCEPTED, "{}")).get("published")
     return None if published is None or _identity(published) == accepted else published
 
 
-def behind_published(store: LedgerStore, published: Published | None) -> dict[str, int]:
+def behind_published(store: LedgerStore, published: PublishedLookups | None) -> dict[str, int]:
     """Of the published look-ups, those that the ledger lacks or has no answer of: their credits."""
     if published is None:
         return {}
@@ -206,5 +206,5 @@ def behind_published(store: LedgerStore, published: Published | None) -> dict[st
     }
 
 
-def _identity(published: Published) -> str:
+def _identity(published: PublishedLookups) -> str:
     return f"{published.run_id} {published.published_at.isoformat()}"

@@ -97,7 +97,7 @@ def publish(
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedLookups:
     """Which look-ups a published file knows: whether each is answered, and its credits."""
 
     path: Path
@@ -106,7 +106,7 @@ class Published:
     lookups: dict[str, tuple[bool, int]]
 
 
-def read_published(folder: Path, count: int | None) -> Published | None:
+def read_published_lookups(folder: Path, count: int | None) -> PublishedLookups | None:
     """The look-ups that were published last, or (None) all of them.
 
     None for no published file, and for one that cannot be read: it is made anew anyway.
@@ -121,7 +121,7 @@ def read_published(folder: Path, count: int | None) -> Published | None:
             rows = execute(connection, "find_newest_published", count=count).fetchall()
     except duckdb.Error:
         return None
-    return Published(path, published_at, run_id, {row[0]: (row[1], row[2]) for row in rows})
+    return PublishedLookups(path, published_at, run_id, {row[0]: (row[1], row[2]) for row in rows})
 
 
 @contextmanager
