@@ -60,4 +60,4 @@ def test_a_name_that_is_not_there_is_told_with_those_that_are(folder: Path):
 def test_it_is_imported_from_the_package_when_it_is_asked_for():
     assert enrichment_pipeline.read_published is read_published
     with pytest.raises(AttributeError):
-        _ = enrichment_pipeline.read_everything  # ty: ignore[unresolved-attribute]
+        _ = enrichment_pipeline.read_everything
