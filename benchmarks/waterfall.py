@@ -92,27 +92,32 @@ def main() -> bool:
 
 
 class Truth:
-    """Whose each address of the sample's people is, and which of them live."""
+    """Whose each address of the sample's people is, and which of them live.
+
+    An address at an employer that the person has left does not; every other does.
+    """
 
     def __init__(self) -> None:
-        self._owner = {row["contact_id"]: row["uid"] for row in _rows("truth.csv") if row["uid"]}
+        self._person = {row["contact_id"]: row["uid"] for row in _rows("truth.csv")}
         people: dict[str, dict[str, str]] = {}
         for row in (*_rows("people.csv"), *_rows("people_elsewhere.csv")):
             people.setdefault(row["uid"], {}).update({k: v for k, v in row.items() if v})
-        self._living: dict[str, str] = {}
-        self._known: dict[str, str] = {}
+        self._owners: dict[str, set[str]] = {}
+        self._living: set[str] = set()
         for uid, person in people.items():
-            current = [person.get("work_email"), person.get("personal_email")]
-            self._living |= {email.lower(): uid for email in current if email}
-            known = person.get("known_emails", "").replace(";", " ").split()
-            self._known |= {email.lower(): uid for email in known}
+            current = {person.get("work_email", ""), person.get("personal_email", "")}
+            left = person.get("previous_company_domain") or "nowhere"
+            for email in {*current, *person.get("known_emails", "").split(";")} - {""}:
+                self._owners.setdefault(email.lower(), set()).add(uid)
+                if email in current or not email.endswith(f"@{left}"):
+                    self._living.add(email.lower())
 
     def judge(self, contact_id: str, emails: Iterable[str]) -> str:
         """The worst that is so of one of the addresses: wrong, dead or usable."""
-        owner, said = self._owner.get(contact_id), set()
+        person, said = self._person.get(contact_id), set()
         for email in emails:
-            of = self._living.get(email, self._known.get(email))
-            if of is not None and owner is not None and of != owner:
+            owners = self._owners.get(email, set())
+            if owners and person is not None and person not in owners:
                 said.add("wrong")
             elif email not in self._living:
                 said.add("dead")
