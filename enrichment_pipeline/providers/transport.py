@@ -6,7 +6,8 @@ Here: what does not depend on the provider. Not here: how long a request may tak
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -83,6 +84,33 @@ def open_client(
 def _tls() -> ssl.SSLContext:
     """As httpx makes it, but once: reading the certificates takes a twentieth of a second."""
     return httpx.create_ssl_context()
+
+
+class _PrivateUrl(httpx.URL):
+    """A URL whose query is sent and never shown.
+
+    httpx logs the URL of each request, and its exceptions carry the request.
+    """
+
+    def __str__(self) -> str:
+        return super().__str__().partition("?")[0]
+
+    def __repr__(self) -> str:
+        return f"URL({str(self)!r})"
+
+
+@asynccontextmanager
+async def private_get(
+    http: httpx.AsyncClient, path: str, query: Mapping[str, str]
+) -> AsyncIterator[httpx.Response]:
+    """The response to a GET whose query names a person; its body is still to be read."""
+    request = http.build_request("GET", path, params=query)
+    request.url = _PrivateUrl(request.url)
+    response = await http.send(request, stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 async def ask_once(ask: Callable[[], Awaitable[Reply]], seconds: float) -> Reply:

@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 import sqlalchemy as sa
@@ -45,6 +46,7 @@ from enrichment_pipeline.providers.base import (
     UsedUp,
     WrongKeyError,
 )
+from enrichment_pipeline.providers.items import name_at_company
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline_tests.conformance import (
     WIDE_RATES,
@@ -252,12 +254,25 @@ def test_who_is_faster_is_refused_and_loses_nothing(case: Case, store: LedgerSto
 
 
 def _is_nowhere(secret: str, error: BaseException) -> bool:
+    return not _shown(secret, _printed(error))
+
+
+def _printed(error: BaseException) -> str:
+    """All that a traceback, a log or a debugger could show of it."""
     printed = "".join(traceback.format_exception(error))
     seen: BaseException | None = error
     while seen is not None:
         printed += f"{seen} {seen!r} {vars(seen)}"
         seen = seen.__cause__ or seen.__context__
-    return secret not in printed
+    return printed
+
+
+def _shown(secret: str, text: str) -> set[str]:
+    """What of it stands in the text, as it is written, in a URL, or a name without its company."""
+    named = name_at_company(secret)
+    words = {secret, *([] if named is None else [named.full_name])}
+    spelled = {spell(word) for word in words for spell in (str, quote, quote_plus)}
+    return {each for each in spelled if each in text}
 
 
 def test_a_wrong_key_stops_the_run_and_is_never_shown(
@@ -333,6 +348,25 @@ def test_what_did_not_leave_is_not_sent(case: Case):
             asyncio.run(ask(question))
         assert _is_nowhere(KEY, caught.value)
         assert _is_nowhere(case.item(0), caught.value)
+
+
+def test_what_is_asked_by_stands_in_no_log(
+    case: Case, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """A GET names a person in its URL, and an HTTP client logs URLs."""
+    caplog.set_level(logging.DEBUG)
+
+    async def ask(base_url: str) -> None:
+        client = case.connect(base_url)
+        try:
+            await client.lookup([case.item(0)])
+        finally:
+            await client.close()
+
+    with case.start(tmp_path, 1) as stand_in:
+        asyncio.run(ask(stand_in.base_url))
+    assert "HTTP Request: " in caplog.text
+    assert _shown(case.item(0), caplog.text) == set()
 
 
 # --- identifiers ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from enrichment_pipeline.providers.transport import (
     balance_in,
     cost_in,
     limited_body,
+    private_get,
 )
 from enrichment_pipeline.vocabulary import LOOKUP
 from enrichment_pipeline_tests.conformance.madeup.acme.answers import read_reply
@@ -69,7 +70,7 @@ class AcmeClient:
         try:
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
-                self._http.stream("GET", "people", params={"email": email}) as response,
+                private_get(self._http, "people", {"email": email}) as response,
             ):
                 return Reply(
                     response.status_code,
