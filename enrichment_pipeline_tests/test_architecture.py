@@ -261,8 +261,8 @@ def test_environment_reads_are_found(source: str):
 LIST_PROVIDERS = {"settings.py", "policy.py", "providers/registry.py", "sandbox/stand_ins.py"}
 
 # Keys of a provider's JSON that are ours as well: evidence for reviewers names a profile by `uid`,
-# whoever gave it.
-OUR_OWN_KEYS = {"uid"}
+# whoever gave it, with the `score` of the search that found it.
+OUR_OWN_KEYS = {"uid", "score"}
 
 JSON_PATH = re.compile(r"'\$\.{1,2}([\w.\[\]*]+)'")
 JSON_SHAPE_KEY = re.compile(r'"(\w+)":\s*[\["{]')

@@ -5,11 +5,12 @@ anything of theirs; each has a folder of its own.
 """
 
 from enrichment_pipeline.providers.base import ProviderFacts
+from enrichment_pipeline.providers.hunter.facts import HUNTER
 from enrichment_pipeline.providers.peopledatalabs.facts import PEOPLE_DATA_LABS
 from enrichment_pipeline.providers.prospeo.facts import PROSPEO
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 
 PROVIDERS: dict[str, ProviderFacts] = {
-    facts.name: facts for facts in (SIGNALHIRE, PROSPEO, PEOPLE_DATA_LABS)
+    facts.name: facts for facts in (SIGNALHIRE, PROSPEO, PEOPLE_DATA_LABS, HUNTER)
 }
 FIRST = next(iter(PROVIDERS))

@@ -138,13 +138,15 @@ async def ask_balance(
     title: str,
     variables: str,
     method: str = "GET",
+    of_wrong_key: frozenset[int] = frozenset({401, 403}),
 ) -> Balance:
     """See `Provider.balance`: the request costs nothing, and so is tried again.
 
-    `variables` is what the names of the provider's variables begin with.
+    `variables` is what the names of the provider's variables begin with, `of_wrong_key` the
+    statuses that say that the key is not accepted.
     """
     response = await _ask_freely(http, method, path, title, f"{variables}_BASE_URL")
-    if response.status_code in {401, 403}:
+    if response.status_code in of_wrong_key:
         raise WrongKeyError(
             f"{title} at {http.base_url} does not accept the key "
             f"({response.status_code}); check {variables}_API_KEY"

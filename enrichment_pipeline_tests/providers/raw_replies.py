@@ -1,7 +1,7 @@
 """Raw replies through the SQL files of one provider's folder, in a DuckDB of their own.
 
-Here: cutting a reply into answers, and reading these into profiles. Not here: whole warehouses
-(`warehouse/prepared.py`), and any test.
+Here: cutting a reply into answers, reading these into profiles, and reading verifications. Not
+here: whole warehouses (`warehouse/prepared.py`), and any test.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from enrichment_pipeline.warehouse.verifications import readers
 from enrichment_pipeline_tests.warehouse import reading_of
 
 UNCUT = "create or replace temp table uncut_replies as select '1' as reply_id, ?::text as body"
@@ -51,6 +52,27 @@ def profiles_read_by(provider: str) -> Iterator[Callable[[bytes], list[dict[str,
             connection.execute(UNREAD)
             connection.execute(reading.profiles)
             rows = connection.execute("from read_profiles")
+            names = [column[0] for column in rows.description or []]
+            return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+
+        yield read
+
+
+@contextmanager
+def verifications_read_by(provider: str) -> Iterator[Callable[..., list[dict[str, Any]]]]:
+    """What the provider's `read_verifications.sql` makes of bodies, as texts: a row for each."""
+    [reader] = [each for each in readers() if each.provider == provider]
+    with duckdb.connect() as connection:
+        connection.execute("create temp table unread_verifications (call_id text, body text)")
+        connection.execute(reader.sql)
+
+        def read(*bodies: str) -> list[dict[str, Any]]:
+            connection.execute("delete from unread_verifications")
+            connection.executemany(
+                "insert into unread_verifications values (?, ?)",
+                [(str(number), body) for number, body in enumerate(bodies)],
+            )
+            rows = connection.execute("from read_verifications order by cast(call_id as integer)")
             names = [column[0] for column in rows.description or []]
             return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
 

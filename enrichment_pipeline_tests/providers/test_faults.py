@@ -15,7 +15,9 @@ from enrichment_pipeline.providers.base import (
     ItemReading,
     Rejected,
     SlowDown,
+    VerificationReading,
 )
+from enrichment_pipeline.providers.hunter import faults as hunter
 from enrichment_pipeline.providers.peopledatalabs import faults as peopledatalabs
 from enrichment_pipeline.providers.prospeo import faults as prospeo
 from enrichment_pipeline.providers.signalhire import faults as signalhire
@@ -25,8 +27,12 @@ TABLES = {
     "": signalhire.FAULTS,
     "prospeo:": prospeo.FAULTS,
     "peopledatalabs:": peopledatalabs.FAULTS,
+    "hunter:": hunter.FAULTS,
+    "hunter_verifier:": hunter.VERIFICATION_FAULTS,
 }
 """By what the codes begin with on the page."""
+UNITS = {"hunter_verifier:": "half a credit"}
+"""What the page calls a unit, where it is not a credit."""
 ROW = re.compile(
     r"^\| `(?P<of>\w+:|)(?P<code>\w+)` \| .+ \| (?P<outcome>[\w ]+) \| (?P<state>.+?)"
     r" \| (?P<run>.*)\|$"
@@ -58,12 +64,15 @@ def test_every_fault_stands_in_both_tables_in_the_same_order(of: str):
         for code, fault in table.items()
     ],
 )
-def test_the_page_says_of_a_fault_what_the_code_does(of: str, code: str, fault: Fault):
+def test_the_page_says_of_a_fault_what_the_code_does(
+    of: str, code: str, fault: Fault | VerificationReading
+):
     row = documented(of)[code]
     outcome = re.sub(r"(?<!^)(?=[A-Z])", " ", type(fault.outcome).__name__).lower()
     assert row["outcome"] == outcome
     settlement = settlement_for(ItemReading(fault.outcome, units=fault.units))
-    credits = f", {settlement.units_charged} credit" if settlement.units_charged else ""
-    assert row["state"] == f"`{settlement.state}`{credits}"
+    cost = UNITS.get(of, f"{settlement.units_charged} credit")
+    charged = f", {cost}" if settlement.units_charged else ""
+    assert row["state"] == f"`{settlement.state}`{charged}"
     for signal, said in SAID_OF_SIGNALS.items():
         assert (said in row["run"]) == isinstance(fault.signal, signal)

@@ -220,6 +220,7 @@ class World:
         body: bytes | None = None,
         provider: str = FIRST,
         person_key: str | None = None,
+        answer_index: int = 1,
     ) -> Row:
         """A look-up as the ledger has it, which takes its number and its place among the others."""
         person_key = person_key or self.persons()[contact_id]
@@ -248,7 +249,7 @@ class World:
             "outcome": outcome,
             "reason": reason,
             "reply_id": reply_id if is_answered else None,
-            "answer_index": 1 if is_answered else None,
+            "answer_index": answer_index if is_answered else None,
             "credits_charged": int(outcome == "matched"),
             "requested_at": at,
             "answered_at": at if is_answered else None,
