@@ -27,6 +27,9 @@ from pydantic import SecretStr
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.hunter.config import HunterConfig
+from enrichment_pipeline.sandbox.hunter.stand_in import BASE_PATH as HUNTER_PATH
+from enrichment_pipeline.sandbox.hunter.stand_in import create_app as create_hunter
 from enrichment_pipeline.sandbox.peopledatalabs.config import PeopleDataLabsConfig
 from enrichment_pipeline.sandbox.peopledatalabs.stand_in import BASE_PATH as PEOPLE_DATA_LABS_PATH
 from enrichment_pipeline.sandbox.peopledatalabs.stand_in import create_app as create_pdl
@@ -101,6 +104,19 @@ def running_people_data_labs(
     app = create_pdl(PeopleDataLabsConfig(journal=journal, **settings), people)
     with served(server_config(app)) as port:
         yield f"http://127.0.0.1:{port}{PEOPLE_DATA_LABS_PATH}"
+
+
+@contextmanager
+def running_hunter(people: Iterable[Person], journal: Path, **config: Any) -> Iterator[str]:
+    """Hunter's stand-in likewise; whatever it checks is valid or invalid, and it never guesses."""
+    limits = ("per_second", "per_minute", "verifications_per_second", "verifications_per_minute")
+    knows_all = {"known": 1.0, "sourced": 1.0, **dict.fromkeys(limits, 1_000_000)}
+    wrong = ("guessed", "dead_email", "stale_employer", "wrong_person")
+    vague = ("accept_all", "unknown", "legal_stop")
+    settings: dict[str, Any] = {**knows_all, **dict.fromkeys((*wrong, *vague), 0.0), **config}
+    app = create_hunter(HunterConfig(journal=journal, **settings), people)
+    with served(server_config(app)) as port:
+        yield f"http://127.0.0.1:{port}{HUNTER_PATH}"
 
 
 @contextmanager

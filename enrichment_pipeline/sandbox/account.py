@@ -31,7 +31,8 @@ class Charge:
     item: str
     """The item as it was sent."""
     pool: str
-    credits: int
+    credits: float
+    """Whole ones, but for a provider that takes half a credit for something."""
 
 
 class Account:
@@ -51,11 +52,11 @@ class Account:
         wall_clock: Callable[[], datetime],
         free_for: timedelta | None = None,
     ) -> None:
-        self._left = dict(start)
-        self._held = dict.fromkeys(self._left, 0)
+        self._left: dict[str, float] = dict(start)
+        self._held: dict[str, float] = dict.fromkeys(self._left, 0)
         self._charge_repeats = charge_repeats
         self._free_for = free_for
-        self._paid: dict[tuple[str, str], tuple[int, datetime]] = {}
+        self._paid: dict[tuple[str, str], tuple[float, datetime]] = {}
         self._wall_clock = wall_clock
         self._last_request = 0
         self._journal: Journal | None = None
@@ -65,12 +66,12 @@ class Account:
             self._journal = Journal(journal, "the journal")
             self._catch_up()
 
-    def credits_left(self, pool: str) -> int:
+    def credits_left(self, pool: str) -> float:
         """What the account shows: never below 0, also if it is configured with less than before."""
         self._catch_up()
         return max(0, self._left[pool])
 
-    def can_pay(self, pool: str, credits: int = 1) -> bool:
+    def can_pay(self, pool: str, credits: float = 1) -> bool:
         """Whether so much more can be paid for, given what is charged and what is held."""
         return self._left[pool] - self._held[pool] >= credits
 
@@ -80,7 +81,7 @@ class Account:
         self._last_request += 1
         return self._last_request
 
-    def is_free(self, pool: str, uid: str, credits: int = 1) -> bool:
+    def is_free(self, pool: str, uid: str, credits: float = 1) -> bool:
         """Whether that profile, at that price, is a repeat that costs nothing."""
         if self._charge_repeats or (pool, uid) not in self._paid:
             return False
@@ -88,7 +89,9 @@ class Account:
         is_recent = self._free_for is None or self._wall_clock() - at < self._free_for
         return paid >= credits and is_recent
 
-    def hold(self, pool: str, uid: str, item: str, request: int, credits: int = 1) -> Charge | None:
+    def hold(
+        self, pool: str, uid: str, item: str, request: int, credits: float = 1
+    ) -> Charge | None:
         """Set credits aside for that profile. None: a repeat that costs nothing."""
         if self.is_free(pool, uid, credits):
             return None
@@ -189,7 +192,7 @@ def _parse_charge(line: bytes, pools: frozenset[str], where: str) -> Charge:
         charge is None
         or charge.pool not in pools
         or not isinstance(charge.uid, str)
-        or not isinstance(charge.credits, int)
+        or not isinstance(charge.credits, int | float)
         or not isinstance(charge.request, int)
     ):
         raise JournalError(f"{where}: not a charge; move the journal away to start with a new one")

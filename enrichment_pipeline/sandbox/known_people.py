@@ -144,12 +144,21 @@ def _before_the_change(row: Mapping[str, str]) -> dict[str, str]:
     return before | ({"work_email": emails[0]} if emails else {})
 
 
+def host_in(website: str) -> str:
+    """The host of a website, or of a domain, without www."""
+    return re.sub(r"^(https?://)?(www\.)?", "", website.strip().lower()).split("/")[0]
+
+
+def company_words(name: str | None) -> frozenset[str]:
+    """What a company is known by: the words of its name without its legal form."""
+    return words_in(name) - _COMPANY_FORMS
+
+
 def _works_at(row: Mapping[str, str], company: str) -> bool:
-    host = re.sub(r"^(https?://)?(www\.)?", "", company.strip().lower()).split("/")[0]
-    words = words_in(company) - _COMPANY_FORMS
+    host, words = host_in(company), company_words(company)
     for prefix in ("", "previous_"):
         if host and host == row.get(f"{prefix}company_domain"):
             return True
-        if words and words == words_in(row.get(f"{prefix}company")) - _COMPANY_FORMS:
+        if words and words == company_words(row.get(f"{prefix}company")):
             return True
     return False

@@ -5,6 +5,7 @@ Here: one line for each. Not here: their options and what they do; each stand-in
 
 from collections.abc import Callable
 
+from enrichment_pipeline.sandbox.hunter.command import hunter
 from enrichment_pipeline.sandbox.peopledatalabs.command import peopledatalabs
 from enrichment_pipeline.sandbox.prospeo.command import prospeo
 from enrichment_pipeline.sandbox.signalhire.command import sandbox
@@ -14,5 +15,6 @@ STAND_IN: Callable[..., None] = sandbox
 OTHER_STAND_INS: dict[str, Callable[..., None]] = {
     "prospeo": prospeo,
     "peopledatalabs": peopledatalabs,
+    "hunter": hunter,
 }
 """By their names on the command line."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from enrichment_pipeline.sandbox.directory import Person
+from enrichment_pipeline.sandbox.hunter import config as hunter
 from enrichment_pipeline.sandbox.peopledatalabs import config as peopledatalabs
 from enrichment_pipeline.sandbox.prospeo import config as prospeo
 from enrichment_pipeline.sandbox.signalhire.config import FAULTS, SandboxConfig
@@ -151,30 +152,32 @@ def test_a_mistake_is_refused_with_2_and_one_clear_line(
 CONFIGS: dict[str, Any] = {
     "prospeo": prospeo.ProspeoConfig,
     "peopledatalabs": peopledatalabs.PeopleDataLabsConfig,
+    "hunter": hunter.HunterConfig,
 }
 FAULTS_OF: dict[str, tuple[str, ...]] = {
     "prospeo": prospeo.FAULTS,
     "peopledatalabs": peopledatalabs.FAULTS,
+    "hunter": hunter.FAULTS,
 }
 OF_ALL: dict[str, Any] = {
     "api_key": "secret",
     "credits": 7,
     "journal": Path("journal.jsonl"),
     "charge_when": "after_response",
-    "short_of_credits": "missing",
-    "record_order": "shuffled",
     "latency_ms": 11,
     "known": 0.5,
     "dead_email": 0.9,
     "stale_employer": 0.1,
     "wrong_person": 0.8,
     "minute_seconds": 5.0,
-    "bad_record_spoils_batch": True,
     "seed": 42,
 }
+OF_BATCHES: dict[str, Any] = {"record_order": "shuffled", "bad_record_spoils_batch": True}
 CHANGED: dict[str, dict[str, Any]] = {
     "prospeo": {
         **OF_ALL,
+        **OF_BATCHES,
+        "short_of_credits": "missing",
         "free_days": 90.0,
         "per_second": 30,
         "per_minute": 1_800,
@@ -193,6 +196,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     },
     "peopledatalabs": {
         **OF_ALL,
+        **OF_BATCHES,
         "short_of_credits": "elements",
         "per_minute": 1_000,
         "window_kind": "sliding",
@@ -209,6 +213,27 @@ CHANGED: dict[str, dict[str, Any]] = {
         "too_long_is_charged": False,
         "has_work_email": 0.4,
         "doubtful": 0.3,
+    },
+    "hunter": {
+        **OF_ALL,
+        "balance_of": "searches",
+        "charge_repeats": False,
+        "free_days": 7.0,
+        "in_progress_charged": "answered",
+        "per_second": 30,
+        "per_minute": 1_000,
+        "verifications_per_second": 20,
+        "verifications_per_minute": 600,
+        "second_seconds": 0.5,
+        "window_kind": "fixed",
+        "refused_counts": True,
+        "in_progress_seconds": 3.0,
+        "guessed": 0.4,
+        "sourced": 0.7,
+        "outdated": 0.2,
+        "accept_all": 0.25,
+        "unknown": 0.15,
+        "legal_stop": 0.05,
     },
 }
 """Of each stand-in every setting but its faults, each with another value than its own."""
@@ -269,7 +294,7 @@ def test_every_setting_of_another_stand_in_has_its_option(
         (["--fault", "late=0.5"], ["--fault late=0.5", "torn", "all"]),
         (["--known", "1.5"], ["known", "0 to 1"]),
         (["--people", "nowhere.jsonl"], ["nowhere.jsonl", ".csv"]),
-        (["--record-order", "reversed"], ["--record-order", "kept", "shuffled"]),
+        (["--charge-when", "never"], ["--charge-when", "before_response", "after_response"]),
     ],
 )
 def test_a_mistake_with_another_stand_in_is_refused_with_2_and_one_clear_line(

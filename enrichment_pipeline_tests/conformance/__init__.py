@@ -33,6 +33,7 @@ from enrichment_pipeline.providers.base import (
     NO_REPLY,
     NOT_SENT,
     CallFacts,
+    EmailVerifier,
     Failing,
     ItemReading,
     NoReplyError,
@@ -42,10 +43,11 @@ from enrichment_pipeline.providers.base import (
     ProviderFacts,
     Reading,
     Signal,
+    VerificationReading,
 )
 from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.terms import calls_of
-from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline.vocabulary import LOOKUP, VERIFICATION
 from enrichment_pipeline_tests.dispatch import Told
 from enrichment_pipeline_tests.support import settings_for
 
@@ -59,7 +61,7 @@ class StandIn(Protocol):
     base_url: str
 
     def charged(self) -> Counter[str]:
-        """Units by the item that was asked for."""
+        """Units by the item that was asked for; of a verification, credits by the address."""
         ...
 
     def times_charged(self) -> Counter[str]:
@@ -89,15 +91,51 @@ class Situation:
         return self.name
 
 
+@dataclass(frozen=True)
+class Checking:
+    """The same of a verification, which is asked for so many times; the last reply counts.
+
+    `units`: what these requests cost together, as the stand-in books it.
+    """
+
+    name: str
+    email: str
+    outcome: Outcome
+    signal: type[Signal] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    units: int = 0
+    times: int = 1
+    is_in_progress: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class VerifierCase:
+    """What verifies addresses: as `Case` has it of look-ups.
+
+    `address` is the n-th person's. `slow` are the settings of a stand-in that does not answer
+    each at once.
+    """
+
+    address: Callable[[int], str]
+    slow: Mapping[str, Any]
+    checkings: tuple[Checking, ...]
+    documented: frozenset[int]
+    samples: tuple[bytes, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A provider as these tests know it.
 
-    `start` runs its stand-in over so many people with these settings; `item` is the n-th
-    person's, and `unknown` is no person's. `limited` are the settings of a stand-in that keeps to
-    these rates. `goes_by` are the identifiers that the n-th person's answer gives. `documented`
-    are the HTTP statuses whose meaning is known; any other may have been charged. `samples` are
-    bodies of which some must be readable.
+    `start` runs its stand-in over so many people with these settings; `item`, of `item_kind`, is
+    the n-th person's, and `unknown` is no person's. `limited` are the settings of a stand-in that
+    keeps to these rates. `goes_by` are the identifiers that the n-th person's answer gives.
+    `documented` are the HTTP statuses whose meaning is known; any other may have been charged.
+    `samples` are bodies of which some must be readable. `verifier`: its verifications, where it
+    makes any.
     """
 
     facts: ProviderFacts
@@ -112,6 +150,8 @@ class Case:
     documented: frozenset[int]
     samples: tuple[bytes, ...]
     price: float = 1
+    item_kind: str = "email"
+    verifier: VerifierCase | None = None
 
     def __str__(self) -> str:
         return self.facts.name
@@ -119,6 +159,10 @@ class Case:
     @property
     def lookups(self) -> CallFacts:
         return self.facts.calls[LOOKUP]
+
+    @property
+    def verifications(self) -> CallFacts:
+        return self.facts.calls[VERIFICATION]
 
     def connect(self, base_url: str, key: str | None = None) -> Provider:
         return self.facts.connect(base_url, self.key if key is None else key)
@@ -133,7 +177,7 @@ class Case:
             "person_key": f"person:{number}",
             "contact_id": f"contact-{number}",
             "item": self.item(number),
-            "item_kind": "email",
+            "item_kind": self.item_kind,
             "freshness": "new",
             "priority": "standard",
         }
@@ -163,9 +207,11 @@ def policy_of(rates: Mapping[Case, Rates], **budget: Any) -> Policy:
     return Policy.model_validate(document)
 
 
-def calls_under(policy: Policy, case: Case, clock: Clock | None = None) -> Calls:
+def calls_under(
+    policy: Policy, case: Case, clock: Clock | None = None, *, kind: str = LOOKUP
+) -> Calls:
     settings = settings_for(Path("unused"), policy, "http://unused.invalid")
-    return calls_of(settings, case.facts.name, LOOKUP, clock or Clock())
+    return calls_of(settings, case.facts.name, kind, clock or Clock())
 
 
 async def ask_once(provider: Provider, items: Sequence[str]) -> Reading:
@@ -179,6 +225,24 @@ async def ask_once(provider: Provider, items: Sequence[str]) -> Reading:
     finally:
         await provider.close()
     return provider.read(reply.http_status, reply.body, items, reply.units_told)
+
+
+async def verify(provider: Provider, email: str, times: int) -> VerificationReading:
+    """So many requests about one address, and what comes of the last."""
+    assert isinstance(provider, EmailVerifier)
+    reading = None
+    try:
+        for _ in range(times):
+            reply = await provider.verify(email)
+            reading = provider.read_verification(reply.http_status, reply.body)
+    except NotSentError as error:
+        reading = VerificationReading(NOT_SENT, signal=Failing(str(error)))
+    except NoReplyError as error:
+        reading = VerificationReading(NO_REPLY, signal=Failing(str(error)))
+    finally:
+        await provider.close()
+    assert reading is not None
+    return reading
 
 
 def buy(

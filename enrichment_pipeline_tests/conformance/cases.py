@@ -1,7 +1,7 @@
 """The providers that must conform: each with its stand-in, and what that can be told to do.
 
 Here: SignalHire's case, and the list of all. Not here: the others'
-(`prospeo_case.py`, `people_data_labs_case.py`, `madeup/`).
+(`prospeo_case.py`, `people_data_labs_case.py`, `hunter_case.py`, `madeup/`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from enrichment_pipeline_tests.conformance.crowd import (
     item,
     uid,
 )
+from enrichment_pipeline_tests.conformance.hunter_case import HUNTER_CASE
 from enrichment_pipeline_tests.conformance.madeup.acme_case import ACME_CASE
 from enrichment_pipeline_tests.conformance.madeup.birch_case import BIRCH_CASE
 from enrichment_pipeline_tests.conformance.people_data_labs_case import PEOPLE_DATA_LABS_CASE
@@ -151,5 +152,12 @@ SIGNALHIRE_CASE = Case(
 
 CASES: dict[str, Case] = {
     case.facts.name: case
-    for case in (SIGNALHIRE_CASE, PROSPEO_CASE, PEOPLE_DATA_LABS_CASE, ACME_CASE, BIRCH_CASE)
+    for case in (
+        SIGNALHIRE_CASE,
+        PROSPEO_CASE,
+        PEOPLE_DATA_LABS_CASE,
+        HUNTER_CASE,
+        ACME_CASE,
+        BIRCH_CASE,
+    )
 }

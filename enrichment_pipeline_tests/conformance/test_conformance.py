@@ -10,6 +10,7 @@ import json
 import logging
 import traceback
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -18,9 +19,12 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from enrichment_pipeline.dispatch.asking import AskVerifications
+from enrichment_pipeline.dispatch.dispatcher import Dispatcher
+from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.dispatch.settling import settlement_for
 from enrichment_pipeline.hashed_identifiers import hashed_all
-from enrichment_pipeline.ledger.budget import in_millionths
+from enrichment_pipeline.ledger.budget import MILLIONTHS, RunShare, in_millionths
 from enrichment_pipeline.ledger.identifiers import as_number
 from enrichment_pipeline.ledger.schema import (
     RELEASED,
@@ -31,6 +35,7 @@ from enrichment_pipeline.ledger.schema import (
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.providers.base import (
+    EmailVerifier,
     Failing,
     Halt,
     ItemReading,
@@ -48,16 +53,20 @@ from enrichment_pipeline.providers.base import (
 )
 from enrichment_pipeline.providers.items import name_at_company
 from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline_tests.conformance import (
     WIDE_RATES,
     Case,
+    Checking,
     Situation,
     ask_once,
     budgets_of,
     buy,
     calls_under,
+    policy_of,
     rows_of,
     units_by_item,
+    verify,
 )
 from enrichment_pipeline_tests.conformance.cases import CASES
 from enrichment_pipeline_tests.dispatch import Told
@@ -71,6 +80,8 @@ from enrichment_pipeline_tests.providers import (
 )
 
 KEY = "k3y-never-to-be-shown"
+VERIFYING = [case for case in CASES.values() if VERIFICATION in case.facts.calls]
+ADDRESS = "secret-person@crowd.example"
 
 # --- what it tells of itself ---------------------------------------------------------------
 
@@ -81,7 +92,17 @@ def test_what_it_tells_and_what_its_client_does_agree(case: Case):
     assert client.max_batch == case.lookups.max_batch
     assert case.lookups.unit == "credits"
     assert case.lookups.worst_units >= 1
+    does_verify = isinstance(client, EmailVerifier)
+    assert does_verify == (VERIFICATION in case.facts.calls) == (case.verifier is not None)
     asyncio.run(client.close())
+
+
+@pytest.mark.parametrize("case", VERIFYING, ids=str)
+def test_one_address_is_verified_at_a_time_and_its_worst_cost_is_known(case: Case):
+    told = case.verifications
+    assert (told.identities, told.max_batch, told.unit) == (frozenset({"email"}), 1, "credits")
+    assert told.worst_units >= 1
+    assert told.credits_per_unit > 0
 
 
 # --- codes ---------------------------------------------------------------------------------
@@ -136,23 +157,30 @@ def test_a_status_that_is_not_documented_may_have_been_charged(case: Case):
         assert isinstance(reading.signal, Failing), status
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def bodies(data: st.DataObject, samples: tuple[bytes, ...]) -> bytes:
+    """Any bytes, any JSON, or a sample of which a part is something else."""
+    sample = data.draw(st.sampled_from(samples))
+    start = data.draw(st.integers(0, len(sample)))
+    end = data.draw(st.integers(start, len(sample)))
+    return data.draw(
+        st.binary().map(lambda piece: sample[:start] + piece + sample[end:])
+        | ANYTHING.map(lambda document: json.dumps(document).encode("utf-8", "surrogatepass"))
+        | st.binary()
+    )
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=str)
 @draws(few=60, many=500)
 @given(data=st.data())
 def test_whatever_comes_is_read_without_an_exception(case: Case, data: st.DataObject):
-    sample = data.draw(st.sampled_from(case.samples))
-    start = data.draw(st.integers(0, len(sample)))
-    end = data.draw(st.integers(start, len(sample)))
-    anything = st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=8,
-    )
-    body = data.draw(
-        st.binary().map(lambda piece: sample[:start] + piece + sample[end:])
-        | anything.map(lambda document: json.dumps(document).encode("utf-8", "surrogatepass"))
-        | st.binary()
-    )
+    body = bodies(data, case.samples)
     status = data.draw(st.sampled_from(sorted(case.documented)) | st.integers(100, 599))
     told = data.draw(st.none() | st.integers(0, 2**31 - 1))
     items = [case.item(number) for number in range(min(2, case.lookups.max_batch))]
@@ -169,6 +197,115 @@ def test_the_sample_is_an_answer(case: Case):
     items = [case.item(number) for number in range(min(2, case.lookups.max_batch))]
     readings = [case.reader.read(200, sample, items) for sample in case.samples]
     assert any(isinstance(item.outcome, Matched) for read in readings for item in read.items)
+
+
+# --- verifications -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "checking"),
+    [
+        pytest.param(case, checking, id=f"{case}-{checking}")
+        for case in VERIFYING
+        if case.verifier is not None
+        for checking in case.verifier.checkings
+    ],
+)
+def test_each_verification_means_what_the_stand_in_did(
+    case: Case, checking: Checking, tmp_path: Path
+):
+    with case.start(tmp_path, 2, **checking.config) as stand_in:
+        client = case.connect(stand_in.base_url)
+        reading = asyncio.run(verify(client, checking.email, checking.times))
+        charged = stand_in.charged()
+    assert reading.outcome == checking.outcome
+    assert type(reading.signal) is (checking.signal or type(None))
+    assert reading.is_in_progress is checking.is_in_progress
+    credits = checking.units * case.verifications.credits_per_unit
+    assert charged == Counter({checking.email: credits} if credits else {})
+    settlement = settlement_for(ItemReading(reading.outcome, units=reading.units))
+    if settlement.state == UNCONFIRMED:
+        assert checking.units <= case.verifications.worst_units  # what stays reserved
+    else:
+        assert reading.units == checking.units
+    if isinstance(reading.signal, SlowDown):
+        assert reading.outcome == Retriable("rate_limited")
+    assert not isinstance(reading.signal, UsedUp)
+
+
+@pytest.mark.parametrize("case", VERIFYING, ids=str)
+def test_a_status_of_a_verification_that_is_not_documented_may_have_been_charged(case: Case):
+    of, client = case.verifier, case.reader
+    assert of is not None
+    assert isinstance(client, EmailVerifier)
+    for status in set(range(100, 600)) - of.documented:
+        reading = client.read_verification(status, of.samples[0])
+        assert isinstance(reading.outcome, Unconfirmed), status
+        assert isinstance(reading.signal, Failing), status
+
+
+@pytest.mark.parametrize("case", VERIFYING, ids=str)
+@draws(few=60, many=500)
+@given(data=st.data())
+def test_whatever_comes_of_a_verification_is_read_without_an_exception(
+    case: Case, data: st.DataObject
+):
+    of, client = case.verifier, case.reader
+    assert of is not None
+    assert isinstance(client, EmailVerifier)
+    body = bodies(data, of.samples)
+    status = data.draw(st.sampled_from(sorted(of.documented)) | st.integers(100, 599))
+    reading = client.read_verification(status, body)
+    settlement = settlement_for(ItemReading(reading.outcome, units=reading.units))
+    assert 0 <= settlement.units_charged <= case.verifications.worst_units
+    assert settlement.state in {REPLIED, RELEASED, UNCONFIRMED}
+    assert not reading.is_in_progress or settlement.state == RELEASED
+
+
+@pytest.mark.parametrize("case", VERIFYING, ids=str)
+def test_the_ledger_books_what_verifications_cost_and_makes_none_twice(
+    case: Case, store: LedgerStore, tmp_path: Path
+):
+    of = case.verifier
+    assert of is not None
+    due = [
+        case.person(
+            number,
+            person_key=f"address:{number}",
+            question="address",
+            item=of.address(number),
+            item_kind="email",
+        )
+        for number in range(5)
+    ]
+    calls = calls_under(policy_of({case: WIDE_RATES}), case, kind=VERIFICATION)
+
+    async def verify_all(base_url: str, run_id: str) -> DispatchReport:
+        client = case.connect(base_url)
+        assert isinstance(client, EmailVerifier)
+        asking = AskVerifications(client, sleep=lambda _seconds: asyncio.sleep(0))
+        dispatcher = Dispatcher(
+            store, calls, asking, Told(), run=RunShare(run_id), batch_size=1, concurrency=2
+        )
+        try:
+            return await dispatcher.run([due])
+        finally:
+            await client.close()
+
+    # four of them are known
+    with case.start(tmp_path, 4, **of.slow) as stand_in:
+        first = asyncio.run(verify_all(stand_in.base_url, "run"))
+        again = asyncio.run(verify_all(stand_in.base_url, "again"))
+        charged = stand_in.charged()
+        assert set(stand_in.times_charged().values()) == {1}
+    assert (first.checked, again.sent, again.not_due) == (5, 0, 5)
+    a_unit = case.verifications.credits_per_unit
+    units = units_by_item(store, case.facts.name)
+    assert {item: a_unit * count for item, count in units.items()} == charged
+    booked = {(row.reserved, row.charged) for row in budgets_of(store)}
+    price = in_millionths(calls.limits.budget.unit_cost)
+    assert booked == {(0, units.total() * price)}
+    assert Decimal(price) == a_unit * Decimal(str(case.price)) * MILLIONTHS
 
 
 # --- costs ---------------------------------------------------------------------------------
@@ -339,15 +476,21 @@ def test_what_did_not_leave_is_not_sent(case: Case):
     async def ask(question: str) -> None:
         client = case.connect(base_url, KEY)
         try:
-            await (client.balance() if question == "balance" else client.lookup([case.item(0)]))
+            if question == "verify":
+                assert isinstance(client, EmailVerifier)
+                await client.verify(ADDRESS)
+            else:
+                await (client.balance() if question == "balance" else client.lookup([case.item(0)]))
         finally:
             await client.close()
 
-    for question, error in (("lookup", NotSentError), ("balance", ProviderUnavailableError)):
+    questions = [("lookup", NotSentError), ("balance", ProviderUnavailableError)]
+    questions += [("verify", NotSentError)] if case in VERIFYING else []
+    for question, error in questions:
         with pytest.raises(error) as caught:
             asyncio.run(ask(question))
-        assert _is_nowhere(KEY, caught.value)
-        assert _is_nowhere(case.item(0), caught.value)
+        for secret in (KEY, case.item(0), ADDRESS):
+            assert _is_nowhere(secret, caught.value)
 
 
 def test_what_is_asked_by_stands_in_no_log(
@@ -360,13 +503,16 @@ def test_what_is_asked_by_stands_in_no_log(
         client = case.connect(base_url)
         try:
             await client.lookup([case.item(0)])
+            if isinstance(client, EmailVerifier):
+                await client.verify(ADDRESS)
         finally:
             await client.close()
 
     with case.start(tmp_path, 1) as stand_in:
         asyncio.run(ask(stand_in.base_url))
     assert "HTTP Request: " in caplog.text
-    assert _shown(case.item(0), caplog.text) == set()
+    for secret in (case.item(0), ADDRESS):
+        assert _shown(secret, caplog.text) == set()
 
 
 # --- identifiers ---------------------------------------------------------------------------
