@@ -135,7 +135,7 @@ WAREHOUSE: Mapping[str, Table] = {
     ),
     "staging.address_feedback": _table(
         values="email",
-        nothing="bounced_at first_delivered_at last_delivered_at complained_at",
+        nothing="first_bounced_at bounced_at first_delivered_at last_delivered_at has_complained",
     ),
     "staging.agreed_addresses": _table(
         contact_ids="contact_id", values="email", nothing="providers"

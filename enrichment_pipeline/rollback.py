@@ -57,7 +57,7 @@ class Comparison:
 
     def is_rolled_back(self) -> bool:
         """Whether the ledger lacks anything. Looks at the newest look-ups only, in milliseconds."""
-        if self.is_another or raw_answers.last_revision(self.connection) > self.store.revision():
+        if self.is_another or newest_copied(self.connection) > self.store.revision():
             return True
         published = self._published(COMPARED)
         return bool(self._behind_warehouse(COMPARED) or behind_published(self.store, published))
@@ -72,7 +72,7 @@ class Comparison:
         seen = []
         if self.is_another:
             seen.append("the state folder was used with another ledger, which is gone")
-        if in_warehouse or raw_answers.last_revision(self.connection) > self.store.revision():
+        if in_warehouse or newest_copied(self.connection) > self.store.revision():
             path = self.connection.execute("pragma database_list").fetchall()[0][2]
             seen.append(
                 f"the warehouse {path} holds {len(in_warehouse):,} look-ups that are not in this "
@@ -135,15 +135,12 @@ def take_over_answers(
     """Take over into the ledger what the warehouse knows and it lacks; how many look-ups.
 
     What was paid for and is in either of the two is then in both, and nobody need be bought
-    again. Suppressions, balances, searches and verifications
-    are the ledger's alone, and stay as they are there.
+    again. Suppressions, balances and searches are the ledger's alone, and stay as they are there.
+    What verifications told stays known in the warehouse.
     """
     missing = behind_warehouse(store, connection)
-    newest = max(
-        raw_answers.last_revision(connection),
-        last_search_revision(connection),
-        last_verification_revision(connection),
-    )
+    newest = newest_copied(connection)
+    _forget_lost_verifications(store, connection)
     if not missing and newest <= store.revision():
         return 0
 
@@ -160,6 +157,23 @@ def take_over_answers(
     )
     raw_answers.merge_lookups(connection, changed_lookups(store, 0))
     return taken
+
+
+def newest_copied(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest revision of the ledger of which the warehouse has anything; 0 for none."""
+    return max(
+        raw_answers.last_revision(connection),
+        last_search_revision(connection),
+        last_verification_revision(connection),
+    )
+
+
+def _forget_lost_verifications(store: LedgerStore, connection: duckdb.DuckDBPyConnection) -> None:
+    """Note of verifications that the ledger lacks that their next one supersedes nothing there."""
+    ids = [each for (each,) in connection.table("raw.verifications")["verification_id"].fetchall()]
+    lost = sorted(set(ids) - find_known(store, ids).keys())
+    query = "update raw.verifications set revision = 0 where list_contains(?, verification_id)"
+    connection.execute(query, [lost])
 
 
 def _join_answers(provider: str, by_index: Mapping[int, str]) -> bytes:

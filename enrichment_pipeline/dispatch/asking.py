@@ -256,9 +256,12 @@ class AskVerifications:
         series: int,
         units_told: int | None = None,
     ) -> Reading:
-        told = self._verifier.read_verification(*kept[-1])
+        every = [self._verifier.read_verification(*each) for each in kept]
+        told = every[-1]
         is_answer = isinstance(told.outcome, Checked)
-        item = ItemReading(told.outcome, 0 if is_answer else None, units=told.units)
+        # what was taken in between stays charged where the last request failed for another reason
+        units = told.units if told.signal is None else max(each.units for each in every)
+        item = ItemReading(told.outcome, 0 if is_answer else None, units=units)
         goes_on = told.is_in_progress and len(kept) < self.MOST_TIMES
         further = Further(series, len(kept) + 1, units=0) if goes_on else None
         return Reading((item,), told.signal, further=further)

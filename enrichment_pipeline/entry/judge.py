@@ -228,12 +228,14 @@ class Judge:
         waterfall = self._settings.waterfall
         first = waterfall[0]
         has_answers = bool(self._column("select 1 from raw.provider_responses limit 1"))
+        if self._knows_checks:
+            execute(connection, "take_stops")
         if has_answers:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)
-                if self._knows_checks:
-                    execute(connection, "take_checks")
-                    execute(connection, "check_points")
+        if self._knows_checks:
+            execute(connection, "take_checks")
+            judging.apply_checks(connection, self._policy)
         derive_contact_states(connection, self._policy, waterfall, now, turn=first)
         list_due(connection, _LANES, waterfall, first, run_id="")
         # all of them: those beside the batch may be many, and go before it

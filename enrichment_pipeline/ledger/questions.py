@@ -88,11 +88,14 @@ class BalanceGap:
     provider_spent: int
     ledger_charged: int
     unconfirmed: int
+    rounded: int = 0
+    """By how many credits the two may be off: balances are whole, a call may cost part of one."""
 
     @property
     def unexplained(self) -> int:
         """Credits that the ledger cannot explain; negative where it booked more."""
         gap = self.provider_spent - self.ledger_charged
+        gap -= min(max(gap, -self.rounded), self.rounded)
         return gap - min(max(gap, min(self.unconfirmed, 0)), max(self.unconfirmed, 0))
 
 
@@ -223,6 +226,7 @@ class Questions:
             provider_spent=old[0] - new[0],
             ledger_charged=new[1] - old[1],
             unconfirmed=new[2] - old[2],
+            rounded=int(any(each % 1 for each in self._credits_per_unit.values())),
         )
 
     def _sums(self, connection: Connection) -> tuple[int, int]:

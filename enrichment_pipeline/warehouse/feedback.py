@@ -21,7 +21,7 @@ def load_feedback(
     """Take over what the policy's query gives; the hashed addresses of those who complained.
 
     Call it in a transaction, once the contacts are loaded. Raises ConfigurationError for SQL that
-    fails, a missing column, and a kind that has no meaning.
+    fails, a missing column, a kind that has no meaning, and a bounce without a time.
     """
     if feedback.bounces is None:
         connection.execute("delete from staging.address_feedback")
@@ -36,6 +36,12 @@ def load_feedback(
         raise ConfigurationError(
             f"[feedback] bounces: the kind must be {one_of(kinds)}; it also gives {given}. Say in "
             "the query what each of them is, or leave them out"
+        )
+    [(undated,)] = execute(connection, "count_undated_bounces").fetchall()
+    if undated:
+        raise ConfigurationError(
+            f"[feedback] bounces: {undated:,} rows have no bounced_at; give each the time at which "
+            "it happened, or leave them out"
         )
     execute(connection, "replace_address_feedback")
     complaints = execute(connection, "list_complaints").fetchall()

@@ -47,6 +47,16 @@ def derive_facts(
     while _judge_answers(connection, policy, loaded_at):
         pass
     check_addresses(connection, verified_days=policy.waterfall.verified_days)
+    _find_agreements(connection, policy)
+
+
+def apply_checks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
+    """Bring the addresses of answers to what `staging.checked_addresses` says of them."""
+    execute(connection, "check_points")
+    _find_agreements(connection, policy)
+
+
+def _find_agreements(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     if len(policy.waterfall.order) > 1:
         execute(connection, "derive_agreed_addresses")
     else:

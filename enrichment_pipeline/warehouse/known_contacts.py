@@ -50,6 +50,7 @@ def write_known(connection: duckdb.DuckDBPyConnection, folder: Path, *, made_at:
             rows = f"select * from {table} order by {order}"
             connection.execute(f"create table known_draft.{table} as {rows}")
         execute(connection, "copy_identities", revision=last_revision(connection))
+        execute(connection, "copy_stopped_verifications")
         connection.execute("checkpoint known_draft")  # all of it is in the one file then
     finally:
         connection.execute("detach known_draft")
@@ -86,13 +87,16 @@ def attach_known(connection: duckdb.DuckDBPyConnection, path: Path | None) -> in
     for table in KNOWN_TABLES:
         connection.execute(f"create table known.{table} as select * from {table} limit 0")
     connection.execute("create table known.staging.identities (alias varchar, contact_id varchar)")
+    connection.execute("create table known.raw.verifications as from raw.verifications limit 0")
     return 0
 
 
 def knows_checks(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the attached snapshot has checked addresses; an older one has no table for them."""
+    """Whether the attached snapshot knows of addresses that were checked.
+
+    One of an older version has no tables for them.
+    """
     is_there = "from duckdb_tables() where database_name = 'known' and table_name = ?"
     if not connection.execute(f"select 1 {is_there}", ["checked_addresses"]).fetchall():
         return False
-    query = "select 1 from known.staging.checked_addresses limit 1"
-    return bool(connection.execute(query).fetchall())
+    return execute(connection, "find_known_checks").fetchall() == [(True,)]

@@ -73,7 +73,7 @@ def undo_run(
     is_known, is_undone = execute(connection, "find_run", run_id=run_id).fetchall()[0]
     if not is_known:
         raise ConfigurationError(
-            f"undo: no run {run_id} has looked anybody up; runs are named in run_id of "
+            f"undo: no run {run_id} has bought anything; runs are named in run_id of "
             "enriched_contacts and person_facts, and in Dagster's UI"
         )
 

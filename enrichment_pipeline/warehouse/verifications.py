@@ -155,6 +155,7 @@ def find_due_verifications(connection: duckdb.DuckDBPyConnection, policy: Policy
         "find_due_verifications",
         provider=policy.waterfall.verify,
         require=list(policy.acceptance.require),
+        rules=policy.fields.model_dump(),
         verified_days=policy.waterfall.verified_days,
         failed_by_item=[
             reason

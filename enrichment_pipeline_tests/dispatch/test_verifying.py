@@ -26,6 +26,7 @@ from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
 from enrichment_pipeline.providers.base import (
     Checked,
+    Halt,
     LegalStop,
     NoReplyError,
     Reply,
@@ -43,6 +44,7 @@ READINGS = {
     b"good": VerificationReading(Checked(), units=1),
     b"unknown": VerificationReading(Retriable("unknown")),
     b"stop": VerificationReading(LegalStop()),
+    b"closed": VerificationReading(Retriable("wrong_key"), signal=Halt("wrong_key", "told")),
     b"busy": VerificationReading(Retriable("in_progress"), units=1, is_in_progress=True),
 }
 
@@ -220,7 +222,22 @@ def test_a_balance_is_explained_by_all_that_draws_on_it(store: LedgerStore) -> N
     emails = [f"{n}@acme.com" for n in range(3)]
     verify(store, Verifier(*[b"good"] * 3), *(candidate(email) for email in emails))
     by_lookup.observe_balance("run", 98)
-    assert by_lookup.balance_gap() == BalanceGap(provider_spent=2, ledger_charged=2, unconfirmed=0)
+    assert by_lookup.balance_gap() == BalanceGap(
+        provider_spent=2, ledger_charged=2, unconfirmed=0, rounded=1
+    )
+    # what was half a credit at the one look is told as a whole one at the next
+    by_lookup.observe_balance("run", 97)
+    gap = by_lookup.balance_gap()
+    assert gap is not None
+    assert (gap.provider_spent - gap.ledger_charged, gap.unexplained) == (1, 0)
+
+
+def test_a_charge_stands_where_the_question_failed_when_it_was_asked_again(
+    store: LedgerStore,
+) -> None:
+    verify(store, Verifier(b"busy", b"closed"))
+    [row] = rows_of(store, NAME)
+    assert (row.state, row.units_charged) == ("released", 1)
 
 
 def test_who_was_suppressed_meanwhile_is_not_asked_about(store: LedgerStore) -> None:

@@ -268,8 +268,12 @@ class World:
         outcome: str | None = "checked",
         reason: str | None = None,
         run_id: str = "run-1",
+        told_of: str | None = None,
     ) -> str:
-        """Book a verification of this address by `VERIFIER`, and copy it; its id."""
+        """Book a verification of this address by `VERIFIER`, and copy it; its id.
+
+        The answer is of the same address, unless it is `told_of` another.
+        """
         self._revision += 1
         number = len(self._verifications) + 1
         row: Row = {
@@ -293,7 +297,7 @@ class World:
         }
         self._verifications[row["verification_id"]] = row
         if says is not None:
-            body = json.dumps({"says": says}).encode()
+            body = json.dumps({"says": says, "email": told_of or email}).encode()
             self._bodies[f"reply-of-verification-{number:03}"] = body
         merge_verifications(self.connection, [_page(row)], {VERIFIER: Decimal("0.5")})
         keep_answers(self.connection, lambda ids: [(reply, self._bodies[reply]) for reply in ids])

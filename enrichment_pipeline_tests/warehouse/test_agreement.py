@@ -96,6 +96,13 @@ def test_two_that_give_different_ones_agree_on_none(asked: World) -> None:
     assert asked.status("C1") == ("needs_review", "no_verified_email")
 
 
+def test_one_that_was_asked_by_the_address_is_no_further_witness(asked: World) -> None:
+    asked.look_up("C1", provider=OTHER, candidate=given((WORK, 30, "work")))
+    asked.connection.execute("update raw.lookups set item = ? where provider = ?", [WORK, OTHER])
+    asked.derive()
+    assert row_of(asked)["agreed_by"] is None
+
+
 def test_one_that_says_it_twice_agrees_with_nobody(asked: World) -> None:
     asked.look_up("C1", candidate=given((WORK, 70, "work")), at=START + DAY, run_id="run-2")
     asked.derive(at=START + DAY)

@@ -90,6 +90,10 @@ def test_no_answer_brings_it_back_but_a_verification_does(found: World) -> None:
     found.verify(WORK, "good", at=START + 3 * DAY)
     found.derive(at=START + 3 * DAY)
     assert shown(found) == (WORK, "verified")
+    for says in ("bad", "perhaps"):
+        found.verify(WORK, says, at=START + 4 * DAY)
+        found.derive(at=START + 4 * DAY)
+        assert shown(found) == (SECOND, "likely"), says
 
 
 def test_mail_that_arrived_since_takes_it_back(found: World) -> None:
@@ -120,6 +124,21 @@ def test_who_had_got_mail_there_before_is_due_at_once_and_not_again_after_that(
     assert states["C2"]["freshness_reason"] == "answer_is_recent"
     found.look_up("C1", candidate=VERIFIED, at=START + DAY * 1.1, run_id="run-2")
     assert reasons(found, START + 2 * DAY) == {"answer_is_recent"}
+    # that mail comes back from there again says nothing new
+    tell(
+        found,
+        (WORK, "hard", START - DAY),
+        (WORK, "delivered", START),
+        (WORK, "hard", START + DAY),
+        (WORK, "hard", START + 3 * DAY),
+    )
+    assert reasons(found, START + 4 * DAY) == {"answer_is_recent"}
+
+
+def test_a_mailbox_of_several_makes_no_one_due(found: World) -> None:
+    found.load([{**ADA, "email": "info@acme.com"}, {**person("C2"), "email": "info@acme.com"}])
+    tell(found, ("info@acme.com", "delivered", START), ("info@acme.com", "hard", START + DAY))
+    assert found.rows("staging.bounced_persons") == []
 
 
 def test_who_had_not_is_not(found: World) -> None:
@@ -148,7 +167,8 @@ def test_the_sources_own_address_and_a_reviewers_are_withdrawn_too(found: World)
 
 
 def test_who_complained_is_told_to_be_suppressed(found: World) -> None:
-    hashed = tell(found, (WORK, "complaint", START), ("no address", "complaint", START))
+    complaint = "select email, null as bounced_at, 'complaint' as kind from bounces"
+    hashed = tell(found, (WORK, "", START), ("no address", "", START), query=complaint)
     query = "select hashed_identifier('email', ?)"
     assert list(hashed) == [found.connection.execute(query, [WORK]).fetchall()[0][0]]
 
@@ -166,6 +186,10 @@ def test_who_complained_is_told_to_be_suppressed(found: World) -> None:
         (
             "select 'a@b.com' as email, now() as bounced_at, null as kind",
             "it also gives null",
+        ),
+        (
+            "select 'a@b.com' as email, null as bounced_at, 'hard' as kind",
+            "1 rows have no bounced_at",
         ),
         ("select 'a@b.com' as email, 'soon' as bounced_at, 'hard' as kind", "[feedback] bounces: "),
     ],

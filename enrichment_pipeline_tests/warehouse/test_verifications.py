@@ -35,8 +35,10 @@ READS = """
 create or replace temp view read_verifications as
 select
     call_id,
+    json_extract_string(body, '$.email') as email,
     case json_extract_string(body, '$.says')
         when 'good' then 'verified'
+        when 'little' then 'unverified'
         when 'perhaps' then 'likely'
         when 'home' then 'likely'
         when 'bad' then 'withdrawn'
@@ -177,6 +179,29 @@ def test_a_provider_that_says_so_later_counts_once_the_check_has_expired(found: 
     assert shown(found) == (WORK, "verified")
 
 
+def test_it_lifts_or_withdraws_and_takes_no_provider_at_less_than_its_word(found: World) -> None:
+    found.verify(WORK, "little")
+    better = candidate(emails=[(WORK, 100, "work")])
+    found.derive()
+    assert shown(found) == (WORK, "likely")
+    found.look_up("C1", candidate=better, at=START + DAY, run_id="run-2")
+    found.derive(at=START + DAY)
+    assert shown(found) == (WORK, "verified")
+
+
+def test_an_answer_about_another_address_says_nothing(found: World) -> None:
+    found.verify(WORK, "good", told_of="else@acme.com")
+    found.derive()
+    assert shown(found) == (WORK, "likely")
+
+
+def test_a_run_that_only_verified_can_be_undone(found: World) -> None:
+    found.verify(WORK, "good", run_id="run-2")
+    found.derive()
+    found.undo("run-2")
+    assert shown(found) == (WORK, "likely")
+
+
 # --- which are due -----------------------------------------------------------------------
 
 
@@ -227,6 +252,48 @@ def test_neither_the_sources_own_address_is_nor_one_of_a_stranger_or_of_the_last
     assert due(found) == [WORK]
 
 
+def test_another_persons_address_is_not_though_an_answer_gives_it(found: World) -> None:
+    bobs = "bob@acme.com"
+    found.load([ADA, {**person("C2"), "full_name": "Bob Other", "email": bobs}])
+    answer = candidate(emails=[(bobs, 70, "work"), (SECOND, 30, "work")])
+    found.look_up("C1", candidate=answer, at=START + DAY, run_id="run-2")
+    found.verify(WORK, "bad", at=START + DAY)
+    found.derive_facts(at=START + DAY)
+    assert due(found, at=START + DAY) == [SECOND]
+
+
+def test_one_that_is_never_shown_is_not(found: World) -> None:
+    found.policy = verifying(fields={"work_email": "never"})
+    assert due(found) == []
+
+
+def test_who_is_to_be_looked_up_again_after_a_bounce_is_not_verified_first(found: World) -> None:
+    found.connection.execute(
+        "insert into staging.bounced_persons select person_key, ? from staging.contact_persons",
+        [START + DAY],
+    )
+    assert due(found, at=START + DAY) == []
+
+
+def test_an_address_that_was_withdrawn_is_not_asked_about_again(found: World) -> None:
+    found.policy = verifying(freshness={"max_age_days": 365})
+    for email in (WORK, SECOND):
+        found.verify(email, "bad")
+    found.derive_facts()
+    assert due(found, at=START + 91 * DAY) == []
+    found.look_up("C1", candidate=LIKELY, at=START + 90 * DAY, run_id="run-2")
+    found.derive_facts(at=START + 91 * DAY)
+    assert due(found, at=START + 91 * DAY) == [WORK]
+
+
+def test_what_the_address_is_suppressed_by_is_compared_when_it_is_bought(found: World) -> None:
+    assert due(found) == [WORK]
+    [bought] = due_verifications(found.connection, LANES, 100)
+    query = "select hashed_identifier('email', ?)"
+    [(hashed,)] = found.connection.execute(query, [WORK]).fetchall()
+    assert hashed in bought.identifiers
+
+
 def test_who_may_not_be_asked_about_is_not_verified(found: World) -> None:
     found.decide("C1", "never")
     assert due(found) == []
@@ -245,6 +312,8 @@ def test_one_address_of_two_contacts_is_verified_once(found: World) -> None:
     found.load([ADA, {**ADA, "contact_id": "C2"}])
     found.derive_facts()
     assert due(found) == [WORK]
+    found.derive_outcomes()
+    assert {found.status(each) for each in ("C1", "C2")} == {WAITING}
     found.verify(WORK, "good")
     found.derive()
     assert {row["work_email_status"] for row in found.rows("enrichment.enriched_contacts")} == {

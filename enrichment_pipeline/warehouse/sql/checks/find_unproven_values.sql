@@ -18,10 +18,8 @@ rated as (
     select
         fact.contact_id, fact.person_key, fact.provider, fact.field, fact.value, fact.status,
         fact.observed_at,
-        case
-            when checked.email is not null then of_check.rating is not null
-            else proving.rating is not null
-        end as is_proof
+        proving.rating is not null
+        or (of_check.rating is not null and checked.status = 'verified') as is_proof
     from enrichment.person_facts as fact
     left join proving
         on proving.provider = fact.provider

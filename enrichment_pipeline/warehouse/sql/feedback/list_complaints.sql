@@ -4,4 +4,4 @@
 
 select hashed_identifier('email', email) as identifier
 from staging.address_feedback
-where complained_at is not null;
+where has_complained;

@@ -4,5 +4,5 @@
 -- makes: incoming_bounces
 
 create or replace temp table incoming_bounces as
-select email_address(email) as email, kind, first_at, last_at
+select email_address(email) as email, kind, first_at, last_at, undated
 from shaped_bounces;

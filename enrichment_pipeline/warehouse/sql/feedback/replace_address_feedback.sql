@@ -1,9 +1,10 @@
 -- Take over what became of mail (`incoming_bounces`), in place of what was known. An address to
 -- which mail was delivered after it bounced has not bounced. Whose address bounced that mail had
 -- been delivered to before, the source's own or one that an accepted answer gave, may have moved
--- on.
+-- on; an address that is nobody's alone tells nothing of a person.
 --
--- reads: incoming_bounces, staging.contact_parts, staging.contact_persons, staging.judgements
+-- reads: incoming_bounces, staging.contact_parts, staging.contact_persons, staging.judgements,
+--        staging.shared_identifiers
 -- makes: staging.address_feedback, staging.bounced_persons
 
 delete from staging.address_feedback;
@@ -12,10 +13,11 @@ insert into staging.address_feedback by name
 with told as (
     select
         email,
+        min(first_at) filter (kind = 'hard') as first_bounced_at,
         max(last_at) filter (kind = 'hard') as bounced_at,
         min(first_at) filter (kind = 'delivered') as first_delivered_at,
         max(last_at) filter (kind = 'delivered') as last_delivered_at,
-        max(last_at) filter (kind = 'complaint') as complained_at
+        bool_or(kind = 'complaint') as has_complained
     from incoming_bounces
     where email is not null
     group by email
@@ -31,9 +33,9 @@ delete from staging.bounced_persons;
 
 insert into staging.bounced_persons by name
 with left_behind as (
-    select email, bounced_at
+    select email, first_bounced_at
     from staging.address_feedback
-    where first_delivered_at < bounced_at
+    where bounced_at is not null and first_delivered_at < first_bounced_at
 ),
 
 borne as (
@@ -50,7 +52,10 @@ borne as (
     where ends_with(point.field, 'email')
 )
 
-select borne.person_key, max(left_behind.bounced_at) as bounced_at
+-- further mail that comes back from there says nothing new
+select borne.person_key, max(left_behind.first_bounced_at) as bounced_at
 from borne
 join left_behind on left_behind.email = borne.email
+where not is_role_address(borne.email)
+    and 'email:' || borne.email not in (select alias from staging.shared_identifiers)
 group by borne.person_key;

@@ -436,13 +436,16 @@ is 'What answers say of the address before then gives way to it';
 
 create table if not exists staging.address_feedback (
     email varchar,
+    first_bounced_at timestamptz,
     bounced_at timestamptz,
     first_delivered_at timestamptz,
     last_delivered_at timestamptz,
-    complained_at timestamptz
+    has_complained boolean
 );
 comment on table staging.address_feedback
 is 'What became of mail to each address, as the source tells it';
+comment on column staging.address_feedback.first_bounced_at
+is 'The first time, since mail was delivered there';
 comment on column staging.address_feedback.bounced_at
 is 'The last time that there was no such mailbox; other bounces say nothing';
 

@@ -1,5 +1,5 @@
--- What the check of an address does to the e-mails of the answers that give it: a status in place
--- of the provider's own, or the address is left out. The best of each field comes first again. What
+-- What the check of an address does to the e-mails of the answers that give it: a better status
+-- than the provider's own, or the address is left out. The best of each field comes first again. What
 -- a provider says after a check has expired counts as it says it.
 --
 -- reads: staging.checked_addresses, staging.judgements
@@ -30,7 +30,12 @@ rated as (
             when checked.is_personal and given.point.field = 'work_email' then 'personal_email'
             else given.point.field
         end as field,
-        coalesce(checked.status, given.point.status) as status
+        case
+            when checked.status = 'withdrawn'
+                or status_rank(checked.status) < status_rank(given.point.status)
+                then checked.status
+            else given.point.status
+        end as status
     from given
     semi join concerned
         on concerned.contact_id = given.contact_id and concerned.lookup_id = given.lookup_id

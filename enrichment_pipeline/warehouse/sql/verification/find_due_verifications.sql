@@ -2,15 +2,16 @@
 --
 -- That is an address of an accepted answer which no provider verifies, of a contact that has not
 -- got what $require says, where a verified one would be it; or one whose check has expired, and on
--- which what is shown rests. Never the source's own, nor one at a free mail service, of which a
--- verifier says nothing; nor one of an answer that is to be looked up again first. Of several the
--- best comes first; the others are asked about if that one does not hold.
+-- which what is shown rests. Never the source's own nor another person's, nor one at a free mail
+-- service, of which a verifier says nothing; nor one of an answer that is to be looked up again
+-- first. Of several the best comes first; the others are asked about if that one does not hold.
 --
 -- `chosen_values`, `contact_states` and the policy's numbers must have been made before.
 --
 -- reads: chosen_values, contact_states, decided_contacts, enrichment.worklist, past_positions,
 --        raw.verifications, staging.checked_addresses, staging.contact_parts,
---        staging.contact_persons, staging.hosts, staging.judgements
+--        staging.contact_persons, staging.hosts, staging.judgements, staging.person_aliases,
+--        stopped_persons
 -- makes: asked_addresses, staging.due_verifications
 
 -- How the verifications of each address have gone, and until when it is left alone.
@@ -42,7 +43,9 @@ failed as (
 
 select
     coalesce(standing.email, failed.email) as email,
-    coalesce(standing.verification_id, '') as last_verification_id,
+    -- one that a restored ledger does not know supersedes nothing there
+    case when standing.revision > 0 then standing.verification_id else '' end
+        as last_verification_id,
     greatest(
         case
             when standing.state = 'open' then cast('infinity' as timestamptz)
@@ -82,6 +85,9 @@ with wanting as (
     join staging.contact_parts as part on part.contact_id = state.contact_id
     left join decided_contacts as decided on decided.contact_id = state.contact_id
     where state.freshness <> 'suppressed'
+        -- is looked up again first
+        and state.freshness_reason <> 'address_bounced'
+        and state.person_key not in (select person_key from stopped_persons)
         and decided.is_settled is not true
         and len(required) > 0
 ),
@@ -122,14 +128,23 @@ askable as (
     left join staging.hosts as host on host.host = split_part(given.point.value, '@', 2)
     left join past_positions as past
         on past.contact_id = given.contact_id and past.lookup_id = given.lookup_id
+    left join staging.person_aliases as owned on owned.alias = 'email:' || given.point.value
     anti join verified
         on verified.contact_id = given.contact_id and verified.email = given.point.value
     where given.point.field in ('work_email', 'personal_email')
+        and case given.point.field
+            when 'work_email' then $rules['work_email']
+            else $rules['personal_email']
+        end <> 'never'
+        -- another person's
+        and coalesce(owned.person_key = wanting.person_key, true)
         and given.point.value is distinct from wanting.own_email
         and coalesce(not host.is_free_mail and not host.is_disposable, true)
         and not (past.contact_id is not null and given.point.field = 'work_email')
         and coalesce(asked.left_until <= getvariable('aging').as_of, true)
         and coalesce(checked.holds_until <= getvariable('aging').as_of, true)
+        -- what did not arrive then is asked about again where an answer still gives it
+        and (checked.status is distinct from 'withdrawn' or given.answered_at > checked.checked_at)
         and len(list_filter(
             case
                 when checked.email is not null and list_contains(wanting.shown, checked.email)
@@ -168,7 +183,4 @@ select
     best.priority_score,
     coalesce(best.last_verification_id, '') as last_verification_id
 from best_of_contact as best
-left join listed on listed.person_key = best.person_key
-qualify row_number() over (
-    partition by best.email order by best.priority_rank, best.priority_score desc, best.contact_id
-) = 1;
+left join listed on listed.person_key = best.person_key;

@@ -9,6 +9,10 @@ with due as (
     from staging.due_verifications
     where list_contains($lanes, concat(freshness, '|', priority))
         and contact_id not in (select contact_id from staging.ineligible_contacts)
+    -- one address of several contacts is bought once, for the most important of them
+    qualify row_number() over (
+        partition by email order by priority_rank, priority_score desc, contact_id
+    ) = 1
 ),
 
 known_by as (
@@ -20,7 +24,8 @@ known_by as (
 
 select
     due.contact_id, due.email, sha256('address:' || due.email) as address_key, due.freshness,
-    due.priority, due.last_verification_id, known_by.identifiers,
+    due.priority, due.last_verification_id,
+    list_append(known_by.identifiers, hashed_identifier('email', due.email)) as identifiers,
     due.contact_id in (
         select contact_id from staging.entered_contacts where not is_in_source
     ) as is_entered
