@@ -25,10 +25,11 @@ from enrichment_pipeline.ledger.budget import CREDITS, Budget
 from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.policy import Floors, Policy
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.providers.signalhire.client import SignalHireClient
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.serving.child import child_server
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import SANDBOX_KEY, Account, Settings
 from enrichment_pipeline.terms import calls_of, share_of
 from enrichment_pipeline.vocabulary import LOOKUP
 
@@ -78,8 +79,7 @@ def settings_for(
         warehouse_url=str(home / "warehouse.duckdb"),
         ledger_url=SecretStr(ledger_url or f"sqlite:///{home / 'ledger.sqlite'}"),
         provider="sandbox",
-        api_key=SecretStr("sandbox"),
-        base_url=base_url,
+        accounts={FIRST: Account(SecretStr(SANDBOX_KEY), base_url)},
         dagster_home=home / "dagster",
     )
 
@@ -189,7 +189,7 @@ async def look_up(
     settings: Settings, store: LedgerStore, run: Run, people: Sequence[Candidate], batch_size: int
 ) -> DispatchReport:
     """Buy these as a run does, without a warehouse."""
-    client = SignalHireClient(settings.base_url or "", "sandbox")
+    client = SignalHireClient(settings.accounts[FIRST].base_url or "", "sandbox")
     calls = calls_of(settings, "signalhire", LOOKUP, run.clock)
     dispatcher = Dispatcher(
         store,

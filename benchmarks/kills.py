@@ -29,6 +29,7 @@ from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.schema import budgets, calls
 from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.state import forget_dead_run
 from enrichment_pipeline.steps.context import RunContext
@@ -108,7 +109,7 @@ def start(here: Stage, people: int, run_id: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "benchmarks.kills", str(settings.home)),
-            *(settings.base_url or "", settings.ledger_url.get_secret_value()),
+            *(settings.accounts[FIRST].base_url or "", settings.ledger_url.get_secret_value()),
             *(str(people), run_id),
         ],
         stdout=subprocess.PIPE,

@@ -29,6 +29,7 @@ from benchmarks.common import Stage, candidates, email, look_up, now, stage, ver
 from enrichment_pipeline.dispatch.dispatcher import CONCURRENT_REQUESTS
 from enrichment_pipeline.hashed_identifiers import hashed
 from enrichment_pipeline.ledger.store import open_store
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.steps.prepare import open_state
 from enrichment_pipeline.stores import Stores
@@ -198,8 +199,9 @@ def with_dlt(here: Stage, items: int) -> float:
     requests = import_module("dlt.sources.helpers.requests")
 
     session = requests.Client(raise_for_status=True).session
-    headers = {"apikey": here.settings.api_key.get_secret_value()}
-    url = f"{here.settings.base_url}/candidate/search"
+    account = here.settings.accounts[FIRST]
+    headers = {"apikey": account.api_key.get_secret_value()}
+    url = f"{account.base_url}/candidate/search"
 
     @dlt.resource(name="batches")
     def batches() -> Iterator[list[str]]:
@@ -226,8 +228,9 @@ def batches_of(items: int) -> Iterator[list[str]]:
 
 
 def http_client(here: Stage) -> httpx.AsyncClient:
-    headers = {"apikey": here.settings.api_key.get_secret_value()}
-    return httpx.AsyncClient(base_url=f"{here.settings.base_url}/", headers=headers, timeout=60)
+    account = here.settings.accounts[FIRST]
+    headers = {"apikey": account.api_key.get_secret_value()}
+    return httpx.AsyncClient(base_url=f"{account.base_url}/", headers=headers, timeout=60)
 
 
 async def answer_to(client: httpx.AsyncClient, batch: list[str]) -> bytes:

@@ -10,7 +10,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -97,7 +97,7 @@ class Account:
 class Settings:
     """Everything that a process needs to know; made by `load_settings`, or by a test.
 
-    `api_key` and `base_url` are the first provider's of the registry, `accounts` the others'.
+    `accounts` holds how each provider is reached, by its name.
     """
 
     home: Path
@@ -106,20 +106,16 @@ class Settings:
     warehouse_url: str
     ledger_url: SecretStr
     provider: Answers
-    api_key: SecretStr
-    base_url: str | None
+    accounts: Mapping[str, Account]
     dagster_home: Path
     sandbox_window_seconds: float | None = None
     callback_url: str | None = None
     callback_keys: CallbackKeys | None = None
     api_tokens: tuple[SecretStr, ...] = ()
     webhook_secret: SecretStr | None = None
-    accounts: Mapping[str, Account] = field(default_factory=dict)
 
     def account(self, provider: str) -> Account | None:
         """How this provider is reached; None where the environment does not tell."""
-        if provider == FIRST:
-            return Account(self.api_key, self.base_url)
         return self.accounts.get(provider)
 
     @property
@@ -155,7 +151,7 @@ class Settings:
     def uses_own_sandbox(self) -> bool:
         """True where a sandbox has to be started, since no URL names one."""
         is_asked = FIRST in self.asked_providers
-        return self.provider == "sandbox" and self.base_url is None and is_asked
+        return self.provider == "sandbox" and is_asked and self.accounts[FIRST].base_url is None
 
     @property
     def asks_real_provider(self) -> bool:
@@ -262,8 +258,10 @@ class Settings:
             sandbox_window_seconds=self.sandbox_window_seconds or OWN_SANDBOX_WINDOW_SECONDS,
         )
 
-    def with_base_url(self, base_url: str) -> "Settings":
-        return replace(self, base_url=base_url)
+    def with_base_url(self, provider: str, base_url: str) -> "Settings":
+        """These settings, with this provider being reached there."""
+        account = replace(self.accounts[provider], base_url=base_url)
+        return replace(self, accounts={**self.accounts, provider: account})
 
     def with_callbacks(self, callback_url: str, keys: CallbackKeys) -> "Settings":
         return replace(self, callback_url=callback_url, callback_keys=keys)
@@ -301,15 +299,13 @@ def load_settings(*, needs_key: bool = True) -> Settings:
         warehouse_url=_warehouse_url(env.warehouse_url or home / "warehouse.duckdb"),
         ledger_url=env.ledger_url or SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         provider=env.provider,
-        api_key=accounts[FIRST].api_key,
-        base_url=accounts[FIRST].base_url,
+        accounts=accounts,
         dagster_home=_resolved("DAGSTER_HOME", env.dagster_home or home / "dagster"),
         sandbox_window_seconds=window_seconds,
         callback_url=_callback_url(env),
         callback_keys=_callback_keys(env),
         api_tokens=_api_tokens(env),
         webhook_secret=_webhook_secret(env),
-        accounts={name: account for name, account in accounts.items() if name != FIRST},
     )
     _refuse_sources_as_warehouse(settings)
     return settings

@@ -26,6 +26,7 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.sandbox.directory import Person
 from enrichment_pipeline.sandbox.hunter.config import HunterConfig
 from enrichment_pipeline.sandbox.hunter.stand_in import BASE_PATH as HUNTER_PATH
@@ -40,7 +41,7 @@ from enrichment_pipeline.sandbox.signalhire.config import SandboxConfig
 from enrichment_pipeline.sandbox.signalhire.people import People, load_people
 from enrichment_pipeline.sandbox.signalhire.stand_in import BASE_PATH, create_app
 from enrichment_pipeline.sandbox.stand_in_server import server_config
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import SANDBOX_KEY, Account, Settings
 
 T = TypeVar("T")
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -166,8 +167,19 @@ def policy_for(source: Path, **sections: Mapping[str, object]) -> Policy:
     return Policy.model_validate(document)
 
 
-def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: Any) -> Settings:
-    """Settings of a state folder of a test's own."""
+def settings_for(
+    home: Path,
+    policy: Policy,
+    base_url: str | None,
+    *,
+    api_key: SecretStr = SecretStr(SANDBOX_KEY),
+    accounts: Mapping[str, Account] | None = None,
+    **changes: Any,
+) -> Settings:
+    """Settings of a state folder of a test's own.
+
+    `base_url` and `api_key` are SignalHire's account, `accounts` the others'.
+    """
     values: dict[str, Any] = {
         "home": home,
         "policy": policy,
@@ -175,8 +187,7 @@ def settings_for(home: Path, policy: Policy, base_url: str | None, **changes: An
         "warehouse_url": str(home / "warehouse.duckdb"),
         "ledger_url": SecretStr(f"sqlite:///{home / 'ledger.sqlite'}"),
         "provider": "sandbox",
-        "api_key": SecretStr("sandbox"),
-        "base_url": base_url,
+        "accounts": {FIRST: Account(api_key, base_url), **(accounts or {})},
         "dagster_home": home / "dagster",
         **changes,
     }

@@ -12,6 +12,7 @@ from enrichment_pipeline import settings as module
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.providers import registry
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.providers.signalhire.facts import SIGNALHIRE
 from enrichment_pipeline.settings import PROJECT_ROOT, Account, is_host_of, load_settings
 from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
@@ -64,7 +65,7 @@ def test_without_a_variable_state_lies_in_the_project_and_the_sandbox_answers() 
     assert found.ledger_url.get_secret_value() == f"sqlite:///{home}/ledger.sqlite"
     assert (found.dagster_home, found.owns_dagster_home) == (home / "dagster", True)
     assert found.published_dir == home / "published"
-    assert (found.provider, found.base_url, found.uses_own_sandbox) == ("sandbox", None, True)
+    assert (found.provider, found.accounts[FIRST].base_url, found.uses_own_sandbox) == ("sandbox", None, True)
     assert found.source == home / "sample_source.duckdb"
     assert found.source_label == "sample"
 
@@ -204,19 +205,19 @@ def test_a_source_is_relative_to_its_policy_file(
 
 
 def test_the_sandbox_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load_settings().api_key.get_secret_value() == "sandbox"
-    assert set_up(monkeypatch, SIGNALHIRE_API_KEY=KEY).api_key.get_secret_value() == KEY
+    assert load_settings().accounts[FIRST].api_key.get_secret_value() == "sandbox"
+    assert set_up(monkeypatch, SIGNALHIRE_API_KEY=KEY).accounts[FIRST].api_key.get_secret_value() == KEY
 
 
 def test_a_sandbox_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, SIGNALHIRE_BASE_URL="http://127.0.0.1:8086/api/v1/")
-    assert (found.base_url, found.uses_own_sandbox) == ("http://127.0.0.1:8086/api/v1", False)
+    assert (found.accounts[FIRST].base_url, found.uses_own_sandbox) == ("http://127.0.0.1:8086/api/v1", False)
     assert not found.asks_real_provider
 
 
 def test_signalhire_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
-    assert (found.provider, found.base_url) == ("live", SIGNALHIRE_API)
+    assert (found.provider, found.accounts[FIRST].base_url) == ("live", SIGNALHIRE_API)
     assert found.asks_real_provider
     assert not found.uses_own_sandbox
 
@@ -233,7 +234,7 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         SIGNALHIRE_API_KEY=KEY,
         SIGNALHIRE_BASE_URL="http://localhost:9/api",
     )
-    assert (found.base_url, found.asks_real_provider) == ("http://localhost:9/api", False)
+    assert (found.accounts[FIRST].base_url, found.asks_real_provider) == ("http://localhost:9/api", False)
 
 
 @pytest.mark.parametrize(
@@ -384,9 +385,9 @@ def test_signalhires_own_host_is_known(url: str, is_theirs: bool) -> None:
 
 def test_the_key_is_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
-    texts = [repr(found), str(found), f"{found}", f"{found.api_key}", repr(vars(found))]
+    texts = [repr(found), str(found), f"{found}", f"{found.accounts[FIRST].api_key}", repr(vars(found))]
     assert not [text for text in texts if KEY in text]
-    assert found.api_key.get_secret_value() == KEY
+    assert found.accounts[FIRST].api_key.get_secret_value() == KEY
 
 
 def test_nothing_but_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,8 +406,8 @@ def test_the_rate_limits_are_the_policys(home: Path) -> None:
 
 
 def test_a_sandbox_of_our_own_has_a_short_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = load_settings().with_own_sandbox_limits().with_base_url("http://127.0.0.1:1/x")
-    assert (ours.limits("signalhire").window_seconds, ours.base_url) == (
+    ours = load_settings().with_own_sandbox_limits().with_base_url(FIRST, "http://127.0.0.1:1/x")
+    assert (ours.limits("signalhire").window_seconds, ours.accounts[FIRST].base_url) == (
         1.0,
         "http://127.0.0.1:1/x",
     )

@@ -26,6 +26,7 @@ from benchmarks.year.reference import Ended, Known, Lookup, Reference
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane
 from enrichment_pipeline.ledger.schema import calls
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
@@ -210,7 +211,7 @@ class _Play:
         faults = FAULTS if self._script.has_faults else {}
         options = {"credits": 10**7, "faults": faults, "seed": seed}
         with running_sandbox(self._crm.people, self._journal, **options) as sandbox:
-            self._settings = self._settings.with_base_url(sandbox.base_url)
+            self._settings = self._settings.with_base_url(FIRST, sandbox.base_url)
             yield
 
     def _write_back(self) -> None:

@@ -312,8 +312,9 @@ def ui(
             *(() if daemon else ("--no-daemon",)),
         ]
         environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
-        if settings.base_url is not None:
-            environment[base_url_variable(FIRST)] = settings.base_url
+        for name, account in settings.accounts.items():
+            if account.base_url is not None:
+                environment[base_url_variable(name)] = account.base_url
         if settings.sandbox_window_seconds is not None:
             environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
         shown = f"[{host}]" if ":" in host else host
@@ -419,7 +420,7 @@ def _start_sandbox(settings: Settings, servers: ExitStack, console: Console = _o
     console.print(
         f"sandbox provider at {base_url}, {_rates(settings)} ({_documented_rates(settings)})"
     )
-    return settings.with_base_url(base_url)
+    return settings.with_base_url(FIRST, base_url)
 
 
 def _rates(settings: Settings) -> str:

@@ -29,7 +29,7 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.plan import plan
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline_tests.conformance import StandIn, budgets_of
-from enrichment_pipeline_tests.conformance.cases import CASES, SIGNALHIRE_CASE
+from enrichment_pipeline_tests.conformance.cases import CASES
 from enrichment_pipeline_tests.conformance.madeup.account import email_of
 from enrichment_pipeline_tests.end_to_end.world import steps_here
 from enrichment_pipeline_tests.support import policy_for, settings_for, write_csv
@@ -98,11 +98,7 @@ def three(
         accounts = {
             name: Account(SecretStr(CASES[name].key), stand_ins[name].base_url) for name in ORDER
         }
-        first = accounts.pop(SIGNALHIRE_CASE.facts.name)
-        settings = settings_for(
-            folder / "state", policy, first.base_url, api_key=first.api_key, accounts=accounts
-        )
-        yield Three(settings, stand_ins)
+        yield Three(settings_for(folder / "state", policy, None, accounts=accounts), stand_ins)
 
 
 def test_each_is_asked_for_those_whom_the_ones_before_left_open(tmp_path: Path) -> None:
