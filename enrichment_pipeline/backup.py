@@ -37,7 +37,7 @@ from enrichment_pipeline.ledger.known import count_lookups
 from enrichment_pipeline.ledger.store import opened
 from enrichment_pipeline.privacy import OWNER_WRITES, owner_only
 from enrichment_pipeline.rollback import behind_published, take_over_answers
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import POLICY_FILE, Settings
 from enrichment_pipeline.state import (
     check_stamp,
     check_used,
@@ -57,7 +57,6 @@ from enrichment_pipeline.warehouse.stamp import warehouse_stamp
 LEDGER = "ledger.sqlite"
 WAREHOUSE = "warehouse.duckdb"
 STAMP = "stamp.json"
-POLICY = "enrichment.toml"
 SPILLED = "spilled"
 DRAFT = ".restoring-"
 """What is not yet whole is named so; the next restore removes it."""
@@ -106,7 +105,7 @@ def back_up(settings: Settings, folder: Path, say: Say) -> Copied:
         copy_to_file(settings.ledger_url.get_secret_value(), draft / LEDGER)
         # what was set aside meanwhile, since the ledger could not take it
         _copy_spilled(settings.spilled_dir, draft / SPILLED)
-        for name in (STAMP, POLICY):
+        for name in (STAMP, POLICY_FILE):
             if (settings.home / name).exists():
                 shutil.copyfile(settings.home / name, draft / name)
         for path in draft.rglob("*"):
@@ -322,7 +321,8 @@ class _Restoring:
 
     def _put_back_files(self) -> None:
         """The policy, where there is none, and answers that were set aside for the ledger."""
-        for source in (self._folder / POLICY, *sorted((self._folder / SPILLED).glob("*.reply"))):
+        set_aside = sorted((self._folder / SPILLED).glob("*.reply"))
+        for source in (self._folder / POLICY_FILE, *set_aside):
             target = self._settings.home / source.relative_to(self._folder)
             if not source.exists() or target.exists():
                 continue

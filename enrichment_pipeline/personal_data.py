@@ -364,7 +364,7 @@ FILES: tuple[Files, ...] = (
     Files("published/*", _ANYTHING, "snapshots of `enrichment`, in DuckDB and in Parquet"),
     Files("known/*", _ANYTHING, "what the point of entry knows of contacts, as of the last run"),
     Files("spilled/*", (Holds.TEXT,), "replies that the ledger could not take, as they came"),
-    Files("sandbox_journal.jsonl", (Holds.VALUE,), "what the local sandbox charged for"),
+    Files("sandbox_journal*.jsonl", (Holds.VALUE,), "what the local stand-ins charged for"),
     Files("sample_source.duckdb*", (Holds.VALUE, Holds.COMPANY), "the sample; made-up people"),
     Files("dagster/*", (Holds.CONTACT_ID,), "runs, events and logs: contacts by id only"),
     Files("runs/*", (), "a lock for each run"),

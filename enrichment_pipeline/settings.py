@@ -35,13 +35,15 @@ from enrichment_pipeline.vocabulary import LOOKUP, PRIORITIES, SEARCH, VERIFICAT
 from enrichment_pipeline.waterfall import Turn
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+POLICY_FILE = "enrichment.toml"
+"""The policy file's name in the state folder."""
 SANDBOX_KEY = "sandbox"
 LEAST_SECRET_LENGTH = 16
 LEAST_TOKEN_LENGTH = 24
 LEAST_WEBHOOK_SECRET_BYTES = 24
 """What Standard Webhooks asks for."""
 OWN_SANDBOX_WINDOW_SECONDS = 1.0
-"""The minute of a sandbox that we start ourselves; a trial should not take minutes."""
+"""The minute of a stand-in that we start ourselves; a trial should not take minutes."""
 OWN_SANDBOX_SEARCHES_PER_DAY = 10_000
 """Its Search API's quota; a trial should not take days."""
 Answers = Literal["sandbox", "live"]
@@ -79,6 +81,7 @@ class _Environment(_Variables):
     sandbox_window_seconds: float | None = Field(
         None, gt=0, validation_alias="ENRICHMENT_SANDBOX_WINDOW_SECONDS"
     )
+    own_stand_ins: str | None = Field(None, validation_alias="ENRICHMENT_OWN_STAND_INS")
     dagster_home: Path | None = Field(None, validation_alias="DAGSTER_HOME")
 
 
@@ -86,11 +89,12 @@ class _Environment(_Variables):
 class Account:
     """How a provider is reached: by which key, and where.
 
-    `base_url` is None where a sandbox of our own is to be started.
+    `base_url` is None where a stand-in of our own is still to be started.
     """
 
     api_key: SecretStr
     base_url: str | None
+    is_own_stand_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,10 +152,12 @@ class Settings:
         return self.home / "spilled"
 
     @property
-    def uses_own_sandbox(self) -> bool:
-        """True where a sandbox has to be started, since no URL names one."""
-        is_asked = FIRST in self.asked_providers
-        return self.provider == "sandbox" and is_asked and self.accounts[FIRST].base_url is None
+    def stand_ins_to_start(self) -> tuple[str, ...]:
+        """The providers that are used and for which a stand-in is missing: no URL names one."""
+        if self.provider != "sandbox":
+            return ()
+        accounts = ((name, self.account(name)) for name in self.used_providers)
+        return tuple(name for name, account in accounts if not (account and account.base_url))
 
     @property
     def asks_real_provider(self) -> bool:
@@ -236,25 +242,31 @@ class Settings:
         return next((name for name, of in facts if of.is_called_back), self.asked_provider)
 
     def limits(self, provider: str) -> ProviderPolicy:
-        """A provider's limits: the policy's, with the sandbox's shorter minute where it has one.
+        """A provider's limits: the policy's, with the short minute of a stand-in of our own."""
+        limits = self.policy.provider(provider)
+        if not self.has_short_minute(provider):
+            return limits
+        return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
+
+    def has_short_minute(self, provider: str) -> bool:
+        """Whether a stand-in of our own answers, at whatever rate we like.
 
         A policy that names its rates itself is always obeyed.
         """
-        limits = self.policy.provider(provider)
+        limits, account = self.policy.provider(provider), self.account(provider)
         is_named = not limits.model_fields_set.isdisjoint({"window_seconds", "rates"})
-        if self.sandbox_window_seconds is None or is_named:
-            return limits
-        return limits.model_copy(update={"window_seconds": self.sandbox_window_seconds})
+        is_ours = account is not None and account.is_own_stand_in
+        return self.sandbox_window_seconds is not None and is_ours and not is_named
 
     def _attached(self, section: str, attach: str) -> Attachment:
         base = self.policy_path.parent if self.policy_path else Path.cwd()
         return read_attachment(attach, base, os.environ, key=f"{section} attach")
 
     def with_own_sandbox_limits(self) -> "Settings":
-        """These settings for a sandbox of our own, before it has a URL."""
+        """These settings for stand-ins of our own, before they have URLs."""
         return replace(
             self,
-            policy=_with_own_search_api(self.policy),
+            policy=_with_own_search_api(self.policy, self.accounts),
             sandbox_window_seconds=self.sandbox_window_seconds or OWN_SANDBOX_WINDOW_SECONDS,
         )
 
@@ -262,6 +274,19 @@ class Settings:
         """These settings, with this provider being reached there."""
         account = replace(self.accounts[provider], base_url=base_url)
         return replace(self, accounts={**self.accounts, provider: account})
+
+    @property
+    def told_to_children(self) -> dict[str, str]:
+        """The variables by which a process of ours is told what this one has found or started."""
+        told = {"DAGSTER_HOME": str(self.dagster_home)}
+        for name, account in self.accounts.items():
+            if account.base_url is not None:
+                told[base_url_variable(name)] = account.base_url
+        if self.sandbox_window_seconds is not None:
+            ours = (name for name, account in self.accounts.items() if account.is_own_stand_in)
+            told["ENRICHMENT_OWN_STAND_INS"] = ",".join(ours)
+            told["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(self.sandbox_window_seconds)
+        return told
 
     def with_callbacks(self, callback_url: str, keys: CallbackKeys) -> "Settings":
         return replace(self, callback_url=callback_url, callback_keys=keys)
@@ -291,7 +316,8 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     }
     window_seconds = env.sandbox_window_seconds if env.provider == "sandbox" else None
     if window_seconds is not None:
-        policy = _with_own_search_api(policy)
+        accounts = _with_own_stand_ins(accounts, env.own_stand_ins)
+        policy = _with_own_search_api(policy, accounts)
     settings = Settings(
         home=home,
         policy=policy,
@@ -419,15 +445,26 @@ def _default_home() -> Path:
 def _policy_path(named: Path | None, home: Path) -> Path | None:
     if named is not None:
         return _resolved("ENRICHMENT_CONFIG", named)
-    beside_state = home / "enrichment.toml"
+    beside_state = home / POLICY_FILE
     return beside_state if beside_state.is_file() else None
 
 
-def _with_own_search_api(policy: Policy) -> Policy:
-    """The policy for a sandbox of our own, which gives access to its Search API.
+def _with_own_stand_ins(accounts: Mapping[str, Account], names: str | None) -> dict[str, Account]:
+    """The accounts in a process that another of ours has started stand-ins for; None: for all."""
+    ours = accounts if names is None else names.split(",")
+    return {
+        name: replace(account, is_own_stand_in=account.is_own_stand_in or name in ours)
+        for name, account in accounts.items()
+    }
+
+
+def _with_own_search_api(policy: Policy, accounts: Mapping[str, Account]) -> Policy:
+    """The policy for a stand-in of our own, which gives access to its Search API.
 
     With SignalHire that is on request. A policy that names the keys itself is obeyed.
     """
+    if not accounts[FIRST].is_own_stand_in:
+        return policy
     given = policy.signalhire.model_fields_set
     own = {"search": "on", "searches_per_day": OWN_SANDBOX_SEARCHES_PER_DAY}
     changes = {name: value for name, value in own.items() if name not in given}
@@ -473,7 +510,8 @@ def _account(
             "key"
         )
     key = api_key or SecretStr(SANDBOX_KEY if answers == "sandbox" else "")
-    return Account(key, _base_url(answers, facts, base_url))
+    url = _base_url(answers, facts, base_url)
+    return Account(key, url, is_own_stand_in=url is None)
 
 
 def _callback_url(env: _Environment) -> str | None:
@@ -537,7 +575,7 @@ def _webhook_secret(env: _Environment) -> SecretStr | None:
 
 
 def _base_url(answers: Answers, facts: ProviderFacts, given: str | None) -> str | None:
-    """The API's URL; None where a sandbox of our own is to be started."""
+    """The API's URL; None where a stand-in of our own is to be started."""
     variable = base_url_variable(facts.name)
     if answers == "live":
         return _checked_url(variable, given or facts.api, facts.api)

@@ -50,7 +50,7 @@ def check_stamp(settings: Settings, *, is_first_use: bool = True) -> None:
     stamp = stamp_of(settings)
     try:
         if is_first_use and not path.exists():
-            _write_new(path, _as_text(stamp))
+            write_new(path, _as_text(stamp))
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return
@@ -141,7 +141,7 @@ def _stamp_path(settings: Settings) -> Path:
     return settings.home / "stamp.json"
 
 
-def _write_new(path: Path, text: str) -> None:
+def write_new(path: Path, text: str) -> None:
     """Create the file with its whole text or, where another process was first, not at all."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:

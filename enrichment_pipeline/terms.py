@@ -58,8 +58,9 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
     policy = settings.policy
     of_provider = settings.limits(provider)
     given = tuple((rate.units, rate.seconds) for rate in of_provider.every_rate)
-    # what the policy names are the rates of look-ups
-    documented = facts.rates if kind != LOOKUP or not of_provider.names_rates else ()
+    # what the policy names are the rates of look-ups; a short minute holds for every kind
+    is_given = settings.has_short_minute(provider) or (kind == LOOKUP and of_provider.names_rates)
+    documented = () if is_given else facts.rates
     rates = tuple(Rate(units, timedelta(seconds=seconds)) for units, seconds in documented or given)
     draws_credits = facts.unit == "credits"
     longest = timedelta(seconds=facts.longest_seconds)

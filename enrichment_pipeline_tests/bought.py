@@ -168,7 +168,10 @@ def copy_of(made: Path, folder: Path, sandbox: RunningSandbox) -> Bought:
     shutil.copytree(made / "copy", folder / "copy")
     template = small_settings(made, sandbox.base_url)
     settings = settings_for(
-        folder / "state", template.policy, sandbox.base_url, api_key=template.accounts[SIGNALHIRE.name].api_key
+        folder / "state",
+        template.policy,
+        sandbox.base_url,
+        api_key=template.accounts[SIGNALHIRE.name].api_key,
     )
     return Bought(settings, folder / "copy", made / "whole_copy", sandbox, outcomes(settings))
 

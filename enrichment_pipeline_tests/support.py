@@ -47,6 +47,7 @@ T = TypeVar("T")
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """A file system in memory: what is committed there need not wait for a disk."""
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+STAND_IN_KEY = SecretStr(SANDBOX_KEY)
 
 
 class MovingClock(Clock):
@@ -172,7 +173,7 @@ def settings_for(
     policy: Policy,
     base_url: str | None,
     *,
-    api_key: SecretStr = SecretStr(SANDBOX_KEY),
+    api_key: SecretStr = STAND_IN_KEY,
     accounts: Mapping[str, Account] | None = None,
     **changes: Any,
 ) -> Settings:

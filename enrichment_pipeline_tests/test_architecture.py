@@ -22,7 +22,7 @@ PACKAGE = PROJECT / "enrichment_pipeline"
 KNOW_A_PROVIDER = re.compile(r"(providers|sandbox)/({})/".format("|".join(PROVIDERS)))
 """Where a provider is known: in its folder, and to its stand-in."""
 
-MAY_READ_ENVIRONMENT = {"settings.py", "cli/main.py"}
+MAY_READ_ENVIRONMENT = {"settings.py", "cli/main.py", "cli/own_servers.py"}
 
 # The ledger speaks SQLAlchemy, and where it does not, it is not DuckDB that listens.
 NOT_DUCKDB = {"ledger"}

@@ -30,6 +30,7 @@ VARIABLES = [
     "ENRICHMENT_CALLBACK_URL",
     "ENRICHMENT_CALLBACK_SECRET",
     "ENRICHMENT_SANDBOX_WINDOW_SECONDS",
+    "ENRICHMENT_OWN_STAND_INS",
     "DAGSTER_HOME",
 ]
 
@@ -65,7 +66,7 @@ def test_without_a_variable_state_lies_in_the_project_and_the_sandbox_answers() 
     assert found.ledger_url.get_secret_value() == f"sqlite:///{home}/ledger.sqlite"
     assert (found.dagster_home, found.owns_dagster_home) == (home / "dagster", True)
     assert found.published_dir == home / "published"
-    assert (found.provider, found.accounts[FIRST].base_url, found.uses_own_sandbox) == ("sandbox", None, True)
+    assert (found.provider, found.stand_ins_to_start) == ("sandbox", ("signalhire",))
     assert found.source == home / "sample_source.duckdb"
     assert found.source_label == "sample"
 
@@ -206,12 +207,14 @@ def test_a_source_is_relative_to_its_policy_file(
 
 def test_the_sandbox_needs_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().accounts[FIRST].api_key.get_secret_value() == "sandbox"
-    assert set_up(monkeypatch, SIGNALHIRE_API_KEY=KEY).accounts[FIRST].api_key.get_secret_value() == KEY
+    found = set_up(monkeypatch, SIGNALHIRE_API_KEY=KEY)
+    assert found.accounts[FIRST].api_key.get_secret_value() == KEY
 
 
 def test_a_sandbox_that_is_named_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, SIGNALHIRE_BASE_URL="http://127.0.0.1:8086/api/v1/")
-    assert (found.accounts[FIRST].base_url, found.uses_own_sandbox) == ("http://127.0.0.1:8086/api/v1", False)
+    assert found.accounts[FIRST].base_url == "http://127.0.0.1:8086/api/v1"
+    assert found.stand_ins_to_start == ()
     assert not found.asks_real_provider
 
 
@@ -219,7 +222,7 @@ def test_signalhire_is_asked_at_its_own_address(monkeypatch: pytest.MonkeyPatch)
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
     assert (found.provider, found.accounts[FIRST].base_url) == ("live", SIGNALHIRE_API)
     assert found.asks_real_provider
-    assert not found.uses_own_sandbox
+    assert found.stand_ins_to_start == ()
 
 
 def test_the_older_word_for_live_stays(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +237,8 @@ def test_signalhire_may_be_behind_another_address(monkeypatch: pytest.MonkeyPatc
         SIGNALHIRE_API_KEY=KEY,
         SIGNALHIRE_BASE_URL="http://localhost:9/api",
     )
-    assert (found.accounts[FIRST].base_url, found.asks_real_provider) == ("http://localhost:9/api", False)
+    assert found.accounts[FIRST].base_url == "http://localhost:9/api"
+    assert not found.asks_real_provider
 
 
 @pytest.mark.parametrize(
@@ -322,7 +326,32 @@ def test_a_provider_that_is_not_asked_needs_no_account(
     policy_file(acme, '[waterfall]\norder = ["acme"]\n')
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", ACME_API_KEY=KEY)
     assert (found.asked_provider, found.asks_real_provider) == ("acme", True)
-    assert not set_up(monkeypatch, ENRICHMENT_PROVIDER="sandbox").uses_own_sandbox
+    stood_in = set_up(monkeypatch, ENRICHMENT_PROVIDER="sandbox")
+    assert stood_in.stand_ins_to_start == ("acme",)
+
+
+def test_a_stand_in_is_to_be_started_for_each_that_is_asked_and_not_named(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_file(acme, '[waterfall]\norder = ["acme", "signalhire"]\n')
+    assert load_settings().stand_ins_to_start == ("acme", "signalhire")
+    named = set_up(monkeypatch, SIGNALHIRE_BASE_URL="http://localhost/a")
+    assert named.stand_ins_to_start == ("acme",)
+    assert set_up(monkeypatch, ACME_BASE_URL="http://localhost/b").stand_ins_to_start == ()
+
+
+def test_what_holds_for_stand_ins_of_our_own_does_not_for_one_that_is_named(
+    acme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_file(acme, '[waterfall]\norder = ["signalhire", "acme"]\n')
+    named = set_up(monkeypatch, SIGNALHIRE_BASE_URL="http://localhost/a").with_own_sandbox_limits()
+    started = named.with_base_url("acme", "http://localhost/b")
+    for name, value in started.told_to_children.items():
+        monkeypatch.setenv(name, value)
+    for found in (named, started, load_settings()):
+        seconds = [found.limits(name).window_seconds for name in ("signalhire", "acme")]
+        assert seconds == [60, 1]
+        assert found.policy.signalhire.search == "off"
 
 
 @pytest.mark.parametrize(
@@ -385,7 +414,8 @@ def test_signalhires_own_host_is_known(url: str, is_theirs: bool) -> None:
 
 def test_the_key_is_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     found = set_up(monkeypatch, ENRICHMENT_PROVIDER="live", SIGNALHIRE_API_KEY=KEY)
-    texts = [repr(found), str(found), f"{found}", f"{found.accounts[FIRST].api_key}", repr(vars(found))]
+    key = found.accounts[FIRST].api_key
+    texts = [repr(found), str(found), f"{found}", f"{key}", repr(vars(found))]
     assert not [text for text in texts if KEY in text]
     assert found.accounts[FIRST].api_key.get_secret_value() == KEY
 
@@ -407,10 +437,8 @@ def test_the_rate_limits_are_the_policys(home: Path) -> None:
 
 def test_a_sandbox_of_our_own_has_a_short_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = load_settings().with_own_sandbox_limits().with_base_url(FIRST, "http://127.0.0.1:1/x")
-    assert (ours.limits("signalhire").window_seconds, ours.accounts[FIRST].base_url) == (
-        1.0,
-        "http://127.0.0.1:1/x",
-    )
+    assert ours.accounts[FIRST].base_url == "http://127.0.0.1:1/x"
+    assert ours.limits("signalhire").window_seconds == 1
     assert ours.limits("signalhire").items_per_window == 600
     named = set_up(monkeypatch, ENRICHMENT_SANDBOX_WINDOW_SECONDS="2.5")
     assert named.limits("signalhire").window_seconds == 2.5

@@ -206,14 +206,14 @@ def test_who_comes_second_reads_the_whole_stamp_of_the_first(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other process is first between our look and our write."""
-    write_new = state._write_new
+    write_new = state.write_new
 
     def be_second(path: Path, text: str) -> None:
-        monkeypatch.setattr(state, "_write_new", write_new)
+        monkeypatch.setattr(state, "write_new", write_new)
         check_stamp(over(home, "/source/first"))
         write_new(path, text)
 
-    monkeypatch.setattr(state, "_write_new", be_second)
+    monkeypatch.setattr(state, "write_new", be_second)
     with pytest.raises(ConfigurationError, match="come from '/source/first'"):
         check_stamp(over(home, "/source/second"))
     assert files(home) == ["runs", "stamp.json"]

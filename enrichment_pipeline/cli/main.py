@@ -1,19 +1,18 @@
-"""The commands: arguments, exit statuses, and which sandbox a command brings along.
+"""The commands: arguments and exit statuses.
 
 Here: parsing and preparing, and showing a plan. A command with many options has its arguments in a
-module of its own, which is added here. Not here: `enrichment run` (`run_command.py`), the sandbox's
-options (`sandbox/`), how other things are shown (`terminal.py`), and what they do (`steps/`,
-`defs/`).
+module of its own, which is added here. Not here: `enrichment run` (`run_command.py`), the servers
+that a command brings along (`own_servers.py`), how other things are shown (`terminal.py`), and what
+they do (`steps/`, `defs/`).
 """
 
 import os
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -23,12 +22,11 @@ from typing import Annotated, NoReturn
 from uuid import uuid4
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from enrichment_pipeline.callback_urls import CallbackKeys
 from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
+from enrichment_pipeline.cli.own_servers import rates_of, start_receiver, start_stand_ins
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay_commands import replay_command, undo_command
@@ -44,14 +42,7 @@ from enrichment_pipeline.errors import (
 )
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
-from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
-from enrichment_pipeline.settings import (
-    PROJECT_ROOT,
-    Settings,
-    base_url_variable,
-    load_settings,
-)
-from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
 
 SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
 
@@ -160,11 +151,9 @@ def plan(
         for p in parse_choice("--priority", priority, PRIORITIES)
         for f in parse_choice("--freshness", freshness, FRESHNESS)
     ]
-    settings = load_settings(needs_key=False)
-    if settings.uses_own_sandbox:
+    settings = _sampled_settings(needs_key=False)
+    if settings.stand_ins_to_start:
         settings = settings.with_own_sandbox_limits()
-    _check_state(settings)
-    _create_sample(settings)
     planned = Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate)
     result = plan_run(RunContext(Stores(settings), planned), lanes)
     work = result.work
@@ -192,7 +181,7 @@ def plan(
         f"credits, at worst: {result.worst_case_credits:,}{cost} "
         f"(left in the budget: {result.budget_left_today:,} today, "
         f"{result.budget_left_this_month:,} this month)\n"
-        f"time at the limit of {_rates(settings)}: "
+        f"time at the limit of {rates_of(settings, settings.asked_provider)}: "
         f"{duration(result.seconds_at_limit)}"
     )
     if result.unread_columns:
@@ -231,7 +220,7 @@ def status() -> None:
     from enrichment_pipeline.cli.status import print_status
 
     settings = load_settings(needs_key=False)
-    if settings.uses_own_sandbox:
+    if settings.stand_ins_to_start:
         settings = settings.with_own_sandbox_limits()
     print_status(settings, _out)
 
@@ -271,8 +260,8 @@ def serve(
     # a parent process reads our URL, and nothing else, from standard output
     console = _err if until_stdin_closes else _out
     with ExitStack() as servers:
-        if settings.uses_own_sandbox:
-            settings = _start_sandbox(settings, servers, console)
+        if settings.stand_ins_to_start:
+            settings = start_stand_ins(settings, servers, console)
         serve_entry(
             settings,
             host,
@@ -311,12 +300,7 @@ def ui(
             *("--host", host, "--port", str(port)),
             *(() if daemon else ("--no-daemon",)),
         ]
-        environment = os.environ | {"DAGSTER_HOME": str(settings.dagster_home)}
-        for name, account in settings.accounts.items():
-            if account.base_url is not None:
-                environment[base_url_variable(name)] = account.base_url
-        if settings.sandbox_window_seconds is not None:
-            environment["ENRICHMENT_SANDBOX_WINDOW_SECONDS"] = str(settings.sandbox_window_seconds)
+        environment = os.environ | settings.told_to_children
         shown = f"[{host}]" if ":" in host else host
         _out.print(
             f"Dagster's UI, in some ten seconds: http://{shown}:{port}  (Ctrl+C ends it)",
@@ -392,78 +376,28 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def _sampled_settings(*, needs_key: bool = True) -> Settings:
+    """The settings, with the sample made where it is the source, and a trial's policy with it."""
+    from enrichment_pipeline.cli.trial import begin_trial
+
+    settings = load_settings(needs_key=needs_key)
+    _check_state(settings)
+    if begin_trial(settings):
+        settings = load_settings(needs_key=needs_key)
+    _create_sample(settings)
+    return settings
+
+
 @contextmanager
 def _ready_settings(*, brings_receiver: bool = False) -> Iterator[Settings]:
     """The settings, with the sample made and what servers they ask for running."""
-    settings = load_settings()
-    _check_state(settings)
-    _create_sample(settings)
+    settings = _sampled_settings()
     with ExitStack() as servers:
-        if settings.uses_own_sandbox:
-            settings = _start_sandbox(settings, servers)
+        if settings.stand_ins_to_start:
+            settings = start_stand_ins(settings, servers, _out)
         if brings_receiver:
-            settings = _start_receiver(settings, servers)
+            settings = start_receiver(settings, servers, _out)
         yield settings
-
-
-def _start_sandbox(settings: Settings, servers: ExitStack, console: Console = _out) -> Settings:
-    settings = settings.with_own_sandbox_limits()
-    limits = settings.limits(FIRST)
-    rate = limits.every_rate[0]
-    options = [
-        *("--items-per-window", str(rate.units)),
-        *("--window-seconds", str(rate.seconds)),
-        *("--searches-per-day", str(limits.searches_per_day)),
-        *("--journal", str(settings.home / "sandbox_journal.jsonl")),
-    ]
-    base_url = _start_child("sandbox", options, servers)
-    console.print(
-        f"sandbox provider at {base_url}, {_rates(settings)} ({_documented_rates(settings)})"
-    )
-    return settings.with_base_url(FIRST, base_url)
-
-
-def _rates(settings: Settings) -> str:
-    rates = settings.limits(FIRST).every_rate
-    return " and ".join(f"{rate.units} items per {rate.seconds:g} s" for rate in rates)
-
-
-def _documented_rates(settings: Settings) -> str:
-    facts = PROVIDERS[FIRST]
-    rates = " and ".join(
-        f"{units} per {seconds:g} s" for units, seconds in facts.calls[LOOKUP].rates
-    )
-    return f"{facts.title} allows {rates}"
-
-
-def _start_receiver(settings: Settings, servers: ExitStack) -> Settings:
-    if settings.provider != "sandbox" or settings.callback_url is not None:
-        raise ConfigurationError(
-            "--callbacks: is for trials against the sandbox; otherwise set ENRICHMENT_CALLBACK_URL "
-            "to where the provider reaches `enrichment receiver`"
-        )
-    secret = secrets.token_urlsafe(32)
-    environment = os.environ | {
-        "ENRICHMENT_HOME": str(settings.home),
-        "ENRICHMENT_CALLBACK_SECRET": secret,
-    }
-    url = _start_child("receiver", ["--metrics-port", "0"], servers, environment)
-    _out.print(f"receiver of callbacks at {url}")
-    return settings.with_callbacks(url, CallbackKeys((SecretStr(secret),)))
-
-
-def _start_child(
-    command: str,
-    options: list[str],
-    servers: ExitStack,
-    environment: Mapping[str, str] | None = None,
-) -> str:
-    from enrichment_pipeline.serving.child import ChildServerError, child_server
-
-    try:
-        return servers.enter_context(child_server(command, options, environment))
-    except ChildServerError as error:
-        raise PipelineError(f"the {command} did not start: {error}") from None
 
 
 def _run_until_stopped(command: list[str], environment: dict[str, str]) -> int:

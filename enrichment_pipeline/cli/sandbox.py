@@ -1,7 +1,8 @@
 """The command `enrichment sandbox`: local stand-ins for the providers, in the foreground.
 
 Here: which stand-in is meant, and what a mistake in its options is to this command line. Not here:
-the options, which are each stand-in's own, and the sandbox that a run brings along (`main.py`).
+the options, which are each stand-in's own, and the stand-ins that a run brings along
+(`own_servers.py`).
 """
 
 import inspect
@@ -11,7 +12,7 @@ from functools import wraps
 import typer
 
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.sandbox.stand_ins import OTHER_STAND_INS, STAND_IN
+from enrichment_pipeline.sandbox.stand_ins import STAND_INS, UNNAMED
 
 sandbox = typer.Typer(name="sandbox")
 
@@ -52,6 +53,9 @@ def _unless_another_is_named(command: Callable[..., None]) -> Callable[..., None
     return only_alone
 
 
-sandbox.callback(invoke_without_command=True)(_unless_another_is_named(_command(STAND_IN)))
-for _name, _serve in OTHER_STAND_INS.items():
-    sandbox.command(_name)(_command(_serve))
+for _name, _stand_in in STAND_INS.items():
+    if _name == UNNAMED:
+        _unnamed = _unless_another_is_named(_command(_stand_in.serve))
+        sandbox.callback(invoke_without_command=True)(_unnamed)
+    else:
+        sandbox.command(_name)(_command(_stand_in.serve))
