@@ -1,6 +1,6 @@
 """The commands: arguments and exit statuses.
 
-Here: parsing and preparing, and showing a plan. A command with many options has its arguments in a
+Here: parsing and preparing. A command with many options has its arguments in a
 module of its own, which is added here. Not here: `enrichment run` (`run_command.py`), the servers
 that a command brings along (`own_servers.py`), how other things are shown (`terminal.py`), and what
 they do (`steps/`, `defs/`).
@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
-from enrichment_pipeline.cli.own_servers import rates_of, start_receiver, start_stand_ins
+from enrichment_pipeline.cli.own_servers import start_receiver, start_stand_ins
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
 from enrichment_pipeline.cli.replay_commands import replay_command, undo_command
@@ -55,7 +55,6 @@ UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]  # ty: igno
 INTERRUPTED = 130
 """What typer makes of a KeyboardInterrupt."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-SHOWN_TIERS = 10
 UI_STOP_SECONDS = 10.0
 
 FreshnessOption = Annotated[
@@ -140,7 +139,7 @@ def plan(
     simulate: SimulateOption = False,
 ) -> None:
     """Show what a run would look up, by lane. Spends nothing, and changes no table."""
-    from enrichment_pipeline.cli.terminal import duration, table
+    from enrichment_pipeline.cli.planned import print_plan
     from enrichment_pipeline.run import Run
     from enrichment_pipeline.steps.context import RunContext
     from enrichment_pipeline.steps.plan import plan as plan_run
@@ -156,46 +155,7 @@ def plan(
         settings = settings.with_own_sandbox_limits()
     planned = Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate)
     result = plan_run(RunContext(Stores(settings), planned), lanes)
-    work = result.work
-    rows = [
-        (lane.lane.key, lane.contacts, lane.lookups, lane.contacts - lane.lookups)
-        for lane in work.lanes
-        if lane.contacts
-    ]
-    rows.append(("all", work.contacts, work.lookups, work.contacts - work.lookups))
-    _out.print(
-        table("What a run would look up", ("lane", "contacts", "look-ups", "cache hits"), rows)
-    )
-    _out.print(
-        f"known already: {work.cache_hits.person:,} contacts share a person with another, "
-        f"{work.cache_hits.miss:,} persons were not found lately"
-    )
-    if work.searches:
-        _out.print(
-            f"to be searched for by name and company first: {work.searches:,} persons "
-            f"({result.searches_left_today:,} searches left today)"
-        )
-    is_other = result.worst_case_cost != result.worst_case_credits
-    cost = f", which cost {result.worst_case_cost:,}" if is_other else ""
-    _out.print(
-        f"credits, at worst: {result.worst_case_credits:,}{cost} "
-        f"(left in the budget: {result.budget_left_today:,} today, "
-        f"{result.budget_left_this_month:,} this month)\n"
-        f"time at the limit of {rates_of(settings, settings.asked_provider)}: "
-        f"{duration(result.seconds_at_limit)}"
-    )
-    if result.unread_columns:
-        _out.print(
-            "columns of the source that nothing reads: "
-            + printable(", ".join(result.unread_columns)),
-            markup=False,
-        )
-    if result.unknown_tiers:
-        _out.print(
-            f"tiers that are none of {', '.join(PRIORITIES)}, so that the score decides: "
-            + printable(", ".join(result.unknown_tiers[:SHOWN_TIERS])),
-            markup=False,
-        )
+    print_plan(result, settings, _out)
 
 
 @app.command("ask-again")

@@ -1,12 +1,12 @@
 """What a run would do: its steps up to the work list, taken back at the end.
 
-Here: the plan, and how long the rate limit makes it last. Not here: showing it (`cli/`).
+Here: the plan, and how long the rate limit makes it last. Not here: what each provider leaves for
+the next (`forecast.py`), and showing it (`cli/`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import accumulate
 
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
@@ -14,6 +14,7 @@ from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.entries import standing
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
+from enrichment_pipeline.steps.forecast import Forecast, forecast
 from enrichment_pipeline.steps.load_source import suppressed_by_source
 from enrichment_pipeline.steps.prepare import check_run, open_state
 from enrichment_pipeline.steps.select_work import select_due
@@ -23,17 +24,24 @@ from enrichment_pipeline.warehouse.connection import rolled_back
 from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.feedback import load_feedback
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
+from enrichment_pipeline.warehouse.rates_so_far import read_rates_so_far
+from enrichment_pipeline.warehouse.states import can_give_some
 from enrichment_pipeline.warehouse.worklist import DueWork
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would look up at worst, and how long the rate limit makes it last."""
+    """What a run would look up at worst, and how long the rate limit makes it last.
+
+    Costs are in the unit of the budget.
+    """
 
     work: DueWork
+    forecasts: list[Forecast]
+    """What is likely, provider by provider."""
     worst_case_credits: int
     worst_case_cost: Decimal
-    """What these cost, in the unit of the budget."""
+    expected_cost: float
     seconds_at_limit: float
     budget_left_today: Decimal
     budget_left_this_month: Decimal
@@ -76,28 +84,36 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
             suppressed |= suppressed_by_source(connection, settings)
             suppressed |= load_feedback(connection, policy.feedback, settings.source)
             work = select_due(connection, context, lanes, suppressed)
+            rates = read_rates_so_far(connection, policy.acceptance.require)
     stores.leave_whole_ledger()  # which a first plan has made
     today = context.now.date().isoformat()
     questions = stores.questions(context.clock)
-    # who is open after one of them is taken to the next
-    most_at = [
-        (stores.calls(context.clock, provider=provider), most)
-        for provider, most in zip(
-            work.lookups_at, accumulate(work.lookups_at.values()), strict=True
-        )
-    ]
+    calls = {
+        provider: stores.calls(context.clock, provider=provider)
+        for provider in settings.asked_providers
+    }
+    forecasts = forecast(
+        settings.waterfall,
+        work.lookups_at,
+        rates,
+        {provider: each.limits.budget.worst_units for provider, each in calls.items()},
+        frozenset(each for each in calls if not can_give_some(each, policy)),
+    )
+    prices = {provider: settings.limits(provider).price for provider in calls}
     per_day, per_month = policy.budget.per_day, policy.budget.per_month
     return Plan(
         work=work,
-        worst_case_credits=sum(most * calls.limits.budget.worst_units for calls, most in most_at),
+        forecasts=forecasts,
+        worst_case_credits=sum(each.most_credits for each in forecasts),
         worst_case_cost=sum(
-            (
-                most * calls.limits.budget.worst_units * settings.limits(calls.provider).price
-                for calls, most in most_at
-            ),
-            Decimal(0),
+            (each.most_credits * prices[each.provider] for each in forecasts), Decimal(0)
         ),
-        seconds_at_limit=sum(_seconds_at_limit(calls, most) for calls, most in most_at),
+        expected_cost=sum(
+            each.expected_credits * float(prices[each.provider]) for each in forecasts
+        ),
+        seconds_at_limit=sum(
+            _seconds_at_limit(calls[each.provider], each.most_lookups) for each in forecasts
+        ),
         budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
         budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
         searches_left_today=_searches_left(context),

@@ -79,6 +79,17 @@ def _derive_provider_states(
     )
 
 
+def can_give_some(provider: str, policy: Policy) -> bool:
+    """Whether this provider can give any of what is required: one that never verifies may not.
+
+    Not even an e-mail, unless those are verified by themselves afterwards.
+    """
+    return _verifies(provider) or any(
+        not each.startswith("verified_") or (policy.verifies_addresses and each.endswith("email"))
+        for each in policy.acceptance.require
+    )
+
+
 def _verifies(provider: str) -> bool:
     """Whether there is a rating by which this provider says that a value is verified."""
     readings = common_profile.readings()

@@ -4,6 +4,7 @@ Here: the table `enrichment.worklist`. Not here: buying what stands in it
 (`dispatch/`).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -71,11 +72,11 @@ class CacheHits:
 
 @dataclass(frozen=True)
 class DueWork:
-    """What is due, lane by lane and by who is asked, and what these priorities need not buy."""
+    """What is due lane by lane, at all and at each provider, and what need not be bought."""
 
     lanes: list[LaneWork]
     cache_hits: CacheHits
-    lookups_at: Mapping[str, int]
+    lanes_at: Mapping[str, list[LaneWork]]
 
     @property
     def contacts(self) -> int:
@@ -88,6 +89,15 @@ class DueWork:
     @property
     def searches(self) -> int:
         return sum(lane.searches for lane in self.lanes)
+
+    @property
+    def lookups_at(self) -> dict[str, Counter[str]]:
+        """By provider and priority."""
+        counts = {provider: Counter[str]() for provider in self.lanes_at}
+        for provider, lanes in self.lanes_at.items():
+            for each in lanes:
+                counts[provider][each.lane.priority] += each.lookups
+        return counts
 
 
 class OpensWarehouse(Protocol):
@@ -117,7 +127,7 @@ def select_worklist(
     return DueWork(
         [_added(lane, due.values()) for lane in lanes],
         hits,
-        {provider: sum(each.lookups for each in work) for provider, work in due.items()},
+        due,
     )
 
 

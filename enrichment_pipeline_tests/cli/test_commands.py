@@ -215,3 +215,29 @@ def test_whatever_a_run_and_a_report_leave_is_for_their_owner_alone(
         os.umask(before)
     assert (tmp_path / "state" / "report.html").exists()
     assert open_to_others(tmp_path / "state") == []
+
+
+def test_a_plan_tells_what_is_expected_of_each_provider_and_who_is_not_asked(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path
+) -> None:
+    policy = tmp_path / "enrichment.toml"
+    waterfall = (
+        '[waterfall]\norder = ["signalhire", "prospeo", "peopledatalabs"]\n'
+        'only = { prospeo = ["strategic", "target"] }\n'
+    )
+    policy.write_text(f"{policy.read_text()}\n{waterfall}")
+    said = enrichment("plan", **variables)
+    assert (said.status, said.err) == (0, "")
+    shown = figures(said.out)
+    # due now, expected look-ups, credits and cost; at worst, look-ups and credits
+    assert shown["SignalHire"] == [str(LOOKUPS)] * 6
+    # two have what SignalHire cannot be asked by, or nothing but a name and a company
+    assert shown["Prospeo"] == ["2", *["18"] * 5]
+    assert shown["People Data Labs"] == ["0"] * 6
+    assert f"credits, at worst: {LOOKUPS + 18} " in said.out
+    assert "\nthe worst is assumed of SignalHire, Prospeo, with fewer than 30 answers" in said.out
+    assert "\nProspeo is asked for strategic, target only ([waterfall] only)\n" in said.out
+    assert (
+        "\nPeople Data Labs is not asked: it never says verified, and [acceptance] requires "
+        "verified_email\n"
+    ) in said.out

@@ -137,7 +137,7 @@ def test_the_plan_counts_at_worst_as_if_none_settled_anybody(tmp_path: Path) -> 
     with three(tmp_path) as world:
         context = RunContext(Stores(world.settings), Run("run-0", datetime.now(UTC)))
         planned = plan(context, LaneBlock(FRESHNESS, PRIORITIES).lanes)
-        assert planned.work.lookups_at == {"signalhire": 12, "acme": 0, "birch": 0}
+        assert [each.due for each in planned.forecasts] == [12, 0, 0]
         assert planned.worst_case_credits == 12 + 12 * 2 + 12
         assert planned.worst_case_cost == 12 + 12 * 2 * Decimal("0.28") + 12 * Decimal("0.5")
         assert not any(world.charged(name) for name in ORDER)

@@ -1,0 +1,81 @@
+"""What a run is likely to look up at each provider, one after the other, and what at worst.
+
+Here: reckoning how many each leaves for the next, by what look-ups have cost and settled so far.
+Not here: who is due (`select_work.py`), those figures (`warehouse/rates_so_far.py`), and showing
+any of it (`cli/`).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from enrichment_pipeline.warehouse.rates_so_far import RatesSoFar
+from enrichment_pipeline.waterfall import Waterfall
+
+LEAST_LOOKUPS = 30
+"""So many answered look-ups tell what further ones will cost; of fewer the worst is assumed."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is looked up at a provider: `due` there now, and who is left open by those before it.
+
+    `most_lookups`: if none before it settles anyone, at `most_credits`. `based_on`: the answered
+    look-ups by which the expected figures are reckoned; 0: they assume the worst. Of a provider
+    that is not asked, since it can give nothing of what is required, all figures are 0.
+    """
+
+    provider: str
+    is_asked: bool
+    due: int = 0
+    most_lookups: int = 0
+    most_credits: int = 0
+    expected_lookups: float = 0.0
+    expected_credits: float = 0.0
+    based_on: int = 0
+
+
+def forecast(
+    waterfall: Waterfall,
+    due: Mapping[str, Mapping[str, int]],
+    rates: Mapping[str, RatesSoFar],
+    worst_units: Mapping[str, int],
+    useless: frozenset[str] = frozenset(),
+) -> list[Forecast]:
+    """One for each provider, in their order.
+
+    `due` counts persons by provider and priority, `worst_units` is what a look-up there costs at
+    worst, `useless` are the providers that can give nothing of what is required.
+    """
+    forecasts = []
+    at_worst: Counter[str] = Counter()
+    expected: defaultdict[str, float] = defaultdict(float)
+    for turn in waterfall:
+        if turn.provider in useless:
+            forecasts.append(Forecast(turn.provider, is_asked=False))
+            continue
+        worst = RatesSoFar(0, float(worst_units[turn.provider]), 1.0)
+        rate = rates.get(turn.provider, worst)
+        if rate.lookups < LEAST_LOOKUPS:
+            rate = worst
+        due_here = due.get(turn.provider, {})
+        for priority in turn.priorities:
+            at_worst[priority] += due_here.get(priority, 0)
+            expected[priority] += due_here.get(priority, 0)
+        most_lookups = sum(at_worst[priority] for priority in turn.priorities)
+        lookups = sum(expected[priority] for priority in turn.priorities)
+        forecasts.append(
+            Forecast(
+                turn.provider,
+                is_asked=True,
+                due=sum(due_here.values()),
+                most_lookups=most_lookups,
+                most_credits=most_lookups * worst_units[turn.provider],
+                expected_lookups=lookups,
+                expected_credits=lookups * rate.credits,
+                based_on=rate.lookups,
+            )
+        )
+        for priority in turn.priorities:
+            expected[priority] *= rate.open_share
+    return forecasts
