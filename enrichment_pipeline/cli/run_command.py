@@ -6,6 +6,7 @@ assets (`defs/`), and arguments (`main.py`).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import dagster as dg
@@ -18,19 +19,23 @@ from sqlalchemy.exc import DatabaseError
 from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.event_log import with_open_event_log
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
+from enrichment_pipeline.cli.planned import why_not_asked
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import build_definitions, range_tags
 from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
+from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
-from enrichment_pipeline.warehouse.counts import review_counts, status_counts
+from enrichment_pipeline.vocabulary import VERIFICATION
+from enrichment_pipeline.warehouse.counts import accepted_counts, review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import read_meanings
+from enrichment_pipeline.warehouse.states import can_give_some
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
@@ -56,8 +61,8 @@ def refresh(
     """
     stores = Stores(settings)
     check_run(settings, Run("", as_of, is_simulated))
-    asked = unconfirmed = 0
-    spent = dict.fromkeys(settings.asked_providers, 0)
+    brought = dict.fromkeys(settings.asked_providers, Totals())
+    verified = Totals()
     run_ids: list[str] = []
     bought_by: list[str] = []
     stopped_by: str | None = None
@@ -82,21 +87,22 @@ def refresh(
                 release_run_lock(settings.home, run.run_id)
             stopped_by = stopped_by or _stopped_by(result)
             warnings |= _warnings(result)
-            for provider in spent:
+            for provider, so_far in brought.items():
                 questions = stores.questions(run.clock, provider=provider)
                 totals = questions.run_totals(run.run_id)
-                spent[provider] += totals.units_charged
+                brought[provider] = so_far.plus(totals)
                 if totals.units_charged and run.run_id not in bought_by:
                     bought_by.append(run.run_id)
-                asked += totals.calls - totals.released
-                unconfirmed += totals.unconfirmed
-    _print_summary(stores, run, spent, console)
+            verified = verified.plus(_verified(stores, run))
+    print_summary(stores, run, run_ids, brought, verified, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
     for check, numbers in warnings.items():
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:
         raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
+    asked = sum(map(_asked, brought.values()))
+    unconfirmed = sum(totals.unconfirmed for totals in brought.values())
     if is_unconfirmed_too_often(unconfirmed, asked):
         raise PipelineError(
             f"{unconfirmed} of {asked} look-ups ended unconfirmed: sent, but not answered, and so "
@@ -197,9 +203,18 @@ def _cause(error: BaseException, run_id: str) -> PipelineError:
     return PipelineError(f"run {run_id} failed ({type(error).__name__}); see `enrichment ui`")
 
 
-def _print_summary(stores: Stores, run: Run, spent: Mapping[str, int], console: Console) -> None:
+def print_summary(
+    stores: Stores,
+    run: Run,
+    run_ids: Sequence[str],
+    brought: Mapping[str, Totals],
+    verified: Totals,
+    console: Console,
+) -> None:
+    """Print what is in the tables, what these runs have `brought`, by provider, and `verified`."""
     settings = stores.settings
     with stores.open_warehouse() as connection:
+        accepted = accepted_counts(connection, run_ids)
         statuses = status_counts(connection)
         reasons = review_counts(connection)
         meanings = read_meanings(connection)
@@ -216,15 +231,56 @@ def _print_summary(stores: Stores, run: Run, spent: Mapping[str, int], console: 
         ),
         ("rows of enriched_contacts", sum(count.with_answer for count in statuses.values())),
     ]
-    for provider, units in spent.items():
-        at = f" at {PROVIDERS[provider].title}" if len(spent) > 1 else ""
-        rows.append((f"credits spent by this run{at}", units))
-        balance = stores.questions(run.clock, provider=provider).last_balance()
-        if balance is not None:
-            rows.append((f"credits left{at}", balance[1]))
+    verifier = settings.verifying_provider
+    of_verifying = 0 if verifier is None else _credits_of_verifying(verifier, verified)
+    spent = of_verifying + sum(totals.units_charged for totals in brought.values())
+    rows.append(("credits spent by this run", spent))
+    left = {provider: _credits_left(stores, run, provider) for provider in settings.used_providers}
+    if len(left) == 1:
+        rows += [("credits left", credits) for credits in left.values() if isinstance(credits, int)]
     console.print(table("Done", ("", ""), rows))
+    if len(left) > 1:
+        each: list[tuple[object, ...]] = [
+            (
+                PROVIDERS[provider].title,
+                *(_asked(totals), totals.matched, accepted.get(provider, 0), totals.units_charged),
+                *(totals.units_charged * settings.limits(provider).price, left[provider]),
+            )
+            for provider, totals in brought.items()
+        ]
+        if verifier is not None:
+            cost = of_verifying * settings.limits(verifier).price
+            title = f"{PROVIDERS[verifier].title}, verifying"
+            each.append((title, _asked(verified), "–", "–", of_verifying, cost, left[verifier]))
+        columns = ("", "asked", "matched", "accepted", "credits", "cost", "left")
+        console.print(table("What each provider brought", columns, each))
+        for provider in brought:
+            if not can_give_some(provider, settings.policy):
+                console.print(why_not_asked(provider, settings), markup=False)
     console.print(f"enriched: {meanings['enriched']}\n{meanings['with_answer']}", markup=False)
     console.print(
         f"tables: {settings.warehouse_url} (schema enrichment)\n"
         f"for BI: {settings.published_dir / 'warehouse.duckdb'} and Parquet beside it"
     )
+
+
+def _asked(totals: Totals) -> int:
+    return totals.calls - totals.released
+
+
+def _verified(stores: Stores, run: Run) -> Totals:
+    """The verifications of a run; none where nothing verifies."""
+    verifier = stores.settings.verifying_provider
+    if verifier is None:
+        return Totals()
+    return stores.questions(run.clock, VERIFICATION, provider=verifier).run_totals(run.run_id)
+
+
+def _credits_of_verifying(verifier: str, verified: Totals) -> Decimal:
+    return verified.units_charged * PROVIDERS[verifier].calls[VERIFICATION].credits_per_unit
+
+
+def _credits_left(stores: Stores, run: Run, provider: str) -> int | str:
+    """The balance as it was last seen."""
+    balance = stores.questions(run.clock, provider=provider).last_balance()
+    return "–" if balance is None else balance[1]

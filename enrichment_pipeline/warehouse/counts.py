@@ -4,6 +4,7 @@ Here: counts, shapes and previews. Not here: anything that changes a row, and
 anything personal: contacts appear by id.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -79,6 +80,13 @@ def status_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, StatusCoun
 def review_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Contacts for review by reason, most first."""
     return dict(execute(connection, "count_review_reasons").fetchall())
+
+
+def accepted_counts(
+    connection: duckdb.DuckDBPyConnection, run_ids: Sequence[str]
+) -> dict[str, int]:
+    """Look-ups of these runs whose answer was accepted, by provider."""
+    return dict(execute(connection, "count_accepted", run_ids=list(run_ids)).fetchall())
 
 
 def verdict_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

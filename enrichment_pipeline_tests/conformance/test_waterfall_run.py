@@ -6,6 +6,7 @@ Here: SignalHire, then the two made-up ones. Not here: whose turn it is, case by
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ from typing import Any
 import duckdb
 import pytest
 from pydantic import SecretStr
+from rich.console import Console
 
+from enrichment_pipeline.cli.run_command import print_summary
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.ledger.budget import MILLIONTHS
+from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Account, Settings
@@ -127,10 +131,38 @@ def test_each_is_asked_for_those_whom_the_ones_before_left_open(tmp_path: Path) 
         assert {row.charged for row in budgets_of(store)} == {cost * MILLIONTHS}
         assert {row.reserved for row in budgets_of(store)} == {0}
         store.close()
+        assert summary_of(world) == {
+            "SignalHire": ["12", "4", "4", "4", "4", "99,996"],
+            "Acme Directory": [
+                "8",
+                "4",
+                "4",
+                str(acme),
+                f"{acme * Decimal('0.28'):,}",
+                f"{100_000 - acme:,}",
+            ],
+            "Birch Data": ["4", "2", "2", "2", "1.0", "99,998"],
+        }
 
         again = world.run()
         assert (again.offered, again.sent) == (0, 0)
         assert {name: world.charged(name) for name in ORDER} == paid
+
+
+def summary_of(world: Three) -> dict[str, list[str]]:
+    """What the end of a run shows of each provider."""
+    stores = Stores(world.settings)
+    [(run_id,)] = world.rows("select distinct run_id from raw.lookups")
+    run = Run(run_id, datetime.now(UTC))
+    brought = {
+        name: stores.questions(run.clock, provider=name).run_totals(run_id) for name in ORDER
+    }
+    shown = io.StringIO()
+    print_summary(stores, run, [run_id], brought, Totals(), Console(file=shown, width=120))
+    stores.ledger.close()
+    _, _, table = shown.getvalue().partition("What each provider brought")
+    rows = (line.split("│")[1:-1] for line in table.splitlines())
+    return {first.strip(): [cell.strip() for cell in rest] for first, *rest in filter(None, rows)}
 
 
 def test_the_plan_counts_at_worst_as_if_none_settled_anybody(tmp_path: Path) -> None:
