@@ -268,10 +268,12 @@ WAREHOUSE: Mapping[str, Table] = {
         "valid_from valid_to given_type given_sub_type",
     ),
     "enrichment.provider_scorecard": _table(
-        nothing="provider lookups matched no_match refused unconfirmed match_rate credits_charged "
+        nothing="provider place priority asked matched accepted verified_usable added cost "
+        "cost_per_verified_usable no_match refused unconfirmed match_rate credits_charged "
         "enriched_contacts verified_contacts credits_per_match credits_per_verified_contact "
-        "last_answer_at with_verified_email credits_per_verified_email"
+        "last_answer_at lookups with_verified_email credits_per_verified_email"
     ),
+    "enrichment.providers": _table(nothing="provider place price"),
     "enrichment.refresh_debt": _table(
         nothing="week_starts_on iso_week contacts lookups expected_credits worst_case_credits"
     ),
@@ -284,7 +286,12 @@ WAREHOUSE: Mapping[str, Table] = {
     ),
     "enrichment.spend_by_day": _table(
         nothing="day provider lookups matched no_match refused unconfirmed in_flight match_rate "
-        "credits_charged credits_month_to_date"
+        "credits_charged credits_month_to_date verifications cost"
+    ),
+    "enrichment.verifications": _table(
+        contact_ids="contact_id",
+        nothing="verification_id provider freshness priority run_id state outcome reason "
+        "credits_charged requested_at answered_at",
     ),
     "enrichment.worklist": _table(
         contact_ids="contact_id",

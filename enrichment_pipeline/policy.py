@@ -456,10 +456,13 @@ class Policy(_Section):
     entry: EntryPolicy = EntryPolicy()
 
     def provider(self, name: str) -> ProviderPolicy:
-        """How a provider is asked; the first one's table stands at the top of the file."""
-        if name == "signalhire":
-            return self.signalhire
-        return self.providers.get(name, ProviderPolicy())
+        """How a provider is asked."""
+        return self.every_provider.get(name, ProviderPolicy())
+
+    @property
+    def every_provider(self) -> dict[str, ProviderPolicy]:
+        """Each provider that has a table; the first one's stands at the top of the file."""
+        return {"signalhire": self.signalhire, **self.providers}
 
     @property
     def verifies_addresses(self) -> bool:

@@ -26,7 +26,7 @@ def write_report(settings: Settings, target: Path, console: Console) -> None:
     check_stamp(settings, is_first_use=False)
     with open_published(settings.published_dir) as published:
         figures = read_figures(published, settings.policy.freshness.max_age_days)
-    page = render_page(figures, settings.policy, settings.limits(settings.asked_provider).price)
+    page = render_page(figures, settings.policy)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         draft.write_text(page, encoding="utf-8")

@@ -34,9 +34,9 @@ def ages_chart(ages: Sequence[AgeBand]) -> dg.MarkdownMetadataValue:
 
 
 def spend_chart(spend: Sequence[DaySpend]) -> dg.MarkdownMetadataValue:
-    """Credits of the last days."""
-    rows = [(f"{one.day:%d %b}", one.credits) for one in spend[-SPEND_DAYS:]]
-    return markdown_bars(("UTC day", "credits"), rows)
+    """What look-ups cost on the last days."""
+    rows = [(f"{one.day:%d %b}", one.cost) for one in spend[-SPEND_DAYS:]]
+    return markdown_bars(("UTC day", "cost"), rows)
 
 
 def debt_chart(debt: Sequence[WeekDebt]) -> dg.MarkdownMetadataValue:

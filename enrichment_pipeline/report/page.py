@@ -5,7 +5,6 @@ pictures, and where the page is written (`cli/report.py`).
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 
 from markupsafe import Markup
@@ -20,14 +19,9 @@ COUNTED = ("enriched", "needs_review", "with_answer", "with_verified_email", "wi
 """The coverage's figures of which the page shows the sum."""
 
 
-def render_page(figures: Figures, policy: Policy, price: Decimal) -> str:
-    """The page, with budgets in credits of this price.
-
-    Contacts stand in it by id, and nothing else of theirs.
-    """
-    per_day, per_month = (
-        int(amount / price) for amount in (policy.budget.per_day, policy.budget.per_month)
-    )
+def render_page(figures: Figures, policy: Policy) -> str:
+    """The page. Contacts stand in it by id, and nothing else of theirs."""
+    per_day, per_month = float(policy.budget.per_day), float(policy.budget.per_month)
     contacts = sum(one.contacts for one in figures.coverage)
     environment = templates()
     environment.filters["number"] = number
@@ -36,8 +30,8 @@ def render_page(figures: Figures, policy: Policy, price: Decimal) -> str:
         contacts=contacts,
         totals={name: sum(getattr(one, name) for one in figures.coverage) for name in COUNTED},
         budgets=[
-            (f"{figures.published_at:%d %b}", figures.spend[-1].credits, per_day),
-            (f"{figures.published_at:%B}", figures.credits_of_the_month, per_month),
+            (f"{figures.published_at:%d %b}", figures.spend[-1].cost, per_day),
+            (f"{figures.published_at:%B}", figures.cost_of_the_month, per_month),
         ],
         overdue=figures.debt[0],
         max_age_days=policy.freshness.max_age_days,
@@ -48,11 +42,12 @@ def render_page(figures: Figures, policy: Policy, price: Decimal) -> str:
     )
 
 
-def _pictures(figures: Figures, per_day: int) -> dict[str, Callable[[Layout], Markup]]:
+def _pictures(figures: Figures, per_day: float) -> dict[str, Callable[[Layout], Markup]]:
     return {
         "coverage": partial(pictures.coverage_picture, figures.coverage),
         "ages": partial(pictures.ages_picture, figures.ages),
-        "spend": partial(pictures.spend_picture, figures.spend, per_day),
+        "spend": partial(pictures.spend_picture, figures.spend, per_day, figures.unit),
+        "places": partial(pictures.places_picture, figures.places),
         "reasons": partial(pictures.reasons_picture, figures.reasons),
         "debt": partial(pictures.debt_picture, figures.debt),
     }

@@ -8,8 +8,14 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from enrichment_pipeline.report.charts import Layout, Series, bars, columns
-from enrichment_pipeline.warehouse.figures import AgeBand, Coverage, DaySpend, WeekDebt
+from enrichment_pipeline.report.charts import Layout, Series, bars, columns, number
+from enrichment_pipeline.warehouse.figures import (
+    AgeBand,
+    Coverage,
+    DaySpend,
+    PlaceInChain,
+    WeekDebt,
+)
 
 
 def coverage_picture(coverage: Sequence[Coverage], layout: Layout) -> Markup:
@@ -43,16 +49,32 @@ def ages_picture(ages: Sequence[AgeBand], layout: Layout) -> Markup:
     )
 
 
-def spend_picture(spend: Sequence[DaySpend], per_day: int, layout: Layout) -> Markup:
-    """Credits charged day by day, against the day's budget where it is near."""
+def spend_picture(spend: Sequence[DaySpend], per_day: float, unit: str, layout: Layout) -> Markup:
+    """What was spent day by day, against the day's budget where it is near."""
     return columns(
-        "Credits by day",
+        "Spend by day",
         [f"{one.day:%d %b}" for one in spend],
-        [Series("credits", "good", [one.credits for one in spend])],
-        unit="credits",
+        [Series(unit, "good", [one.cost for one in spend])],
+        unit=unit,
         below="day, UTC",
         limit=per_day,
-        limit_name=f"the day's budget: {per_day:,}",
+        limit_name=f"the day's budget: {number(per_day)}",
+        layout=layout,
+    )
+
+
+def places_picture(places: Sequence[PlaceInChain], layout: Layout) -> Markup:
+    """Contacts with a verified e-mail by who gave it: those that had none before, and others."""
+    others = [one.verified_usable - one.added for one in places]
+    series = [
+        Series("added", "good", [one.added for one in places]),
+        Series("had one before", "faint", others),
+    ]
+    return bars(
+        "Contacts with a verified e-mail, by who gave it",
+        [f"{one.place}. {one.provider}" for one in places],
+        [one for one in series if any(one.values)],
+        unit="contacts",
         layout=layout,
     )
 

@@ -16,8 +16,10 @@ from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import raw_answers
+from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
+from enrichment_pipeline.warehouse.price_list import replace_providers
 from enrichment_pipeline.warehouse.searches import (
     insert_missing_profiles,
     last_search_revision,
@@ -33,7 +35,7 @@ from enrichment_pipeline.warehouse.verifications import (
 
 @dataclass(frozen=True)
 class CopiedAnswers:
-    """How many answers were new, the table since, the last days' credits, and how many matched.
+    """How many answers were new, the table since, the last days' spend, and how many matched.
 
     `match_rate` is None where nothing was answered yet.
     """
@@ -46,9 +48,11 @@ class CopiedAnswers:
 
 @redact_unexpected_errors
 def copy_answers(context: RunContext) -> CopiedAnswers:
-    """Copy look-ups and raw answers from the ledger into `raw`."""
+    """Copy look-ups and raw answers from the ledger into `raw`, and list who is asked now."""
     with context.stores.open_warehouse() as connection:
         new = take_over_answers(connection, context.stores.ledger)
+        with transaction(connection):
+            replace_providers(connection, context.policy, context.settings.waterfall)
         return CopiedAnswers(
             new,
             read_table_figures(connection, "provider_responses"),

@@ -16,6 +16,9 @@ from enrichment_pipeline.warehouse.statements import execute
 AGE_BANDS = 6
 """Into so many parts the greatest age is cut; what is older is one more."""
 SPEND_DAYS = 30
+ORDER_DAYS = 90
+LEAST_PEOPLE = 30
+"""What providers cost and brought in so many days tells of orders; of fewer people nothing."""
 DEBT_WEEKS = 15
 WAITING_REVIEWS = 10
 
@@ -53,11 +56,11 @@ class AgeBand:
 
 @dataclass(frozen=True)
 class DaySpend:
-    """Look-ups of a UTC day, and the credits that they cost."""
+    """Look-ups of a UTC day, and what they cost in the unit of the budget."""
 
     day: date
     lookups: int
-    credits: int
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,107 @@ class Scorecard:
     """What a provider was asked, found and cost. Rates are None where there is nothing yet."""
 
     provider: str
-    lookups: int
+    asked: int
     matched: int
     match_rate: float | None
     credits: int
-    with_verified_email: int
-    credits_per_match: float | None
-    credits_per_verified_email: float | None
+    verified_usable: int
+    cost: float
+
+    @property
+    def credits_per_match(self) -> float | None:
+        return self.credits / self.matched if self.matched else None
+
+    @property
+    def credits_per_verified_email(self) -> float | None:
+        return self.credits / self.verified_usable if self.verified_usable else None
+
+
+@dataclass(frozen=True)
+class PlaceInChain:
+    """What a provider brought where it was asked first, second and so on; counts as in its view."""
+
+    provider: str
+    place: int
+    asked: int
+    matched: int
+    accepted: int
+    verified_usable: int
+    added: int
+    cost: float
+
+    @property
+    def cost_per_verified_usable(self) -> float | None:
+        return self.cost / self.verified_usable if self.verified_usable else None
+
+
+@dataclass(frozen=True)
+class PossibleOrder:
+    """An order of providers, and what asking one person in it costs and brings on average.
+
+    `brought_share` of the people get a verified e-mail. The least known step rests on `people`.
+    Where `unknown_provider` is named, what it does after `unknown_after` is not known, and so
+    nothing of the order is.
+    """
+
+    providers: tuple[str, ...]
+    cost: float
+    brought_share: float
+    people: int
+    unknown_provider: str | None
+    unknown_after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BroughtNothing:
+    """A provider that was asked about so many people, and gave none a verified e-mail."""
+
+    provider: str
+    people: int
+    cost: float
+
+
+@dataclass(frozen=True)
+class Orders:
+    """In which order the providers were asked, in which others they could be, and at what cost.
+
+    `in_use` and `possible` are of the providers that brought any verified e-mail.
+    """
+
+    in_use: tuple[str, ...]
+    possible: list[PossibleOrder]
+    useless: list[BroughtNothing]
+    days: int = ORDER_DAYS
+    least_people: int = LEAST_PEOPLE
+
+    @property
+    def known(self) -> list[PossibleOrder]:
+        """The cheapest first."""
+        return [each for each in self.possible if each.unknown_provider is None]
+
+    @property
+    def unknown(self) -> list[PossibleOrder]:
+        return [each for each in self.possible if each.unknown_provider is not None]
+
+    @property
+    def today(self) -> PossibleOrder | None:
+        """The order in use, where it is known what it costs."""
+        return next((each for each in self.known if each.providers == self.in_use), None)
+
+    @property
+    def cheapest(self) -> PossibleOrder | None:
+        """The cheapest that brings as many verified e-mails as the order in use, to one in 100."""
+        if self.today is None:
+            return None
+        least = self.today.brought_share - 0.01
+        return next((each for each in self.known if each.brought_share >= least), None)
+
+    @property
+    def saving(self) -> float:
+        """The share of today's cost that the cheapest order would have saved."""
+        if self.today is None or self.cheapest is None or not self.today.cost:
+            return 0.0
+        return 1 - self.cheapest.cost / self.today.cost
 
 
 @dataclass(frozen=True)
@@ -119,7 +216,11 @@ class Figures:
     reasons: dict[str, int]
     scorecards: list[Scorecard]
     waiting_reviews: list[WaitingReview]
-    credits_of_the_month: int
+    cost_of_the_month: float
+    places: list[PlaceInChain]
+    orders: Orders
+    unit: str
+    """What costs and budgets are told in: credits, while each costs 1."""
     meanings: dict[str, str]
     """What a figure counts, in a sentence, by its name."""
 
@@ -138,7 +239,10 @@ def read_figures(published: duckdb.DuckDBPyConnection, max_age_days: int) -> Fig
         reasons=review_counts(published),
         scorecards=read_scorecards(published),
         waiting_reviews=read_waiting_reviews(published, published_at),
-        credits_of_the_month=read_month(published, published_at),
+        cost_of_the_month=read_month(published, published_at),
+        places=read_places(published),
+        orders=read_orders(published, published_at),
+        unit=read_unit(published),
         meanings=read_meanings(published),
     )
 
@@ -175,14 +279,14 @@ def read_spend(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[D
     """The last days up to `as_of`, the ones without a look-up too."""
     days = [as_of.date() - timedelta(days=back) for back in reversed(range(SPEND_DAYS))]
     rows = execute(connection, "count_spend", first_day=days[0]).fetchall()
-    found = {day: (lookups, credits) for day, lookups, credits in rows}
+    found = {day: (lookups, cost) for day, lookups, cost in rows}
     return [DaySpend(day, *found.get(day, (0, 0))) for day in days]
 
 
-def read_month(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> int:
-    """Credits that the look-ups of the month of `as_of` have cost so far."""
+def read_month(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> float:
+    """What the look-ups of the month of `as_of` have cost so far."""
     rows = execute(connection, "count_spend", first_day=as_of.date().replace(day=1)).fetchall()
-    return sum(credits for day, _, credits in rows if day <= as_of.date())
+    return sum(cost for day, _, cost in rows if day <= as_of.date())
 
 
 def read_debt(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[WeekDebt]:
@@ -201,6 +305,45 @@ def read_debt(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[We
 def read_scorecards(connection: duckdb.DuckDBPyConnection) -> list[Scorecard]:
     """One for each provider that was asked."""
     return [Scorecard(*row) for row in execute(connection, "read_scorecards").fetchall()]
+
+
+def read_places(connection: duckdb.DuckDBPyConnection) -> list[PlaceInChain]:
+    """One for each provider at each place, the first to be asked first."""
+    return [PlaceInChain(*row) for row in execute(connection, "read_places").fetchall()]
+
+
+def read_orders(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Orders:
+    """What the look-ups of the last days tell of the orders in which providers can be asked."""
+    since = as_of - timedelta(days=ORDER_DAYS)
+    brought = execute(connection, "count_brought", since=since).fetchall()
+    useful = {provider for provider, _, emails, _ in brought if emails}
+    asked_now = [name for name, place, _ in _providers(connection) if place is not None]
+    rows = execute(connection, "compare_orders", since=since, least_people=LEAST_PEOPLE).fetchall()
+    return Orders(
+        in_use=tuple(name for name in asked_now if name in useful),
+        possible=[
+            PossibleOrder(tuple(names), cost, share, people, unknown, tuple(after))
+            for names, cost, share, people, unknown, after in rows
+        ],
+        useless=[
+            BroughtNothing(provider, people, cost)
+            for provider, people, emails, cost in brought
+            if not emails
+        ],
+    )
+
+
+def read_unit(connection: duckdb.DuckDBPyConnection) -> str:
+    """What costs are told in: credits, while each costs 1 in the unit of the budget."""
+    costs_one = all(price == 1 for _, _, price in _providers(connection))
+    return "credits" if costs_one else "units of [budget]"
+
+
+def _providers(
+    connection: duckdb.DuckDBPyConnection,
+) -> list[tuple[str, int | None, float]]:
+    """Each provider with its place, None where it is not asked any more, and its price."""
+    return execute(connection, "read_providers").fetchall()
 
 
 def read_waiting_reviews(

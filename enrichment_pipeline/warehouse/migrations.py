@@ -102,6 +102,10 @@ def verify_addresses(_connection: duckdb.DuckDBPyConnection) -> None:
     """The tables of verifications and of feedback are made; there is none yet."""
 
 
+def list_providers(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The table of providers and their prices is made; the next run fills it."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
@@ -109,6 +113,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     record_changes,
     name_providers_of_uids,
     verify_addresses,
+    list_providers,
 )
 
 

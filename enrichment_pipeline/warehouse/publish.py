@@ -35,7 +35,9 @@ PUBLISHED_TABLES: dict[str, str] = {
     "contact_changes": "rowid",
     "person_facts": "contact_id, observed_at, lookup_id, field, position, value",
     "lookups": "requested_at, lookup_id",
+    "verifications": "requested_at, verification_id",
     "accounts": "account_id",
+    "providers": "place, provider",
 }
 """What is copied out of the warehouse's schema `enrichment`, and in which order of rows."""
 

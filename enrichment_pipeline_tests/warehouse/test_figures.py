@@ -44,7 +44,7 @@ def test_bands_follow_the_age_limit(two: World) -> None:
 def test_days_without_a_look_up_are_shown_too(two: World) -> None:
     spend = figures.read_spend(two.connection, START + 2 * DAY)
     assert len(spend) == 30
-    assert [(one.lookups, one.credits) for one in spend[-4:]] == [(0, 0), (2, 1), (0, 0), (0, 0)]
+    assert [(one.lookups, one.cost) for one in spend[-4:]] == [(0, 0), (2, 1), (0, 0), (0, 0)]
     assert spend[-1].day == (START + 2 * DAY).date()
 
 
@@ -73,7 +73,8 @@ def test_all_figures_are_read_from_what_is_published(two: World, tmp_path: Path)
     assert sum(one.contacts for one in found.coverage) == 2
     assert found.reasons == {"no_match": 1}
     assert [one.contact_id for one in found.waiting_reviews] == ["C2"]
-    assert (found.credits_of_the_month, found.spend[-1].credits) == (1, 1)
+    assert (found.cost_of_the_month, found.spend[-1].cost) == (1, 1)
+    assert found.unit == "credits"
     assert [one.credits_per_verified_email for one in found.scorecards] == [1.0]
     assert found.meanings["enriched"].startswith("Contacts with the status enriched")
     assert "whatever their status" in found.meanings["with_verified_email"]  # the coverage's

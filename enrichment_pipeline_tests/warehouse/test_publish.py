@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from benchmarks.reader import VIEWS
 from enrichment_pipeline.warehouse import publish as publishing
+from enrichment_pipeline.warehouse.connection import transaction
+from enrichment_pipeline.warehouse.price_list import replace_providers
 from enrichment_pipeline.warehouse.publish import (
     KEPT_SNAPSHOTS,
     PUBLISHED_TABLES,
@@ -20,7 +22,7 @@ from enrichment_pipeline.warehouse.publish import (
     record_changes,
 )
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, candidate
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, alone, candidate
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
 RELATIONS = (*PUBLISHED_TABLES, "publication", *VIEWS)
@@ -42,6 +44,9 @@ def full(world: World) -> None:
     world.look_up("C1", candidate=VERIFIED)
     world.look_up("C2", candidate=candidate("Another Name"))
     world.derive()
+    world.verify("ada@acme.com", "fine")
+    with transaction(world.connection):
+        replace_providers(world.connection, world.policy, alone())
 
 
 def publish_at(world: World, folder: Path, run_id: str = "run-1") -> dict[str, int]:
@@ -78,6 +83,8 @@ def test_the_snapshot_has_the_rows_of_the_warehouse(full: World, folder: Path) -
         "accounts": 1,
         "contact_changes": 6,
         "person_facts": 6,
+        "verifications": 1,
+        "providers": 1,
     }
     assert files(folder) == sorted(EXPECTED)
     for relation in (*PUBLISHED_TABLES, *VIEWS):

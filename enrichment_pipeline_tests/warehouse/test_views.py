@@ -156,6 +156,8 @@ def test_a_day_counts_its_look_ups_and_what_they_cost(world: World) -> None:
         "match_rate": 0.3333,
         "credits_charged": 1,
         "credits_month_to_date": 1,
+        "verifications": 0,
+        "cost": 1,
     }
     assert these(second, day=date(2026, 3, 3), credits_charged=1, credits_month_to_date=2)
 
@@ -239,8 +241,16 @@ def test_a_scorecard_says_what_a_verified_contact_costs(covered: World) -> None:
     [row] = view(covered, "provider_scorecard")
     assert row == {
         "provider": "signalhire",
+        "place": 1,
+        "priority": "bulk",
+        "asked": 4,
         "lookups": 4,
         "matched": 3,
+        "accepted": 3,
+        "verified_usable": 1,
+        "added": 1,
+        "cost": 3,
+        "cost_per_verified_usable": 3.0,
         "no_match": 1,
         "refused": 0,
         "unconfirmed": 0,

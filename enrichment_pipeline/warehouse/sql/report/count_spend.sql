@@ -1,11 +1,11 @@
--- Look-ups and credits of each day since a first one, of all providers.
+-- Look-ups of each day since a first one, of all providers, and what they cost.
 --
 -- reads: enrichment.spend_by_day
 
 select
     day,
     cast(sum(lookups) as bigint) as lookups,
-    cast(sum(credits_charged) as bigint) as credits_charged
+    cast(sum(cost) as double) as cost
 from enrichment.spend_by_day
 where day >= $first_day
 group by day

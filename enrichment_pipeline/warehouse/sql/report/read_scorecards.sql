@@ -3,6 +3,13 @@
 -- reads: enrichment.provider_scorecard
 
 select
-    provider, lookups, matched, match_rate, credits_charged, with_verified_email,
-    credits_per_match, credits_per_verified_email
-from enrichment.provider_scorecard;
+    provider,
+    cast(sum(asked) as bigint) as asked,
+    cast(sum(matched) as bigint) as matched,
+    round(sum(matched) / nullif(sum(matched + no_match + refused), 0), 4) as match_rate,
+    cast(sum(credits_charged) as bigint) as credits,
+    cast(sum(verified_usable) as bigint) as verified_usable,
+    cast(sum(cost) as double) as cost
+from enrichment.provider_scorecard
+group by provider
+order by provider;

@@ -4,9 +4,9 @@
 --
 -- makes: enrichment, enrichment.company_facts, enrichment.contact_changes,
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
---        enrichment.search_results, enrichment.worklist, raw, raw.lookups, raw.provider_responses,
---        raw.review_decisions, raw.search_profiles, raw.searches, raw.undone_runs,
---        raw.verifications, staging, staging.accounts, staging.address_feedback,
+--        enrichment.providers, enrichment.search_results, enrichment.worklist, raw, raw.lookups,
+--        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
+--        raw.undone_runs, raw.verifications, staging, staging.accounts, staging.address_feedback,
 --        staging.agreed_addresses, staging.bounced_persons, staging.checked_addresses,
 --        staging.checked_points, staging.company_names, staging.contact_identities,
 --        staging.contact_parts, staging.contact_persons, staging.contacts,
@@ -734,6 +734,18 @@ create table if not exists staging.shown_contacts (
 );
 comment on table staging.shown_contacts
 is 'What was published last of each contact: what contact_changes goes on from';
+
+create table if not exists enrichment.providers (
+    provider varchar,
+    place integer,
+    price decimal(18, 6)
+);
+comment on table enrichment.providers
+is 'The providers that are asked, or have been, as the policy had them at the last run';
+comment on column enrichment.providers.provider is 'Its name in the policy file';
+comment on column enrichment.providers.place
+is 'Its place in [waterfall] order; null where it is not asked any more';
+comment on column enrichment.providers.price is 'Of one credit, in the unit of [budget]';
 
 create table if not exists enrichment.needs_review (
     contact_id varchar,

@@ -6,7 +6,8 @@
 -- `personal_data.py`.
 --
 -- reads: enrichment.accounts, enrichment.contact_status, enrichment.enriched_contacts,
---        enrichment.lookups
+--        enrichment.lookups, enrichment.person_facts, enrichment.providers,
+--        enrichment.verifications
 -- makes: enrichment.coverage_by_account, enrichment.coverage_by_priority,
 --        enrichment.provider_scorecard, enrichment.refresh_debt, enrichment.spend_by_day
 
@@ -113,36 +114,51 @@ comment on column enrichment.coverage_by_priority.with_answer
 is 'Rows of enriched_contacts: contacts that show an answer, whatever their status';
 
 create or replace view enrichment.spend_by_day as
-with daily as (
+with calls as (
+    select true as is_lookup, provider, state, outcome, credits_charged, requested_at
+    from enrichment.lookups
+    union all
+    select false as is_lookup, provider, state, outcome, credits_charged, requested_at
+    from enrichment.verifications
+),
+
+daily as (
     select
         cast(make_timestamp(epoch_us(requested_at)) as date) as day,
         provider,
-        count(*) as lookups,
+        count(*) filter (is_lookup) as lookups,
         count(*) filter (outcome = 'matched') as matched,
         count(*) filter (outcome = 'no_match') as no_match,
-        count(*) filter (outcome in ('refused', 'legal_stop')) as refused,
-        count(*) filter (state = 'unconfirmed') as unconfirmed,
-        count(*) filter (state = 'open') as in_flight,
+        count(*) filter (is_lookup and outcome in ('refused', 'legal_stop')) as refused,
+        count(*) filter (is_lookup and state = 'unconfirmed') as unconfirmed,
+        count(*) filter (is_lookup and state = 'open') as in_flight,
         round(
-            count(*) filter (outcome = 'matched') / nullif(count(*) filter (state = 'answered'), 0),
+            count(*) filter (outcome = 'matched')
+            / nullif(count(*) filter (is_lookup and state = 'answered'), 0),
             4
         ) as match_rate,
-        cast(coalesce(sum(credits_charged), 0) as bigint) as credits_charged
-    from enrichment.lookups
+        cast(coalesce(sum(credits_charged) filter (is_lookup), 0) as bigint) as credits_charged,
+        count(*) filter (not is_lookup) as verifications,
+        cast(coalesce(sum(credits_charged), 0) as decimal(18, 6)) as all_credits
+    from calls
     where state <> 'released'
     group by day, provider
 )
 
 select
-    *,
+    daily.* exclude (verifications, all_credits),
     cast(
-        sum(credits_charged) over (partition by provider, date_trunc('month', day) order by day)
-        as bigint
-    ) as credits_month_to_date
+        sum(daily.credits_charged) over (
+            partition by daily.provider, date_trunc('month', daily.day) order by daily.day
+        ) as bigint
+    ) as credits_month_to_date,
+    daily.verifications,
+    cast(daily.all_credits * coalesce(provider.price, 1) as decimal(18, 6)) as cost
 from daily
-order by day, provider;
+left join enrichment.providers as provider on provider.provider = daily.provider
+order by daily.day, daily.provider;
 comment on view enrichment.spend_by_day
-is 'What was looked up and what it cost, one row per day and provider';
+is 'What was looked up and verified, and what it cost, one row per day and provider';
 comment on column enrichment.spend_by_day.day
 is 'UTC, of the request: the day whose budget it drew on';
 comment on column enrichment.spend_by_day.provider is 'Who was asked';
@@ -155,9 +171,13 @@ comment on column enrichment.spend_by_day.unconfirmed
 is 'Look-ups that were never answered; perhaps billed';
 comment on column enrichment.spend_by_day.in_flight is 'Look-ups whose answer is still awaited';
 comment on column enrichment.spend_by_day.match_rate is 'matched ÷ answered, 0 to 1';
-comment on column enrichment.spend_by_day.credits_charged is 'What they cost';
+comment on column enrichment.spend_by_day.credits_charged is 'The credits that look-ups cost';
 comment on column enrichment.spend_by_day.credits_month_to_date
-is 'What the month''s look-ups cost up to and with this day';
+is 'The credits that the month''s look-ups cost up to and with this day';
+comment on column enrichment.spend_by_day.verifications
+is 'Verifications of addresses that were sent, or are about to be';
+comment on column enrichment.spend_by_day.cost
+is 'What look-ups and verifications cost: credits at their price, in the unit of [budget]';
 
 create or replace view enrichment.refresh_debt as
 with
@@ -233,81 +253,184 @@ is 'What it costs if everybody is found: a credit each';
 
 create or replace view enrichment.provider_scorecard as
 with
-bought as (
+-- In a round each provider is asked once about a person; a further look-up there begins the next.
+rounds as (
     select
-        provider,
-        count(*) as lookups,
-        count(*) filter (state = 'answered') as answered,
-        count(*) filter (outcome = 'matched') as matched,
-        count(*) filter (outcome = 'no_match') as no_match,
-        count(*) filter (outcome in ('refused', 'legal_stop')) as refused,
-        count(*) filter (state = 'unconfirmed') as unconfirmed,
-        coalesce(sum(credits_charged), 0) as credits_charged,
-        max(answered_at) as last_answer_at
+        *,
+        row_number() over (
+            partition by person_key, provider order by requested_at, lookup_id
+        ) as round
     from enrichment.lookups
     where state <> 'released'
-    group by provider
+),
+
+asked as (
+    select
+        *,
+        row_number() over (
+            partition by person_key, round order by requested_at, lookup_id
+        ) as place
+    from rounds
+),
+
+accepted as (
+    select distinct lookup_id
+    from enrichment.person_facts
+    where field = 'lookup_outcome' and value = 'matched'
 ),
 
 shown as (
     select
-        provider,
+        lookup_id,
         count(*) as contacts,
         count(*) filter (
             'verified' in (
                 work_email_status, personal_email_status, direct_phone_status, mobile_phone_status
             )
-        ) as verified_contacts,
-        count(*) filter (
-            'verified' in (work_email_status, personal_email_status)
-        ) as with_verified_email
+        ) as verified_contacts
     from enrichment.enriched_contacts
-    group by provider
+    group by lookup_id
+),
+
+verified_emails as (
+    select contact_id, 'work_email' as field, work_email as value
+    from enrichment.enriched_contacts
+    where work_email_status = 'verified'
+    union all
+    select contact_id, 'personal_email' as field, personal_email as value
+    from enrichment.enriched_contacts
+    where personal_email_status = 'verified'
+),
+
+-- the look-up that an address is owed to: the first that gave it, of those by which it still holds
+givers as (
+    select
+        email.contact_id,
+        arg_min(
+            fact.lookup_id,
+            (fact.status is distinct from 'verified', fact.observed_at, fact.lookup_id)
+        ) as lookup_id,
+        min(fact.observed_at) as given_at
+    from verified_emails as email
+    join enrichment.person_facts as fact
+        on fact.contact_id = email.contact_id
+        and fact.field = email.field
+        and fact.value = email.value
+    where fact.valid_to is null and fact.provider <> 'human'
+    group by email.contact_id, email.field
+),
+
+usable as (
+    select lookup_id, count(*) as contacts, count(*) filter (is_first) as added
+    from (
+        select
+            contact_id,
+            lookup_id,
+            row_number() over (
+                partition by contact_id order by min(given_at), lookup_id
+            ) = 1 as is_first
+        from givers
+        group by contact_id, lookup_id
+    )
+    group by lookup_id
+),
+
+brought as (
+    select
+        asked.provider,
+        asked.place,
+        asked.priority,
+        count(*) as asked,
+        count(*) filter (asked.outcome = 'matched') as matched,
+        count(*) filter (asked.outcome = 'no_match') as no_match,
+        count(*) filter (asked.outcome in ('refused', 'legal_stop')) as refused,
+        count(*) filter (asked.state = 'unconfirmed') as unconfirmed,
+        count(*) filter (asked.state = 'answered') as answered,
+        count(accepted.lookup_id) as accepted,
+        cast(coalesce(sum(usable.contacts), 0) as bigint) as verified_usable,
+        cast(coalesce(sum(usable.added), 0) as bigint) as added,
+        cast(coalesce(sum(asked.credits_charged), 0) as bigint) as credits_charged,
+        cast(coalesce(sum(shown.contacts), 0) as bigint) as enriched_contacts,
+        cast(coalesce(sum(shown.verified_contacts), 0) as bigint) as verified_contacts,
+        max(asked.answered_at) as last_answer_at
+    from asked
+    left join accepted on accepted.lookup_id = asked.lookup_id
+    left join usable on usable.lookup_id = asked.lookup_id
+    left join shown on shown.lookup_id = asked.lookup_id
+    group by asked.provider, asked.place, asked.priority
+),
+
+priced as (
+    select
+        brought.*,
+        cast(brought.credits_charged * coalesce(provider.price, 1) as decimal(18, 6)) as cost
+    from brought
+    left join enrichment.providers as provider on provider.provider = brought.provider
 )
 
 select
-    bought.provider,
-    bought.lookups,
-    bought.matched,
-    bought.no_match,
-    bought.refused,
-    bought.unconfirmed,
-    round(bought.matched / nullif(bought.answered, 0), 4) as match_rate,
-    cast(bought.credits_charged as bigint) as credits_charged,
-    coalesce(shown.contacts, 0) as enriched_contacts,
-    coalesce(shown.verified_contacts, 0) as verified_contacts,
-    round(bought.credits_charged / nullif(bought.matched, 0), 4) as credits_per_match,
-    round(bought.credits_charged / nullif(shown.verified_contacts, 0), 4)
-        as credits_per_verified_contact,
-    bought.last_answer_at,
-    coalesce(shown.with_verified_email, 0) as with_verified_email,
-    round(bought.credits_charged / nullif(shown.with_verified_email, 0), 4)
-        as credits_per_verified_email
-from bought
-left join shown on shown.provider = bought.provider
-order by bought.provider;
+    provider,
+    place,
+    priority,
+    asked,
+    matched,
+    accepted,
+    verified_usable,
+    added,
+    cost,
+    round(cast(cost as double) / nullif(verified_usable, 0), 4) as cost_per_verified_usable,
+    no_match,
+    refused,
+    unconfirmed,
+    round(matched / nullif(answered, 0), 4) as match_rate,
+    credits_charged,
+    enriched_contacts,
+    verified_contacts,
+    round(credits_charged / nullif(matched, 0), 4) as credits_per_match,
+    round(credits_charged / nullif(verified_contacts, 0), 4) as credits_per_verified_contact,
+    last_answer_at,
+    asked as lookups,
+    verified_usable as with_verified_email,
+    round(credits_charged / nullif(verified_usable, 0), 4) as credits_per_verified_email
+from priced
+order by place, provider, list_position(['strategic', 'target', 'standard', 'bulk'], priority);
 comment on view enrichment.provider_scorecard
-is 'What each provider was asked, found and cost so far, and what a verified contact costs';
+is 'What each provider brought and cost so far, one row per provider, place in the chain and priority';
 comment on column enrichment.provider_scorecard.provider is 'Who was asked';
-comment on column enrichment.provider_scorecard.lookups
+comment on column enrichment.provider_scorecard.place
+is '1 where it was asked first about the person, 2 where one other was asked before and had left the contact open, and so on';
+comment on column enrichment.provider_scorecard.priority
+is 'strategic, target, standard or bulk: of the contact when it was asked about';
+comment on column enrichment.provider_scorecard.asked
 is 'Look-ups that were sent, or are about to be';
-comment on column enrichment.provider_scorecard.matched is 'Look-ups that found the person';
+comment on column enrichment.provider_scorecard.matched is 'Look-ups that found a profile';
+comment on column enrichment.provider_scorecard.accepted
+is 'Look-ups whose profile was accepted as the contact''s, by the identity check or a reviewer';
+comment on column enrichment.provider_scorecard.verified_usable
+is 'Contacts that show a verified e-mail, at work or personal, which one of these look-ups gave';
+comment on column enrichment.provider_scorecard.added
+is 'Of these, contacts to which no provider before it had given a verified e-mail';
+comment on column enrichment.provider_scorecard.cost
+is 'What all of them cost, refreshes included: credits at their price, in the unit of [budget]';
+comment on column enrichment.provider_scorecard.cost_per_verified_usable
+is 'cost ÷ verified_usable';
 comment on column enrichment.provider_scorecard.no_match is 'Look-ups that did not find the person';
 comment on column enrichment.provider_scorecard.refused is 'Look-ups that it does not take';
 comment on column enrichment.provider_scorecard.unconfirmed
-is 'Look-ups that were never answered; perhaps billed';
+is 'Look-ups that were never answered; perhaps billed, and not in cost';
 comment on column enrichment.provider_scorecard.match_rate is 'matched ÷ answered, 0 to 1';
 comment on column enrichment.provider_scorecard.credits_charged
-is 'What all of them cost, refreshes included';
+is 'The credits that all of them cost, refreshes included';
 comment on column enrichment.provider_scorecard.enriched_contacts
-is 'Contacts that show an answer of this provider';
+is 'Contacts whose newest accepted answer is one of these';
 comment on column enrichment.provider_scorecard.verified_contacts
 is 'Of these, contacts with a verified e-mail or a verified phone';
 comment on column enrichment.provider_scorecard.credits_per_match is 'credits_charged ÷ matched';
 comment on column enrichment.provider_scorecard.credits_per_verified_contact
 is 'credits_charged ÷ verified_contacts, a verified e-mail or phone each; credits_per_verified_email counts e-mails alone';
 comment on column enrichment.provider_scorecard.last_answer_at is 'When it last answered';
+comment on column enrichment.provider_scorecard.lookups is 'Older name of asked';
 comment on column enrichment.provider_scorecard.with_verified_email
-is 'Of these, contacts with a verified e-mail, at work or personal';
+is 'Older name of verified_usable';
 comment on column enrichment.provider_scorecard.credits_per_verified_email
-is 'credits_charged ÷ with_verified_email: all that was paid so far, refreshes included, for each contact that shows a verified e-mail';
+is 'credits_charged ÷ verified_usable: all that was paid so far, refreshes included, for each contact that shows a verified e-mail';

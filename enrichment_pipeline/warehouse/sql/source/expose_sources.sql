@@ -1,8 +1,8 @@
 -- What readers are given of the schemas `raw` and `staging`, under the names that it bears
 -- in the published file, where these are tables. Nothing by which a person could be told.
 --
--- reads: raw.lookups, staging.accounts
--- makes: enrichment.accounts, enrichment.lookups
+-- reads: raw.lookups, raw.verifications, staging.accounts
+-- makes: enrichment.accounts, enrichment.lookups, enrichment.verifications
 
 create or replace view enrichment.lookups as
 select
@@ -25,6 +25,28 @@ comment on column enrichment.lookups.reason is 'What the provider or the ledger 
 comment on column enrichment.lookups.credits_charged is 'What it cost';
 comment on column enrichment.lookups.requested_at is 'When it was asked for';
 comment on column enrichment.lookups.answered_at is 'When the answer came';
+
+create or replace view enrichment.verifications as
+select
+    verification_id, provider, contact_id, freshness, priority, run_id, state, outcome, reason,
+    credits_charged, requested_at, answered_at
+from raw.verifications;
+comment on view enrichment.verifications
+is 'Every verification of an address, without the address: its outcome and its cost';
+comment on column enrichment.verifications.verification_id is 'The verification in the ledger';
+comment on column enrichment.verifications.provider is 'Who was asked';
+comment on column enrichment.verifications.contact_id is 'The contact for which it was made';
+comment on column enrichment.verifications.freshness is 'Of the contact when it was asked about';
+comment on column enrichment.verifications.priority is 'strategic, target, standard or bulk';
+comment on column enrichment.verifications.run_id is 'The run that bought it';
+comment on column enrichment.verifications.state
+is 'open, answered, released (not sent, or refused unbilled) or unconfirmed (perhaps billed)';
+comment on column enrichment.verifications.outcome
+is 'Of an answer: checked, refused or legal_stop; null otherwise';
+comment on column enrichment.verifications.reason is 'What the provider or the ledger says to it';
+comment on column enrichment.verifications.credits_charged is 'What it cost; may be half a credit';
+comment on column enrichment.verifications.requested_at is 'When it was asked for';
+comment on column enrichment.verifications.answered_at is 'When the answer came';
 
 create or replace view enrichment.accounts as
 select account_id, name, domain, tier, annual_revenue, employee_count, open_pipeline
