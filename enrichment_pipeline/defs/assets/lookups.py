@@ -181,8 +181,9 @@ def provider_lookups(
             verified = bought.verified_by_lane.get((lane.freshness, lane.priority), Totals())
             metadata["verifications"] = verified.calls
             metadata["addresses_checked"] = verified.checked
-        if lane.priority in report.exhausted:
-            metadata["budget_used_up"] = report.exhausted[lane.priority]
+        exhausted = {**bought.verified.exhausted, **report.exhausted}
+        if lane.priority in exhausted:
+            metadata["budget_used_up"] = exhausted[lane.priority]
         add_lane_metadata(context, lane, metadata)
     of_run: dict[str, dg.RawMetadataValue] = {
         "lookups_offered": report.offered,
@@ -197,7 +198,7 @@ def provider_lookups(
         # the former name of the same number, for one release
         "answers_nobody_asked_for": report.unsolicited_answers,
         "credits_charged": report.units,
-        **_halted(report),
+        **(_halted(report) or _halted(bought.verified)),
     }
     if run.settings.verifying_provider is not None:
         of_run["verifications_sent"] = bought.verified.sent
