@@ -14,7 +14,7 @@ from enrichment_pipeline.dispatch.asking import (
 )
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.providers.base import EmailVerifier, ProfileSearch, Provider
-from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import Settings, base_url_variable
 from enrichment_pipeline.vocabulary import SEARCH, VERIFICATION
 
@@ -23,15 +23,10 @@ def connect_provider(settings: Settings, provider: str) -> Provider:
     """A provider by its name. Raises ConfigurationError where it has no address."""
     account = settings.account(provider)
     if account is None or account.base_url is None:
-        variable = base_url_variable(provider)
-        if provider != FIRST:
-            raise ConfigurationError(
-                f"{variable}: not set; with ENRICHMENT_PROVIDER=sandbox it names the stand-in that "
-                f"answers for {PROVIDERS[provider].title}"
-            )
         raise ConfigurationError(
-            "no sandbox is running; start the pipeline with `enrichment run` or "
-            f"`enrichment ui`, which bring one, or set {variable}"
+            f"no stand-in for {PROVIDERS[provider].title} is running; start the pipeline with "
+            "`enrichment run` or `enrichment ui`, which bring one, or set "
+            f"{base_url_variable(provider)}"
         )
     facts, table = PROVIDERS[provider], settings.limits(provider)
     options = {name: getattr(table, name) for name in facts.options}

@@ -1,6 +1,6 @@
--- What the check of an address does to the e-mails of the answers that give it: a better status than
--- the provider's own, or the address is left out. The best of each field comes first again. What a
--- provider says after a check has expired counts as it says it.
+-- What the check of an address does to the e-mails of the answers that give it: a better status
+-- than the provider's own, or the address is left out. The best of each field comes first again.
+-- What a provider says after a check has expired counts as it says it.
 --
 -- reads: staging.checked_addresses, staging.judgements
 -- makes: staging.checked_points
