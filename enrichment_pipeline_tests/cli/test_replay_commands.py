@@ -94,5 +94,5 @@ def test_undo_of_a_run_that_asked_for_nobody_is_refused(ours: Command, state: Pa
     said = ours("undo", "no-such-run", "--yes")
     assert said.status == 2
     assert said.err.count("\n") == 1
-    assert "no run no-such-run has looked anybody up" in said.err
+    assert "no run no-such-run has bought anything" in said.err
     assert world.contents(state) == before
