@@ -20,8 +20,9 @@ from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began
 from enrichment_pipeline.ledger.calls import Receipt
 from enrichment_pipeline.policy import Policy
+from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.run import Run
-from enrichment_pipeline.settings import Settings
+from enrichment_pipeline.settings import Account, Settings
 from enrichment_pipeline.state import hold_run_lock, release_run_lock
 from enrichment_pipeline.steps import triggers
 from enrichment_pipeline.steps.context import RunContext
@@ -90,9 +91,8 @@ def test_the_sensors_job_settles_a_late_answer_and_leaves_nothing_to_do(
 ) -> None:
     monkeypatch.setattr(triggers, "LATE_AFTER", timedelta(0))
     with small_sandbox(tmp_path) as sandbox:
-        settings = replace(
-            source_of(tmp_path, ADA), base_url=sandbox.base_url, api_key=SecretStr(KEY)
-        )
+        account = Account(SecretStr(KEY), sandbox.base_url)
+        settings = replace(source_of(tmp_path, ADA), accounts={FIRST: account})
         make_state(settings)
         stores = Stores(settings)
         open_state(stores)

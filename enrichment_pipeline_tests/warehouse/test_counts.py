@@ -28,7 +28,7 @@ def test_the_shape_of_a_table_is_told_in_its_order(warehouse: duckdb.DuckDBPyCon
         *("contact_id", "VARCHAR"),
         "The source's id of the contact",
     )
-    assert (last.name, last.type) == ("source_linkedin_url", "VARCHAR")
+    assert (last.name, last.type) == ("employer_disputed_by", "VARCHAR")
 
 
 def test_statuses_reasons_and_lanes_are_counted(world: World) -> None:
