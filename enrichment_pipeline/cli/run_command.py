@@ -35,7 +35,7 @@ from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse.counts import accepted_counts, review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import read_meanings
-from enrichment_pipeline.warehouse.states import can_give_some
+from enrichment_pipeline.warehouse.states import requirements_it_can_give
 
 NO_RETRY = {"dagster/max_retries": "0"}
 """Who started a command sees that it failed; Dagster's daemon must not start it once more."""
@@ -255,7 +255,7 @@ def print_summary(
         columns = ("", "asked", "matched", "accepted", "credits", "cost", "left")
         console.print(table("What each provider brought", columns, each))
         for provider in brought:
-            if not can_give_some(provider, settings.policy):
+            if not requirements_it_can_give(provider, settings.policy):
                 console.print(why_not_asked(provider, settings), markup=False)
     console.print(f"enriched: {meanings['enriched']}\n{meanings['with_answer']}", markup=False)
     console.print(

@@ -25,7 +25,7 @@ from enrichment_pipeline.warehouse.entered_contacts import entered_table
 from enrichment_pipeline.warehouse.feedback import load_feedback
 from enrichment_pipeline.warehouse.load import load_accounts, load_contacts
 from enrichment_pipeline.warehouse.rates_so_far import read_rates_so_far
-from enrichment_pipeline.warehouse.states import can_give_some
+from enrichment_pipeline.warehouse.states import requirements_it_can_give
 from enrichment_pipeline.warehouse.worklist import DueWork
 
 
@@ -97,7 +97,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
         work.lookups_at,
         rates,
         {provider: each.limits.budget.worst_units for provider, each in calls.items()},
-        frozenset(each for each in calls if not can_give_some(each, policy)),
+        frozenset(each for each in calls if not requirements_it_can_give(each, policy)),
     )
     prices = {provider: settings.limits(provider).price for provider in calls}
     per_day, per_month = policy.budget.per_day, policy.budget.per_month

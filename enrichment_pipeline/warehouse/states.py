@@ -45,8 +45,7 @@ def derive_contact_states(
                 place=place,
                 priorities=list(each.priorities),
                 require=list(policy.acceptance.require),
-                verifies=_verifies(each.provider),
-                verifies_emails=policy.verifies_addresses,
+                can_give=requirements_it_can_give(each.provider, policy),
                 passed_over=list(passed_over),
             )
         if each == turn:
@@ -79,15 +78,18 @@ def _derive_provider_states(
     )
 
 
-def can_give_some(provider: str, policy: Policy) -> bool:
-    """Whether this provider can give any of what is required: one that never verifies may not.
+def requirements_it_can_give(provider: str, policy: Policy) -> list[str]:
+    """What of the acceptance this provider can give: one that never verifies nothing verified.
 
     Not even an e-mail, unless those are verified by themselves afterwards.
     """
-    return _verifies(provider) or any(
-        not each.startswith("verified_") or (policy.verifies_addresses and each.endswith("email"))
+    return [
+        each
         for each in policy.acceptance.require
-    )
+        if _verifies(provider)
+        or not each.startswith("verified_")
+        or (policy.verifies_addresses and each.endswith("email"))
+    ]
 
 
 def _verifies(provider: str) -> bool:

@@ -1,10 +1,9 @@
 -- Where contacts stand with the provider whose turn is next, `provider_states` being its own.
 --
 -- It is asked for a contact of $priorities that it can be asked for by something, if it can give
--- some of what is missing: one that never verifies cannot give what is verified, but for an e-mail
--- that is verified by itself afterwards ($verifies_emails). A contact that a
--- reviewer has settled is not taken to a further provider. It is not asked yet while the contact is
--- due, or its answer awaited, at one before it, unless that one is passed over ($passed_over).
+-- some of what is missing ($can_give). A contact that a reviewer has settled is not taken to a
+-- further provider. It is not asked yet while the contact is due, or its answer awaited, at one
+-- before it, unless that one is passed over ($passed_over).
 --
 -- reads: decided_contacts, provider_states, said_elsewhere, turn_states
 -- makes: turn_states
@@ -17,14 +16,7 @@ with placed as (
         $place as place,
         state.freshness <> 'unusable'
         and list_contains($priorities, state.priority)
-        and (
-            $verifies
-            or len(list_filter(
-                coalesce(elsewhere.missing, $require),
-                lambda requirement: not starts_with(requirement, 'verified_')
-                or ($verifies_emails and ends_with(requirement, 'email'))
-            )) > 0
-        )
+        and list_has_any(coalesce(elsewhere.missing, $require), cast($can_give as varchar[]))
         and not (
             $place > 1
             and state.last_lookup_id = ''
