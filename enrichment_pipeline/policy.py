@@ -469,6 +469,12 @@ class Policy(_Section):
         """Whether there is a provider by which addresses are verified."""
         return self.waterfall.verify != VERIFIES_NOTHING
 
+    @property
+    def used_providers(self) -> tuple[str, ...]:
+        """All that anything is bought from: those that are asked, and who verifies."""
+        verifier = (self.waterfall.verify,) if self.verifies_addresses else ()
+        return tuple(dict.fromkeys((*self.waterfall.order, *verifier)))
+
     def searches_at(self, name: str) -> bool:
         """Whether this provider is searched for those who are a name and a company."""
         return self.provider(name).search == "on"

@@ -232,8 +232,7 @@ class Settings:
     @property
     def used_providers(self) -> tuple[str, ...]:
         """All that anything is bought from: those that are asked, and who verifies."""
-        verifier = self.verifying_provider
-        return tuple(dict.fromkeys((*self.asked_providers, *((verifier,) if verifier else ()))))
+        return self.policy.used_providers
 
     @property
     def called_back_provider(self) -> str:
@@ -308,8 +307,7 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     policy_path = _policy_path(env.config, home)
     policy = load_policy(policy_path)
     _refuse_unknown_providers(policy, policy_path)
-    verifier = (policy.waterfall.verify,) if policy.verifies_addresses else ()
-    needing = (*policy.waterfall.order, *verifier) if needs_key else ()
+    needing = policy.used_providers if needs_key else ()
     accounts = {
         name: _account(env.provider, PROVIDERS[name], *given, needs_key=name in needing)
         for name, given in accounts.items()

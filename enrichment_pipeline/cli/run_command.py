@@ -32,6 +32,7 @@ from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.terms import credits_per_unit
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse.counts import accepted_counts, review_counts, status_counts
 from enrichment_pipeline.warehouse.figures import read_meanings
@@ -277,7 +278,7 @@ def _verified(stores: Stores, run: Run) -> Totals:
 
 
 def _credits_of_verifying(verifier: str, verified: Totals) -> Decimal:
-    return verified.units_charged * PROVIDERS[verifier].calls[VERIFICATION].credits_per_unit
+    return verified.units_charged * credits_per_unit(verifier)[VERIFICATION]
 
 
 def _credits_left(stores: Stores, run: Run, provider: str) -> int | str:

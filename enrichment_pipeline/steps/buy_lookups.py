@@ -10,24 +10,19 @@ sending (`dispatch/`), verifying (`verify_addresses.py`), and who is open
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from enrichment_pipeline.candidates import candidate_of
-from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.errors import PipelineError, redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
-from enrichment_pipeline.spill import lack_of_space, spill
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_answers
-from enrichment_pipeline.steps.provider import ask_balance, run_in_a_thread
+from enrichment_pipeline.steps.provider import ask_balance, buy
 from enrichment_pipeline.steps.verify_addresses import verify_addresses
-from enrichment_pipeline.terms import share_of
-from enrichment_pipeline.vocabulary import LOOKUP, VERIFICATION
+from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.worklist import select_turn, worklist_pages
@@ -58,8 +53,7 @@ def buy_lookups(context: RunContext, lanes: Sequence[Lane], progress: Progress) 
     """Look up what stands in the lanes' work list, at one provider after the other.
 
     One that cannot be asked to the end (it is down, or its credits are over) is passed over: the
-    contacts that it leaves are taken to the next. Requests run in a thread of their own: an
-    interrupt in this one lets what is on the wire be answered and kept before it takes effect.
+    contacts that it leaves are taken to the next.
     """
     report, verified = DispatchReport(), DispatchReport()
     passed_over: list[str] = []
@@ -95,26 +89,9 @@ def _select_open(
 def _buy(
     context: RunContext, lanes: Sequence[Lane], provider: str, progress: Progress
 ) -> DispatchReport:
-    settings, calls = context.settings, context.stores.calls(context.clock, provider=provider)
-    asked = connect_provider(settings, provider)
-    dispatcher = Dispatcher(
-        context.stores.ledger,
-        calls,
-        asking_of(settings, LOOKUP, asked),
-        progress,
-        run=share_of(context.run),
-        batch_size=_batch_size(context, calls),
-        set_aside=partial(spill, settings.spilled_dir),
-        purchase_blocker=partial(lack_of_space, settings.home),
-    )
-
-    async def dispatch() -> DispatchReport:
-        try:
-            return await dispatcher.run(_candidate_pages(context, lanes, provider))
-        finally:
-            await asked.close()
-
-    return run_in_a_thread(dispatch, dispatcher.stop)
+    calls = context.stores.calls(context.clock, provider=provider)
+    pages = _candidate_pages(context, lanes, provider)
+    return buy(context, calls, pages, progress, batch_size=_batch_size(context, calls))
 
 
 def _batch_size(context: RunContext, calls: Calls) -> int:
@@ -150,13 +127,10 @@ def _figures(
     seen = [gap for gap in gaps if gap is not None]
     worst = max(seen, key=lambda gap: abs(gap.unexplained), default=None)
     verifier = context.settings.verifying_provider
-    verified_by_lane = (
-        {}
-        if verifier is None
-        else context.stores.questions(context.clock, VERIFICATION, provider=verifier).lane_totals(
-            run_id
-        )
-    )
+    verified_by_lane: Mapping[tuple[str, str], Totals] = {}
+    if verifier is not None:
+        questions = context.stores.questions(context.clock, VERIFICATION, provider=verifier)
+        verified_by_lane = questions.lane_totals(run_id)
     return BoughtLookups(report, verified, by_lane, verified_by_lane, of_run, credits_left, worst)
 
 

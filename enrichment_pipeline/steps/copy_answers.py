@@ -14,6 +14,7 @@ from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.terms import credits_per_unit
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.connection import transaction
@@ -77,12 +78,9 @@ def take_over_lookups(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore
 def take_over_verifications(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
     """Copy verifications, with their raw answers."""
     since = last_verification_revision(connection)
-    credits_per_unit = {
-        name: facts.calls[VERIFICATION].credits_per_unit
-        for name, facts in PROVIDERS.items()
-        if VERIFICATION in facts.calls
-    }
-    merge_verifications(connection, kept.changed_verifications(ledger, since), credits_per_unit)
+    verifying = [name for name, facts in PROVIDERS.items() if VERIFICATION in facts.calls]
+    credits = {name: credits_per_unit(name)[VERIFICATION] for name in verifying}
+    merge_verifications(connection, kept.changed_verifications(ledger, since), credits)
     keep_answers(connection, partial(kept.reply_bodies, ledger))
 
 

@@ -5,19 +5,14 @@ Here: which are dispatched, and until when. Not here: which are due and what the
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from enrichment_pipeline.candidates import verification_candidate_of
-from enrichment_pipeline.dispatch.connecting import asking_of, connect_provider
-from enrichment_pipeline.dispatch.dispatcher import Dispatcher
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.spill import lack_of_space, spill
 from enrichment_pipeline.steps.context import RunContext
-from enrichment_pipeline.steps.copy_answers import take_over_answers, take_over_verifications
-from enrichment_pipeline.steps.provider import run_in_a_thread
-from enrichment_pipeline.terms import share_of
+from enrichment_pipeline.steps.copy_answers import take_over_answers
+from enrichment_pipeline.steps.provider import buy
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import judging
 from enrichment_pipeline.warehouse.connection import transaction
@@ -35,20 +30,18 @@ def verify_addresses(
     Where one does not hold, the contact's next one is due. It ends where nothing is, or where
     nothing more is told: the verifier is down, or the budget is used up.
     """
+    calls = context.stores.calls(context.clock, VERIFICATION, provider=verifier)
     report = DispatchReport()
-    while report.halted is None:
-        due = _due(context, lanes)
-        if not due:
-            break
-        told = _verify(context, verifier, due, progress)
+    while report.halted is None and (due := _due(context, lanes)):
+        told = buy(context, calls, [due], progress, batch_size=1)
         report = report.plus(told)
-        _take_over(context)
         if not told.answered:
             break
     return report
 
 
 def _due(context: RunContext, lanes: Sequence[Lane]) -> list[Candidate]:
+    """What is due now, by all that was answered so far."""
     with context.stores.open_warehouse() as connection:
         take_over_answers(connection, context.stores.ledger)
         with transaction(connection):
@@ -60,32 +53,3 @@ def _due(context: RunContext, lanes: Sequence[Lane]) -> list[Candidate]:
             verification_candidate_of(each)
             for each in due_verifications(connection, lanes, AT_ONCE)
         ]
-
-
-def _take_over(context: RunContext) -> None:
-    with context.stores.open_warehouse() as connection:
-        take_over_verifications(connection, context.stores.ledger)
-
-
-def _verify(
-    context: RunContext, verifier: str, due: Sequence[Candidate], progress: Progress
-) -> DispatchReport:
-    asked = connect_provider(context.settings, verifier)
-    dispatcher = Dispatcher(
-        context.stores.ledger,
-        context.stores.calls(context.clock, VERIFICATION, provider=verifier),
-        asking_of(context.settings, VERIFICATION, asked),
-        progress,
-        run=share_of(context.run),
-        batch_size=1,
-        set_aside=partial(spill, context.settings.spilled_dir),
-        purchase_blocker=partial(lack_of_space, context.settings.home),
-    )
-
-    async def dispatch() -> DispatchReport:
-        try:
-            return await dispatcher.run([due])
-        finally:
-            await asked.close()
-
-    return run_in_a_thread(dispatch, dispatcher.stop)

@@ -23,7 +23,7 @@ from enrichment_pipeline.ledger.budget import MILLIONTHS
 from enrichment_pipeline.ledger.store import open_store
 from enrichment_pipeline.sandbox.directory import read_people
 from enrichment_pipeline.settings import Account, Settings
-from enrichment_pipeline.steps import verify_addresses
+from enrichment_pipeline.steps import provider, verify_addresses
 from enrichment_pipeline_tests.conformance import budgets_of
 from enrichment_pipeline_tests.conformance.crowd import Journalled, crowd, item
 from enrichment_pipeline_tests.end_to_end.world import steps_here
@@ -158,12 +158,13 @@ def test_what_takes_long_is_asked_again_and_counted_once(
 def test_a_run_that_was_killed_before_it_took_the_answers_over_loses_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: Any) -> None:
+    def buy_and_die(*given: Any, **named: Any) -> None:
+        provider.buy(*given, **named)
         raise KeyboardInterrupt
 
     with two(tmp_path) as world:
         with monkeypatch.context() as patched:
-            patched.setattr(verify_addresses, "_take_over", die)
+            patched.setattr(verify_addresses, "buy", buy_and_die)
             with pytest.raises(KeyboardInterrupt):
                 world.run()
         world.run()
