@@ -202,26 +202,29 @@ def finished_requests(
 # --- what the warehouse copies -------------------------------------------------------------
 
 
-_LOOKUP = (
-    calls.c.call_id.label("lookup_id"),
+_OF_EVERY_KIND = (
     calls.c.provider,
-    calls.c.person_key,
     calls.c.supersedes,
     calls.c.contact_id,
-    calls.c.item,
-    calls.c.item_kind,
     calls.c.freshness,
     calls.c.priority,
     calls.c.run_id,
     _STATE_TO_A_READER,
-    calls.c.outcome,
     calls.c.reason,
-    calls.c.reply_id,
-    calls.c.answer_index,
-    calls.c.units_charged.label("credits_charged"),
     calls.c.requested_at,
     calls.c.answered_at,
     calls.c.revision,
+)
+_LOOKUP = (
+    calls.c.call_id.label("lookup_id"),
+    calls.c.person_key,
+    calls.c.item,
+    calls.c.item_kind,
+    calls.c.outcome,
+    calls.c.reply_id,
+    calls.c.answer_index,
+    calls.c.units_charged.label("credits_charged"),
+    *_OF_EVERY_KIND,
 )
 
 
@@ -264,23 +267,13 @@ def persons_changed(store: LedgerStore, since_revision: int) -> dict[str, int]:
 
 _SEARCH = (
     calls.c.call_id.label("search_id"),
-    calls.c.provider,
     calls.c.question.label("query_kind"),
     calls.c.person_key,
-    calls.c.supersedes,
-    calls.c.contact_id,
     calls.c.item.label("full_name"),
     calls.c.company,
-    calls.c.freshness,
-    calls.c.priority,
-    calls.c.run_id,
-    _STATE_TO_A_READER,
     case((calls.c.outcome == NO_MATCH, "nothing"), else_=calls.c.outcome).label("outcome"),
-    calls.c.reason,
     calls.c.is_complete,
-    calls.c.requested_at,
-    calls.c.answered_at,
-    calls.c.revision,
+    *_OF_EVERY_KIND,
 )
 
 
@@ -296,22 +289,12 @@ def searches_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[R
 
 _VERIFICATION = (
     calls.c.call_id.label("verification_id"),
-    calls.c.provider,
     calls.c.person_key.label("address_key"),
-    calls.c.supersedes,
-    calls.c.contact_id,
     calls.c.item.label("email"),
-    calls.c.freshness,
-    calls.c.priority,
-    calls.c.run_id,
-    _STATE_TO_A_READER,
     calls.c.outcome,
-    calls.c.reason,
     calls.c.reply_id,
     calls.c.units_charged,
-    calls.c.requested_at,
-    calls.c.answered_at,
-    calls.c.revision,
+    *_OF_EVERY_KIND,
 )
 
 

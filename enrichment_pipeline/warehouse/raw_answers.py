@@ -22,27 +22,33 @@ LOOKUPS_PER_PAGE = 1_000
 _ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
 """An escape in JSON: a pair of surrogates, half a pair (the group), or another one."""
 
+ReadBodies = Callable[[Sequence[str]], Iterable[tuple[str, bytes]]]
+"""Gives the raw bodies of the replies with these ids, each with its id."""
+FIELDS_OF_EVERY_CALL = [
+    ("provider", pa.string()),
+    ("supersedes", pa.string()),
+    ("contact_id", pa.string()),
+    ("freshness", pa.string()),
+    ("priority", pa.string()),
+    ("run_id", pa.string()),
+    ("state", pa.string()),
+    ("outcome", pa.string()),
+    ("reason", pa.string()),
+    ("requested_at", pa.timestamp("us", tz="UTC")),
+    ("answered_at", pa.timestamp("us", tz="UTC")),
+    ("revision", pa.int64()),
+]
+"""What a page of the ledger's calls has, of whichever kind they are."""
 _LOOKUP_SCHEMA = pa.schema(
     [
         ("lookup_id", pa.string()),
-        ("provider", pa.string()),
         ("person_key", pa.string()),
-        ("supersedes", pa.string()),
-        ("contact_id", pa.string()),
         ("item", pa.string()),
         ("item_kind", pa.string()),
-        ("freshness", pa.string()),
-        ("priority", pa.string()),
-        ("run_id", pa.string()),
-        ("state", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
         ("reply_id", pa.string()),
         ("answer_index", pa.int32()),
         ("credits_charged", pa.int32()),
-        ("requested_at", pa.timestamp("us", tz="UTC")),
-        ("answered_at", pa.timestamp("us", tz="UTC")),
-        ("revision", pa.int64()),
+        *FIELDS_OF_EVERY_CALL,
     ]
 )
 
@@ -79,8 +85,7 @@ def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequenc
     each person is brought up to date at the end.
     """
     changed = 0
-    for rows in pages:
-        page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_LOOKUP_SCHEMA)
+    for page in tables_of(pages, _LOOKUP_SCHEMA):
         with registered(connection, "ledger_page", page), transaction(connection):
             changed += execute(connection, "merge_lookups").fetchall()[0][0]
     with transaction(connection):
@@ -90,7 +95,7 @@ def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequenc
 
 def insert_responses(
     connection: duckdb.DuckDBPyConnection,
-    bodies: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]],
+    bodies: ReadBodies,
 ) -> int:
     """Cut the raw replies that are still missing into one response per look-up; how many.
 
@@ -101,20 +106,31 @@ def insert_responses(
     for reading in common_profile.readings():
         found = execute(connection, "find_missing_replies", provider=reading.provider)
         missing = [reply_id for (reply_id,) in found.fetchall()]
-        for start in range(0, len(missing), REPLIES_PER_PAGE):
-            rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
-            page = pa.table(
-                {
-                    "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
-                    "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
-                }
-            )
+        for page in reply_pages(missing, bodies):
             with transaction(connection):
                 inserted += common_profile.insert_cut_answers(connection, reading, page)
     if inserted:
         with transaction(connection):
             common_profile.read_answers(connection)
     return inserted
+
+
+def tables_of(pages: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Pages of the ledger's rows, each as a table."""
+    for rows in pages:
+        yield pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=schema)
+
+
+def reply_pages(reply_ids: Sequence[str], bodies: ReadBodies) -> Iterator[pa.Table]:
+    """The raw replies (reply_id, body) with these ids, some at a time: a body may be big."""
+    for start in range(0, len(reply_ids), REPLIES_PER_PAGE):
+        rows = list(bodies(reply_ids[start : start + REPLIES_PER_PAGE]))
+        yield pa.table(
+            {
+                "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
+                "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
+            }
+        )
 
 
 def as_json_text(body: bytes) -> str:

@@ -27,7 +27,11 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_hosts,
     learn_latin_names,
 )
-from enrichment_pipeline.warehouse.raw_answers import as_json_text
+from enrichment_pipeline.warehouse.raw_answers import (
+    FIELDS_OF_EVERY_CALL,
+    as_json_text,
+    tables_of,
+)
 from enrichment_pipeline.warehouse.statements import digest, execute, registered
 from enrichment_pipeline.warehouse.states import derive_search_states
 
@@ -39,23 +43,12 @@ _RULES = ("find_unscored_searches", "score_profiles", "merge_search_results")
 _SEARCH_SCHEMA = pa.schema(
     [
         ("search_id", pa.string()),
-        ("provider", pa.string()),
         ("query_kind", pa.string()),
         ("person_key", pa.string()),
-        ("supersedes", pa.string()),
-        ("contact_id", pa.string()),
         ("full_name", pa.string()),
         ("company", pa.string()),
-        ("freshness", pa.string()),
-        ("priority", pa.string()),
-        ("run_id", pa.string()),
-        ("state", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
         ("is_complete", pa.bool_()),
-        ("requested_at", pa.timestamp("us", tz="UTC")),
-        ("answered_at", pa.timestamp("us", tz="UTC")),
-        ("revision", pa.int64()),
+        *FIELDS_OF_EVERY_CALL,
     ]
 )
 
@@ -107,8 +100,7 @@ def due_searches(
 
 def merge_searches(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> None:
     """Merge pages of the ledger's searches, each in a transaction, in order of revision."""
-    for rows in pages:
-        page = pa.Table.from_pylist([dict(row._mapping) for row in rows], schema=_SEARCH_SCHEMA)
+    for page in tables_of(pages, _SEARCH_SCHEMA):
         with registered(connection, "search_page", page), transaction(connection):
             execute(connection, "merge_searches")
 

@@ -6,7 +6,7 @@ rules, which are the files in `sql/verification/`. Call what writes in a transac
 one of their own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,28 +21,22 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse.common_profile import failures_by_item, version_of
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.normalise import learn_hosts
-from enrichment_pipeline.warehouse.raw_answers import REPLIES_PER_PAGE, as_json_text
+from enrichment_pipeline.warehouse.raw_answers import (
+    FIELDS_OF_EVERY_CALL,
+    ReadBodies,
+    reply_pages,
+    tables_of,
+)
 from enrichment_pipeline.warehouse.statements import execute, execute_text, registered
 
 _VERIFICATION_SCHEMA = pa.schema(
     [
         ("verification_id", pa.string()),
-        ("provider", pa.string()),
         ("address_key", pa.string()),
-        ("supersedes", pa.string()),
-        ("contact_id", pa.string()),
         ("email", pa.string()),
-        ("freshness", pa.string()),
-        ("priority", pa.string()),
-        ("run_id", pa.string()),
-        ("state", pa.string()),
-        ("outcome", pa.string()),
-        ("reason", pa.string()),
         ("reply_id", pa.string()),
-        ("credits_charged", pa.float64()),
-        ("requested_at", pa.timestamp("us", tz="UTC")),
-        ("answered_at", pa.timestamp("us", tz="UTC")),
-        ("revision", pa.int64()),
+        ("units_charged", pa.int32()),
+        *FIELDS_OF_EVERY_CALL,
     ]
 )
 
@@ -105,31 +99,19 @@ def merge_verifications(
 
     `credits_per_unit`: how many credits a unit of each provider's is.
     """
-    for rows in pages:
-        values = [dict(row._mapping) for row in rows]
-        for each in values:
-            units = each.pop("units_charged")
-            each["credits_charged"] = float(units * credits_per_unit[each["provider"]])
-        page = pa.Table.from_pylist(values, schema=_VERIFICATION_SCHEMA)
+    of_providers = {
+        "providers": list(credits_per_unit),
+        "credits": [float(credits) for credits in credits_per_unit.values()],
+    }
+    for page in tables_of(pages, _VERIFICATION_SCHEMA):
         with registered(connection, "verification_page", page), transaction(connection):
-            execute(connection, "merge_verifications")
+            execute(connection, "merge_verifications", **of_providers)
 
 
-def keep_answers(
-    connection: duckdb.DuckDBPyConnection,
-    bodies: Callable[[Sequence[str]], Iterable[tuple[str, bytes]]],
-) -> None:
+def keep_answers(connection: duckdb.DuckDBPyConnection, bodies: ReadBodies) -> None:
     """Take over the raw replies that are still missing."""
     found = execute(connection, "find_missing_verification_answers").fetchall()
-    missing = [reply_id for (reply_id,) in found]
-    for start in range(0, len(missing), REPLIES_PER_PAGE):
-        rows = list(bodies(missing[start : start + REPLIES_PER_PAGE]))
-        page = pa.table(
-            {
-                "reply_id": pa.array([reply_id for reply_id, _ in rows], pa.string()),
-                "body": pa.array([as_json_text(body) for _, body in rows], pa.string()),
-            }
-        )
+    for page in reply_pages([reply_id for (reply_id,) in found], bodies):
         with registered(connection, "answer_page", page), transaction(connection):
             execute(connection, "keep_verification_answers")
 
