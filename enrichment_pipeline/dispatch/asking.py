@@ -41,14 +41,14 @@ class Asking(Protocol):
     """One kind of call to one provider, as the dispatcher makes it.
 
     `who` and `what` name the two in messages. `no_reply`: the reading of a call that was sent and
-    not answered. `is_called`: answers come by callback.
+    not answered. `is_called`: answers come by callback, which those of most kinds never do.
     """
 
     who: str
     what: str
     max_batch: int
     no_reply: ItemReading
-    is_called: bool
+    is_called: bool = False
 
     def used_up(self, period: str, priority: str) -> str:
         """What to say where a priority may not draw any more on what it costs."""
@@ -62,7 +62,7 @@ class Asking(Protocol):
 
     def read_submission(self, reply: Reply) -> Accepted | None:
         """Where answers come by callback: whether it was taken; see `AnswersByCallback`."""
-        ...
+        return None
 
     def read(
         self,
@@ -79,7 +79,7 @@ class Asking(Protocol):
 
     def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
         """See `AnswersByCallback`."""
-        ...
+        raise AssertionError(f"{self.what} is never answered by callback")
 
 
 class AskLookups:
@@ -134,7 +134,7 @@ class AskLookups:
         return self._by_callback.read_callback(body, items)
 
 
-class AskSearches:
+class AskSearches(Asking):
     """Asks for the profiles of one name and company, page by page.
 
     `pages` and `page_size` bound how many profiles of one search are read.
@@ -143,7 +143,6 @@ class AskSearches:
     who = "the Search API"
     what = "a search"
     max_batch = 1
-    is_called = False
     # it costs no credits, so that it may be asked again; but the call may have counted
     no_reply = ItemReading(Retriable("no_reply"), units=1)
 
@@ -170,9 +169,6 @@ class AskSearches:
                 page_size=self._page_size,
             )
         )
-
-    def read_submission(self, reply: Reply) -> Accepted | None:
-        return None
 
     def read(
         self,
@@ -210,11 +206,8 @@ class AskSearches:
             return result(ItemReading(outcome, is_complete=True))
         return result(ItemReading(last.outcome))
 
-    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
-        raise AssertionError("a search is never answered by callback")
 
-
-class AskVerifications:
+class AskVerifications(Asking):
     """Asks of one address whether mail to it arrives.
 
     Where that takes longer than a response may, the same is asked again after a pause, and counted
@@ -226,7 +219,6 @@ class AskVerifications:
     who = "the verifier"
     what = "a verification"
     max_batch = 1
-    is_called = False
     no_reply = ItemReading(NO_REPLY)
 
     def __init__(
@@ -246,9 +238,6 @@ class AskVerifications:
         [of] = asked
         return await self._verifier.verify(of.item)
 
-    def read_submission(self, reply: Reply) -> Accepted | None:
-        return None
-
     def read(
         self,
         kept: Sequence[Kept],
@@ -265,9 +254,6 @@ class AskVerifications:
         goes_on = told.is_in_progress and len(kept) < self.MOST_TIMES
         further = Further(series, len(kept) + 1, units=0) if goes_on else None
         return Reading((item,), told.signal, further=further)
-
-    def read_callback(self, body: bytes, items: Sequence[str]) -> CallbackReading:
-        raise AssertionError("a verification is never answered by callback")
 
 
 def _is_last(page: PageReading, seen: int) -> bool:
