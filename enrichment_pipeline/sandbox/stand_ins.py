@@ -1,4 +1,4 @@
-"""Which stand-ins there are, and what whoever starts one has to know of its command.
+"""Which stand-ins there are, and what starting one needs to know of its command.
 
 Here: one line for each. Not here: their options and what they do; each stand-in has a folder.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enrichment_pipeline.sandbox.hunter.command import hunter
 from enrichment_pipeline.sandbox.peopledatalabs.command import peopledatalabs
 from enrichment_pipeline.sandbox.prospeo.command import prospeo
-from enrichment_pipeline.sandbox.signalhire.command import sandbox
+from enrichment_pipeline.sandbox.signalhire.command import signalhire
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _option(name: str) -> str:
 
 
 STAND_INS: dict[str, StandIn] = {
-    "signalhire": StandIn(sandbox, (("items_per_window", "window_seconds"),)),
+    "signalhire": StandIn(signalhire, (("items_per_window", "window_seconds"),)),
     "prospeo": StandIn(
         prospeo,
         (

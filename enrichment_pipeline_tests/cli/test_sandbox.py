@@ -114,7 +114,7 @@ def test_the_least_delay_alone_is_the_delay(
     enrichment: Command, served: list[SandboxConfig]
 ) -> None:
     enrichment("sandbox", "--callback-delay-min-ms", "500")
-    assert (served[0].callback_delay_min_ms, served[0].callback_delay_max_ms) == (500, 500)
+    assert served[0].callback_delays_ms == (500, 500)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,6 @@ def world(
     limits: Any = None,
     **sandbox: Any,
 ) -> Iterator[World]:
-    sandbox.setdefault("callback_delay_max_ms", sandbox.get("callback_delay_min_ms", 0))
     sandbox.setdefault("callback_timeout_seconds", 60)
     ledger = ledger_on(store, answer_deadline=deadline, **limits or {})
     with (

@@ -101,8 +101,8 @@ class SandboxConfig:
     callback_delay_min_ms: int = 0
     """Least time from the search to its callback, in milliseconds."""
 
-    callback_delay_max_ms: int = 0
-    """Most time from the search to its callback, in milliseconds."""
+    callback_delay_max_ms: int | None = None
+    """Most time from the search to its callback, in milliseconds. None: the least is the most."""
 
     callback_timeout_seconds: float = 10.0
     """How long the receiver of a callback may take to answer 200, from the attempt to connect."""
@@ -168,7 +168,6 @@ class SandboxConfig:
             "duplicate_query_seconds": 0,
             "latency_ms": 0,
             "callback_delay_min_ms": 0,
-            "callback_delay_max_ms": self.callback_delay_min_ms,
             "callback_retry_seconds": 0,
             "callback_parts": 1,
             "callback_concurrency": 1,
@@ -177,6 +176,8 @@ class SandboxConfig:
             "searches_at_once": 1,
             "search_page_size": 1,
         }
+        if self.callback_delay_max_ms is not None:
+            at_least["callback_delay_max_ms"] = self.callback_delay_min_ms
         if not self.api_key:
             raise ValueError("api_key must not be empty")
         if self.search_page_size > 100:
@@ -195,3 +196,9 @@ class SandboxConfig:
             one_of=choices,
         )
         check_shares(self.faults, FAULTS)
+
+    @property
+    def callback_delays_ms(self) -> tuple[int, int]:
+        """The least and the most time from the search to its callback."""
+        least, most = self.callback_delay_min_ms, self.callback_delay_max_ms
+        return least, least if most is None else most

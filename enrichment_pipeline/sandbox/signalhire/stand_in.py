@@ -329,8 +329,7 @@ class _Sandbox:
             await asyncio.sleep(self._config.latency_ms / 1000)
 
     def _callback_delay(self, fate: Fate, purpose: str) -> float:
-        least, most = self._config.callback_delay_min_ms, self._config.callback_delay_max_ms
-        return fate.chance(purpose).uniform(least, most) / 1000
+        return fate.chance(purpose).uniform(*self._config.callback_delays_ms) / 1000
 
     async def _settle(self, charges: list[Charge]) -> None:
         # async, or Starlette would run it in a thread beside the event loop
