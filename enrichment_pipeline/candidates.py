@@ -46,7 +46,7 @@ def search_candidate_of(due: DueSearch) -> Candidate:
 
 
 def verification_candidate_of(due: DueVerification) -> Candidate:
-    """The verification that is due: of an address, whoever it is."""
+    """The verification that is due: of an address, not of a person."""
     return Candidate(
         person_key=due.address_key,
         contact_id=due.contact_id,

@@ -118,7 +118,7 @@ class Corrections:
                 on_wait=lambda _: None,
             ) as connection:
                 return MailProviders(names, count_suppressed_by(connection, providers.values()))
-        except PipelineError:  # a run has it open: whoever is asked should not wait for its end
+        except PipelineError:  # a run has it open, and its end is not waited for
             return MailProviders(names, None)
 
     def _hashed(self, identifiers: Sequence[str]) -> frozenset[str]:

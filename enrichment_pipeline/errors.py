@@ -54,9 +54,9 @@ def refuse_full_disk(error: OSError) -> None:
 def redact_unexpected_errors(step: Callable[P, R]) -> Callable[P, R]:
     """Keep the text of an unforeseen error to ourselves: it may quote a contact's data.
 
-    Whoever runs the step shows and stores what it raises: the terminal, and
-    Dagster in its event log. They get the error's type and its traceback; of a file that
-    the system does not let us have, or a disk that is full, they are told which and why.
+    What a step raises is shown in the terminal and stored in Dagster's event log. There
+    stand the error's type and its traceback; of a file that the system does not let us
+    have, or a disk that is full, also which and why.
     """
     name = getattr(step, "__name__", "a step")
 

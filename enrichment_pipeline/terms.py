@@ -2,7 +2,7 @@
 
 Here: limits and budgets as the ledger takes them, for every provider and kind. Not here:
 keeping to them (`ledger/`), and the numbers themselves (`policy.py`, `providers/`). Knows no
-warehouse, so that whoever takes callbacks or entries needs none.
+warehouse, so that the receiver and the point of entry need none.
 """
 
 from datetime import timedelta

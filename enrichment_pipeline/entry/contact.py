@@ -70,8 +70,8 @@ class EnteredContact(BaseModel):
         """In the order in which a run looks people up: profile, e-mail, phone, name at a company.
 
         A phone counts with its country code only, and with the name: a switchboard is that of many,
-        and the later of them would take the place of the earlier. Whoever has none of these is told
-        apart by everything that was posted.
+        and the later of them would take the place of the earlier. A contact with none of these is
+        told apart by everything that was posted.
         """
         if slug := linkedin_slug(self.linkedin_url or ""):
             return f"linkedin:{slug}"

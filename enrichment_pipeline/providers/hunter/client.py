@@ -1,8 +1,8 @@
 """Hunter over HTTP: one request, one reply, and nothing decided.
 
 Here: URLs, the header of the key, and the balance. Not here: what a reply means (`answers.py`), and
-whether a call may be made. Whoever is asked about stands in the query of a GET, which no log and no
-exception may show (`transport.private_get`).
+whether a call may be made. The person asked about stands in the query of a GET, which no log and
+no exception may show (`transport.private_get`).
 """
 
 import math

@@ -1,7 +1,7 @@
 -- Take over what became of mail (`incoming_bounces`), in place of what was known. An address to
--- which mail was delivered after it bounced has not bounced. Whose address bounced that mail had
--- been delivered to before, the source's own or one that an accepted answer gave, may have moved
--- on; an address that is nobody's alone tells nothing of a person.
+-- which mail was delivered after it bounced has not bounced. A person may have moved on where mail
+-- to their address, the source's own or one that an accepted answer gave, arrived before and
+-- bounces now; an address that several share tells nothing of a person.
 --
 -- reads: incoming_bounces, staging.contact_parts, staging.contact_persons, staging.judgements,
 --        staging.shared_identifiers

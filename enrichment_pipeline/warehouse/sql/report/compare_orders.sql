@@ -1,8 +1,8 @@
 -- What asking the providers in each possible order costs, for each person that is asked about, and
--- whom it brings a verified e-mail: by what each cost and brought when it was asked after the same
--- others, from $since on. An order is known where each of its steps was made for $least_people at
--- least; else the first step is named that was not. Of providers that brought no verified e-mail
--- there is no order, since all is the same without them.
+-- the share of them for whom it brings a verified e-mail: by what each cost and brought when it was
+-- asked after the same others, from $since on. An order is known where each of its steps was made
+-- for $least_people at least; else the first step is named that was not. Of providers that brought
+-- no verified e-mail there is no order, since all is the same without them.
 --
 -- reads: enrichment.lookups, enrichment.person_facts, enrichment.providers
 
