@@ -64,7 +64,7 @@ test-long: $(DEV) ## The long ones: kills, whole runs, a year, many examples of 
 	@exec $(BIN)/python -m pytest -m "long or property" --hypothesis-profile long $(ARGS)
 
 .PHONY: lint
-lint: $(DEV) ## Linters, formatter, types, SQL, and import rules
+lint: $(DEV) ## Linters, formatter, types, SQL, import rules, spelling, links of the docs
 	@status=0; \
 	check() { echo "lint: $$*"; $(BIN)/"$$@" || status=1; }; \
 	check ruff check --quiet --output-format concise; \
@@ -72,7 +72,17 @@ lint: $(DEV) ## Linters, formatter, types, SQL, and import rules
 	check ty check --no-progress --output-format concise; \
 	check sqlfluff lint --nocolor --disable-progress-bar enrichment_pipeline; \
 	check lint-imports --no-logo; \
+	check typos; \
+	check zensical build --strict --clean; \
 	exit $$status
+
+.PHONY: docs
+docs: $(DEV) ## The documentation as a site, in site/
+	@exec $(BIN)/zensical build --strict --clean
+
+.PHONY: reference
+reference: $(DEV) ## Write anew the pages of docs/ that are made of the code
+	@exec $(BIN)/python tools/make_reference.py
 
 .PHONY: bench
 bench: $(BENCH) ## The benchmarks

@@ -504,7 +504,7 @@ def load_policy(path: Path | None) -> Policy:
 
 
 _IN_TERMS_OF_TOML = {
-    "model_type": "should be a table, as in the README's example",
+    "model_type": "should be a table, as in docs/policy.md",
     "tuple_type": "should be a list, in square brackets",
     "too_short": "should name one at least",
     "int_type": "should be a whole number, without quotes",
@@ -512,8 +512,8 @@ _IN_TERMS_OF_TOML = {
     "is_instance_of": "should be a number, without quotes",
     "decimal_type": "should be a number, without quotes",
     "string_type": "should be text, in quotes",
-    "string_pattern_mismatch": "should be a class and a field, such as verified_email; the README "
-    "lists them",
+    "string_pattern_mismatch": "should be a class and a field, such as verified_email; "
+    "docs/values.md lists them",
 }
 """What pydantic says in terms of Python, by its kinds of error."""
 

@@ -61,28 +61,75 @@ class _Variables(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
 
-class _Environment(_Variables):
-    """The variables as they are written; the README says what they mean.
+class Environment(_Variables):
+    """The variables as they are written; those without a description are for our own children.
 
     Those of each provider are read apart (`_accounts_in_environment`).
     """
 
-    home: Path | None = Field(None, validation_alias="ENRICHMENT_HOME")
-    config: Path | None = Field(None, validation_alias="ENRICHMENT_CONFIG")
-    warehouse_url: Path | None = Field(None, validation_alias="ENRICHMENT_WAREHOUSE_URL")
-    ledger_url: SecretStr | None = Field(None, validation_alias="ENRICHMENT_LEDGER_URL")
-    provider: Annotated[Answers, BeforeValidator(in_todays_word)] = Field(
-        "sandbox", validation_alias="ENRICHMENT_PROVIDER"
+    home: Path | None = Field(
+        None,
+        validation_alias="ENRICHMENT_HOME",
+        description="The folder of all state; `data/state` in the project where it is not set",
     )
-    callback_url: str | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_URL")
-    callback_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_CALLBACK_SECRET")
-    api_tokens: SecretStr | None = Field(None, validation_alias="ENRICHMENT_API_TOKENS")
-    webhook_secret: SecretStr | None = Field(None, validation_alias="ENRICHMENT_WEBHOOK_SECRET")
+    config: Path | None = Field(
+        None,
+        validation_alias="ENRICHMENT_CONFIG",
+        description="The policy file; `enrichment.toml` in `ENRICHMENT_HOME` where it is not set, "
+        "and the defaults where there is none",
+    )
+    warehouse_url: Path | None = Field(
+        None,
+        validation_alias="ENRICHMENT_WAREHOUSE_URL",
+        description="The path of the pipeline's own DuckDB file, which is not the source's; "
+        "`warehouse.duckdb` in `ENRICHMENT_HOME` where it is not set",
+    )
+    ledger_url: SecretStr | None = Field(
+        None,
+        validation_alias="ENRICHMENT_LEDGER_URL",
+        description="SQLAlchemy URL of the ledger; `ledger.sqlite` in `ENRICHMENT_HOME` where it "
+        "is not set. SQLite as `sqlite:////absolute/path`; Postgres with the extra `postgres`. A "
+        "writer waits 60 s for another; Postgres ends a transaction whose process has been silent "
+        "for 30 s",
+    )
+    provider: Annotated[Answers, BeforeValidator(in_todays_word)] = Field(
+        "sandbox",
+        validation_alias="ENRICHMENT_PROVIDER",
+        description="`sandbox` (local stand-ins answer; where it is not set) or `live` (the "
+        "providers do, for money; `signalhire` is an older word for it and stays)",
+    )
+    callback_url: str | None = Field(
+        None,
+        validation_alias="ENRICHMENT_CALLBACK_URL",
+        description="Public base URL of the receiver: answers come by callback. Without it they "
+        "come at once",
+    )
+    callback_secret: SecretStr | None = Field(
+        None,
+        validation_alias="ENRICHMENT_CALLBACK_SECRET",
+        description="Signs callback URLs; `new,old` while it is replaced. Required with the URL, "
+        "and by the receiver",
+    )
+    api_tokens: SecretStr | None = Field(
+        None,
+        validation_alias="ENRICHMENT_API_TOKENS",
+        description="Bearer tokens of 24 characters or more that `enrichment serve` lets in, "
+        "comma-separated; required by it",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        validation_alias="ENRICHMENT_WEBHOOK_SECRET",
+        description="Signs notifications; required once `[entry] notify_hosts` names a host",
+    )
     sandbox_window_seconds: float | None = Field(
         None, gt=0, validation_alias="ENRICHMENT_SANDBOX_WINDOW_SECONDS"
     )
     own_stand_ins: str | None = Field(None, validation_alias="ENRICHMENT_OWN_STAND_INS")
-    dagster_home: Path | None = Field(None, validation_alias="DAGSTER_HOME")
+    dagster_home: Path | None = Field(
+        None,
+        validation_alias="DAGSTER_HOME",
+        description="Dagster's instance; `dagster` in `ENRICHMENT_HOME` where it is not set",
+    )
 
 
 @dataclass(frozen=True)
@@ -299,7 +346,7 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     for a process that only takes callbacks.
     """
     try:
-        env, accounts = _Environment(), _accounts_in_environment()
+        env, accounts = Environment(), _accounts_in_environment()
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
@@ -512,7 +559,7 @@ def _account(
     return Account(key, url, is_own_stand_in=url is None)
 
 
-def _callback_url(env: _Environment) -> str | None:
+def _callback_url(env: Environment) -> str | None:
     if env.callback_url is None:
         return None
     if env.callback_secret is None:
@@ -525,7 +572,7 @@ def _callback_url(env: _Environment) -> str | None:
     )
 
 
-def _callback_keys(env: _Environment) -> CallbackKeys | None:
+def _callback_keys(env: Environment) -> CallbackKeys | None:
     """The secrets, newest first; two at once while one is being replaced."""
     if env.callback_secret is None:
         return None
@@ -542,7 +589,7 @@ def _callback_keys(env: _Environment) -> CallbackKeys | None:
     return CallbackKeys(secrets)
 
 
-def _api_tokens(env: _Environment) -> tuple[SecretStr, ...]:
+def _api_tokens(env: Environment) -> tuple[SecretStr, ...]:
     """The tokens that the point of entry accepts; two at once while one is being replaced."""
     words = "" if env.api_tokens is None else env.api_tokens.get_secret_value()
     tokens = tuple(SecretStr(word.strip()) for word in words.split(",") if word.strip())
@@ -555,7 +602,7 @@ def _api_tokens(env: _Environment) -> tuple[SecretStr, ...]:
     return tokens
 
 
-def _webhook_secret(env: _Environment) -> SecretStr | None:
+def _webhook_secret(env: Environment) -> SecretStr | None:
     """What signs notifications, in the form of Standard Webhooks."""
     if env.webhook_secret is None:
         return None

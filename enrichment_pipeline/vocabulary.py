@@ -1,7 +1,8 @@
 """The words that more than one part of the product goes by, each with its sentence and its rank.
 
 Here: every enumeration, in order of rank. SQL reads them as variables and macros
-(`warehouse/macros.py`), and is held to them, as the README's tables are, by `test_vocabulary.py`;
+(`warehouse/macros.py`), and is held to them by `test_vocabulary.py`; `docs/reference/words.md` is
+made of them;
 the report, the review files and the commands read them from here. Not here: when a word applies,
 what is told of one contact beyond these sentences (`warehouse/sql/`), the names of fields
 (`policy.FieldsPolicy`; a new one goes where `company_industry` does), and the words of one provider

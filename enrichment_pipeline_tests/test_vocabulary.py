@@ -1,4 +1,4 @@
-"""One list of each kind of word: what SQL knows and gives, and what the README lists."""
+"""One list of each kind of word: what SQL knows and gives, and what the documentation lists."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from enrichment_pipeline.vocabulary import (
     SENIORITIES,
     VALUE_STATUSES,
     VERDICTS,
+    Decision,
+    Word,
     one_of,
     words_of,
 )
@@ -59,15 +61,6 @@ COMPARED = re.compile(
 )
 
 
-def table_of_readme(head: str) -> list[list[str]]:
-    """The cells of the table with these columns, row by row."""
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    _, _, table = readme.partition(f"| {head} |\n|")
-    lines = table.split("\n\n")[0].splitlines()[1:]
-    assert lines, head
-    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
-
-
 def compared_words(text: str) -> list[tuple[str, str]]:
     """The words that a statement compares columns of the lists with, each with its column."""
     return [
@@ -78,39 +71,19 @@ def compared_words(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("head", "rows"),
+    ("page", "head", "words"),
     [
-        (
-            "reason | means | what to do",
-            [[f"`{each.word}`", each.meaning, each.advice] for each in REVIEW_REASONS],
-        ),
-        ("status | the contact", [[f"`{each.word}`", each.meaning] for each in CONTACT_STATUSES]),
-        (
-            "freshness reason | freshness | why",
-            [[f"`{each.word}`", f"`{each.freshness}`", each.meaning] for each in FRESHNESS_REASONS],
-        ),
-        (
-            "status of a value | says",
-            [[f"`{each.word}`", each.meaning] for each in VALUE_STATUSES],
-        ),
+        ("review.md", "decision | says | and leads to", REVIEW_DECISIONS),
+        ("verification.md", "`kind` | what it means | what follows", FEEDBACK_KINDS),
     ],
 )
-def test_the_readme_lists_the_words_with_the_same_sentences(
-    head: str, rows: list[list[str]]
+def test_the_documentation_lists_the_words_by_the_beginning_of_their_sentences(
+    page: str, head: str, words: Sequence[Word | Decision]
 ) -> None:
-    assert table_of_readme(head) == rows
-
-
-def test_the_readme_lists_the_decisions_by_the_beginning_of_their_sentences() -> None:
-    told = [row[:2] for row in table_of_readme("decision | says | and leads to")]
-    assert told == [
-        [f"`{each.word}`", each.meaning.partition(": ")[0]] for each in REVIEW_DECISIONS
-    ]
-
-
-def test_the_readme_lists_the_kinds_of_feedback_likewise() -> None:
-    told = [row[:2] for row in table_of_readme("`kind` | what it means | what follows")]
-    assert told == [[f"`{each.word}`", each.meaning.partition(": ")[0]] for each in FEEDBACK_KINDS]
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    table = text.partition(f"| {head} |\n")[2].partition("\n\n")[0]
+    told = [tuple(line.strip("| ").split(" | ")[:2]) for line in table.splitlines()[1:]]
+    assert told == [(f"`{each.word}`", each.meaning.partition(": ")[0]) for each in words]
 
 
 def test_sql_compares_with_no_word_that_the_lists_lack() -> None:

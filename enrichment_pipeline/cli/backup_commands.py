@@ -13,7 +13,9 @@ from enrichment_pipeline.settings import load_settings
 
 _out = Console(highlight=False, soft_wrap=True)
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="FOLDER", show_default=False, help="The folder of the copy.")
+]
 
 
 def backup_command(folder: FolderArgument) -> None:

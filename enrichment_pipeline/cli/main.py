@@ -66,6 +66,7 @@ PriorityOption = Annotated[
 AsOfOption = Annotated[
     str | None, typer.Option(help="Count ages to this ISO instant, within a day of now.")
 ]
+HostOption = Annotated[str, typer.Option(help="Where it listens.")]
 SimulateOption = Annotated[
     bool, typer.Option(help="Let --as-of be any instant, and date everything with it. For trials.")
 ]
@@ -160,7 +161,10 @@ def plan(
 
 @app.command("ask-again")
 def ask_again(
-    contact_ids: Annotated[list[str], typer.Argument(metavar="CONTACT_ID…", show_default=False)],
+    contact_ids: Annotated[
+        list[str],
+        typer.Argument(metavar="CONTACT_ID…", show_default=False, help="Their ids in the source."),
+    ],
 ) -> None:
     """Let contacts whose look-up was never answered be asked for again, though perhaps billed."""
     from enrichment_pipeline.corrections import Corrections
@@ -201,7 +205,7 @@ def report(
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8090,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Loopback port of /metrics; 0: no metrics.")
@@ -235,8 +239,8 @@ def serve(
 
 @app.command()
 def ui(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 3000,
+    host: HostOption = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the pages are.")] = 3000,
     daemon: Annotated[
         bool,
         typer.Option(

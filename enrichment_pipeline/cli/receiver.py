@@ -17,7 +17,7 @@ _out = Console(highlight=False, soft_wrap=True)
 
 
 def receiver(
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8085,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Loopback port of /metrics; 0: no metrics.")

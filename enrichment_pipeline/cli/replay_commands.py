@@ -46,7 +46,9 @@ def replay_command(
 
 
 def undo_command(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    run_id: Annotated[
+        str, typer.Argument(metavar="RUN", show_default=False, help="The id told at its end.")
+    ],
     yes: YesOption = False,
     as_of: AsOfOption = None,
     simulate: SimulateOption = False,

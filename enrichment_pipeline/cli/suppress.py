@@ -22,7 +22,10 @@ _out = Console(highlight=False, soft_wrap=True)
 
 def suppress_command(
     identifiers: Annotated[
-        list[str] | None, typer.Argument(metavar="[IDENTIFIER]…", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[IDENTIFIER]…", show_default=False, help="Of these people or domains."
+        ),
     ] = None,
     file: Annotated[
         Path | None,

@@ -33,8 +33,10 @@ R = TypeVar("R")
 class Enricher:
     """Takes contacts, and gives what each has come to.
 
+    ```python
     async with Enricher() as enricher:
         result = await enricher.enrich({"email": "ann@example.com"}, wait=2.0)
+    ```
 
     Without `settings` they are read from the environment, as the commands do.
     """

@@ -78,7 +78,7 @@ def served_by_command(
             _serve(made, host, port, announce=announce, exit_on_stdin_eof=until_stdin_closes)
 
         parameters = [
-            _parameter("host", str, "127.0.0.1", typer.Option()),
+            _parameter("host", str, "127.0.0.1", typer.Option(help="Where it listens.")),
             _parameter(
                 "port", int, port, typer.Option(min=0, max=65535, help="0 takes a free one.")
             ),

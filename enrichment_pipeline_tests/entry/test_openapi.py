@@ -156,16 +156,16 @@ def test_the_documented_page_loads_nothing_from_elsewhere(app: App) -> None:
     assert "'/openapi.json'" in page.text
 
 
-# --- the README ---------------------------------------------------------------------------------
+# --- its page in the documentation --------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def section() -> str:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    return readme.partition("\n## The moment a contact arrives\n")[2].partition("\n## ")[0]
+    page = (PROJECT / "docs" / "entry.md").read_text(encoding="utf-8")
+    return page.partition("\n## ")[0]
 
 
-def test_the_readme_tells_each_answer(section: str, document: dict[str, Any]) -> None:
+def test_the_page_tells_each_answer(section: str, document: dict[str, Any]) -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
     told = {status for row in rows for status in row.split(", ")}
     documented = {
@@ -181,11 +181,11 @@ def test_the_readme_tells_each_answer(section: str, document: dict[str, Any]) ->
         assert limit in section
 
 
-def test_the_readmes_lines_of_python_do_as_they_say(
+def test_the_pages_lines_of_python_do_as_they_say(
     app: App, section: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines, without_http = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
-    compile(without_http, "README", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compile(without_http, "entry.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     monkeypatch.setenv("ENRICHMENT_API_TOKENS", TOKEN)
     app.desk.forget()
     app.desk.found["lead-17"] = ENRICHED

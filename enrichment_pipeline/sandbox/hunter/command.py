@@ -13,17 +13,17 @@ from enrichment_pipeline.sandbox.stand_in_command import StandInApp, served_by_c
 
 OPTIONS = {
     "balance_of": typer.Option(help="What the account tells of."),
-    "charge_when": typer.Option(),
+    "charge_when": typer.Option(help="Before the answer is sent, or after."),
     "charge_repeats": typer.Option(help="What was charged once is charged again."),
     "free_days": typer.Option(min=0, help="How long a repeat is free, where it is not charged."),
     "in_progress_charged": typer.Option(help="When a verification that takes long is charged."),
     "per_second": typer.Option(min=0, help="Requests to the finder."),
     "per_minute": typer.Option(min=0, help="Requests to the finder."),
-    "verifications_per_second": typer.Option(min=0),
-    "verifications_per_minute": typer.Option(min=0),
-    "second_seconds": typer.Option(min=0.001),
-    "minute_seconds": typer.Option(min=0.001),
-    "window_kind": typer.Option(),
+    "verifications_per_second": typer.Option(min=0, help="Verifications."),
+    "verifications_per_minute": typer.Option(min=0, help="Verifications."),
+    "second_seconds": typer.Option(min=0.001, help="How long a second is, for trials."),
+    "minute_seconds": typer.Option(min=0.001, help="How long a minute is, for trials."),
+    "window_kind": typer.Option(help="Whether a window slides, or begins at fixed times."),
     "refused_counts": typer.Option(help="A request that is answered with 403 counts."),
     "in_progress_seconds": typer.Option(
         min=0, help="How long the fault in_progress makes a verification."

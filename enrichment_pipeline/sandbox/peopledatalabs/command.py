@@ -12,24 +12,26 @@ from enrichment_pipeline.sandbox.peopledatalabs.config import FAULTS, PeopleData
 from enrichment_pipeline.sandbox.stand_in_command import StandInApp, served_by_command
 
 OPTIONS = {
-    "charge_when": typer.Option(),
+    "charge_when": typer.Option(help="Before the answer is sent, or after."),
     "per_minute": typer.Option(min=0, help="Requests."),
-    "minute_seconds": typer.Option(min=0.001),
-    "window_kind": typer.Option(),
+    "minute_seconds": typer.Option(min=0.001, help="How long a minute is, for trials."),
+    "window_kind": typer.Option(help="Whether a window slides, or begins at fixed times."),
     "refused_counts": typer.Option(help="A refused request counts towards the minute."),
     "reset_form": typer.Option(help="How x-ratelimit-reset is written."),
     "cost_headers": typer.Option(help="Headers say what a request cost."),
     "short_of_credits": typer.Option(help="402 for all, or for those beyond the credits."),
     "bad_record_spoils_batch": typer.Option(help="One insufficient record: 400 for all."),
-    "error_type": typer.Option(),
-    "record_order": typer.Option(),
+    "error_type": typer.Option(help="How an error's type is written."),
+    "record_order": typer.Option(
+        help="The elements of an answer, against the records of the request."
+    ),
     "echoes_metadata": typer.Option(help="Each element bears its record's metadata."),
     "default_min_likelihood": typer.Option(min=0, max=10, help="Where a record names none."),
     "obeys_required": typer.Option(help="A profile without what is required is a miss."),
-    "obeys_titlecase": typer.Option(),
+    "obeys_titlecase": typer.Option(help="Names come in title case where a request asks for it."),
     "shows_contact_data": typer.Option(help="The plan has contact data; else booleans."),
     "most_answer_bytes": typer.Option(min=0, help="A longer answer is a 502."),
-    "too_long_is_charged": typer.Option(),
+    "too_long_is_charged": typer.Option(help="An answer that is too long is charged."),
     "known": typer.Option(help="Share of the people."),
     "has_work_email": typer.Option(help="Share of work e-mails that it has."),
     "dead_email": typer.Option(help="Share of work e-mails that do not exist."),

@@ -14,9 +14,9 @@ from enrichment_pipeline.sandbox.stand_in_command import StandInApp, served_by_c
 SAMPLE_PEOPLE = Path(__file__).resolve().parents[3] / "data" / "sample" / "people.csv"
 
 OPTIONS = {
-    "items_per_window": typer.Option(min=1),
-    "window_seconds": typer.Option(min=0.001),
-    "window_kind": typer.Option(),
+    "items_per_window": typer.Option(min=1, help="Items that a window takes."),
+    "window_seconds": typer.Option(min=0.001, help="How long a window is."),
+    "window_kind": typer.Option(help="Whether a window slides, or begins at fixed times."),
     "refused_counts_towards_minute": typer.Option(
         help="Items of a refused search count towards the window."
     ),
@@ -25,10 +25,10 @@ OPTIONS = {
     "duplicate_query_seconds": typer.Option(
         min=0, help="How long the same query is a duplicate; 0: never."
     ),
-    "item_order": typer.Option(),
+    "item_order": typer.Option(help="The items of an answer, against those of the request."),
     "bad_item_spoils_batch": typer.Option(help="One item of no known kind: 422 for all."),
-    "echo_normalised": typer.Option(),
-    "rating_as_string": typer.Option(),
+    "echo_normalised": typer.Option(help="An item comes back in another spelling."),
+    "rating_as_string": typer.Option(help="Ratings are text."),
     "callback_delay_min_ms": typer.Option(min=0, help="Least time from a search to its callback."),
     "callback_delay_max_ms": typer.Option(min=0, help="Most time; the least, where not given."),
     "callback_timeout_seconds": typer.Option(
@@ -41,13 +41,15 @@ OPTIONS = {
     "searches_per_day": typer.Option(
         min=0, help="Calls of the Search API that are answered on one UTC day."
     ),
-    "searches_at_once": typer.Option(min=1),
+    "searches_at_once": typer.Option(min=1, help="Calls of the Search API that may be under way."),
     "search_page_size": typer.Option(
         min=1, max=100, help="Profiles on a page, where a search names no size."
     ),
     "scroll_id_seconds": typer.Option(min=0.001, help="How long the next page can be asked for."),
     "search_name_match": typer.Option(help="Words of a name that a profile must have."),
-    "search_reads_other_scripts": typer.Option(),
+    "search_reads_other_scripts": typer.Option(
+        help="A search finds a name that is written in another script."
+    ),
     "search_experience": typer.Option(help="What a found profile shows of a position."),
     "searches": typer.Option(help="File of answered calls of the Search API."),
     "late_seconds": typer.Option(min=0, help="How late the fault late makes a callback."),
