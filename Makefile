@@ -77,8 +77,9 @@ lint: $(DEV) ## Linters, formatter, types, SQL, import rules, spelling, links of
 	exit $$status
 
 .PHONY: docs
-docs: $(DEV) ## The documentation as a site, in site/
-	@exec $(BIN)/zensical build --strict --clean
+docs: $(DEV) ## The documentation as a site, in site/, with each page as Markdown, too
+	@$(BIN)/zensical build --strict --clean
+	@cd docs && find . -name '*.md' -exec cp --parents {} ../site \;
 
 .PHONY: reference
 reference: $(DEV) ## Write anew the pages of docs/ that are made of the code

@@ -1,8 +1,9 @@
 """The pages of the documentation that are written from something else, so that they cannot drift.
 
-Here: `docs/reference/` from the code's own declarations; the start page from the README, and a page
-for each provider from the README in its folder. A test compares them with what is committed. Not
-here: anything that is told in sentences of its own (the other pages of `docs/`).
+Here: `docs/reference/` from the code's own declarations; the start page from the README, a page for
+each provider from the README in its folder, and `llms.txt`, the list of all pages. A test compares
+them with what is committed. Not here: anything that is told in sentences of its own (the other
+pages of `docs/`).
 
 `make reference` writes them.
 """
@@ -11,7 +12,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +55,8 @@ def pages() -> dict[str, str]:
         f"providers/{name}.md": PROJECT / "enrichment_pipeline" / "providers" / name / "README.md"
         for name in PROVIDERS
     }
-    return made | {name: moved(source, DOCS / name) for name, source in copied.items()}
+    made |= {name: moved(source, DOCS / name) for name, source in copied.items()}
+    return {**made, "llms.txt": llms_txt(made)}
 
 
 def moved(source: Path, page: Path) -> str:
@@ -137,6 +140,35 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) is list:
         return f"{_kind(get_args(annotation)[0])}, several"
     return {str: "text", int: "whole number", float: "number", Path: "path"}[annotation]
+
+
+# --- the list of all pages -------------------------------------------------------------
+
+
+def llms_txt(made: Mapping[str, str]) -> str:
+    """The navigation as programs read it, by the convention of llmstxt.org."""
+    site = tomllib.loads((PROJECT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    blocks = [f"# {site['site_name']}", f"> {site['site_description']}"]
+    blocks += [
+        f"## {title}\n\n" + "\n".join(f"- [{_title(page, made)}]({page})" for page in _within(part))
+        for section in site["nav"]
+        for title, part in section.items()
+    ]
+    return _page(blocks)
+
+
+def _within(part: Any) -> Iterator[str]:
+    """The pages of a part of the navigation, which is a page, a list or a table of them."""
+    if isinstance(part, str):
+        yield part
+    else:
+        for each in part.values() if isinstance(part, dict) else part:
+            yield from _within(each)
+
+
+def _title(page: str, made: Mapping[str, str]) -> str:
+    text = made[page] if page in made else (DOCS / page).read_text(encoding="utf-8")
+    return text.partition("# ")[2].partition("\n")[0]
 
 
 # --- environment -----------------------------------------------------------------------
