@@ -48,51 +48,77 @@ class _Section(BaseModel):
 
 
 class SourcePolicy(_Section):
-    """Where contacts come from. `attach` is a file, a folder of files, or `postgres:…`.
-
-    `name` is what state is stamped with instead of the place, so that the source can move.
-    `suppressions` gives one column, `identifier`: persons that may not be asked for. Where more
-    than the share `max_shrink` of the contacts has left the source since the last load, and at
-    least 20, a run stops.
-    """
+    """Where contacts come from."""
 
     attach: str | None = None
+    """A file, a folder of files, or an address such as `postgres:…`; the sample, where it is not
+    given."""
+
     name: str | None = Field(None, min_length=1)
+    """What the state folder is stamped with instead of the place, so that the source can move."""
+
     contacts: str = "select * from crm.contacts"
+    """A query over the source that gives the contacts' columns."""
+
     accounts: str | None = None
+    """A query that gives the accounts' columns; `crm.accounts`, where there is such a table."""
+
     suppressions: str | None = None
+    """A query that gives one column, `identifier`: persons that may not be asked for."""
+
     max_shrink: Share = 0.2
+    """Where a larger share of the contacts has left the source since the last load, and at least
+    20, a run stops."""
 
 
 class RatePolicy(_Section):
     """So many units (items or requests, whatever the provider counts) in any such window."""
 
     units: int = Field(ge=1, le=10_000_000)
+    """Items or requests, whatever the provider counts."""
+
     seconds: float = Field(gt=0, le=86_400)
+    """The length of the window."""
 
 
 class ProviderPolicy(_Section):
-    """What a credit of a provider costs, and how fast and in what portions it is asked.
-
-    `rates` hold all at once; `items_per_window` with `window_seconds` is the short form of one.
-    `search`: whether those who are a name and a company are searched for there. `exclusive`:
-    no one else spends the account's credits, so that a balance lower than the ledger can explain
-    stops a run. `free_repeat`: whether to rely on it where a provider documents that the same call
-    again costs nothing. `min_likelihood`: how sure a provider that tells it must be that a profile
-    is the person's; others are not bought.
-    """
+    """What a credit of a provider costs, and how fast and in what portions it is asked."""
 
     price: Price = Decimal(1)
+    """What one credit costs, in the unit of `[budget]`."""
+
     items_per_window: int = Field(600, ge=1, le=100_000)
+    """With `window_seconds` the short form of one rate: so many items in any such window."""
+
     window_seconds: float = Field(60.0, gt=0, le=86_400)
+    """See `items_per_window`."""
+
     rates: tuple[RatePolicy, ...] = Field((), min_length=1, strict=False)
+    """Several rates, which hold all at once: `[{ units = 15, seconds = 1 }, …]`."""
+
     callback_deadline_minutes: float = Field(30.0, gt=0, le=10_080)
+    """Without an answer by callback until then a call is `unconfirmed`; a later one is still read.
+    """
+
     items_per_request: int = Field(100, ge=1, le=100)
+    """How many items one request asks for at most."""
+
     search: Literal["off", "on"] = "off"
+    """Whether people known by name and company only are searched for there."""
+
     searches_per_day: int = Field(300, ge=0)
+    """The quota of searches, of which the floors of `[budget]` leave shares untouched."""
+
     exclusive: bool = False
+    """No one else spends the account's credits, so that a balance lower than the ledger can explain
+    stops a run."""
+
     free_repeat: bool = True
+    """Whether to rely on it where the provider documents that the same call again costs nothing."""
+
     min_likelihood: int = Field(8, ge=1, le=10)
+    """How sure a provider that tells it must be that a profile is the person's; others are not
+    bought."""
 
     @model_validator(mode="after")
     def _one_form(self) -> "ProviderPolicy":
@@ -116,39 +142,52 @@ class ProviderPolicy(_Section):
 
 
 class SearchPolicy(_Section):
-    """Which of the profiles that a search gives is the person, and how many of them are read.
-
-    A profile is accepted from `min_score` on, where it leads every other by `min_lead`;
-    both are read off the curve that `make bench ARGS=resolving` prints. Two company names
-    are alike from `company_similarity` on (1: the same but for legal form, article and
-    punctuation). `same_domain` says when two web domains are one company's: the same
-    `registrable` one, or the same `label` before the public suffix (acme.com, acme.co.uk).
-    """
+    """Which of the profiles that a search gives is the person, and how many of them are read."""
 
     min_score: Share = 0.8
+    """A profile is accepted from this score on …"""
+
     min_lead: Share = 0.05
+    """… where it leads every other by this. Both are read off the curve that `make bench
+    ARGS=resolving` prints."""
+
     company_similarity: Share = 0.9
+    """How alike two names of a company must be; 1: the same but for legal form, article and
+    punctuation."""
+
     same_domain: Literal["registrable", "label"] = "label"
+    """When two web domains are one company's: the same registrable one, or the same label before
+    the public suffix (acme.com, acme.co.uk)."""
+
     pages: int = Field(3, ge=1, le=100)
+    """How many pages of profiles are read; where there are more, none is taken."""
+
     page_size: int = Field(100, ge=1, le=100)
+    """Profiles on a page."""
+
     at_once: int = Field(3, ge=1, le=100)
+    """Calls of all processes together."""
 
 
 class FreshnessPolicy(_Section):
-    """After how many days something is looked up again.
-
-    `company_max_age_days` is how long what an answer says of a company fills the company
-    fields of others there.
-
-    `spread_days` evens out refreshes: each person's answer falls due up to so many days
-    before `max_age_days`, so that what was bought on one day is not all due on another.
-    """
+    """After how many days something is looked up again."""
 
     max_age_days: Days = 90
+    """After how many days a person who was found is looked up again; 60 to 90 is usual."""
+
     company_max_age_days: Days = 180
+    """How long what an answer says of a company fills the company fields of others there."""
+
     no_match_days: Days = 30
+    """After how many days a person who was not found is asked for again."""
+
     unconfirmed_days: Days = 30
+    """How long a look-up that was sent and never answered is not bought again: it may have been
+    billed."""
+
     spread_days: int = Field(0, ge=0)
+    """Each answer falls due up to so many days before `max_age_days`, so that what was bought on
+    one day is not all due on another; 0: off."""
 
     @field_validator("spread_days")
     @classmethod
@@ -162,22 +201,30 @@ class FreshnessPolicy(_Section):
 class RetryPolicy(_Section):
     """How long a person waits whose look-ups fail unbilled, run after run.
 
-    After the first failure `first_hours`, doubling with each further one up to
-    `longest_days`; after `max_attempts` failures in a row always that. Only what
-    the provider says of the item counts; the network, credits or the key delay no one.
+    Only what the provider says of the item counts; the network, credits or the key delay no one.
     """
 
     first_hours: float = Field(1.0, gt=0, le=24)
+    """How long after the first failure; it doubles with each further one …"""
+
     longest_days: int = Field(7, ge=1, le=365)
+    """… up to this."""
+
     max_attempts: int = Field(8, ge=1, le=50)
+    """After so many failures in a row always `longest_days`."""
 
 
 class SchedulePolicy(_Section):
     """When the daily refresh starts, and for how long Dagster keeps its runs."""
 
     time_zone: str = "UTC"
+    """An IANA time zone, such as Europe/Berlin."""
+
     hour: int = Field(5, ge=0, le=23)
+    """The hour at which the daily refresh starts."""
+
     keep_runs_days: Days = 90
+    """How long Dagster keeps its runs, with their events and logs."""
 
     @field_validator("time_zone")
     @classmethod
@@ -192,24 +239,39 @@ class Bands(_Section):
     """The least score of each band, for accounts without a tier."""
 
     strategic: Score = 2000
+    """The least score of a strategic account."""
+
     target: Score = 1000
+    """The least score of a target account."""
+
     standard: Score = 300
+    """The least score of a standard account; below it is bulk."""
 
 
 class Weights(_Section):
     """How much each property of an account weighs in its score."""
 
     tier: Weight = 1000
+    """Times 3, 2, 1 or 0, from strategic to bulk."""
+
     open_pipeline: Weight = 1.0
+    """Times 100 × log10(1 + the figure)."""
+
     annual_revenue: Weight = 1.0
+    """Likewise."""
+
     employee_count: Weight = 1.0
+    """Likewise."""
 
 
 class PriorityPolicy(_Section):
     """How an account's score becomes a priority."""
 
     bands: Bands = Bands()
+    """The least score of each band, for accounts without a tier."""
+
     weights: Weights = Weights()
+    """How much each property of an account weighs in its score."""
 
     @field_validator("bands")
     @classmethod
@@ -223,9 +285,16 @@ class Floors(_Section):
     """The share of the day's and the month's budget that each priority leaves untouched."""
 
     strategic: Share = 0.0
+    """What strategic work leaves untouched."""
+
     target: Share = 0.1
+    """What target work leaves untouched."""
+
     standard: Share = 0.3
+    """What standard work leaves untouched."""
+
     bulk: Share = 0.5
+    """What bulk work leaves untouched."""
 
 
 class BudgetPolicy(_Section):
@@ -235,9 +304,16 @@ class BudgetPolicy(_Section):
     """
 
     per_run: Amount = Decimal(5000)
+    """Of a run and all its retries; what may have been billed counts."""
+
     per_day: Amount = Decimal(20_000)
+    """Of a day in UTC."""
+
     per_month: Amount = Decimal(300_000)
+    """Of a month in UTC."""
+
     floors: Floors = Floors()
+    """The share of the day's and the month's budget that each priority leaves untouched."""
 
 
 Requirement = Annotated[
@@ -255,11 +331,13 @@ class AcceptancePolicy(_Section):
 
     Each requirement is a class (`verified`; `agreed`: that, or given by several providers;
     `likely` or better; `any`) and a field.
-    `job_changes`: whether another employer than the source's is a flag, or for review.
     """
 
     require: tuple[Requirement, ...] = Field(("verified_email",), min_length=1, strict=False)
+    """All that are named; each a class and a field, such as `verified_email`."""
+
     job_changes: Literal["flag", "review"] = "flag"
+    """Whether another employer than the source's is a flag, or for review."""
 
 
 WriteRule = Literal["overwrite", "fill", "never"]
@@ -288,19 +366,17 @@ class FieldsPolicy(_Section):
 
 
 class IdentityPolicy(_Section):
-    """How identifiers are read.
-
-    `phone_region` is the country (two letters) of phone numbers that carry no
-    country code and whose company domain tells no country. Empty: such numbers
-    are not used as a key, since a guessed country is a guessed person.
-
-    `name_similarity` and `company_similarity` are how close (Jaro-Winkler) two words
-    of names, and two names of companies, must be to pass for the same.
-    """
+    """How identifiers are read."""
 
     phone_region: str = ""
+    """The country (two letters) of phone numbers without a country code whose company's domain
+    tells none; empty: they are no key, since a guessed country is a guessed person."""
+
     name_similarity: float = Field(0.9, ge=0.8, le=1)
+    """How close (Jaro-Winkler) two words of names must be to pass for the same."""
+
     company_similarity: float = Field(0.9, ge=0.7, le=1)
+    """How close two names of companies must be."""
 
     @field_validator("phone_region")
     @classmethod
@@ -313,37 +389,39 @@ class IdentityPolicy(_Section):
 
 
 class ReviewPolicy(_Section):
-    """Where another tool writes what reviewers decide: a query over the source, or `attach`."""
+    """Where another tool writes what reviewers decide."""
 
     attach: str | None = None
+    """Where the decisions are, if that is not the source."""
+
     decisions: str | None = None
+    """A query that gives them."""
 
 
 class FeedbackPolicy(_Section):
-    """What became of mail: a query over the source with `email`, `bounced_at` and `kind`.
-
-    The kinds are those of `vocabulary.FEEDBACK_KINDS`.
-    """
+    """What became of mail, whichever tool sent it."""
 
     bounces: str | None = None
+    """A query over the source that gives `email`, `bounced_at` and `kind` (`hard`, `soft`,
+    `complaint` or `delivered`)."""
 
 
 class PublishPolicy(_Section):
-    """Which Unix group may read what is published; the owner alone where none is named."""
+    """Who may read what is published."""
 
     group: str = ""
+    """A Unix group that may read what is published; the owner alone, where it is empty."""
 
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class UiPolicy(_Section):
-    """Further names, such as a proxy's, under which `enrichment ui` may be reached.
-
-    Each is a host, with its port where that is not the scheme's own.
-    """
+    """Where `enrichment ui` is reached."""
 
     hosts: tuple[str, ...] = Field((), strict=False)
+    """Further names, such as a proxy's, under which `enrichment ui` may be reached; each a host,
+    with its port where that is not the scheme's own."""
 
     @field_validator("hosts")
     @classmethod
@@ -355,14 +433,14 @@ class UiPolicy(_Section):
 
 
 class EligibilityPolicy(_Section):
-    """Which contacts may be asked about; all, where neither is given.
-
-    `contacts` is a query over the source that gives their `contact_id`; `where` a condition
-    over the columns that `[source] contacts` and, joined by `account_id`, `accounts` give.
-    """
+    """Which contacts may be asked about; all, where neither is given."""
 
     contacts: str | None = None
+    """A query over the source that gives the `contact_id` of all that may be asked about."""
+
     where: str | None = None
+    """Or a condition over the columns that `[source] contacts` and, joined by `account_id`,
+    `accounts` give."""
 
     @field_validator("where")
     @classmethod
@@ -380,18 +458,23 @@ VERIFIES_NOTHING = "off"
 class WaterfallPolicy(_Section):
     """Which providers are asked, in which order: each for what the ones before left open.
 
-    Open is a contact that has not got what `[acceptance]` requires. `only`: the priorities for
-    which a provider may be asked; all, where it is not named. `verify`: the provider by which an
-    e-mail that is likely or unverified is verified before the next one is asked; what it says holds
-    for `verified_days`.
+    Open is a contact that has not got what `[acceptance]` requires.
     """
 
     order: tuple[str, ...] = Field(("signalhire",), min_length=1, strict=False)
+    """The providers that are asked, one after the other."""
+
     only: dict[str, Annotated[tuple[Priority, ...], Field(min_length=1, strict=False)]] = Field(
         default_factory=dict
     )
+    """The priorities for which a provider may be asked; all, where it is not named."""
+
     verify: str = VERIFIES_NOTHING
+    """The provider by which a likely or unverified e-mail is verified before the next one is asked;
+    `off` for none."""
+
     verified_days: Days = 90
+    """How long a verification holds."""
 
     @field_validator("order")
     @classmethod
@@ -402,19 +485,25 @@ class WaterfallPolicy(_Section):
 
 
 class EntryPolicy(_Section):
-    """The point of entry: how much entries matter, where answers go, and what one caller may do.
-
-    `priority` is that of an entry whose account is not known. Notifications go to `notify_hosts`
-    only, and to addresses of a private network only where they are among `notify_networks`. An
-    entry that is open for longer than `deadline_minutes` is overdue.
-    """
+    """The point of entry: how much entries matter, where answers go, and what one caller may do."""
 
     priority: Priority = "standard"
+    """Of an entry whose account is not known."""
+
     notify_hosts: tuple[str, ...] = Field((), strict=False)
+    """The hosts that a `notify_url` may name."""
+
     notify_networks: tuple[str, ...] = Field((), strict=False)
+    """Private networks to whose addresses a notification may go."""
+
     requests_per_second: int = Field(100, ge=1, le=100_000)
+    """Of one token, by each process that serves."""
+
     requests_at_once: int = Field(300, ge=1, le=100_000)
+    """How many of a token's requests may be under way."""
+
     deadline_minutes: int = Field(60, ge=1, le=100_000)
+    """An entry that is open for longer is overdue."""
 
     @field_validator("notify_hosts")
     @classmethod

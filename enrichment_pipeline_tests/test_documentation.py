@@ -36,5 +36,11 @@ def test_each_option_and_argument_says_what_it_is_for(pages: dict[str, str]) -> 
     assert silent == []
 
 
+def test_each_key_of_the_policy_says_what_it_is_for(pages: dict[str, str]) -> None:
+    sections = pages["reference/policy.md"].split("\n## ")
+    lines = [line for each in sections if "[fields]" not in each for line in each.splitlines()]
+    assert [line for line in lines if line.endswith("|  |")] == []
+
+
 def test_the_readme_is_one_screen() -> None:
     assert len((PROJECT / "README.md").read_text(encoding="utf-8").split()) <= 600

@@ -8,19 +8,27 @@ pages of `docs/`).
 `make reference` writes them.
 """
 
+import ast
 import inspect
+import json
 import os
 import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, cast, get_args, get_origin
+from textwrap import dedent
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 import typer
 from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 import enrichment_pipeline
 from enrichment_pipeline import vocabulary
@@ -29,7 +37,8 @@ from enrichment_pipeline.entry.callers import Callers
 from enrichment_pipeline.entry.contact_routes import create_app
 from enrichment_pipeline.entry.desk import Desk
 from enrichment_pipeline.entry.entry_metrics import EntryMetrics
-from enrichment_pipeline.providers.registry import PROVIDERS
+from enrichment_pipeline.policy import Policy, ProviderPolicy
+from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
 from enrichment_pipeline.receiver.metrics import ReceiverMetrics
 from enrichment_pipeline.settings import Environment, base_url_variable, key_variable
 from enrichment_pipeline.warehouse.connection import open_warehouse
@@ -193,6 +202,96 @@ def environment() -> str:
         ]
     blocks = ["# Environment", "What the commands read from the environment."]
     return _page([*blocks, _table(("variable", "is"), rows)])
+
+
+# --- the policy file -------------------------------------------------------------------
+
+
+def policy_keys() -> str:
+    blocks = [
+        "# Policy keys",
+        "Every key of the policy file. [The policy file](../policy.md) has them as an example.",
+    ]
+    for name, field in Policy.model_fields.items():
+        kind = _section(field.annotation)
+        title = f"[{name}]" if name != "providers" else "[providers.NAME]"
+        if kind is ProviderPolicy and name != "providers":
+            continue  # the first provider's table has the keys of any provider's
+        if kind is ProviderPolicy:
+            title = f"[{FIRST}], {title}"
+        blocks += [f"## {title}", _paragraph(kind.__doc__ or "")]
+        blocks.append(_table(("key", "takes", "default", "is"), _keys(kind)))
+    return _page(blocks)
+
+
+def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[Sequence[str]]:
+    told = _attribute_docstrings(section)
+    for name, field in section.model_fields.items():
+        kind = _section(field.annotation)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and field.default is not None:
+            yield from _keys(kind, f"{prefix}{name}.")
+        else:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            shown = "" if default is PydanticUndefined or default is None else _toml(default)
+            yield f"`{prefix}{name}`", _takes(field), shown, told.get(name, "")
+
+
+def _section(annotation: Any) -> Any:
+    """The model that a field holds, alone or by name; else its type."""
+    if get_origin(annotation) is dict:
+        return get_args(annotation)[1]
+    return annotation
+
+
+def _takes(field: FieldInfo) -> str:
+    kind = str(_plain(field.annotation))
+    limits = {
+        "ge": "from {}", "gt": "more than {}", "le": "to {}", "min_length": "", "decimal_places": ""
+    }  # fmt: skip
+    bounds = [
+        limits[name].format(getattr(each, name))
+        for each in field.metadata
+        for name in limits
+        if limits[name] and getattr(each, name, None) is not None
+    ]
+    return " ".join([kind, *bounds])
+
+
+def _plain(annotation: Any) -> str:
+    """A type in the words of TOML."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _plain(inner[0])
+    if origin is Literal:
+        return " ".join(f'`"{choice}"`' for choice in inner)
+    if origin in (tuple, list):
+        return f"list of {_plain(inner[0])}"
+    if origin is dict:
+        return "table"
+    if inner:  # or nothing
+        return _plain(inner[0])
+    words = {str: "text", int: "whole number", bool: "true or false", float: "number"}
+    return words.get(annotation, "number" if annotation is Decimal else "table")
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"`{value}`"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def _attribute_docstrings(of: type) -> dict[str, str]:
+    """The string below each attribute, by its name."""
+    [definition] = ast.parse(dedent(inspect.getsource(of))).body
+    return {
+        attribute.target.id: inspect.cleandoc(text.value.value)
+        for attribute, text in pairwise(cast("ast.ClassDef", definition).body)
+        if isinstance(attribute, ast.AnnAssign)
+        and isinstance(attribute.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 # --- what people read ------------------------------------------------------------------
@@ -399,6 +498,7 @@ def _sentence(text: str) -> str:
 REFERENCE: dict[str, Callable[[], str]] = {
     "commands": commands,
     "environment": environment,
+    "policy": policy_keys,
     "tables": tables,
     "http": http,
     "python": python,
