@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from benchmarks.common import Stage, candidates, look_up, now, settings_for, stage
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
+from enrichment_pipeline.ledger.budget import MILLIONTHS, credits_of, periods
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.schema import budgets, calls
 from enrichment_pipeline.ledger.store import open_store
@@ -132,7 +132,7 @@ def report(name: str, here: Stage, kills: int, on_the_wire: int, last_status: in
     lost = set(charges) - known
     expected: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for period in periods(row.run_id, row.budget_day):
+        for period in (*periods(row.run_id, row.budget_day), credits_of(row.run_id)):
             if row.state == "unconfirmed":
                 expected[period, "reserved"] += 1
             expected[period, "charged"] += row.units_charged

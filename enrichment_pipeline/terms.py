@@ -100,5 +100,6 @@ def _credits(settings: Settings, provider: str, facts: CallFacts) -> Budget:
         per_month=budget.per_month,
         floors=budget.floors,
         unit_cost=settings.limits(provider).price * facts.credits_per_unit,
+        credits_per_unit=facts.credits_per_unit,
         worst_units=facts.worst_units,
     )

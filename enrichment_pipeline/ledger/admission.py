@@ -234,7 +234,6 @@ def admit(
             "counts_from": now + limits.send_lease,
         },
     )
-    cost = limits.budget.worst_cost
     _RESERVE_CALLS.execute(
         connection,
         {
@@ -245,7 +244,7 @@ def admit(
             "request_id": request_id,
             "state": RESERVED,
             "unit_cost": limits.budget.millionths_per_unit,
-            "cost_reserved": cost,
+            "cost_reserved": limits.budget.worst_cost,
             "budget_day": day,
             "reserved_at": now,
             "requested_at": business_now,
@@ -257,7 +256,7 @@ def admit(
         connection,
         ((identifier, call_id) for call_id, of in reserved for identifier in of.known_by),
     )
-    booked = {(run.run_id, day): budget.Move(reserved=cost * len(reserved))}
+    booked = {(run.run_id, day): limits.budget.reserving(len(reserved))}
     budget.book(connection, limits.budget.pool, booked)
     return Admitted(request_id, reserved, tuple(left_over), skipped, known)
 
@@ -310,21 +309,20 @@ def admit_page(
             counts_from=now + limits.response_deadline,
         )
     )
-    charged = units_charged * limits.budget.millionths_per_unit
-    cost = limits.budget.worst_cost
     connection.execute(
         update(calls)
         .where(calls.c.call_id == call_id)
         .values(
             request_id=request_id,
             units_charged=calls.c.units_charged + units_charged,
-            cost_reserved=cost,
+            cost_reserved=limits.budget.worst_cost,
             budget_day=day,
         )
     )
     pool = limits.budget.pool
-    budget.book(connection, pool, {(of.run_id, of.budget_day): budget.Move(-cost, charged)})
-    budget.book(connection, pool, {(of.run_id, day): budget.Move(reserved=cost)})
+    ended = limits.budget.reserving(-1) + limits.budget.charging(units_charged)
+    budget.book(connection, pool, {(of.run_id, of.budget_day): ended})
+    budget.book(connection, pool, {(of.run_id, day): limits.budget.reserving(1)})
     return Page(request_id, series, number)
 
 

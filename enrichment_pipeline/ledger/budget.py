@@ -6,6 +6,7 @@ transaction, which serialises all processes.
 
 A pool is whatever calls draw on: the money that all providers' credits cost together, or one
 API's quota of requests a day. Amounts are whole millionths, so that sums of decimals are exact.
+How many credits a run has drawn, whatever each costs, is kept beside what they cost.
 """
 
 from collections.abc import Mapping
@@ -65,7 +66,8 @@ _OPEN = Prepared(
 class Budget:
     """What one kind of call may draw on a pool.
 
-    `unit_cost`: what a unit (a credit, a request of a quota) costs, in the pool's own unit.
+    `unit_cost`: what a unit (a credit or part of one, a request of a quota) costs, in the pool's
+    own unit. `credits_per_unit`: how many credits a unit is, in the pool of these.
     `worst_units`: how many units a call may cost at worst; so many are reserved for it. A
     limit of None is none. `floors`: the share of the day's and the month's limit that each
     priority leaves untouched.
@@ -77,6 +79,7 @@ class Budget:
     per_month: Decimal | None = None
     per_run: Decimal | None = None
     unit_cost: Decimal = Decimal(1)
+    credits_per_unit: Decimal = Decimal(1)
     worst_units: int = 1
 
     @property
@@ -84,9 +87,27 @@ class Budget:
         return in_millionths(self.unit_cost)
 
     @property
+    def credits_of_unit(self) -> int:
+        """How many millionths of a credit a unit is; 0 of what costs none."""
+        return in_millionths(self.credits_per_unit) if self.pool == CREDITS else 0
+
+    @property
     def worst_cost(self) -> int:
         """What is reserved for a call, in millionths."""
         return self.worst_units * self.millionths_per_unit
+
+    def reserving(self, calls: int) -> "Move":
+        """What it moves to reserve for so many calls; below zero, to give that back."""
+        units = calls * self.worst_units
+        return Move(
+            reserved=units * self.millionths_per_unit, credits_reserved=units * self.credits_of_unit
+        )
+
+    def charging(self, units: int) -> "Move":
+        """What it moves to charge so many units."""
+        return Move(
+            charged=units * self.millionths_per_unit, credits_charged=units * self.credits_of_unit
+        )
 
 
 @dataclass(frozen=True)
@@ -121,6 +142,11 @@ def periods(run_id: str, day: str) -> tuple[str, str, str]:
     return f"run:{run_id}", f"day:{day}", f"month:{day[:7]}"
 
 
+def credits_of(run_id: str) -> str:
+    """The period, of the pool of credits, in which a run's are counted, whatever each costs."""
+    return f"credits:{run_id}"
+
+
 def quota_name(provider: str, kind: str) -> str:
     """The pool that one kind of call to one provider has to itself."""
     return f"{provider}.{kind}"
@@ -138,10 +164,11 @@ def room(
     usable_share = 1 - Decimal(str(getattr(budget.floors, priority)))
     of_run, of_day, of_month = periods(run.run_id, day)
     tries = (of_run, *(periods(run_id, day)[0] for run_id in run.earlier_run_ids))
+    credits_of_tries = [credits_of(run_id) for run_id in (run.run_id, *run.earlier_run_ids)]
     used_up = _used_up(day)
     values = {
         "of_pool": budget.pool,
-        ROWS: as_json((period,) for period in (*tries, of_day, of_month)),
+        ROWS: as_json((period,) for period in (*tries, *credits_of_tries, of_day, of_month)),
         "of_quota": quota,
         "used_up": used_up,
     }
@@ -150,37 +177,50 @@ def room(
     left = {"day": in_millionths(budget.per_day * usable_share) - used.get(of_day, 0)}
     if budget.per_month is not None:
         left["month"] = in_millionths(budget.per_month * usable_share) - used.get(of_month, 0)
-    is_capped = budget.per_run is not None and not run.is_entry
-    caps = [in_millionths(budget.per_run)] if is_capped else []
+    rooms = [Room(max(0, amount // budget.worst_cost), period) for period, amount in left.items()]
+    # before the others, so that of two that are as tight the run's is named
+    if budget.per_run is not None and not run.is_entry:
+        amount = in_millionths(budget.per_run) - sum(used.get(period, 0) for period in tries)
+        rooms.insert(0, Room(max(0, amount // budget.worst_cost), "run"))
     if run.max_credits is not None and budget.pool == CREDITS:
-        caps.append(run.max_credits * budget.millionths_per_unit)
-    if caps:
-        drawn = sum(used.get(period, 0) for period in tries)
-        # first, so that of two that are as tight the run's is named
-        left = {"run": min(caps) - drawn, **left}
+        drawn = sum(used.get(period, 0) for period in credits_of_tries)
+        credits = run.max_credits * MILLIONTHS - drawn
+        at_worst = budget.worst_units * budget.credits_of_unit
+        rooms.insert(0, Room(max(0, credits // at_worst), "run"))
     if used_up in used:
-        left = {"day": 0}
-    tightest = min(left, key=lambda period: left[period])
-    return Room(max(0, left[tightest] // budget.worst_cost), tightest)
+        return Room(0, "day")
+    return min(rooms, key=lambda room: room.calls)
 
 
 @dataclass(frozen=True)
 class Move:
-    """Millionths to add to (or, below zero, to take from) what is reserved and what is charged."""
+    """Millionths to add to (or, below zero, to take from) what is reserved and what is charged.
+
+    `credits_reserved` and `credits_charged`: the same of credits, whatever each costs.
+    """
 
     reserved: int = 0
     charged: int = 0
+    credits_reserved: int = 0
+    credits_charged: int = 0
 
     def __add__(self, other: "Move") -> "Move":
-        return Move(self.reserved + other.reserved, self.charged + other.charged)
+        return Move(
+            self.reserved + other.reserved,
+            self.charged + other.charged,
+            self.credits_reserved + other.credits_reserved,
+            self.credits_charged + other.credits_charged,
+        )
 
 
 def book(connection: Connection, pool: str, moves: Mapping[tuple[str, str], Move]) -> None:
     """Book amounts, given by (run_id, day), in each of the budgets that they draw on."""
     by_period: dict[str, Move] = {}
     for (run_id, day), move in moves.items():
-        for period in periods(run_id, day):
-            by_period[period] = by_period.get(period, Move()) + move
+        amounts = dict.fromkeys(periods(run_id, day), Move(move.reserved, move.charged))
+        amounts[credits_of(run_id)] = Move(move.credits_reserved, move.credits_charged)
+        for period, amount in amounts.items():
+            by_period[period] = by_period.get(period, Move()) + amount
     _add(connection, pool, {period: move for period, move in by_period.items() if move != Move()})
 
 

@@ -182,15 +182,15 @@ class Calls:
         hashed identifiers that the answers gave, each with its call.
         """
         answered_at = answered_at or self.clock.business_now()
-        pool = self.limits.budget.pool
-        journal.settle(transaction, pool, settlements, reply_id=reply_id, answered_at=answered_at)
+        budget = self.limits.budget
+        journal.settle(transaction, budget, settlements, reply_id=reply_id, answered_at=answered_at)
         identifiers.note(transaction.connection, known_by)
         if reply_id is None:
             return
         for call_id, success in (later_successes or {}).items():
             journal.supersede_failure(
                 transaction,
-                pool,
+                budget,
                 call_id,
                 success,
                 reply_id=reply_id,

@@ -29,7 +29,7 @@ from sqlalchemy import (
     update,
 )
 
-from enrichment_pipeline.ledger import budget
+from enrichment_pipeline.ledger.budget import Budget, Move, book
 from enrichment_pipeline.ledger.limits import (
     BYTES_PER_BATCH,
     BYTES_PER_ITEM,
@@ -131,6 +131,7 @@ _BY_BUDGET = Prepared(
     select(
         calls.c.run_id,
         calls.c.budget_day,
+        func.count(),
         func.sum(calls.c.cost_reserved),
         func.sum(calls.c.unit_cost),
     )
@@ -324,7 +325,7 @@ def note_response(
 
 def settle(
     transaction: Transaction,
-    pool: str,
+    budget: Budget,
     settlements: Mapping[str, Settlement],
     *,
     reply_id: str | None,
@@ -335,7 +336,7 @@ def settle(
     by_result: dict[Settlement, list[tuple[str, int | None]]] = {}
     for call_id, of in settlements.items():
         by_result.setdefault(of._replace(answer_index=None), []).append((call_id, of.answer_index))
-    moves: dict[tuple[str, str], budget.Move] = {}
+    moves: dict[tuple[str, str], Move] = {}
     for of, rows in by_result.items():
         values = {
             "new_outcome": of.outcome,
@@ -352,12 +353,17 @@ def settle(
             raise FenceError(f"{len(rows) - moved} calls were settled already")
         if of.state == UNCONFIRMED:
             continue  # may have been billed: what it may have cost stays reserved
-        for run_id, day, reserved, unit_costs in _BY_BUDGET.execute(
+        for run_id, day, count, reserved, unit_costs in _BY_BUDGET.execute(
             connection, {ROWS: values[ROWS]}
         ):
-            move = budget.Move(-int(reserved), int(unit_costs) * of.units_charged)
-            moves[run_id, day] = moves.get((run_id, day), budget.Move()) + move
-    budget.book(connection, pool, moves)
+            move = Move(
+                -int(reserved),
+                int(unit_costs) * of.units_charged,
+                -count * budget.worst_units * budget.credits_of_unit,
+                count * of.units_charged * budget.credits_of_unit,
+            )
+            moves[run_id, day] = moves.get((run_id, day), Move()) + move
+    book(connection, budget.pool, moves)
 
 
 def mark_read(transaction: Transaction, reply_id: str) -> None:
@@ -367,7 +373,7 @@ def mark_read(transaction: Transaction, reply_id: str) -> None:
 
 def supersede_failure(
     transaction: Transaction,
-    pool: str,
+    budget: Budget,
     call_id: str,
     success: Settlement,
     *,
@@ -394,8 +400,11 @@ def supersede_failure(
         },
     ).one_or_none()
     if booked is not None:
-        move = budget.Move(charged=success.units_charged * booked.unit_cost)
-        budget.book(connection, pool, {(booked.run_id, booked.budget_day): move})
+        units = success.units_charged
+        move = Move(
+            charged=units * booked.unit_cost, credits_charged=units * budget.credits_of_unit
+        )
+        book(connection, budget.pool, {(booked.run_id, booked.budget_day): move})
 
 
 def note_unsent(transaction: Transaction, request_id: str, error: str, now: datetime) -> None:

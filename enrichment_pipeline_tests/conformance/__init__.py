@@ -284,9 +284,10 @@ def rows_of(store: LedgerStore, provider: str) -> list[sa.Row[Any]]:
 
 
 def budgets_of(store: LedgerStore) -> list[sa.Row[Any]]:
-    """What is reserved and charged in each period, in millionths."""
+    """What is reserved and charged in each period, in millionths, at what it costs."""
+    of_costs = sa.select(budgets).where(~budgets.c.period.startswith("credits:"))
     with store.read() as connection:
-        return list(connection.execute(sa.select(budgets)))
+        return list(connection.execute(of_costs))
 
 
 def units_by_item(store: LedgerStore, provider: str) -> Counter[str]:

@@ -20,7 +20,7 @@ from sqlalchemy import event
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import journal, kept
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Decision, Wait
-from enrichment_pipeline.ledger.budget import MILLIONTHS, Budget, RunShare, periods
+from enrichment_pipeline.ledger.budget import MILLIONTHS, Budget, RunShare, credits_of, periods
 from enrichment_pipeline.ledger.calls import Calls, Receipt
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.limits import Limits, Rate
@@ -87,6 +87,7 @@ def budget_of(
     per_month: float = 300_000,
     floors: Any = None,
     unit_cost: float = 1,
+    credits_per_unit: float = 1,
 ) -> Budget:
     """A budget that nothing comes near, but for what is named."""
     return Budget(
@@ -96,10 +97,13 @@ def budget_of(
         per_month=Decimal(str(per_month)),
         floors=Floors.model_validate(floors or {}),
         unit_cost=Decimal(str(unit_cost)),
+        credits_per_unit=Decimal(str(credits_per_unit)),
     )
 
 
-_BUDGET_KEYS = frozenset({"pool", "per_run", "per_day", "per_month", "floors", "unit_cost"})
+_BUDGET_KEYS = frozenset(
+    {"pool", "per_run", "per_day", "per_month", "floors", "unit_cost", "credits_per_unit"}
+)
 
 
 class Ledger:
@@ -360,7 +364,7 @@ def recomputed_budgets(store: LedgerStore) -> dict[str, tuple[int, int]]:
             )
         ).all()
     for run_id, day, state, units_charged in rows:
-        for period in periods(run_id, day):
+        for period in (*periods(run_id, day), credits_of(run_id)):
             reserved[period] += state in (RESERVED, SENT, UNCONFIRMED)
             charged[period] += units_charged
     return {

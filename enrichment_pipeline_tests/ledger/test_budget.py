@@ -175,6 +175,38 @@ def test_a_runs_cap_counts_credits_whatever_one_costs(ledger_of: LedgerOf, unit_
     assert ledger.admit(crowd(9, prefix="q"), "run", max_credits=4) == Exhausted("run")
 
 
+def test_a_call_that_is_half_a_credit_takes_half_a_one_of_a_runs_cap(ledger_of: LedgerOf):
+    ledger = ledger_of(items_per_window=WIDE, unit_cost=0.5, credits_per_unit=0.5)
+    batch = admitted(ledger.admit(crowd(9), "run", max_credits=2))
+    assert len(batch.calls) == 4
+    ledger.mark_sent(batch.request_id)
+    settle_all(ledger, batch, MATCHED)
+    assert ledger.admit(crowd(9, prefix="q"), "run", max_credits=2) == Exhausted("run")
+
+
+def test_a_runs_cap_counts_the_credits_of_all_providers_together(ledger_of: LedgerOf):
+    """What was drawn at one price is no other number of credits at another's."""
+    cheap = ledger_of("another", items_per_window=WIDE, unit_cost=0.1)
+    dear = ledger_of(items_per_window=WIDE, unit_cost=3)
+    halves = ledger_of("third", items_per_window=WIDE, unit_cost=0.5, credits_per_unit=0.5)
+    for ledger, calls in ((cheap, 2), (dear, 2), (halves, 4)):
+        wanted = crowd(calls, prefix=ledger.provider)
+        batch = admitted(ledger.admit(wanted, "run", max_credits=6))
+        assert len(batch.calls) == calls
+        ledger.mark_sent(batch.request_id)
+        settle_all(ledger, batch, MATCHED)
+    for ledger in (cheap, dear, halves):
+        assert ledger.admit(crowd(1, prefix="q"), "run", max_credits=6) == Exhausted("run")
+
+
+def test_a_miss_gives_its_credit_back_to_a_runs_cap(ledger_of: LedgerOf):
+    ledger = ledger_of(items_per_window=WIDE)
+    batch = admitted(ledger.admit(crowd(3), "run", max_credits=3))
+    ledger.mark_sent(batch.request_id)
+    settle_all(ledger, batch, MISSED)
+    assert len(admitted(ledger.admit(crowd(9, prefix="q"), "run", max_credits=3)).calls) == 3
+
+
 def test_a_runs_cap_on_credits_is_none_on_a_quota(ledger_of: LedgerOf):
     ledger = ledger_of(items_per_window=WIDE, pool="signalhire.search")
     assert len(admitted(ledger.admit(crowd(9), "run", max_credits=0)).calls) == 9

@@ -30,7 +30,7 @@ from enrichment_pipeline.dispatch.asking import AskLookups
 from enrichment_pipeline.dispatch.settling import read_kept_replies, settlement_for
 from enrichment_pipeline.ledger import kept
 from enrichment_pipeline.ledger.admission import Admitted, Candidate, Wait
-from enrichment_pipeline.ledger.budget import MILLIONTHS, periods
+from enrichment_pipeline.ledger.budget import MILLIONTHS, credits_of, periods
 from enrichment_pipeline.ledger.journal import FenceError
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -452,7 +452,8 @@ class LedgerMachine(RuleBasedStateMachine):
         reserved: Counter[str] = Counter()
         charged: Counter[str] = Counter()
         for row in self.rows():
-            for period in periods(row["run_id"], row["budget_day"]):
+            run_id = row["run_id"]
+            for period in (*periods(run_id, row["budget_day"]), credits_of(run_id)):
                 reserved[period] += row["state"] in (RESERVED, SENT, UNCONFIRMED)
                 charged[period] += row["units_charged"]
         for row in self.read("select * from budgets"):
