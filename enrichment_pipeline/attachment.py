@@ -1,7 +1,7 @@
-"""What `attach` in the policy file names: files, or a database that is reached by a scheme.
+"""What `attach` in the policy file names: files, or a place that is reached by a scheme.
 
 Here: reading such a text, with the ${NAME}s in it, and what of it may be shown. Not here:
-attaching it (`warehouse/attaching.py`).
+attaching it (`warehouse/attaching.py`), and the keys of object storage (`storage_access.py`).
 """
 
 import re
@@ -13,14 +13,17 @@ from string import Template
 from pydantic import SecretStr
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.storage_access import StorageAccess, read_storage_access
 
 POSTGRES = "postgres"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+]+):")
-_SCHEMES = {"postgres": POSTGRES, "postgresql": POSTGRES}
-_PASSWORD = re.compile(
-    r"(?P<before>\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)|(?P<user>//[^:/@\s]*:)[^@/\s]*(?=@)",
+_SECRET = re.compile(
+    r"(?P<password>\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)"
+    r"|(?P<user>//[^:/@\s]*:)[^@/\s]*(?=@)"
+    r"|(?P<option>\b(?:access_key_id|secret_access_key|session_token)=)[^&]*",
     re.IGNORECASE,
 )
+"""Each with what stands before it, which may be shown."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,22 @@ class Database:
         return self.label
 
 
-Attachment = Path | Database
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of object storage, or what is below a prefix in it.
+
+    `place` is `s3://bucket/prefix`, without a slash at its end; `label` is what may be shown.
+    """
+
+    place: str
+    access: StorageAccess
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+
+Attachment = Path | Database | Bucket
 
 
 class UnsetVariableError(ConfigurationError):
@@ -54,18 +72,36 @@ def read_attachment(
     scheme that nothing here can read.
     """
     written = _filled_in(text, environment, key)
-    scheme = _SCHEME.match(written)
-    if scheme is None or (base / written).exists():
+    found = _SCHEME.match(written)
+    if found is None or (base / written).exists():
         return _path(written, base, key)
-    kind = _SCHEMES.get(scheme[1].lower())
-    if kind is None:
-        raise ConfigurationError(
-            f"{key}: {scheme[1].lower()}: cannot be read; there are postgres:, a DuckDB or SQLite "
-            "file, and CSV, JSON Lines or Parquet, as one file or in a folder"
-        )
-    rest = written[scheme.end() :]
-    address = f"postgresql:{rest}" if rest.startswith("//") else rest
-    return Database(kind, SecretStr(address), _without_password(text))
+    scheme, rest = found[1].lower(), written[found.end() :]
+    label = _without_secrets(text)
+    if scheme in {"postgres", "postgresql"}:
+        address = f"postgresql:{rest}" if rest.startswith("//") else rest
+        return Database(POSTGRES, SecretStr(address), label)
+    if scheme == "s3":
+        return _bucket(rest, label, environment, key)
+    raise ConfigurationError(
+        f"{key}: {scheme}: cannot be read; there are postgres:, s3:, a DuckDB or SQLite file, and "
+        "CSV, JSON Lines or Parquet, as one file or in a folder"
+    )
+
+
+def _bucket(rest: str, label: str, environment: Mapping[str, str], key: str) -> Bucket:
+    """What follows `s3:`, with options behind a `?` as in a URL, but as they are written.
+
+    Nothing is decoded: a secret key has the signs that a URL would have encoded.
+    """
+    place, _, given = rest.partition("?")
+    bucket, _, prefix = place.removeprefix("//").partition("/")
+    if not (place.startswith("//") and bucket):
+        raise ConfigurationError(f"{key}: must name a bucket, as in s3://bucket/prefix")
+    if set(place) & set("*["):  # DuckDB lists no prefix that holds these
+        raise ConfigurationError(f"{key}: must be a prefix or an object, without * and [")
+    options = dict(option.partition("=")[::2] for option in given.split("&") if option)
+    path = f"{bucket}/{prefix}".rstrip("/")
+    return Bucket(f"s3://{path}", read_storage_access(options, environment, key=key), label)
 
 
 def _filled_in(text: str, environment: Mapping[str, str], key: str) -> str:
@@ -89,9 +125,11 @@ def _path(written: str, base: Path, key: str) -> Path:
         raise ConfigurationError(f"{key}: {error}".rstrip(".")) from None
 
 
-def _without_password(text: str) -> str:
-    """The text as it is written, variables as their names, without a password that stands there."""
-    return _PASSWORD.sub(
-        lambda found: f"{found['before'] or found['user']}…" if "${" not in found[0] else found[0],
-        text,
-    )
+def _without_secrets(text: str) -> str:
+    """The text as it is written, variables as their names, without a secret that stands there."""
+
+    def hidden(found: re.Match[str]) -> str:
+        shown = found["password"] or found["user"] or found["option"]
+        return found[0] if "${" in found[0] else f"{shown}…"
+
+    return _SECRET.sub(hidden, text)

@@ -51,8 +51,8 @@ class SourcePolicy(_Section):
     """Where contacts come from."""
 
     attach: str | None = None
-    """A file, a folder of files, or an address such as `postgres:…`; the sample, where it is not
-    given."""
+    """A file, a folder of files, or another place by its scheme (`postgres:…`, `s3://…`); the
+    sample, where it is not given."""
 
     name: str | None = Field(None, min_length=1)
     """What the state folder is stamped with instead of the place, so that the source can move."""

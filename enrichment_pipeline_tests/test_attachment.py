@@ -6,14 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from enrichment_pipeline.attachment import Database, UnsetVariableError, read_attachment
+from enrichment_pipeline.attachment import (
+    Attachment,
+    Bucket,
+    Database,
+    UnsetVariableError,
+    read_attachment,
+)
 from enrichment_pipeline.errors import ConfigurationError
 
 KEY = "[source] attach"
-ENVIRONMENT = {"CRM_PASSWORD": "gehe im", "LAKE": "lake"}
+ENVIRONMENT = {
+    "CRM_PASSWORD": "gehe im",
+    "LAKE": "lake",
+    "KEY_ID": "AKOTHER",
+    "KEY": "gehe+im/=",
+    "AWS_REGION": "eu-central-1",
+}
 
 
-def attached(text: str, base: Path = Path("/base")) -> Path | Database:
+def attached(text: str, base: Path = Path("/base")) -> Attachment:
     return read_attachment(text, base, ENVIRONMENT, key=KEY)
 
 
@@ -77,8 +89,14 @@ def test_no_password_is_shown_and_a_variable_by_its_name_only(text: str, label: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("snowflake:acc/db", r"\[source\] attach: snowflake: cannot be read; there are postgres:"),
-        ("s3://bucket/x", r"\[source\] attach: s3: cannot be read"),
+        (
+            "mysql:host=db",
+            r"\[source\] attach: mysql: cannot be read; there are postgres:, ",
+        ),
+        ("s3:bucket/x", r"\[source\] attach: must name a bucket, as in s3://bucket/prefix"),
+        ("s3:///x", r"\[source\] attach: must name a bucket"),
+        ("s3://bucket/*.csv", r"\[source\] attach: must be a prefix or an object, without \* and"),
+        ("s3://bucket?regoin=x", r"\[source\] attach: the option regoin is not known"),
         ("${NOT_SET}/x", r"\[source\] attach: the environment variable NOT_SET is not set"),
         ("cost$", r"\[source\] attach: a \$ must begin the name of an environment variable"),
     ],
@@ -91,3 +109,54 @@ def test_a_mistake_is_told_with_its_key(text: str, words: str) -> None:
 def test_a_variable_that_is_not_set_can_be_told_from_other_mistakes() -> None:
     with pytest.raises(UnsetVariableError):
         attached("postgres:password=${NOT_SET}")
+
+
+# --- object storage --------------------------------------------------------------------
+
+
+def bucket(text: str) -> Bucket:
+    found = attached(text)
+    assert isinstance(found, Bucket)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("s3://crm", "s3://crm"),
+        ("S3://crm/", "s3://crm"),
+        ("s3://crm/exports/", "s3://crm/exports"),
+        ("s3://crm/${LAKE}/contacts.csv?region=x", "s3://crm/lake/contacts.csv"),
+    ],
+)
+def test_a_bucket_and_a_prefix_are_read(text: str, place: str) -> None:
+    assert bucket(text).place == place
+
+
+def test_options_of_a_bucket_count_before_the_environment_and_are_taken_as_they_are() -> None:
+    text = "s3://crm?access_key_id=${KEY_ID}&secret_access_key=${KEY}&region=us-west-2"
+    access = bucket(text).access
+    assert access.region == "us-west-2"
+    assert access.secret_access_key is not None
+    assert access.secret_access_key.get_secret_value() == "gehe+im/="
+    assert bucket("s3://crm").access.region == "eu-central-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("s3://crm/lake?region=x", "s3://crm/lake?region=x"),
+        (
+            "s3://crm?access_key_id=${KEY_ID}&secret_access_key=${KEY}&region=x",
+            "s3://crm?access_key_id=${KEY_ID}&secret_access_key=${KEY}&region=x",
+        ),
+        (
+            "s3://crm?access_key_id=AKID&secret_access_key=gehe+im/=&session_token=gehe im",
+            "s3://crm?access_key_id=…&secret_access_key=…&session_token=…",
+        ),
+    ],
+)
+def test_no_key_of_a_bucket_is_shown(text: str, label: str) -> None:
+    found = bucket(text)
+    assert str(found) == label
+    assert "gehe" not in repr(found)

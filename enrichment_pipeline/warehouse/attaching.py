@@ -1,6 +1,7 @@
 """Attaching a source to a DuckDB of its own, and confining that to it.
 
-Here: each kind of attachment: a DuckDB or SQLite file, files that are tables, a Postgres database.
+Here: each kind of attachment: a DuckDB or SQLite file, files that are tables, on this machine or in
+object storage, a Postgres database.
 Not here: what `attach` in the policy file says (`attachment.py`), how files are read
 (`data_files.py`), and the queries (`attached_source.py`).
 """
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import duckdb
 
-from enrichment_pipeline.attachment import Attachment, Database
+from enrichment_pipeline.attachment import Attachment, Bucket, Database
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.warehouse import data_files
 from enrichment_pipeline.warehouse.connection import first_line, is_locked
 from enrichment_pipeline.warehouse.extensions import load_extension
+from enrichment_pipeline.warehouse.object_storage import files_below, reach_storage
 from enrichment_pipeline.warehouse.statements import literal
 
 ALIAS = "enrichment_source"
@@ -41,6 +43,8 @@ def attach(
     if isinstance(source, Database):
         _attach_postgres(reading, source, key)
         return Readable()
+    if isinstance(source, Bucket):
+        return _attach_bucket(reading, source, key)
     try:
         if source.is_dir():
             _attach_tables(reading, data_files.tables_in(source, without=own_file))
@@ -49,7 +53,7 @@ def attach(
             raise ConfigurationError(
                 f"source {source}: no such file or folder; see {key} in the policy file"
             )
-        if table := data_files.table_of(source):
+        if table := data_files.table_of(str(source)):
             _attach_tables(reading, [table])
             return Readable(files=_as_named(source))
         if _is_sqlite(source):
@@ -76,9 +80,9 @@ def confine(reading: duckdb.DuckDBPyConnection, readable: Readable) -> None:
     reading.execute("set lock_configuration = true")
 
 
-def _as_named(place: Path) -> list[str]:
+def _as_named(place: Path | str) -> list[str]:
     """The place as it is, and as the functions that read files take it."""
-    return [str(place), data_files.without_patterns(place)]
+    return [str(place), data_files.without_patterns(str(place))]
 
 
 def _attach_tables(reading: duckdb.DuckDBPyConnection, tables: Iterable[data_files.Table]) -> None:
@@ -126,3 +130,25 @@ def _attach_postgres(reading: duckdb.DuckDBPyConnection, source: Database, key: 
             f"source {source}: cannot be reached ({first_line(error)}); see {key} in the policy "
             "file"
         ) from None
+
+
+def _attach_bucket(reading: duckdb.DuckDBPyConnection, source: Bucket, key: str) -> Readable:
+    """A file whose ending tells its format is one table; all else is a folder.
+
+    Each object is readable by its name: to DuckDB `prefix/../other` lies below the prefix, and
+    what sends the request makes `other` of it.
+    """
+    reach_storage(reading, source.access, source.place)
+    if table := data_files.table_of(source.place):
+        _attach_tables(reading, [table])
+        return Readable(files=[source.place])
+    try:
+        files = files_below(reading, source.place)
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"source {source}: cannot be reached ({first_line(error)}); see {key} in the policy "
+            "file"
+        ) from None
+    readable = [place for file in files for place in _as_named(f"{source.place}/{'/'.join(file)}")]
+    _attach_tables(reading, data_files.tables_among(source.place, str(source), files))
+    return Readable(files=readable)

@@ -172,6 +172,8 @@ _SPEAKS_OF_NO_VALUE = re.compile(r"(Binder|Catalog|IO|Parser|Permission|Syntax) 
 _ADDRESS = re.compile(r'Postgres at ".*"(?=: )')
 _ADDRESS_MISREAD = re.compile("connection info string|URI|connection option")
 """What libpq says of an address quotes parts of it, perhaps of the password."""
+_HTTP_STATUS = re.compile(r"HTTP Error: .*\((HTTP \d{3}[A-Za-z ]*)\)")
+"""What comes before it is the address of an object, which nobody needs who knows the status."""
 _PLACES = (
     (re.compile(r" when casting from source column (\w+)$"), "column"),
     (re.compile(r"^Invalid Input Error: CSV Error on Line: (\d+)$"), "line"),
@@ -187,6 +189,8 @@ def first_line(error: Exception) -> str:
     line = _ADDRESS.sub("Postgres", (str(error).strip().splitlines() or [""])[0])
     if _ADDRESS_MISREAD.search(line):
         return "its address cannot be understood"
+    if status := _HTTP_STATUS.match(line):
+        return status[1]
     if _SPEAKS_OF_NO_VALUE.match(line):
         return re.sub(r"'[^']*'", "'…'", line)
     places = [f", {what} {found[1]}" for form, what in _PLACES if (found := form.search(line))]

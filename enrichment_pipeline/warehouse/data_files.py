@@ -1,14 +1,15 @@
 """CSV, JSON Lines and Parquet as the tables of a source: which files are one table, and how read.
 
 Here: the table that one file is, those that a folder holds, and DuckDB's functions that read them.
-Not here: attaching them, and what they may be read for (`attached_source.py`).
+Not here: attaching them (`attaching.py`), and listing what is not on this machine
+(`object_storage.py`).
 
 Text stays text, so that no leading zero is lost: in CSV, in JSON, and in the names of hive
 partitions (`region=07`).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import duckdb
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.warehouse.connection import first_line
-from enrichment_pipeline.warehouse.statements import literal
+from enrichment_pipeline.warehouse.statements import literal, quoted
 
 _ENDINGS = {
     ".csv": "csv",
@@ -38,17 +39,19 @@ class Table:
 
     name: str
     format: str
-    files: tuple[Path, ...]
-    place: Path
+    files: tuple[str, ...]
+    place: str
     """The file or folder that it is."""
+    is_folder: bool = False
 
 
-def table_of(file: Path) -> Table | None:
+def table_of(place: str) -> Table | None:
     """The table that one file is; None for another kind of file."""
-    ending = next((each for each in _LONGEST_FIRST if file.name.lower().endswith(each)), None)
+    name = place.rpartition("/")[2]
+    ending = next((each for each in _LONGEST_FIRST if name.lower().endswith(each)), None)
     if ending is None:
         return None
-    return Table(file.name[: -len(ending)], _ENDINGS[ending], (file,), file)
+    return Table(name[: -len(ending)], _ENDINGS[ending], (place,), place)
 
 
 def tables_in(folder: Path, *, without: Path | None = None) -> list[Table]:
@@ -57,41 +60,71 @@ def tables_in(folder: Path, *, without: Path | None = None) -> list[Table]:
     `without` is a file of our own: a folder in which it lies is no table. Raises
     ConfigurationError where two would have one name, and where there is none.
     """
+    return tables_among(str(folder), str(folder), _files_in(folder, without))
+
+
+def tables_among(place: str, label: str, files: Iterable[Sequence[str]]) -> list[Table]:
+    """The tables that the files below a place are.
+
+    Each file is the names of its folders below `place`, and its own; `label` is what may be shown
+    of the place. Raises ConfigurationError as `tables_in` does.
+    """
+    entries: dict[tuple[str, bool], list[Sequence[str]]] = {}
+    for names in sorted(files):
+        if _is_of_a_table(names):
+            entries.setdefault((names[0], len(names) > 1), []).append(names)
     tables: dict[str, Table] = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            table = None if without and without.is_relative_to(entry) else _of_folder(entry)
-        else:
-            table = table_of(entry)
+    for (name, is_folder), below in entries.items():
+        paths = [f"{place}/{'/'.join(names)}" for names in below]
+        table = _of_folder(f"{place}/{name}", paths) if is_folder else table_of(paths[0])
         if table is None:
             continue
         twin = tables.setdefault(table.name.lower(), table)
         if twin is not table:
+            other = twin.place.rpartition("/")[2]
             raise ConfigurationError(
-                f"source {folder}: {twin.place.name} and {entry.name} would be one view; rename one"
+                f"source {label}: {other} and {name} would be one view; rename one"
             )
     if not tables:
-        raise ConfigurationError(f"source {folder}: holds no {NAMED} file")
+        raise ConfigurationError(f"source {label}: holds no {NAMED} file")
     return list(tables.values())
 
 
-def _of_folder(folder: Path) -> Table | None:
-    files = [table for file in _partitioned(folder) if (table := table_of(file))]
-    formats = {table.format for table in files}
+def _of_folder(folder: str, files: Iterable[str]) -> Table | None:
+    tables = [table for file in files if (table := table_of(file))]
+    formats = {table.format for table in tables}
     if len(formats) != 1:
         return None
-    return Table(folder.name, formats.pop(), tuple(table.place for table in files), folder)
+    name = folder.rpartition("/")[2]
+    paths = tuple(table.place for table in tables)
+    return Table(name, formats.pop(), paths, folder, is_folder=True)
 
 
-def _partitioned(folder: Path) -> Iterator[Path]:
-    """The files of a folder and of its hive partitions; what a writer hides is none of them."""
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith((".", "_")):
-            continue
+def _files_in(folder: Path, without: Path | None) -> Iterator[tuple[str, ...]]:
+    """The files of a folder, of its folders and of their hive partitions."""
+    for entry in folder.iterdir():
         if not entry.is_dir():
-            yield entry
-        elif "=" in entry.name:
-            yield from _partitioned(entry)
+            yield (entry.name,)
+        elif not (without and without.is_relative_to(entry)):
+            yield from ((entry.name, *names) for names in _partitioned(entry))
+
+
+def _partitioned(folder: Path) -> Iterator[tuple[str, ...]]:
+    for entry in folder.iterdir():
+        if not entry.is_dir():
+            yield (entry.name,)
+        elif _is_partition(entry.name):
+            yield from ((entry.name, *names) for names in _partitioned(entry))
+
+
+def _is_of_a_table(names: Sequence[str]) -> bool:
+    """Whether it lies in hive partitions at most; what a writer hides is part of no table."""
+    is_hidden = any(name.startswith((".", "_")) for name in names)
+    return not is_hidden and all(map(_is_partition, names[1:-1]))
+
+
+def _is_partition(folder: str) -> bool:
+    return "=" in folder
 
 
 def create_view(reading: duckdb.DuckDBPyConnection, catalogue: str, table: Table) -> None:
@@ -100,16 +133,21 @@ def create_view(reading: duckdb.DuckDBPyConnection, catalogue: str, table: Table
         query = _query(reading, table)
         reading.execute(f"create view {catalogue}.{quoted(table.name)} as {query}")
     except duckdb.Error as error:
+        advice = ""
+        if not isinstance(error, duckdb.HTTPException):
+            advice = (
+                "; it must be UTF-8 text with a header and the same columns in every line, an "
+                "object in every line, or Parquet"
+            )
         raise ConfigurationError(
-            f"source {table.place}: cannot be read ({first_line(error)}); it must be UTF-8 text "
-            "with a header and the same columns in every line, an object in every line, or Parquet"
+            f"source {table.place}: cannot be read ({first_line(error)}){advice}"
         ) from None
 
 
 def _query(reading: duckdb.DuckDBPyConnection, table: Table) -> str:
     files = f"[{', '.join(literal(without_patterns(file)) for file in table.files)}]"
     options: dict[str, str] = {}
-    if table.place.is_dir():
+    if table.is_folder:
         options = {
             "hive_partitioning": "true",
             "hive_types_autocast": "false",
@@ -139,15 +177,10 @@ def _json_query(reading: duckdb.DuckDBPyConnection, files: str, options: Mapping
     return f"select {shown} from read_json({files}{_told(options | {'columns': f'{{{given}}}'})})"
 
 
-def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _told(options: Mapping[str, str]) -> str:
     return "".join(f", {name} = {value}" for name, value in options.items())
 
 
-def without_patterns(path: Path) -> str:
+def without_patterns(path: str) -> str:
     """A path as DuckDB's functions take it: its name is no pattern, whatever is in it."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
+    return re.sub(r"([*?\[])", r"[\1]", path)

@@ -60,6 +60,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 @cache
 def digest(*names: str) -> str:
     """A digest of the files `<name>.sql` without comments: whether any has changed what it does."""
