@@ -104,6 +104,21 @@ def _bucket(rest: str, label: str, environment: Mapping[str, str], key: str) -> 
     return Bucket(f"s3://{path}", read_storage_access(options, environment, key=key), label)
 
 
+def as_absolute(text: str, base: Path) -> str:
+    """The same for a policy file in any folder: a path is absolute.
+
+    Raises ConfigurationError for a password that stands in the text itself.
+    """
+    if _without_password(text) != text:
+        raise ConfigurationError(
+            "attach: a password must not stand in the policy file; put it into a variable of the "
+            "environment, and write its name: password=${CRM_PASSWORD}"
+        )
+    if (base / text).exists():
+        return str(base / text).replace("$", "$$")
+    return text if _SCHEME.match(text) else str(base / Path(text).expanduser())
+
+
 def _filled_in(text: str, environment: Mapping[str, str], key: str) -> str:
     try:
         return Template(text).substitute(environment)

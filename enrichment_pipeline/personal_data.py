@@ -367,6 +367,7 @@ _ANYTHING = tuple(Holds)
 FILES: tuple[Files, ...] = (
     Files("warehouse.duckdb*", _ANYTHING, "the warehouse, its log, and what a restore left of one"),
     Files("ledger.sqlite*", _ANYTHING, "the ledger, its log, and what a restore left of one"),
+    Files(".init-*", _ANYTHING, "what an `enrichment init` that was killed reckoned with"),
     Files(".restoring-*", _ANYTHING, "drafts of a restore that was killed"),
     Files("published/*", _ANYTHING, "snapshots of `enrichment`, in DuckDB and in Parquet"),
     Files("known/*", _ANYTHING, "what the point of entry knows of contacts, as of the last run"),

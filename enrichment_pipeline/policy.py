@@ -578,13 +578,22 @@ def load_policy(path: Path | None) -> Policy:
     if path is None:
         return Policy()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigurationError(
             f"policy file {path}: cannot be read ({error.strerror}); "
             "set ENRICHMENT_CONFIG to a TOML file, or unset it"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"policy file {path}: not valid TOML: {error}") from error
+    return read_policy(text, path)
+
+
+def read_policy(text: str, path: Path) -> Policy:
+    """Read the text of the policy file of this path. Raises ConfigurationError as `load_policy`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"policy file {path}: not valid TOML: {error}") from error
     try:
         return Policy.model_validate(document)

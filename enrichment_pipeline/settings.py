@@ -28,6 +28,7 @@ from enrichment_pipeline.policy import (
     ProviderPolicy,
     WaterfallPolicy,
     load_policy,
+    read_policy,
 )
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
@@ -338,21 +339,31 @@ class Settings:
         return replace(self, callback_url=callback_url, callback_keys=keys)
 
 
-def load_settings(*, needs_key: bool = True) -> Settings:
+def place_of_policy() -> Path:
+    """Where the policy file belongs, whether it is there or not.
+
+    Raises ConfigurationError for an environment that cannot be.
+    """
+    env, _accounts = _environment()
+    return _place_of_policy(env.config, _home(env))
+
+
+def load_settings(*, needs_key: bool = True, draft: str | None = None) -> Settings:
     """Read the environment and the policy file.
 
     Raises ConfigurationError, naming the variable or key, for whatever is wrong.
     Creates and opens nothing. Without `needs_key` providers' keys may be missing,
-    for a process that only takes callbacks.
+    for a process that only takes callbacks. A `draft` is a text that stands for the policy file,
+    as if it were in its place.
     """
-    try:
-        env, accounts = Environment(), _accounts_in_environment()
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
-    home = _resolved("ENRICHMENT_HOME", env.home or _default_home())
-    policy_path = _policy_path(env.config, home)
-    policy = load_policy(policy_path)
+    env, accounts = _environment()
+    home = _home(env)
+    policy_path: Path | None = _place_of_policy(env.config, home)
+    if draft is not None:
+        policy = read_policy(draft, policy_path)
+    else:
+        policy_path = policy_path if env.config or policy_path.is_file() else None
+        policy = load_policy(policy_path)
     _refuse_unknown_providers(policy, policy_path)
     needing = policy.used_providers if needs_key else ()
     accounts = {
@@ -380,6 +391,15 @@ def load_settings(*, needs_key: bool = True) -> Settings:
     )
     _refuse_sources_as_warehouse(settings)
     return settings
+
+
+def _environment() -> tuple[Environment, dict[str, tuple[SecretStr | None, str | None]]]:
+    """The variables, and key and URL of each provider."""
+    try:
+        return Environment(), _accounts_in_environment()
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigurationError(f"{problem['loc'][0]}: {problem['msg']}") from None
 
 
 def _resolved(name: str, *parts: Path) -> Path:
@@ -487,11 +507,12 @@ def _default_home() -> Path:
     return root / "data" / "state"
 
 
-def _policy_path(named: Path | None, home: Path) -> Path | None:
-    if named is not None:
-        return _resolved("ENRICHMENT_CONFIG", named)
-    beside_state = home / POLICY_FILE
-    return beside_state if beside_state.is_file() else None
+def _home(env: Environment) -> Path:
+    return _resolved("ENRICHMENT_HOME", env.home or _default_home())
+
+
+def _place_of_policy(named: Path | None, home: Path) -> Path:
+    return home / POLICY_FILE if named is None else _resolved("ENRICHMENT_CONFIG", named)
 
 
 def _with_own_stand_ins(accounts: Mapping[str, Account], names: str | None) -> dict[str, Account]:

@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
+from enrichment_pipeline.cli.init_command import init_command
 from enrichment_pipeline.cli.own_servers import start_receiver, start_stand_ins
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
@@ -286,6 +287,7 @@ def ui_services(
     serve_ui(host, port, load_settings().policy.ui.hosts, has_daemon=daemon)
 
 
+app.command("init")(init_command)
 app.command("suppress")(suppress_command)
 app.command("replay")(replay_command)
 app.command("undo")(undo_command)
@@ -304,6 +306,8 @@ def main() -> None:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as error:
         _fail(f"{error.format_message().rstrip('.')}; see --help", 2)
+    except typer.Abort:  # the end of the input, in place of an answer
+        _fail("there was no answer to the question, and nothing was changed", 1)
     except ConfigurationError as error:
         _fail(str(error), 2)
     except PipelineError as error:

@@ -29,19 +29,20 @@ def begin_trial(settings: Settings) -> bool:
     )
     if not is_trial or is_used(settings):
         return False
-    write_new(settings.home / POLICY_FILE, _trial_policy())
+    write_new(settings.home / POLICY_FILE, trial_policy())
     return True
 
 
-def _trial_policy() -> str:
+def trial_policy() -> str:
+    """The policy file of a trial."""
     from enrichment_pipeline.sandbox.stand_ins import STAND_INS
 
     names = [name for name in PROVIDERS if name in STAND_INS]
     able = (name for name in names if VERIFICATION in PROVIDERS[name].calls)
     return (
-        "# Made by the first `enrichment` command here, since there was no policy file: a trial of "
-        "the sample,\n# with a local stand-in for each provider. It is yours to change; the README "
-        "lists every key.\n\n"
+        "# Made since there was no policy file, and no source was named: a trial of the sample,\n"
+        "# with a local stand-in for each provider. It is yours to change; the README lists every "
+        "key.\n\n"
         "[waterfall]\n"
         f"order = {json.dumps(names)}\n"
         f"verify = {json.dumps(next(able, VERIFIES_NOTHING))}\n\n"
