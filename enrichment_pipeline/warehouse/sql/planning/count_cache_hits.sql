@@ -2,7 +2,7 @@
 -- share their person's answer or look-up with another contact, and persons that the provider
 -- did not know so short a time ago that it is not asked again.
 --
--- reads: contact_states, shared_contacts
+-- reads: planned_contacts
 
 with sharing as (
     select
@@ -14,15 +14,16 @@ with sharing as (
             freshness_reason,
             freshness in ('new', 'retry', 'stale', 'in_flight')
             or freshness_reason = 'answer_is_recent' as has_a_lookup
-        from shared_contacts
-        where list_contains($priorities, priority)
+        from planned_contacts
+        where contact_count <> 1
+            and list_contains($priorities, priority)
     )
 ),
 
 -- those that a search did not find are counted apart (`count_search_misses.sql`)
 single as (
     select count(*) as miss
-    from contact_states
+    from planned_contacts
     where contact_count = 1
         and last_outcome = 'no_match'
         and freshness_reason = 'miss_is_recent'
