@@ -109,9 +109,9 @@ def as_absolute(text: str, base: Path) -> str:
 
     Raises ConfigurationError for a password that stands in the text itself.
     """
-    if _without_password(text) != text:
+    if _without_secrets(text) != text:
         raise ConfigurationError(
-            "attach: a password must not stand in the policy file; put it into a variable of the "
+            "attach: a secret must not stand in the policy file; put it into a variable of the "
             "environment, and write its name: password=${CRM_PASSWORD}"
         )
     if (base / text).exists():
