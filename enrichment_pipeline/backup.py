@@ -48,7 +48,7 @@ from enrichment_pipeline.state import (
     stamp_of,
     stamp_with_ledger,
 )
-from enrichment_pipeline.terms import cost_of_credit
+from enrichment_pipeline.terms import budget_of
 from enrichment_pipeline.warehouse.connection import open_warehouse
 from enrichment_pipeline.warehouse.file_copy import LOG, copy_warehouse, is_empty_warehouse
 from enrichment_pipeline.warehouse.publish import read_published_lookups
@@ -300,7 +300,7 @@ class _Restoring:
                         refuse_other_ledger(str(warehouse))
                     if url != self._url:
                         self._restored.taken_over = take_over_answers(
-                            store, connection, partial(cost_of_credit, self._settings)
+                            store, connection, partial(budget_of, self._settings)
                         )
             self._restored.lookups = count_lookups(store)
 

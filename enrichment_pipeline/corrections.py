@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,7 @@ from enrichment_pipeline.state import check_stamp, check_used
 from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import judging, replay, review_log
 from enrichment_pipeline.warehouse.connection import (
     open_warehouse,
@@ -39,6 +41,7 @@ from enrichment_pipeline.warehouse.suppressed_identifiers import (
     mail_providers,
     replace_suppressions,
 )
+from enrichment_pipeline.warehouse.verifications import address_keys
 
 COUNT_WAIT_SECONDS = 2.0
 """How long a question waits for the warehouse, which a run has open for moments at a time."""
@@ -52,6 +55,14 @@ class MailProviders:
     contacts: int | None
 
 
+@dataclass(frozen=True)
+class Freed:
+    """How many calls that were never answered may be made again."""
+
+    lookups: int
+    verifications: int
+
+
 class Corrections:
     """Changes to one state folder's ledger and warehouse that no run makes by itself."""
 
@@ -62,27 +73,30 @@ class Corrections:
     # --- asking ------------------------------------------------------------------------
 
     @redact_unexpected_errors
-    def ask_again(self, contact_ids: Sequence[str]) -> int:
-        """Free contacts whose look-up may have been billed without an answer; how many look-ups.
+    def ask_again(self, contact_ids: Sequence[str]) -> Freed:
+        """Free contacts whose calls may have been billed without an answer.
 
-        The next run asks for them again, before `unconfirmed_days`. Raises
-        ConfigurationError for an id that is not in the source.
+        The next run makes them again, before `unconfirmed_days`: look-ups, and verifications of
+        addresses that answers give. Raises ConfigurationError for an id that is not in the source.
         """
         check_used(self._settings)
         with self._stores.open_warehouse() as connection:
             found = execute(connection, "find_persons", contact_ids=list(contact_ids)).fetchall()
-        persons = dict(found)
+            persons = dict(found)
+            addresses = address_keys(connection, persons.values())
         unknown = sorted(set(contact_ids) - persons.keys())
         if unknown:
             raise ConfigurationError(
                 f"no such contact: {', '.join(unknown[:10])}; ids are the source's contact_id"
             )
-        freed = sum(
-            self._stores.release_unconfirmed(Clock(), provider, set(persons.values()))
-            for provider in self._settings.asked_providers
+        release = partial(self._stores.release_unconfirmed, Clock())
+        lookups = sum(
+            release(provider, set(persons.values())) for provider in self._settings.asked_providers
         )
+        verifier = self._settings.verifying_provider
+        verifications = 0 if verifier is None else release(verifier, addresses, kind=VERIFICATION)
         self._stores.leave_whole_ledger()
-        return freed
+        return Freed(lookups, verifications)
 
     @redact_unexpected_errors
     def suppress(self, identifiers: Sequence[str], *, is_lifted: bool = False) -> int:

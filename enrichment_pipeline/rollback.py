@@ -1,6 +1,6 @@
 """Noticing that the ledger is an older copy, or gone, before anybody is bought twice.
 
-Here: comparing the ledger with whatever lies beside it and knows of its look-ups (the warehouse,
+Here: comparing the ledger with whatever lies beside it and knows of its calls (the warehouse,
 what is published, the stamp, the provider's balance), what each way out costs, and going on. Not
 here: copies (`backup.py`), and stores of another source or provider (`state.py`).
 
@@ -18,15 +18,15 @@ import duckdb
 
 from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.kept import changed_lookups
-from enrichment_pipeline.ledger.known import KnownLookup, UnitCost, find_known, take_over
+from enrichment_pipeline.ledger.known import BudgetOf, KnownCall, find_known, take_over
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.registry import PROVIDERS
-from enrichment_pipeline.warehouse import raw_answers
+from enrichment_pipeline.vocabulary import VERIFICATION
+from enrichment_pipeline.warehouse import raw_answers, verifications
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.publish import PublishedLookups, read_published_lookups
 from enrichment_pipeline.warehouse.searches import last_search_revision
 from enrichment_pipeline.warehouse.statements import execute
-from enrichment_pipeline.warehouse.verifications import last_verification_revision
 
 COMPARED = 1_000
 """Of each store, so many of the newest look-ups are compared: an older ledger lacks the newest."""
@@ -60,11 +60,16 @@ class Comparison:
         if self.is_another or newest_copied(self.connection) > self.store.revision():
             return True
         published = self._published(COMPARED)
-        return bool(self._behind_warehouse(COMPARED) or behind_published(self.store, published))
+        return bool(
+            self._behind_warehouse(COMPARED)
+            or self._unknown_verifications(COMPARED)
+            or behind_published(self.store, published)
+        )
 
     def message(self) -> str:
         """What was seen, and what each way out costs."""
         in_warehouse = self._behind_warehouse(None)
+        verified = self._unknown_verifications(None)
         published = self._published(None)
         in_published = behind_published(self.store, published)
         known = raw_answers.newest_lookups(self.connection, None)
@@ -72,12 +77,12 @@ class Comparison:
         seen = []
         if self.is_another:
             seen.append("the state folder was used with another ledger, which is gone")
-        if in_warehouse or newest_copied(self.connection) > self.store.revision():
+        held = f"{len(in_warehouse):,} look-ups"
+        if verified:
+            held += f" and {len(verified):,} verifications of addresses"
+        if in_warehouse or verified or newest_copied(self.connection) > self.store.revision():
             path = self.connection.execute("pragma database_list").fetchall()[0][2]
-            seen.append(
-                f"the warehouse {path} holds {len(in_warehouse):,} look-ups that are not in this "
-                "ledger"
-            )
+            seen.append(f"the warehouse {path} holds {held} that are not in this ledger")
         if published is not None and in_published:
             seen.append(
                 f"{published.path}, published {published.published_at:%Y-%m-%d %H:%M} UTC, is "
@@ -88,13 +93,13 @@ class Comparison:
             f"{'; '.join(seen)}. Nothing was bought. Either restore the newest ledger "
             "(`enrichment restore FOLDER`), which costs nothing; or `enrichment run "
             "--accept-rollback` goes on with this one, once and for all: it takes over from the "
-            f"warehouse what that knows ({len(in_warehouse):,} look-ups), and buys again, when "
+            f"warehouse what that knows ({held}), and buys again, when "
             f"they are due, the people of {len(lost):,} look-ups that cost {sum(lost):,} credits"
         )
 
-    def accept(self, unit_cost: UnitCost, *, run_id: str, at: datetime) -> None:
+    def accept(self, budget_of: BudgetOf, *, run_id: str, at: datetime) -> None:
         """Go on with this ledger: take over what the warehouse knows, and record it."""
-        take_over_answers(self.store, self.connection, unit_cost)
+        take_over_answers(self.store, self.connection, budget_of)
         with transaction(self.connection):
             execute(self.connection, "stamp_ledger", ledger=self.of_ledger["ledger"])
         published = self._published(0)
@@ -113,50 +118,52 @@ class Comparison:
         return _unaccepted(self.published_dir, self.of_ledger, count)
 
     def _behind_warehouse(self, count: int | None) -> list[str]:
-        return behind_warehouse(self.store, self.connection, count)
+        return behind(self.store, raw_answers.newest_lookups(self.connection, count))
+
+    def _unknown_verifications(self, count: int | None) -> list[str]:
+        return behind(self.store, verifications.newest_verifications(self.connection, count))
 
 
-def behind_warehouse(
-    store: LedgerStore, connection: duckdb.DuckDBPyConnection, count: int | None = None
-) -> list[str]:
-    """Of the warehouse's newest look-ups, those that the ledger lacks or has in an older state."""
-    theirs = raw_answers.newest_lookups(connection, count)
+def behind(store: LedgerStore, theirs: Mapping[str, int]) -> list[str]:
+    """Of these calls and their revisions, those that the ledger lacks or has in an older state."""
     ours = find_known(store, theirs)
     return [
-        lookup_id
-        for lookup_id, revision in theirs.items()
-        if lookup_id not in ours or ours[lookup_id].revision < revision
+        call_id
+        for call_id, revision in theirs.items()
+        if call_id not in ours or ours[call_id].revision < revision
     ]
 
 
 def take_over_answers(
-    store: LedgerStore, connection: duckdb.DuckDBPyConnection, unit_cost: UnitCost
+    store: LedgerStore, connection: duckdb.DuckDBPyConnection, budget_of: BudgetOf
 ) -> int:
     """Take over into the ledger what the warehouse knows and it lacks; how many look-ups.
 
-    What was paid for and is in either of the two is then in both, and nobody need be bought
-    again. Suppressions, balances and searches are the ledger's alone, and stay as they are there.
-    What verifications told stays known in the warehouse.
+    What was paid for and is in either of the two is then in both, verifications of addresses
+    included, and nothing need be bought again. Suppressions, balances and searches are the
+    ledger's alone, and stay as they are there.
     """
-    missing = behind_warehouse(store, connection)
+    lookups = behind(store, raw_answers.newest_lookups(connection, None))
+    verified = behind(store, verifications.newest_verifications(connection, None))
     newest = newest_copied(connection)
-    _forget_lost_verifications(store, connection)
-    if not missing and newest <= store.revision():
+    if not lookups and not verified and newest <= store.revision():
         return 0
 
-    def known() -> Iterator[KnownLookup]:
-        for row in raw_answers.known_lookups(connection, missing):
-            yield KnownLookup(**row)
+    def known() -> Iterator[KnownCall]:
+        for row in raw_answers.known_lookups(connection, lookups):
+            yield KnownCall(**row)
+        for row in verifications.known_verifications(connection, verified):
+            yield KnownCall(**row)
 
-    taken = take_over(
+    take_over(
         store,
         known(),
-        unit_cost=unit_cost,
+        budget_of=budget_of,
         join_answers=_join_answers,
         newest_revision=newest,
     )
     raw_answers.merge_lookups(connection, changed_lookups(store, 0))
-    return taken
+    return len(lookups)
 
 
 def newest_copied(connection: duckdb.DuckDBPyConnection) -> int:
@@ -164,19 +171,13 @@ def newest_copied(connection: duckdb.DuckDBPyConnection) -> int:
     return max(
         raw_answers.last_revision(connection),
         last_search_revision(connection),
-        last_verification_revision(connection),
+        verifications.last_verification_revision(connection),
     )
 
 
-def _forget_lost_verifications(store: LedgerStore, connection: duckdb.DuckDBPyConnection) -> None:
-    """Note of verifications that the ledger lacks that their next one supersedes nothing there."""
-    ids = [each for (each,) in connection.table("raw.verifications")["verification_id"].fetchall()]
-    lost = sorted(set(ids) - find_known(store, ids).keys())
-    query = "update raw.verifications set revision = 0 where list_contains(?, verification_id)"
-    connection.execute(query, [lost])
-
-
-def _join_answers(provider: str, by_index: Mapping[int, str]) -> bytes:
+def _join_answers(provider: str, kind: str, by_index: Mapping[int, str]) -> bytes:
+    if kind == VERIFICATION:  # a reply is one answer
+        return by_index[0].encode()
     return PROVIDERS[provider].join_answers(by_index)
 
 

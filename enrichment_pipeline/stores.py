@@ -59,12 +59,17 @@ class Stores:
         """The ledger's list of those who must not be asked about."""
         return Suppressions(self.ledger, clock)
 
-    def release_unconfirmed(self, clock: Clock, provider: str, person_keys: Iterable[str]) -> int:
-        """Free these persons to be asked for again there, at a person's word; how many look-ups."""
-        persons = list(person_keys)
-        lookups = self.calls(clock, provider=provider)
+    def release_unconfirmed(
+        self, clock: Clock, provider: str, keys: Iterable[str], *, kind: str = LOOKUP
+    ) -> int:
+        """Free these persons, or addresses, to be asked about again there, at a person's word.
+
+        How many calls there were.
+        """
+        asked_about = list(keys)
+        calls = self.calls(clock, kind, provider=provider)
         return self.ledger.transact(
-            lambda transaction: lookups.release_unconfirmed(transaction, persons)
+            lambda transaction: calls.release_unconfirmed(transaction, asked_about)
         )
 
 

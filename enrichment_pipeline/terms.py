@@ -13,7 +13,6 @@ from enrichment_pipeline.ledger.budget import (
     CREDITS,
     Budget,
     RunShare,
-    in_millionths,
     quota_name,
 )
 from enrichment_pipeline.ledger.calls import Calls
@@ -38,9 +37,26 @@ def calls_of(settings: Settings, provider: str, kind: str, clock: Clock) -> Call
     return Calls(provider, kind, _limits(settings, provider, kind, facts), clock)
 
 
-def cost_of_credit(settings: Settings, provider: str) -> int:
-    """What a credit of a provider costs, in millionths of the budget's unit."""
-    return in_millionths(settings.limits(provider).price)
+def budget_of(settings: Settings, provider: str, kind: str) -> Budget:
+    """What one kind of call to a provider may draw, and on which pool."""
+    facts, of_provider = PROVIDERS[provider].calls[kind], settings.limits(provider)
+    budget = settings.policy.budget
+    if facts.unit != "credits":
+        return Budget(
+            pool=quota_name(provider, kind),
+            per_day=Decimal(of_provider.searches_per_day),
+            floors=budget.floors,
+        )
+    return Budget(
+        pool=CREDITS,
+        per_run=budget.per_run,
+        per_day=budget.per_day,
+        per_month=budget.per_month,
+        floors=budget.floors,
+        unit_cost=of_provider.price * facts.credits_per_unit,
+        credits_per_unit=facts.credits_per_unit,
+        worst_units=facts.worst_units,
+    )
 
 
 def credits_per_unit(provider: str) -> dict[str, Decimal]:
@@ -69,13 +85,7 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         rates=rates if draws_credits else (),
         counts_requests=facts.counts_requests,
         at_once=None if draws_credits else policy.search.at_once,
-        budget=_credits(settings, provider, facts)
-        if draws_credits
-        else Budget(
-            pool=quota_name(provider, kind),
-            per_day=Decimal(of_provider.searches_per_day),
-            floors=policy.budget.floors,
-        ),
+        budget=budget_of(settings, provider, kind),
         pause=min(rate.window for rate in rates)
         if facts.pause_seconds is None
         else timedelta(seconds=facts.pause_seconds),
@@ -88,18 +98,4 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         is_repeat_free=facts.is_repeat_free and (of_provider.free_repeat or not draws_credits),
         is_paged=facts.is_paged,
         settled_within=PAGES_WITHIN if facts.is_paged else SETTLED_WITHIN,
-    )
-
-
-def _credits(settings: Settings, provider: str, facts: CallFacts) -> Budget:
-    budget = settings.policy.budget
-    return Budget(
-        pool=CREDITS,
-        per_run=budget.per_run,
-        per_day=budget.per_day,
-        per_month=budget.per_month,
-        floors=budget.floors,
-        unit_cost=settings.limits(provider).price * facts.credits_per_unit,
-        credits_per_unit=facts.credits_per_unit,
-        worst_units=facts.worst_units,
     )

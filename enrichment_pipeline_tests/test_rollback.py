@@ -10,30 +10,42 @@ import asyncio
 import shutil
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.entry.service import open_desk
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger.journal import Settlement
+from enrichment_pipeline.ledger.schema import calls
 from enrichment_pipeline.ledger.store import open_store
-from enrichment_pipeline.rollback import RolledBack
+from enrichment_pipeline.rollback import RolledBack, take_over_answers
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import copy_answers
 from enrichment_pipeline.stores import Stores
+from enrichment_pipeline.vocabulary import VERIFICATION
+from enrichment_pipeline.warehouse.verifications import keep_answers, merge_verifications
 from enrichment_pipeline_tests.bought import HALF, Bought, charged
+from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.end_to_end.world import LOOKUPS, ledger_rows
 from enrichment_pipeline_tests.ledger import (
+    NOT_ANSWERED,
     Ledger,
     booked_budgets,
+    buy,
     candidate,
     limits_of,
     recomputed_budgets,
     send,
+    states,
 )
+from enrichment_pipeline_tests.warehouse.prepared import opened
 
 REST = LOOKUPS - HALF
 """How many look-ups were made after the older copy."""
@@ -179,6 +191,44 @@ def test_answers_that_are_taken_over_are_in_the_ledger_as_they_came(bought: Boug
     assert bought.run().sent == 0
     assert bought.answers() == before
     assert bought.statuses() == bought.statuses_before
+
+
+def test_verifications_go_back_into_the_ledger_with_what_they_cost(tmp_path: Path) -> None:
+    """Those that the warehouse alone knows: none is bought again, and the budgets know of it."""
+    halves = limits_of(unit_cost=0.5, credits_per_unit=0.5, is_paged=True)
+    checked = Settlement("replied", "checked", None, units_charged=1, answer_index=0)
+    outcomes = {
+        "good": checked,
+        "stopped": Settlement("replied", "legal_stop"),
+        "lost": NOT_ANSWERED,
+        "slow": Settlement("released", "retriable", "in_progress", units_charged=1),
+    }
+    store, older = (
+        open_store(migrated_sqlite(tmp_path / f"{name}.sqlite")) for name in ("newer", "older")
+    )
+    ledger = Ledger(store, "checker", halves, Clock(), VERIFICATION)
+    for name, settlement in outcomes.items():
+        buy(ledger, candidate(name), settlement=settlement)
+    booked = booked_budgets(store)
+    assert booked["credits:run"] == (0.5, 1)
+    with opened() as warehouse:
+        merge_verifications(
+            warehouse, kept.changed_verifications(store, 0), {"checker": Decimal("0.5")}
+        )
+        keep_answers(warehouse, lambda reply_ids: kept.reply_bodies(store, reply_ids))
+        for _again in range(2):
+            assert take_over_answers(older, warehouse, lambda *_call: halves.budget) == 0
+    assert booked_budgets(older) == booked
+    assert states(older) == states(store)
+    with older.read() as connection:
+        query = sa.select(calls.c.reply_id).where(calls.c.outcome == "checked")
+        reply_id = connection.execute(query).scalar_one()
+    assert kept.reply_bodies(older, [reply_id]) == [(reply_id, b"[]")]
+    again = Ledger(older, "checker", halves, Clock(), VERIFICATION)
+    offered = [candidate(name) for name in outcomes]
+    assert [call.candidate.person_key for call in send(again, *offered).calls] == ["person:slow"]
+    for each in (store, older):
+        each.close()
 
 
 def test_another_ledger_with_look_ups_of_its_own_is_a_mistake(bought: Bought) -> None:

@@ -17,7 +17,7 @@ from enrichment_pipeline.ledger.limits import Limits, Rate
 from enrichment_pipeline.policy import Policy, load_policy
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import load_settings
-from enrichment_pipeline.terms import calls_of, cost_of_credit
+from enrichment_pipeline.terms import calls_of
 from enrichment_pipeline.vocabulary import LOOKUP, SEARCH
 from enrichment_pipeline_tests.conformance.madeup.acme.facts import ACME
 from enrichment_pipeline_tests.support import settings_for
@@ -82,8 +82,6 @@ def test_a_credit_costs_its_price_and_budgets_are_exact_decimals(tmp_path: Path)
     )
     assert (budget.floors.bulk, budget.millionths_per_unit) == (0.9, 280_000)
     assert limits_of(tmp_path, "").budget.unit_cost == 1
-    settings = settings_for(tmp_path, load_policy(None), None)
-    assert cost_of_credit(settings, "signalhire") == 1_000_000
 
 
 def test_a_search_draws_on_its_own_quota_and_neither_on_rates_nor_on_money(tmp_path: Path) -> None:

@@ -167,15 +167,17 @@ def ask_again(
         typer.Argument(metavar="CONTACT_ID…", show_default=False, help="Their ids in the source."),
     ],
 ) -> None:
-    """Let contacts whose look-up was never answered be asked for again, though perhaps billed."""
+    """Let what was never answered about contacts be asked again, though it was perhaps billed."""
     from enrichment_pipeline.corrections import Corrections
 
     settings = load_settings(needs_key=False)
     freed = Corrections(settings).ask_again(contact_ids)
+    if not (freed.lookups or freed.verifications):
+        _out.print("none of them has an unconfirmed look-up or verification")
+        return
     _out.print(
-        f"{freed} unconfirmed look-ups freed: the next run asks for them again"
-        if freed
-        else "none of them has an unconfirmed look-up"
+        f"{freed.lookups} unconfirmed look-ups and {freed.verifications} verifications of "
+        "addresses freed: the next run asks for them again"
     )
 
 

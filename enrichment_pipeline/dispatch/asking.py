@@ -12,6 +12,7 @@ from typing import Protocol
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
+    NOT_SENT,
     Accepted,
     AnswersByCallback,
     CallbackReading,
@@ -64,6 +65,10 @@ class Asking(Protocol):
         """Where answers come by callback: whether it was taken; see `AnswersByCallback`."""
         return None
 
+    def read_unsent(self, kept: Sequence[Kept]) -> ItemReading:
+        """The reading of a call whose request never left, after these replies to earlier ones."""
+        return ItemReading(NOT_SENT)
+
     def read(
         self,
         kept: Sequence[Kept],
@@ -82,7 +87,7 @@ class Asking(Protocol):
         raise AssertionError(f"{self.what} is never answered by callback")
 
 
-class AskLookups:
+class AskLookups(Asking):
     """Asks for the profiles of several items at once.
 
     With `callback_url`, which gives the URL for a request's answer, requests to a provider that
@@ -245,15 +250,22 @@ class AskVerifications(Asking):
         series: int,
         units_told: int | None = None,
     ) -> Reading:
-        every = [self._verifier.read_verification(*each) for each in kept]
-        told = every[-1]
+        told = self._verifier.read_verification(*kept[-1])
         is_answer = isinstance(told.outcome, Checked)
         # what was taken in between stays charged where the last request failed for another reason
-        units = told.units if told.signal is None else max(each.units for each in every)
+        units = told.units if told.signal is None else self._most_units(kept)
         item = ItemReading(told.outcome, 0 if is_answer else None, units=units)
         goes_on = told.is_in_progress and len(kept) < self.MOST_TIMES
         further = Further(series, len(kept) + 1, units=0) if goes_on else None
         return Reading((item,), told.signal, further=further)
+
+    def read_unsent(self, kept: Sequence[Kept]) -> ItemReading:
+        return ItemReading(NOT_SENT, units=self._most_units(kept))
+
+    def _most_units(self, kept: Sequence[Kept]) -> int:
+        """What the dearest of these replies says that the verification has cost."""
+        readings = (self._verifier.read_verification(*each) for each in kept)
+        return max((each.units for each in readings), default=0)
 
 
 def _is_last(page: PageReading, seen: int) -> bool:

@@ -42,7 +42,6 @@ from enrichment_pipeline.ledger.rates import LONGEST_PACE
 from enrichment_pipeline.ledger.schema import RELEASED, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.providers.base import (
-    NOT_SENT,
     Failing,
     Further,
     Halt,
@@ -338,7 +337,7 @@ class Dispatcher:
             code = str(error)
             await self._settle(
                 flight,
-                _nothing_read(flight, ItemReading(NOT_SENT), code),
+                _nothing_read(flight, self._asking.read_unsent(flight.kept), code),
                 note=lambda transaction: self._calls.note_unsent(transaction, request_id, code),
             )
         except NoReplyError as error:

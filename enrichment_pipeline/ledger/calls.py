@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from enrichment_pipeline.clock import Clock
 from enrichment_pipeline.ledger import admission, budget, identifiers, journal
@@ -240,18 +240,24 @@ class Calls:
     def release_unconfirmed(self, transaction: Transaction, person_keys: Iterable[str]) -> int:
         """Free these persons to be asked for again, at a person's word; how many calls.
 
-        Whatever was billed for them without an answer was paid for nothing.
+        Whatever was billed for them without an answer was paid for nothing. One that was asked for
+        by a further request had been taken by then, and stays charged for.
         """
-        call_ids = transaction.connection.execute(
-            select(calls.c.call_id).where(
+        was_taken = exists().where(requests.c.call_id == calls.c.call_id, requests.c.page > 1)
+        found = transaction.connection.execute(
+            select(calls.c.call_id, was_taken).where(
                 calls.c.provider == self.provider,
                 calls.c.kind == self.kind,
                 is_bound(calls.c.person_key),
                 calls.c.state == UNCONFIRMED,
             ),
             {ROWS: as_json((key,) for key in person_keys)},
-        ).scalars()
-        released = dict.fromkeys(call_ids, Settlement(RELEASED, "retriable", "asked_again"))
+        )
+        worst = self.limits.budget.worst_units
+        released = {
+            call_id: Settlement(RELEASED, "retriable", "asked_again", worst if is_taken else 0)
+            for call_id, is_taken in found
+        }
         self.settle(transaction, released)
         return len(released)
 

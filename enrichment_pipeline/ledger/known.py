@@ -1,4 +1,4 @@
-"""Look-ups that others know of: which of them the ledger lacks, and taking these over.
+"""Calls that others know of: which of them the ledger lacks, and taking these over.
 
 Here: comparing by id and revision, and writing what is missing. Not here: who knows them
 (the warehouse, what is published), and when they are taken over (`rollback.py`, `backup.py`).
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from sqlalchemy import func, insert, select, update
 
-from enrichment_pipeline.ledger import budget
+from enrichment_pipeline.ledger.budget import Budget, Move, book
 from enrichment_pipeline.ledger.rows import ROWS, as_json, is_bound
 from enrichment_pipeline.ledger.schema import (
     APPLIED,
@@ -32,27 +32,30 @@ from enrichment_pipeline.ledger.schema import (
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore, Transaction
 from enrichment_pipeline.vocabulary import LOOKUP
 
-UnitCost = Callable[[str], int]
-"""What a credit of a provider costs, in millionths of the budget's unit."""
-JoinAnswers = Callable[[str, Mapping[int, str]], bytes]
-"""Puts a provider's answers, by their index, together into a reply as it would have come."""
+BudgetOf = Callable[[str, str], Budget]
+"""What a kind of call to a provider draws on."""
+JoinAnswers = Callable[[str, str, Mapping[int, str]], bytes]
+"""Puts answers to a kind of call to a provider, by their index, together into a reply as it would
+have come."""
 LOST_ANSWER = "no_answer_by_deadline"
-"""The reason of a look-up that was sent, and whose answer is nowhere."""
+"""The reason of a call that was sent, and whose answer is nowhere."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """How a look-up stands in the ledger."""
+    """How a call stands in the ledger."""
 
     revision: int
     is_answered: bool
 
 
 @dataclass(frozen=True)
-class KnownLookup:
-    """A look-up as the warehouse has it. `answer` is its JSON; None where the answer is lost."""
+class KnownCall:
+    """A call as the warehouse has it. `answer` is its JSON; None where the answer is lost."""
 
-    lookup_id: str
+    call_id: str
+    kind: str
+    question: str
     provider: str
     person_key: str
     supersedes: str
@@ -67,7 +70,7 @@ class KnownLookup:
     reason: str | None
     reply_id: str | None
     answer_index: int | None
-    credits_charged: int
+    credits_charged: float
     requested_at: datetime
     answered_at: datetime | None
     has_answer: bool
@@ -81,15 +84,15 @@ class KnownLookup:
         return REPLIED if self.has_answer else UNCONFIRMED
 
 
-def find_known(store: LedgerStore, lookup_ids: Iterable[str]) -> dict[str, Known]:
-    """Those of these look-ups that the ledger has."""
-    wanted = list(lookup_ids)
+def find_known(store: LedgerStore, call_ids: Iterable[str]) -> dict[str, Known]:
+    """Those of these calls that the ledger has."""
+    wanted = list(call_ids)
     found: dict[str, Known] = {}
     query = select(calls.c.call_id, calls.c.revision, calls.c.state).where(
         is_bound(calls.c.call_id)
     )
     for start in range(0, len(wanted), PAGE_ROWS):
-        page = as_json((lookup_id,) for lookup_id in wanted[start : start + PAGE_ROWS])
+        page = as_json((call_id,) for call_id in wanted[start : start + PAGE_ROWS])
         with store.read() as connection:
             for row in connection.execute(query, {ROWS: page}):
                 found[row[0]] = Known(row[1], row[2] in (REPLIED, APPLIED))
@@ -120,88 +123,86 @@ def is_ahead_of_tables(store: LedgerStore, revision: int) -> bool:
 
 def take_over(
     store: LedgerStore,
-    known: Iterable[KnownLookup],
+    known: Iterable[KnownCall],
     *,
-    unit_cost: UnitCost,
+    budget_of: BudgetOf,
     join_answers: JoinAnswers,
     newest_revision: int,
-) -> int:
-    """Write look-ups that the ledger lacks, or has in an older state; how many.
+) -> None:
+    """Write calls that the ledger lacks, or has in an older state.
 
-    `known` is sorted by provider, reply and run. Each reply is a transaction: what a kill leaves
-    out is still missing, and is found the next time. In the end everything in the ledger has a
-    revision beyond `newest_revision`, up to which an earlier state was copied, so that it is
+    `known` is sorted by kind, provider, reply and run. Each reply is a transaction: what a kill
+    leaves out is still missing, and is found the next time. In the end everything in the ledger has
+    a revision beyond `newest_revision`, up to which an earlier state was copied, so that it is
     copied anew.
     """
     with store.write() as transaction:
         transaction.connection.execute(
             update(head).where(head.c.revision < newest_revision).values(revision=newest_revision)
         )
-    taken = 0
-    for _, group in groupby(known, lambda one: (one.provider, one.reply_id, one.run_id)):
+    for _, group in groupby(known, lambda one: (one.kind, one.provider, one.reply_id, one.run_id)):
         of_reply = list(group)
+        budget = budget_of(of_reply[0].provider, of_reply[0].kind)
         with store.write() as transaction:
-            _take_over_reply(transaction, of_reply, unit_cost(of_reply[0].provider), join_answers)
-        taken += len(of_reply)
+            _take_over_reply(transaction, of_reply, budget, join_answers)
     with store.write() as transaction:
         transaction.connection.execute(update(calls).values(revision=transaction.revision))
-    return taken
 
 
 def _take_over_reply(
     transaction: Transaction,
-    known: Sequence[KnownLookup],
-    unit_cost: int,
+    known: Sequence[KnownCall],
+    budget: Budget,
     join_answers: JoinAnswers,
 ) -> None:
-    """Write the look-ups of one reply and run; they are a request of their own."""
+    """Write the calls of one reply and run; they are a request of their own."""
     connection = transaction.connection
     there = _states(transaction, known)
-    missing = [one for one in known if one.lookup_id not in there]
+    missing = [one for one in known if one.call_id not in there]
     request_id = _add_request(transaction, known)
     _keep_reply(transaction, request_id, known, join_answers)
     taken = _taken_places(transaction, missing)
-    moves: dict[tuple[str, str], budget.Move] = {}
+    moves: dict[tuple[str, str], Move] = {}
 
-    def book(one: KnownLookup, day: str, reserved: int) -> None:
-        move = budget.Move(reserved * unit_cost, one.credits_charged * unit_cost)
-        moves[one.run_id, day] = moves.get((one.run_id, day), budget.Move()) + move
+    def move(one: KnownCall, day: str, reserved: int) -> None:
+        moved = budget.reserving(reserved) + budget.charging(_units(one, budget))
+        moves[one.run_id, day] = moves.get((one.run_id, day), Move()) + moved
 
     for one in missing:
         place = (one.person_key, one.supersedes)
         if one.ledger_state != RELEASED and place in taken:
             # the person was bought again meanwhile: it counts, but as superseded, by itself
-            place = (one.person_key, one.lookup_id)
+            place = (one.person_key, one.call_id)
         taken.add(place)
         day = one.requested_at.date().isoformat()
         values = {
             **{name: getattr(one, name) for name in _COPIED},
-            **_outcome(one, transaction.revision),
-            "call_id": one.lookup_id,
-            "kind": LOOKUP,
-            "question": "person",
+            **_outcome(one, budget, transaction.revision),
             "supersedes": place[1],
             "request_id": request_id,
-            "unit_cost": unit_cost,
-            "cost_reserved": unit_cost,
+            "unit_cost": budget.millionths_per_unit,
+            "cost_reserved": budget.worst_cost,
             "budget_day": day,
             "reserved_at": one.requested_at,
         }
         connection.execute(insert(calls).values(values))
-        book(one, day, int(one.ledger_state == UNCONFIRMED))
+        move(one, day, int(one.ledger_state == UNCONFIRMED))
     for one in known:
-        if one.lookup_id not in there:
+        if one.call_id not in there:
             continue
-        state, day = there[one.lookup_id]
+        state, day = there[one.call_id]
         if state not in (RESERVED, SENT, UNCONFIRMED):
             continue  # it has ended here as well
-        values = _outcome(one, transaction.revision)
-        connection.execute(update(calls).where(calls.c.call_id == one.lookup_id).values(values))
-        book(one, day, int(one.ledger_state == UNCONFIRMED) - 1)
-    budget.book(connection, budget.CREDITS, moves)
+        values = _outcome(one, budget, transaction.revision)
+        connection.execute(update(calls).where(calls.c.call_id == one.call_id).values(values))
+        move(one, day, int(one.ledger_state == UNCONFIRMED) - 1)
+    book(connection, budget.pool, moves)
 
 
 _COPIED = (
+    "call_id",
+    "kind",
+    "question",
     "provider",
     "person_key",
     "contact_id",
@@ -214,7 +215,12 @@ _COPIED = (
 )
 
 
-def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
+def _units(one: KnownCall, budget: Budget) -> int:
+    """What it has cost, in units of its kind of call."""
+    return round(one.credits_charged / float(budget.credits_per_unit))
+
+
+def _outcome(one: KnownCall, budget: Budget, revision: int) -> dict[str, Any]:
     """The columns that hold its result."""
     columns: dict[str, Any]
     if one.ledger_state == UNCONFIRMED:
@@ -224,7 +230,7 @@ def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
         columns = {
             "outcome": one.outcome,
             "reason": one.reason,
-            "units_charged": one.credits_charged,
+            "units_charged": _units(one, budget),
         }
         answered_at = one.answered_at
     if one.ledger_state == REPLIED:
@@ -238,22 +244,22 @@ def _outcome(one: KnownLookup, revision: int) -> dict[str, Any]:
     }
 
 
-def _states(transaction: Transaction, known: Sequence[KnownLookup]) -> dict[str, tuple[str, str]]:
+def _states(transaction: Transaction, known: Sequence[KnownCall]) -> dict[str, tuple[str, str]]:
     """State and budget day of those that the ledger has."""
     query = select(calls.c.call_id, calls.c.state, calls.c.budget_day).where(
         is_bound(calls.c.call_id)
     )
-    rows = {ROWS: as_json((one.lookup_id,) for one in known)}
+    rows = {ROWS: as_json((one.call_id,) for one in known)}
     return {row[0]: (row[1], row[2]) for row in transaction.connection.execute(query, rows)}
 
 
-def _taken_places(transaction: Transaction, known: Sequence[KnownLookup]) -> set[tuple[str, str]]:
-    """Who stands where among these persons' look-ups: the person, and what it supersedes."""
+def _taken_places(transaction: Transaction, known: Sequence[KnownCall]) -> set[tuple[str, str]]:
+    """Who stands where among these persons' calls: the person, and what it supersedes."""
     if not known:
         return set()
     query = select(calls.c.person_key, calls.c.supersedes).where(
         calls.c.provider == known[0].provider,
-        calls.c.kind == LOOKUP,
+        calls.c.kind == known[0].kind,
         calls.c.is_released.is_not(True),
         is_bound(calls.c.person_key),
     )
@@ -261,14 +267,14 @@ def _taken_places(transaction: Transaction, known: Sequence[KnownLookup]) -> set
     return {(row[0], row[1]) for row in transaction.connection.execute(query, rows)}
 
 
-def _add_request(transaction: Transaction, known: Sequence[KnownLookup]) -> str:
+def _add_request(transaction: Transaction, known: Sequence[KnownCall]) -> str:
     request_id = uuid4().hex
     first = min(one.requested_at for one in known)
     transaction.connection.execute(
         insert(requests).values(
             request_id=request_id,
             provider=known[0].provider,
-            kind=LOOKUP,
+            kind=known[0].kind,
             run_id=known[0].run_id,
             item_count=len(known),
             rate_units=len(known),
@@ -284,7 +290,7 @@ def _add_request(transaction: Transaction, known: Sequence[KnownLookup]) -> str:
 def _keep_reply(
     transaction: Transaction,
     request_id: str,
-    known: Sequence[KnownLookup],
+    known: Sequence[KnownCall],
     join_answers: JoinAnswers,
 ) -> None:
     """Keep their answers as the reply they were cut from, as far as it is known."""
@@ -301,7 +307,7 @@ def _keep_reply(
         for one in answered
         if one.answer_index is not None and one.answer is not None
     }
-    body = join_answers(known[0].provider, by_index)
+    body = join_answers(known[0].provider, known[0].kind, by_index)
     answered_at = max(one.answered_at or one.requested_at for one in answered)
     connection.execute(
         insert(replies).values(

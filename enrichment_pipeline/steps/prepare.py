@@ -34,7 +34,7 @@ from enrichment_pipeline.state import (
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.provider import ask_balance
 from enrichment_pipeline.stores import Stores, stamped
-from enrichment_pipeline.terms import cost_of_credit
+from enrichment_pipeline.terms import budget_of
 from enrichment_pipeline.warehouse import raw_answers
 from enrichment_pipeline.warehouse.attached_source import attached_source
 from enrichment_pipeline.warehouse.connection import transaction
@@ -139,8 +139,8 @@ def open_state(stores: Stores, run: Run | None = None) -> None:
             if is_rolled_back and not (run and run.accepts_rollback):
                 raise RolledBack(compared.message())
         if run and is_rolled_back:
-            unit_cost = partial(cost_of_credit, settings)
-            compared.accept(unit_cost, run_id=run.run_id, at=run.clock.now())
+            budgets = partial(budget_of, settings)
+            compared.accept(budgets, run_id=run.run_id, at=run.clock.now())
         if is_ahead_of_tables(ledger, raw_answers.last_revision(connection)):
             _keep_what_reviewers_said(stores)
     stamp_with_ledger(settings, of_ledger["ledger"])

@@ -14,6 +14,7 @@ from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
+from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.searches import join_found_persons, score_searches
@@ -40,8 +41,8 @@ class SelectedWork:
 def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
     """Take over the ledger's latest look-ups, then select what is due in the lanes.
 
-    Persons that a reviewer wants asked about again are freed first, as `ask_again` does, and those
-    that a reviewer wants never asked about again are suppressed.
+    Persons that a reviewer wants asked about again, and their addresses, are freed first, as
+    `ask_again` does, and those that a reviewer wants never asked about again are suppressed.
     """
     stores, ledger = context.stores, context.stores.ledger
     suppressions = stores.suppressions(context.clock)
@@ -51,6 +52,10 @@ def select_work(context: RunContext, lanes: Sequence[Lane]) -> SelectedWork:
             waiting = review_log.persons_to_free(connection, provider)
             if stores.release_unconfirmed(context.clock, provider, waiting):
                 take_over_lookups(connection, ledger)
+        verifier = context.settings.verifying_provider
+        if verifier is not None:
+            addresses = review_log.addresses_to_free(connection, verifier)
+            stores.release_unconfirmed(context.clock, verifier, addresses, kind=VERIFICATION)
         suppressions.take_over(review_log.never_identifiers(connection), BY_REVIEW)
         take_over_searches(connection, ledger)
         with transaction(connection):

@@ -17,7 +17,7 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.statements import execute, registered
 
 REPLIES_PER_PAGE = 50
-LOOKUPS_PER_PAGE = 1_000
+ROWS_PER_PAGE = 1_000
 
 _ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.")
 """An escape in JSON: a pair of surrogates, half a pair (the group), or another one."""
@@ -70,11 +70,15 @@ def known_lookups(
     """Look-ups as they are known here, with their answers, sorted by reply and run."""
     wanted = pa.table({"lookup_id": pa.array(list(lookup_ids), pa.string())})
     with registered(connection, "wanted_lookups", wanted):
-        found = execute(connection, "read_known_lookups")
-        names = [column[0] for column in found.description]
-        while rows := found.fetchmany(LOOKUPS_PER_PAGE):
-            for row in rows:
-                yield dict(zip(names, row, strict=True))
+        yield from rows_of(execute(connection, "read_known_lookups"))
+
+
+def rows_of(found: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
+    """The rows of a result by the names of its columns, some read at a time."""
+    names = [column[0] for column in found.description]
+    while rows := found.fetchmany(ROWS_PER_PAGE):
+        for row in rows:
+            yield dict(zip(names, row, strict=True))
 
 
 def merge_lookups(connection: duckdb.DuckDBPyConnection, pages: Iterable[Sequence[Any]]) -> int:

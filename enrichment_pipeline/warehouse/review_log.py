@@ -221,6 +221,13 @@ def persons_to_free(connection: duckdb.DuckDBPyConnection, provider: str) -> lis
     return [person for (person,) in found.fetchall()]
 
 
+def addresses_to_free(connection: duckdb.DuckDBPyConnection, verifier: str) -> list[str]:
+    """Addresses of which the verifier has never answered, likewise; keyed as verifications are."""
+    execute(connection, "select_current_decisions")
+    found = execute(connection, "find_addresses_to_free", provider=verifier)
+    return [address for (address,) in found.fetchall()]
+
+
 def never_identifiers(connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Persons that reviewers want never asked for again, as hashed identifiers for the ledger."""
     return {row[0] for row in execute(connection, "find_never_identifiers").fetchall()}

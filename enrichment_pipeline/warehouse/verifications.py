@@ -6,7 +6,7 @@ rules, which are the files in `sql/verification/`. Call what writes in a transac
 one of their own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -25,6 +25,7 @@ from enrichment_pipeline.warehouse.raw_answers import (
     FIELDS_OF_EVERY_CALL,
     ReadBodies,
     reply_pages,
+    rows_of,
     tables_of,
 )
 from enrichment_pipeline.warehouse.statements import execute, execute_text, registered
@@ -90,6 +91,22 @@ def last_verification_revision(connection: duckdb.DuckDBPyConnection) -> int:
     return int(connection.execute(query).fetchall()[0][0])
 
 
+def newest_verifications(
+    connection: duckdb.DuckDBPyConnection, count: int | None
+) -> dict[str, int]:
+    """The ledger's revision of the verifications whose rows are the newest, or (None) of all."""
+    return dict(execute(connection, "find_newest_verifications", count=count).fetchall())
+
+
+def known_verifications(
+    connection: duckdb.DuckDBPyConnection, verification_ids: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """Verifications as they are known here, with their answers, sorted by reply and run."""
+    wanted = pa.table({"verification_id": pa.array(list(verification_ids), pa.string())})
+    with registered(connection, "wanted_verifications", wanted):
+        yield from rows_of(execute(connection, "read_known_verifications"))
+
+
 def merge_verifications(
     connection: duckdb.DuckDBPyConnection,
     pages: Iterable[Sequence[Any]],
@@ -146,6 +163,12 @@ def find_due_verifications(connection: duckdb.DuckDBPyConnection, policy: Policy
             for reason in reader.failed_by_item
         ],
     )
+
+
+def address_keys(connection: duckdb.DuckDBPyConnection, person_keys: Iterable[str]) -> list[str]:
+    """The addresses that answers give for these persons, each as verifications of it are keyed."""
+    found = execute(connection, "list_address_keys", person_keys=list(person_keys))
+    return [key for (key,) in found.fetchall()]
 
 
 def due_verifications(

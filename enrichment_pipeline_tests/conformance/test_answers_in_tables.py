@@ -25,6 +25,7 @@ from enrichment_pipeline_tests.conformance.madeup.birch_case import BIRCH_CASE
 from enrichment_pipeline_tests.conformance.madeup.birch_stand_in import STRANGER
 from enrichment_pipeline_tests.databases import migrated_sqlite
 from enrichment_pipeline_tests.dispatch import Told
+from enrichment_pipeline_tests.ledger import budget_of
 from enrichment_pipeline_tests.warehouse.prepared import opened
 
 BATCH = 4
@@ -92,7 +93,7 @@ def test_what_the_tables_know_goes_back_into_a_ledger_and_out_again_unchanged(
     older = open_store(migrated_sqlite(tmp_path / "older.sqlite"))
     with opened() as warehouse, opened() as again:
         told = tables_of(store, warehouse)
-        assert take_over_answers(older, warehouse, lambda _provider: 1) == len(told)
+        assert take_over_answers(older, warehouse, lambda *_call: budget_of()) == len(told)
         assert tables_of(older, again) == told
     people = case.persons(range(BATCH))
     with case.start(tmp_path, BATCH) as stand_in:

@@ -29,6 +29,7 @@ from enrichment_pipeline.providers.base import (
     Halt,
     LegalStop,
     NoReplyError,
+    NotSentError,
     Reply,
     Retriable,
     VerificationReading,
@@ -50,9 +51,9 @@ READINGS = {
 
 
 class Verifier:
-    """Gives these answers one after the other; None is a reply that was lost."""
+    """Gives these answers one after the other, or fails so; None is a reply that was lost."""
 
-    def __init__(self, *answers: bytes | None) -> None:
+    def __init__(self, *answers: bytes | Exception | None) -> None:
         self._answers = list(answers)
         self.asked: list[str] = []
 
@@ -61,6 +62,8 @@ class Verifier:
         body = self._answers.pop(0)
         if body is None:
             raise NoReplyError("torn")
+        if isinstance(body, Exception):
+            raise body
         return Reply(200, body)
 
     def read_verification(self, http_status: int, body: bytes) -> VerificationReading:
@@ -160,6 +163,37 @@ def test_one_that_is_interrupted_in_between_is_charged_for(store: LedgerStore) -
     verify(store, Verifier(b"busy", b"busy"), stop=lambda dispatcher: dispatcher.stop())
     [row] = rows_of(store, NAME)
     assert (row.state, row.units_charged) == ("released", 1)
+
+
+def test_a_charge_stands_where_the_repeat_never_left(store: LedgerStore) -> None:
+    """Asked again as another call: booked once more then, since nothing tells that it is free."""
+    verify(store, Verifier(b"busy", NotSentError("ConnectError"), b"good"))
+    rows = rows_of(store, NAME)
+    assert [(row.state, row.units_charged) for row in rows] == [("released", 1), ("replied", 1)]
+    assert booked(store) == (0, 2)
+
+
+def test_what_never_left_at_all_costs_nothing(store: LedgerStore) -> None:
+    verify(store, Verifier(*[NotSentError("ConnectError")] * 3))
+    assert {(row.state, row.units_charged) for row in rows_of(store, NAME)} == {("released", 0)}
+    assert booked(store) == (0, 0)
+
+
+def test_at_a_persons_word_it_is_asked_about_again_and_what_was_taken_stays_charged(
+    store: LedgerStore,
+) -> None:
+    """Of one that was lost at once nothing is known; one that was in progress had been taken."""
+    of, taken, lost = calls(), candidate("taken@acme.com"), candidate("lost@acme.com")
+    verify(store, Verifier(b"busy", None, None), taken, lost)
+    assert {row.state for row in rows_of(store, NAME)} == {"unconfirmed"}
+    assert booked(store) == (2, 0)
+    keys = [taken.person_key, lost.person_key, "address of nobody@acme.com"]
+    for freed in (2, 0):
+        released = store.transact(lambda transaction: of.release_unconfirmed(transaction, keys))
+        assert released == freed
+    assert booked(store) == (0, 1)
+    report, _ = verify(store, Verifier(b"good", b"good"), taken, lost)
+    assert report.checked == 2
 
 
 def test_what_tells_nothing_costs_nothing_and_is_free_to_be_asked_again(

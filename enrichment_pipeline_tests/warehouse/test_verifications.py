@@ -13,8 +13,14 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.warehouse import common_profile, verifications
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.judging import find_addresses_to_verify
+from enrichment_pipeline.warehouse.review_log import addresses_to_free
 from enrichment_pipeline.warehouse.states import derive_contact_states
-from enrichment_pipeline.warehouse.verifications import VerificationReader, due_verifications
+from enrichment_pipeline.warehouse.verifications import (
+    DueVerification,
+    VerificationReader,
+    address_keys,
+    due_verifications,
+)
 from enrichment_pipeline.waterfall import EVERY_IDENTIFIER, Turn
 from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import (
@@ -83,6 +89,12 @@ def due(world: World, *, at: datetime = START, lanes: Sequence[Lane] = LANES) ->
         waterfall = world.waterfall or alone()
         find_addresses_to_verify(world.connection, world.policy, waterfall, at)
     return [each.email for each in due_verifications(world.connection, lanes, 100)]
+
+
+def bought(world: World) -> list[DueVerification]:
+    """What is due, as it would be bought."""
+    assert due(world)
+    return due_verifications(world.connection, LANES, 100)
 
 
 def shown(world: World) -> tuple[str | None, str | None]:
@@ -347,6 +359,26 @@ def test_what_may_have_been_billed_is_left_alone_for_a_while(found: World) -> No
     found.derive_facts()
     assert due(found, at=START + 29 * DAY) == []
     assert due(found, at=START + 31 * DAY) == [WORK]
+
+
+def test_a_reviewers_word_frees_what_was_never_answered_before_it(found: World) -> None:
+    found.verify(SECOND, "perhaps")
+    found.decide("C1", "retry", at=START + DAY)
+    for at, freed in ((START + 2 * DAY, []), (START, [WORK])):
+        found.connection.execute("delete from raw.verifications where state = 'unconfirmed'")
+        found.verify(WORK, state="unconfirmed", reason="no_reply", at=at)
+        assert addresses_to_free(found.connection, VERIFIER) == freed
+        assert addresses_to_free(found.connection, "another") == []
+
+
+def test_the_addresses_of_a_person_are_known_by_the_keys_of_their_verifications(
+    found: World,
+) -> None:
+    [person_key] = found.persons().values()
+    keys = address_keys(found.connection, [person_key])
+    assert len(keys) == 2
+    assert {due.address_key for due in bought(found)} <= set(keys)
+    assert address_keys(found.connection, ["nobody"]) == []
 
 
 def test_what_is_under_way_is_not_asked_about_again(found: World) -> None:

@@ -4,7 +4,9 @@
 -- reads: raw.lookups, raw.provider_responses, wanted_lookups
 
 select
-    lookup.lookup_id,
+    lookup.lookup_id as call_id,
+    'lookup' as kind,
+    'person' as question,
     lookup.provider,
     lookup.person_key,
     lookup.supersedes,

@@ -91,6 +91,9 @@ create or replace temp macro linkedin_slug(value) as list_transform(
 create or replace temp macro finite_number(value) as
     case when isfinite(try_cast(value as double)) then try_cast(value as double) end;
 
+-- By what the ledger knows a verification of an address.
+create or replace temp macro address_key(email) as sha256('address:' || email);
+
 -- A bare, lower-case address out of `mailto:a@b.c`, `Name <a@b.c>` and padded forms. None has
 -- more than 254 characters (RFC 5321).
 create or replace temp macro email_address(value) as list_filter(

@@ -43,7 +43,7 @@ failed as (
 
 select
     coalesce(standing.email, failed.email) as email,
-    -- one that a restored ledger does not know supersedes nothing there
+    -- one that a ledger does not know which an older version restored supersedes nothing there
     case when standing.revision > 0 then standing.verification_id else '' end
         as last_verification_id,
     greatest(

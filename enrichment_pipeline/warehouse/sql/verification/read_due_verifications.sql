@@ -23,7 +23,7 @@ known_by as (
 )
 
 select
-    due.contact_id, due.email, sha256('address:' || due.email) as address_key, due.freshness,
+    due.contact_id, due.email, address_key(due.email) as address_key, due.freshness,
     due.priority, due.last_verification_id,
     list_append(known_by.identifiers, hashed_identifier('email', due.email)) as identifiers,
     due.contact_id in (
