@@ -99,6 +99,7 @@ JUDGEMENTS: tuple[Word, ...] = (
 MISMATCHES: tuple[Word, ...] = (
     Word("name", "the profile found bears another name"),
     Word("company", "the profile found works elsewhere, and shows nothing of ours"),
+    Word("namesake", "what was found may be another person's of that name at the company"),
 )
 """By what an `identity_mismatch` was noticed."""
 
@@ -229,7 +230,8 @@ REVIEW_REASONS: tuple[Reason, ...] = (
     ),
     Reason(
         "identity_mismatch",
-        "the profile found bears another name, or works elsewhere and shows nothing of ours",
+        "the profile found bears another name, works elsewhere and shows nothing of ours, or may "
+        "be a namesake's",
         "compare both sides in evidence, then accept or reject the profile",
     ),
     Reason(

@@ -7,23 +7,95 @@ Here: who they are taken for, and what they are worth. Not here: how the answers
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from enrichment_pipeline.providers.hunter.facts import HUNTER
-from enrichment_pipeline_tests.warehouse import World, person
+from enrichment_pipeline_tests.warehouse import World, candidate, person
 
 PAGE = {"domain": "acme.com", "uri": "https://acme.com/team"}
+PROFILE = "https://www.linkedin.com/in/"
+ENRICHED = ("enriched", None)
+UNVERIFIED = ("needs_review", "no_verified_email")
+ANOTHERS = ("needs_review", "identity_mismatch")
+
+
+class Case(NamedTuple):
+    """What the answer says beside the name that was asked for, and what comes of it.
+
+    `known`: what the source has of the contact beside its name and company.
+    """
+
+    answer: Mapping[str, Any]
+    status: tuple[str, str | None]
+    shown: tuple[str, str] | None
+    known: Mapping[str, str] = {}
 
 
 CASES = {
-    "Ada Example": ("Ada Example", "valid", []),
-    "Bob Other": ("Eve Fox", "valid", []),
-    "Cem Third": ("Cem Third", "accept_all", [PAGE]),
-    "Dee Fourth": ("Dee Fourth", "accept_all", []),
+    "Ada Example": Case({}, ENRICHED, ("ada@acme.com", "verified")),
+    "Bob Other": Case({"first_name": "Eve", "last_name": "Fox"}, ANOTHERS, None),
+    "Cem Third": Case(
+        {"status": "accept_all", "sources": [PAGE]}, UNVERIFIED, ("cem@acme.com", "likely")
+    ),
+    "Dee Fourth": Case({"status": "accept_all"}, UNVERIFIED, ("dee@acme.com", "unverified")),
+    # somebody of that name was there before the one whose address it is
+    "Eli Fifth": Case({"email": "eli.fifth2@acme.com"}, ANOTHERS, None),
+    "Fay Sixth": Case(
+        {"email": "fay.sixth2@acme.com", "position": "Head of IT"},
+        ANOTHERS,
+        None,
+        {"job_title": "Head of Sales"},
+    ),
+    "Gil Seventh": Case(
+        {"email": "gil2@acme.com", "position": "HEAD of IT"},
+        ENRICHED,
+        ("gil2@acme.com", "verified"),
+        {"job_title": "Head of IT"},
+    ),
+    "Hal Eighth": Case(
+        {"email": "hal2@acme.com"},
+        ENRICHED,
+        ("hal2@acme.com", "verified"),
+        {"email": "hal2@acme.com"},
+    ),
+    "Ida Ninth": Case(
+        {"email": "ida2@acme.com", "phone_number": "+12015550123"},
+        ENRICHED,
+        ("ida2@acme.com", "verified"),
+        {"phone": "+1 201 555 0123"},
+    ),
+    "Joe Tenth": Case(
+        {"email": "joe2@acme.com", "linkedin_url": f"{PROFILE}joe-tenth"},
+        ENRICHED,
+        ("joe2@acme.com", "verified"),
+        {"linkedin_url": f"{PROFILE}joe-tenth/"},
+    ),
+    # another profile than ours tells of another person
+    "Kay Eleventh": Case(
+        {"linkedin_url": f"{PROFILE}kay-eleventh-1a2b"},
+        ANOTHERS,
+        None,
+        {"linkedin_url": f"{PROFILE}kay-eleventh"},
+    ),
+    "Lou Twelfth": Case(
+        {"linkedin_url": f"{PROFILE}lou-twelfth-1a2b", "position": "Head of IT"},
+        ENRICHED,
+        ("lou@acme.com", "verified"),
+        {"linkedin_url": f"{PROFILE}lou-twelfth", "job_title": "Head of IT"},
+    ),
+    # one profile alone contradicts nothing, and neither does another title
+    "Max Last": Case(
+        {"linkedin_url": f"{PROFILE}max-last", "position": "Head of IT"},
+        ENRICHED,
+        ("max@acme.com", "verified"),
+        {"job_title": "Head of Sales"},
+    ),
 }
-"""By the name that was asked for: the name that the answer bears, and how sure the address is."""
+"""By the name that was asked for."""
 
 
-def answered(full_name: str, status: str, sources: list[dict[str, str]]) -> bytes:
+def answered(full_name: str, says: Mapping[str, Any]) -> bytes:
     first_name, _, last_name = full_name.partition(" ")
     data = {
         "first_name": first_name,
@@ -32,32 +104,38 @@ def answered(full_name: str, status: str, sources: list[dict[str, str]]) -> byte
         "score": 95,
         "domain": "acme.com",
         "company": "Acme",
-        "verification": {"date": "2026-02-01", "status": status},
-        "sources": sources,
+        "verification": {"date": "2026-02-01", "status": says.get("status", "valid")},
+        "sources": [],
+        **says,
     }
     return json.dumps({"data": data}).encode()
 
 
-def test_an_answer_under_another_name_is_refused_and_a_guess_is_not_verified(world: World) -> None:
+def test_what_may_be_a_namesakes_is_for_review_and_a_guess_is_not_verified(world: World) -> None:
     unknown = {"email": "", "linkedin_url": ""}
-    world.load({**person(name), "full_name": name, **unknown} for name in CASES)
+    world.load(
+        {**person(name), "full_name": name, **unknown, **case.known} for name, case in CASES.items()
+    )
     told = {"outcome": "matched", "provider": HUNTER.name, "answer_index": 0}
     world.look_up_each(
-        (name, {**told, "body": answered(*answer)}) for name, answer in CASES.items()
+        (name, {**told, "body": answered(name, case.answer)}) for name, case in CASES.items()
     )
     world.derive()
     assert {name: world.status(name) for name in CASES} == {
-        "Ada Example": ("enriched", None),
-        "Bob Other": ("needs_review", "identity_mismatch"),
-        "Cem Third": ("needs_review", "no_verified_email"),
-        "Dee Fourth": ("needs_review", "no_verified_email"),
+        name: case.status for name, case in CASES.items()
     }
     shown = {
         row["contact_id"]: (row["work_email"], row["work_email_status"])
         for row in world.rows("enrichment.enriched_contacts")
     }
-    assert shown == {
-        "Ada Example": ("ada@acme.com", "verified"),
-        "Cem Third": ("cem@acme.com", "likely"),
-        "Dee Fourth": ("dee@acme.com", "unverified"),
-    }
+    assert shown == {name: case.shown for name, case in CASES.items() if case.shown}
+    review = world.only("enrichment.needs_review", "contact_id = 'Eli Fifth'")
+    assert "another person's of that name" in review["detail"]
+
+
+def test_a_provider_that_tells_the_name_by_itself_may_give_a_numbered_address(world: World) -> None:
+    world.load([person("C1")])
+    found = candidate(emails=[("ada.example2@acme.com", 100, "work")])
+    world.look_up("C1", candidate=found)
+    world.derive()
+    assert world.status("C1") == ENRICHED

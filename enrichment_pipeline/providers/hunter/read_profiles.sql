@@ -1,12 +1,13 @@
 -- How the finder's answers read into the common profile (`staging.profiles` says what it holds).
--- version: 1 (another number has all answers read anew)
+-- version: 2 (another number has all answers read anew)
 -- verified: valid
+-- repeats: name
 --
 -- An address is inferred from the name and the domain that were asked for. Verified is what Hunter
 -- calls valid. At a host that takes every address it is likely only where Hunter is sure, and has
 -- seen it somewhere. Webmail is a personal address, and is not checked further. What is invalid or
 -- disposable is no address of the person's. The name and the company are those that the answer
--- bears, so that the identity check compares them with ours.
+-- bears, so that the identity check compares them with ours; mostly they are what was asked by.
 --
 -- reads: unread_answers
 -- makes: read_profiles

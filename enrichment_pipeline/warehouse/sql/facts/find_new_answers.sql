@@ -36,6 +36,7 @@ select
     contact.full_name as our_full_name,
     contact.first_name as our_first_name,
     contact.last_name as our_last_name,
+    contact.job_title as our_job_title,
     part.name_key as our_name_key,
     part.linkedin_slug as our_linkedin_slug,
     part.email as our_email,

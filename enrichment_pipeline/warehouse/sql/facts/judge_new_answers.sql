@@ -11,12 +11,13 @@
 -- and that spells our name. (An address that was passed on to a successor spells another.)
 -- And the companies must not contradict each other, unless an identifier tells that the
 -- profile is the contact's own: then they moved on. What a reviewer decided on a profile
--- stands. A profile that a search gave had its name and company compared when it was chosen,
+-- stands. What may be a namesake's (`find_namesakes.sql`) is a reviewer's to tell, too. A profile
+-- that a search gave had its name and company compared when it was chosen,
 -- for the contact that was searched for and those of the same name; and who was asked for by
 -- the profile's id may have moved on.
 --
 -- reads: company_agreements, decided_answers, enrichment.search_results, name_agreements,
---        new_answers, new_contact_points, new_positions, phone_regions, raw.lookups,
+--        namesakes, new_answers, new_contact_points, new_positions, phone_regions, raw.lookups,
 --        raw.search_profiles, raw.searches, staging.company_names, staging.hosts, staging.phones
 -- makes: current_positions, judged_answers
 
@@ -147,6 +148,7 @@ select
         when decided.judgement is not null then decided.judgement
         when searched.uid is not null then 'matched'
         when asked.is_name_searched_for then 'matched'
+        when namesake.answer_no is not null then 'identity_mismatch'
         when compared.answer_no is null then 'matched'
         when compared.is_same_name and (
             compared.is_same_company is distinct from false
@@ -163,6 +165,8 @@ select
     case
         when answer.outcome <> 'matched' then null
         when answer.unreadable_part is not null then answer.unreadable_part
+        when namesake.answer_no is not null and coalesce(compared.is_same_name, true)
+            then 'namesake'
         when compared.is_same_name then 'company'
         else 'name'
     end as detail
@@ -173,6 +177,7 @@ left join searched_for as searched
     and searched.uid = lower(answer.uid)
 left join asked_by_id as asked on asked.answer_no = answer.answer_no
 left join compared on compared.answer_no = answer.answer_no
+left join namesakes as namesake on namesake.answer_no = answer.answer_no
 left join decided_answers as decided
     on decided.contact_id = answer.contact_id and decided.lookup_id = answer.lookup_id;
 
