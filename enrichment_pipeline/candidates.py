@@ -1,11 +1,14 @@
-"""What is due as a call that may be admitted: a look-up, a search, or a verification.
+"""What is due as a call that may be admitted: a look-up, a search, a verification, or whether a
+profile has changed.
 
 Here: the one place where the warehouse's word for it becomes the ledger's. Not here: what is due
-(`warehouse/`: `worklist.py`, `searches.py`, `verifications.py`), and admitting
-(`ledger/admission.py`).
+(`warehouse/`: `worklist.py`, `searches.py`, `verifications.py`, `profile_changes.py`), and
+admitting (`ledger/admission.py`).
 """
 
 from enrichment_pipeline.ledger.admission import Candidate
+from enrichment_pipeline.vocabulary import PRIORITIES, STALE
+from enrichment_pipeline.warehouse.profile_changes import DueChange
 from enrichment_pipeline.warehouse.searches import DueSearch
 from enrichment_pipeline.warehouse.verifications import DueVerification
 from enrichment_pipeline.warehouse.worklist import WorkItem
@@ -56,6 +59,25 @@ def verification_candidate_of(due: DueVerification) -> Candidate:
         freshness=due.freshness,
         priority=due.priority,
         supersedes=due.last_verification_id,
+        identifiers=due.identifiers,
+        is_entered=due.is_entered,
+    )
+
+
+def change_candidate_of(due: DueChange, release: str) -> Candidate:
+    """The question whether this release has changed the profile.
+
+    It costs nothing, and gives way to whatever else waits.
+    """
+    return Candidate(
+        person_key=due.person_key,
+        contact_id=due.contact_id,
+        question=release,
+        item=due.uid,
+        item_kind="uid",
+        freshness=STALE,
+        priority=PRIORITIES[-1],
+        supersedes=due.last_change_id,
         identifiers=due.identifiers,
         is_entered=due.is_entered,
     )

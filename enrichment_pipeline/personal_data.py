@@ -131,7 +131,8 @@ WAREHOUSE: Mapping[str, Table] = {
     "staging.shown_contacts": _table(contact_ids="contact_id", values="shown"),
     "staging.profiles": _table(
         values="uid full_name headline location profile_urls contact_points positions",
-        nothing="call_id call_kind position provider answered_at path unreadable_part reading",
+        nothing="call_id call_kind position provider answered_at path unreadable_part release "
+        "reading",
     ),
     "staging.address_feedback": _table(
         values="email",
@@ -153,6 +154,7 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="person_key",
         nothing="freshness priority priority_rank priority_score last_verification_id",
     ),
+    "staging.told_changes": _table(nothing="lookup_id renewed_at changed_at"),
     "staging.verification_readings": _table(
         nothing="verification_id provider reading status rating is_personal"
     ),
@@ -176,6 +178,13 @@ WAREHOUSE: Mapping[str, Table] = {
         digests="person_key",
         texts="answer",
         nothing="lookup_id provider outcome answered_at run_id",
+    ),
+    "raw.profile_changes": _table(
+        contact_ids="contact_id",
+        values="uid moved_to",
+        digests="person_key",
+        nothing="change_id provider release supersedes freshness priority run_id state outcome "
+        "reason reply_id requested_at answered_at revision reading",
     ),
     "raw.review_decisions": _table(
         contact_ids="contact_id",

@@ -32,7 +32,7 @@ from enrichment_pipeline.policy import (
 )
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
-from enrichment_pipeline.vocabulary import LOOKUP, PRIORITIES, SEARCH, VERIFICATION
+from enrichment_pipeline.vocabulary import CHANGES, LOOKUP, PRIORITIES, SEARCH, VERIFICATION
 from enrichment_pipeline.waterfall import Turn
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -278,6 +278,12 @@ class Settings:
         return self.policy.waterfall.verify if self.policy.verifies_addresses else None
 
     @property
+    def change_feeds(self) -> tuple[str, ...]:
+        """Those of the asked ones that are asked which profiles have changed."""
+        asked = ((name, self.policy.provider(name)) for name in self.asked_providers)
+        return tuple(name for name, table in asked if table.changelog == "on")
+
+    @property
     def used_providers(self) -> tuple[str, ...]:
         """All that anything is bought from: those that are asked, and who verifies."""
         return self.policy.used_providers
@@ -456,6 +462,11 @@ def _refuse_unknown_providers(policy: Policy, path: Path | None) -> None:
             raise ConfigurationError(
                 f"policy file {path}: {policy_table(name)} search: cannot be on, "
                 f"since {facts.title} does not find profiles by name and company"
+            )
+        if policy.provider(name).changelog == "on" and CHANGES not in facts.calls:
+            raise ConfigurationError(
+                f"policy file {path}: {policy_table(name)} changelog: cannot be on, "
+                f"since {facts.title} does not tell which profiles have changed"
             )
         given = policy.provider(name).model_fields_set
         for key in sorted(given & _options_of_others(facts)):

@@ -41,7 +41,7 @@ def budget_of(settings: Settings, provider: str, kind: str) -> Budget:
     """What one kind of call to a provider may draw, and on which pool."""
     facts, of_provider = PROVIDERS[provider].calls[kind], settings.limits(provider)
     budget = settings.policy.budget
-    if facts.unit != "credits":
+    if facts.unit == "requests":
         return Budget(
             pool=quota_name(provider, kind),
             per_day=Decimal(of_provider.searches_per_day),
@@ -78,13 +78,13 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
     is_given = settings.has_short_minute(provider) or (kind == LOOKUP and of_provider.names_rates)
     documented = () if is_given else facts.rates
     rates = tuple(Rate(units, timedelta(seconds=seconds)) for units, seconds in documented or given)
-    draws_credits = facts.unit == "credits"
+    has_quota = facts.unit == "requests"
     longest = timedelta(seconds=facts.longest_seconds)
     answered_by_callback = facts.is_called_back and settings.callbacks is not None
     return Limits(
-        rates=rates if draws_credits else (),
+        rates=() if has_quota else rates,
         counts_requests=facts.counts_requests,
-        at_once=None if draws_credits else policy.search.at_once,
+        at_once=policy.search.at_once if has_quota else None,
         budget=budget_of(settings, provider, kind),
         pause=min(rate.window for rate in rates)
         if facts.pause_seconds is None
@@ -95,7 +95,8 @@ def _limits(settings: Settings, provider: str, kind: str, facts: CallFacts) -> L
         if answered_by_callback
         else longest,
         unconfirmed_hold=timedelta(days=policy.freshness.unconfirmed_days),
-        is_repeat_free=facts.is_repeat_free and (of_provider.free_repeat or not draws_credits),
+        is_repeat_free=facts.is_repeat_free
+        and (of_provider.free_repeat or facts.unit != "credits"),
         is_paged=facts.is_paged,
         settled_within=PAGES_WITHIN if facts.is_paged else SETTLED_WITHIN,
     )

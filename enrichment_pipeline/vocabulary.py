@@ -43,6 +43,8 @@ SEARCH = "search"
 """A kind of call: a name and a company are given, and profiles asked for."""
 VERIFICATION = "verification"
 """A kind of call: an e-mail address is given, and asked whether mail to it arrives."""
+CHANGES = "changes"
+"""A kind of call: the id of a profile is given, and asked whether a release has changed it."""
 
 RESERVED = "reserved"
 SENT = "sent"
@@ -74,6 +76,8 @@ LOOKUP_STATES: tuple[Word, ...] = (
 MATCHED = "matched"
 FOUND = "found"
 CHECKED = "checked"
+UNCHANGED = "unchanged"
+CHANGED = "changed"
 NO_MATCH = "no_match"
 REFUSED = "refused"
 LEGAL_STOP = "legal_stop"
@@ -82,6 +86,8 @@ OUTCOMES: tuple[Word, ...] = (
     Word(MATCHED, "a look-up found the person"),
     Word(FOUND, "a search gave profiles"),
     Word(CHECKED, "a verification says of the address whether mail to it arrives, or that it may"),
+    Word(UNCHANGED, "a release of the provider's data has left the profile as it was"),
+    Word(CHANGED, "a release of the provider's data has changed the profile"),
     Word(NO_MATCH, "there is nothing"),
     Word(REFUSED, "the provider does not take the item, unbilled, and would not if asked again"),
     Word(LEGAL_STOP, "the provider may not give data on the person"),
@@ -89,7 +95,7 @@ OUTCOMES: tuple[Word, ...] = (
 """How an answered call has ended. A call without an answer has a reason instead."""
 
 JUDGEMENTS: tuple[Word, ...] = (
-    *(outcome for outcome in OUTCOMES if outcome.word not in (FOUND, CHECKED)),
+    *(outcome for outcome in OUTCOMES if outcome.word not in (FOUND, CHECKED, UNCHANGED, CHANGED)),
     Word("identity_mismatch", "a profile was found that is another person's"),
     Word("unreadable_answer", "the answer does not have the documented shape"),
     Word("rejected", "a reviewer said that the profile is another person's"),
@@ -150,6 +156,7 @@ FRESHNESS_REASONS: tuple[FreshnessReason, ...] = (
     FreshnessReason("asked_again", RETRY, "a reviewer says so, or `enrichment ask-again`"),
     FreshnessReason("answer_is_old", STALE, "the answer is older than `max_age_days`"),
     FreshnessReason("address_bounced", STALE, "mail came back from where it had arrived before"),
+    FreshnessReason("profile_changed", STALE, "the provider says that the profile has changed"),
     FreshnessReason("miss_is_old", STALE, "not found, more than `no_match_days` ago"),
     FreshnessReason("answer_is_recent", "fresh", "answered"),
     FreshnessReason("miss_is_recent", "fresh", "not found lately"),

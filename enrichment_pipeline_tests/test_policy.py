@@ -131,6 +131,7 @@ OUT_OF_RANGE = {
     "signalhire.search": ['"maybe"', "true"],
     "signalhire.searches_per_day": ["-1"],
     "signalhire.min_likelihood": ["0", "11", "7.5", "true"],
+    "signalhire.changelog": ['"maybe"', "true"],
     "freshness.max_age_days": ["0", "-90", "3651", "90.5", "true", '"90"'],
     "freshness.no_match_days": ["0"],
     "freshness.unconfirmed_days": ["0"],

@@ -370,6 +370,7 @@ def test_what_holds_for_stand_ins_of_our_own_does_not_for_one_that_is_named(
         ('verify = "acme"', {}, "waterfall.verify: acme does not verify addresses; there is off"),
         ('verify = "elsewhere"', {}, "waterfall.verify: elsewhere does not verify addresses"),
         ("verified_days = 0", {}, "waterfall.verified_days: "),
+        ('[signalhire]\nchangelog = "on"', {}, "changelog: cannot be on, since SignalHire"),
     ],
 )
 def test_a_mistake_about_a_provider_is_told_with_its_key(

@@ -1,8 +1,9 @@
 """What the kinds of call differ by on the wire: how one is asked, and how its replies are read.
 
 Here: a look-up of many items in one request, answered at once or by callback; a search of one
-name and company, answered page by page; a verification of one address. Not here: when something
-is asked (`dispatcher.py`), and what a provider's codes mean (`providers/`).
+name and company, answered page by page; a verification of one address; what a release has done to
+many profiles. Not here: when something is asked (`dispatcher.py`), and what a provider's codes mean
+(`providers/`).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from enrichment_pipeline.providers.base import (
     Accepted,
     AnswersByCallback,
     CallbackReading,
+    ChangeFeed,
     Checked,
     EmailVerifier,
     Found,
@@ -266,6 +268,37 @@ class AskVerifications(Asking):
         """What the dearest of these replies says that the verification has cost."""
         readings = (self._verifier.read_verification(*each) for each in kept)
         return max((each.units for each in readings), default=0)
+
+
+class AskChanges(Asking):
+    """Asks what a release has done to several profiles at once; all of them of one release."""
+
+    who = "the changelog"
+    what = "a question about changes"
+    # it costs nothing, so that it may be asked again
+    no_reply = ItemReading(Retriable("no_reply"))
+
+    def __init__(self, feed: ChangeFeed, max_batch: int) -> None:
+        self._feed = feed
+        self.max_batch = max_batch
+
+    def used_up(self, period: str, priority: str) -> str:
+        raise AssertionError("what costs nothing draws on no budget")
+
+    async def send(
+        self, request_id: str, asked: Sequence[Candidate], further: Further | None
+    ) -> Reply:
+        [release] = {each.question for each in asked}
+        return await self._feed.changes([each.item for each in asked], release)
+
+    def read(
+        self,
+        kept: Sequence[Kept],
+        items: Sequence[str],
+        series: int,
+        units_told: int | None = None,
+    ) -> Reading:
+        return self._feed.read_changes(*kept[-1], items)
 
 
 def _is_last(page: PageReading, seen: int) -> bool:

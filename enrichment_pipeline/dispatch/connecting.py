@@ -7,16 +7,17 @@ many of them (`dispatcher.py`).
 from functools import partial
 
 from enrichment_pipeline.dispatch.asking import (
+    AskChanges,
     Asking,
     AskLookups,
     AskSearches,
     AskVerifications,
 )
 from enrichment_pipeline.errors import ConfigurationError
-from enrichment_pipeline.providers.base import EmailVerifier, ProfileSearch, Provider
+from enrichment_pipeline.providers.base import ChangeFeed, EmailVerifier, ProfileSearch, Provider
 from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.settings import Settings, base_url_variable
-from enrichment_pipeline.vocabulary import SEARCH, VERIFICATION
+from enrichment_pipeline.vocabulary import CHANGES, SEARCH, VERIFICATION
 
 
 def connect_provider(settings: Settings, provider: str) -> Provider:
@@ -46,6 +47,8 @@ def asking_of(settings: Settings, kind: str, provider: Provider) -> Asking:
         return AskSearches(provider, pages=search.pages, page_size=search.page_size)
     if isinstance(provider, EmailVerifier) and kind == VERIFICATION:
         return AskVerifications(provider)
+    if isinstance(provider, ChangeFeed) and kind == CHANGES:
+        return AskChanges(provider, PROVIDERS[provider.name].calls[CHANGES].max_batch)
     callbacks = settings.callbacks
     return AskLookups(
         provider, None if callbacks is None else partial(callbacks.url, provider.name)

@@ -10,10 +10,14 @@ from typing import Protocol
 from enrichment_pipeline.ledger.journal import Settlement
 from enrichment_pipeline.ledger.schema import APPLIED, REPLIED
 from enrichment_pipeline.providers.base import Failing, Halt, Rejected, Signal, SlowDown
-from enrichment_pipeline.vocabulary import CHECKED, FOUND, MATCHED, NO_MATCH
+from enrichment_pipeline.vocabulary import CHANGED, CHECKED, FOUND, MATCHED, NO_MATCH, UNCHANGED
 
 MOST_UNCONFIRMED = 0.1
 """The share of a run's look-ups (those that were released do not count) that may end so."""
+
+
+_NAMED = (MATCHED, FOUND, CHECKED, UNCHANGED, CHANGED, NO_MATCH)
+"""The outcomes that are counted by their own names."""
 
 
 class Progress(Protocol):
@@ -58,6 +62,20 @@ class SearchProgress:
         self._progress.say(message)
 
 
+class NoProgress:
+    """For calls that nobody waits for: free ones, of which there are many at once."""
+
+    def add_total(self, calls: int) -> None: ...
+
+    def advance(self, calls: int, credits: int) -> None: ...
+
+    def outstanding(self, calls: int) -> None: ...
+
+    def searched(self, done: int, total: int) -> None: ...
+
+    def say(self, message: str) -> None: ...
+
+
 @dataclass
 class DispatchReport:
     """The result of a dispatch. Counts are calls; `units` (credits, or of a quota) were charged."""
@@ -67,6 +85,8 @@ class DispatchReport:
     matched: int = 0
     found: int = 0
     checked: int = 0
+    unchanged: int = 0
+    changed: int = 0
     no_match: int = 0
     refused: int = 0
     released: int = 0
@@ -80,7 +100,8 @@ class DispatchReport:
 
     @property
     def answered(self) -> int:
-        return self.matched + self.found + self.checked + self.no_match + self.refused
+        of_no_refusal = (getattr(self, outcome) for outcome in _NAMED)
+        return sum(of_no_refusal) + self.refused
 
     def plus(self, other: "DispatchReport") -> "DispatchReport":
         """This with what another provider was asked after it; what halted first stands."""
@@ -95,8 +116,7 @@ class DispatchReport:
     def count(self, settlement: Settlement) -> None:
         # another process may have read an answer, and put it into the tables, before we count it
         if settlement.state in {REPLIED, APPLIED}:
-            named = {MATCHED, FOUND, CHECKED, NO_MATCH}
-            name = settlement.outcome if settlement.outcome in named else "refused"
+            name = settlement.outcome if settlement.outcome in _NAMED else "refused"
         else:
             name = settlement.state
         setattr(self, name, getattr(self, name) + 1)

@@ -17,6 +17,7 @@ from enrichment_pipeline.ledger.kept import Asked
 from enrichment_pipeline.ledger.schema import RELEASED, REPLIED, SENT, UNCONFIRMED
 from enrichment_pipeline.ledger.store import LedgerStore
 from enrichment_pipeline.providers.base import (
+    Changed,
     Checked,
     Found,
     ItemReading,
@@ -27,9 +28,19 @@ from enrichment_pipeline.providers.base import (
     Refused,
     Retriable,
     Signal,
+    Unchanged,
     Unconfirmed,
 )
-from enrichment_pipeline.vocabulary import CHECKED, FOUND, LEGAL_STOP, MATCHED, NO_MATCH, REFUSED
+from enrichment_pipeline.vocabulary import (
+    CHANGED,
+    CHECKED,
+    FOUND,
+    LEGAL_STOP,
+    MATCHED,
+    NO_MATCH,
+    REFUSED,
+    UNCHANGED,
+)
 
 
 @dataclass
@@ -41,27 +52,33 @@ class ReadReplies:
     signals: list[Signal] = field(default_factory=list)
 
 
+_ANSWERS = {
+    Matched: MATCHED,
+    Checked: CHECKED,
+    Unchanged: UNCHANGED,
+    Changed: CHANGED,
+    NoMatch: NO_MATCH,
+}
+"""Answers of which there is nothing more to tell."""
+
+
 def settlement_for(reading: ItemReading) -> Settlement:
     """What an outcome becomes in the ledger: the table of states, outcome by outcome."""
     match reading.outcome:
-        case Matched():
-            state, outcome, reason = REPLIED, MATCHED, None
         case Found(why):
             state, outcome, reason = REPLIED, FOUND, why
-        case Checked():
-            state, outcome, reason = REPLIED, CHECKED, None
-        case NoMatch():
-            state, outcome, reason = REPLIED, NO_MATCH, None
         case Refused(why):
             state, outcome, reason = REPLIED, REFUSED, why
-        case LegalStop():
-            state, outcome, reason = REPLIED, LEGAL_STOP, None
+        case LegalStop(why):
+            state, outcome, reason = REPLIED, LEGAL_STOP, why
         case OutOfCredits():
             state, outcome, reason = RELEASED, "out_of_credits", "out_of_credits"
         case Retriable(why):
             state, outcome, reason = RELEASED, "retriable", why
         case Unconfirmed(why):
             state, outcome, reason = UNCONFIRMED, "unconfirmed", why
+        case answer:
+            state, outcome, reason = REPLIED, _ANSWERS[type(answer)], None
     return Settlement(
         state, outcome, reason, reading.units, reading.answer_index, reading.is_complete
     )

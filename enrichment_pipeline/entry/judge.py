@@ -42,6 +42,7 @@ from enrichment_pipeline.warehouse.entered_contacts import (
 from enrichment_pipeline.warehouse.known_contacts import attach_known, knows_checks, newest_known
 from enrichment_pipeline.warehouse.load import find_persons, load_eligibility, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
+from enrichment_pipeline.warehouse.profile_changes import merge_profile_changes
 from enrichment_pipeline.warehouse.statements import execute, registered
 from enrichment_pipeline.warehouse.states import derive_contact_states
 from enrichment_pipeline.warehouse.suppressed_identifiers import replace_suppressions
@@ -181,12 +182,17 @@ class Judge:
         replace_suppressions(connection, suppressed)
 
     def _take_calls(self) -> None:
-        """Take over the look-ups of these persons with their answers, and their searches."""
+        """Take over the look-ups of these persons with their answers, and what was told since.
+
+        Their searches come along.
+        """
         connection = self._connection
         persons = [row[0] for row in execute(connection, "list_persons").fetchall()]
         if lookups := kept.lookups_about(self._store, persons):
             raw_answers.merge_lookups(connection, [lookups])
             raw_answers.insert_responses(connection, partial(kept.reply_bodies, self._store))
+        if told := kept.changes_about(self._store, persons):
+            merge_profile_changes(connection, [told])
         if found := kept.searches_about(self._store, persons):
             searches.merge_searches(connection, [found])
             searches.insert_missing_profiles(connection, partial(kept.page_bodies, self._store))

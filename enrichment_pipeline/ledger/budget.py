@@ -133,6 +133,10 @@ class Room:
     period: str
 
 
+_NO_END_OF_ROOM = Room(2**31, "day")
+"""For what costs nothing."""
+
+
 def in_millionths(amount: Decimal) -> int:
     return int(amount * MILLIONTHS)
 
@@ -160,6 +164,8 @@ def room(
     A priority may draw the day's and the month's budget down to its floor, the
     run's to nothing. None where the provider says that the day's quota is used up.
     """
+    if not budget.worst_cost:
+        return _NO_END_OF_ROOM
     # decimal, as the policy says it: 1 - 0.8 is a little less than 0.2 in floating point
     usable_share = 1 - Decimal(str(getattr(budget.floors, priority)))
     of_run, of_day, of_month = periods(run.run_id, day)

@@ -444,8 +444,8 @@ def abandoned(
     lease is over; the dispatcher leaves none, since it commits both steps as one.
     What was sent, has no reply that is still to be read and is
     past its deadline may have been billed: unconfirmed. So is what was sent in the
-    future, by a clock that was ahead: when its deadline passes is unknown. A search, of
-    which a repeat is free, is released, and counts as charged; a dead run's at once.
+    future, by a clock that was ahead: when its deadline passes is unknown. What is no look-up,
+    and of which a repeat is free, is released, and counts as charged; a dead run's at once.
     """
     connection = transaction.connection
     of_kind = and_(calls.c.provider == provider, calls.c.kind == kind)
@@ -481,7 +481,7 @@ def abandoned(
         )
     ).scalars()
     result = (
-        Settlement(RELEASED, "retriable", "interrupted", units_charged=1)
+        Settlement(RELEASED, "retriable", "interrupted", units_charged=limits.budget.worst_units)
         if is_released
         else Settlement(UNCONFIRMED, "unconfirmed", "no_answer_by_deadline")
     )

@@ -29,7 +29,15 @@ from enrichment_pipeline.ledger.schema import (
     unread_replies,
 )
 from enrichment_pipeline.ledger.store import PAGE_ROWS, LedgerStore
-from enrichment_pipeline.vocabulary import ANSWERED, LOOKUP, NO_MATCH, OPEN, SEARCH, VERIFICATION
+from enrichment_pipeline.vocabulary import (
+    ANSWERED,
+    CHANGES,
+    LOOKUP,
+    NO_MATCH,
+    OPEN,
+    SEARCH,
+    VERIFICATION,
+)
 
 _STATE_TO_A_READER = case(
     (calls.c.state.in_((REPLIED, APPLIED)), ANSWERED),
@@ -301,6 +309,27 @@ _VERIFICATION = (
 def changed_verifications(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
     """Verifications changed at or after a revision, in pages, oldest change first."""
     return store.changed_rows(_VERIFICATION, VERIFICATION, since_revision)
+
+
+_CHANGE = (
+    calls.c.call_id.label("change_id"),
+    calls.c.question.label("release"),
+    calls.c.person_key,
+    calls.c.item.label("uid"),
+    calls.c.outcome,
+    calls.c.reply_id,
+    *_OF_EVERY_KIND,
+)
+
+
+def changed_profiles(store: LedgerStore, since_revision: int) -> Iterator[Sequence[Row]]:
+    """Questions about changes that have changed since a revision, in pages, the oldest first."""
+    return store.changed_rows(_CHANGE, CHANGES, since_revision)
+
+
+def changes_about(store: LedgerStore, person_keys: Iterable[str]) -> Sequence[Row]:
+    """All questions about changes of these persons, oldest change first."""
+    return _calls_about(store, _CHANGE, CHANGES, person_keys)
 
 
 def reply_bodies(store: LedgerStore, reply_ids: Sequence[str]) -> list[tuple[str, bytes]]:

@@ -49,6 +49,8 @@ class Retriable:
 class LegalStop:
     """The person must not be looked up, for legal reasons."""
 
+    reason: str | None = None
+
 
 @dataclass(frozen=True)
 class Unconfirmed:
@@ -72,11 +74,23 @@ class Checked:
     """A verification has told of the address what can be told; what, is read in SQL."""
 
 
+@dataclass(frozen=True)
+class Unchanged:
+    """A release of the provider's data has left the profile as it was."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A release has changed the profile, or made it another one: it is to be looked up anew."""
+
+
 Outcome = (
     Matched
     | NoMatch
     | Found
     | Checked
+    | Unchanged
+    | Changed
     | OutOfCredits
     | Refused
     | Retriable
@@ -88,6 +102,8 @@ NOT_SENT = Retriable("not_sent")
 """The request never left."""
 NO_REPLY = Unconfirmed("no_reply")
 """The request may have arrived; whether it was answered is unknown."""
+NO_SUCH_RELEASE = "no_such_release"
+"""The reason of a question about changes by a release that is still to come, or too long ago."""
 
 
 # --- what a reply says of the provider as a whole --------------------------------------
@@ -313,8 +329,8 @@ class CallFacts:
     """What a provider tells of one kind of call.
 
     `identities`: by which kinds of identity it can be asked. `unit`: what a call draws on,
-    "credits" or "requests" of a day's quota; `worst_units` so many at worst. `credits_per_unit`:
-    how many credits a unit is. `counts_requests`:
+    "credits", "requests" of a day's quota, or "nothing"; `worst_units` so many at worst.
+    `credits_per_unit`: how many credits a unit is. `counts_requests`:
     its rate limits count requests, not the items in them. `rates`: the documented ones, so many
     in so many seconds each; they hold where the policy names none. `is_repeat_free`: the same call
     may be made again at no charge, by its documentation; a look-up that was not answered is made
@@ -347,7 +363,9 @@ class ProviderFacts:
     the policy file that not every provider has, each an argument of that name. It imports what
     that takes, and nothing else here does. `join_answers` puts answers to look-ups, by their
     `answer_index`, together into a reply of which its `cut_answers.sql` cuts the same.
-    `count_answers` counts the answers in a callback; None for what holds none.
+    `count_answers` counts the answers in a callback; None for what holds none. `next_release`: of
+    a provider that tells what has changed, the release of its data after that one; None for what
+    is no release.
     """
 
     name: str
@@ -358,6 +376,7 @@ class ProviderFacts:
     join_answers: Callable[[Mapping[int, str]], bytes]
     count_answers: Callable[[bytes], int | None] = lambda _body: None
     options: frozenset[str] = frozenset()
+    next_release: Callable[[str], str | None] = lambda _release: None
 
 
 class Provider(Protocol):
@@ -432,6 +451,24 @@ class EmailVerifier(Protocol):
 
     def read_verification(self, http_status: int, body: bytes) -> VerificationReading:
         """What a kept reply says. Never raises for what came from outside."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class ChangeFeed(Protocol):
+    """A provider that tells, for nothing, whether a release of its data has changed a profile."""
+
+    async def changes(self, uids: Sequence[str], release: str) -> Reply:
+        """What this release has done to these profiles, by the provider's ids of them.
+
+        Raises NotSentError or NoReplyError.
+        """
+        ...
+
+    def read_changes(self, http_status: int, body: bytes, uids: Sequence[str]) -> Reading:
+        """What a kept reply says of each profile. Never raises for what came from outside."""
         ...
 
     async def close(self) -> None: ...

@@ -53,7 +53,9 @@ STAND_INS: dict[str, StandIn] = {
             ("per_day", "day_seconds"),
         ),
     ),
-    "peopledatalabs": StandIn(peopledatalabs, (("per_minute", "minute_seconds"),)),
+    "peopledatalabs": StandIn(
+        peopledatalabs, (("per_minute", "changes_per_minute", "minute_seconds"),)
+    ),
     "hunter": StandIn(
         hunter,
         (

@@ -1,7 +1,8 @@
 """The step `copy_answers`: what the ledger keeps of calls, copied into the warehouse.
 
 Here: which calls and answers are new to the warehouse, and the step's figures. Not here: the tables
-(`warehouse/raw_answers.py`, `searches.py`, `verifications.py`), and reading answers into facts.
+(`warehouse/raw_answers.py`, `searches.py`, `verifications.py`, `profile_changes.py`), and reading
+answers into facts.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.figures import DaySpend, read_spend
 from enrichment_pipeline.warehouse.findings import RunComparison, compare_match_rate
 from enrichment_pipeline.warehouse.price_list import replace_providers
+from enrichment_pipeline.warehouse.profile_changes import (
+    last_change_revision,
+    merge_profile_changes,
+    read_moved_profiles,
+)
 from enrichment_pipeline.warehouse.searches import (
     insert_missing_profiles,
     last_search_revision,
@@ -63,9 +69,13 @@ def copy_answers(context: RunContext) -> CopiedAnswers:
 
 
 def take_over_answers(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> int:
-    """Copy look-ups and verifications with their raw answers; how many of look-ups were new."""
+    """Copy look-ups and verifications with their raw answers; how many of look-ups were new.
+
+    What providers told of changes comes along.
+    """
     take_over_lookups(connection, ledger)
     take_over_verifications(connection, ledger)
+    take_over_changes(connection, ledger)
     return raw_answers.insert_responses(connection, partial(kept.reply_bodies, ledger))
 
 
@@ -82,6 +92,13 @@ def take_over_verifications(connection: duckdb.DuckDBPyConnection, ledger: Ledge
     credits = {name: credits_per_unit(name)[VERIFICATION] for name in verifying}
     merge_verifications(connection, kept.changed_verifications(ledger, since), credits)
     keep_answers(connection, partial(kept.reply_bodies, ledger))
+
+
+def take_over_changes(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:
+    """Copy what providers told of profiles that have changed."""
+    since = last_change_revision(connection)
+    merge_profile_changes(connection, kept.changed_profiles(ledger, since))
+    read_moved_profiles(connection, partial(kept.reply_bodies, ledger))
 
 
 def take_over_searches(connection: duckdb.DuckDBPyConnection, ledger: LedgerStore) -> None:

@@ -17,7 +17,7 @@ from enrichment_pipeline.warehouse.derived import derive_anew, refresh_contacts
 from enrichment_pipeline.warehouse.statements import execute
 
 DECLARATIONS = (
-    *("create_tables", "create_checked_judgements", "create_person_facts"),
+    *("create_tables", "create_checked_judgements", "create_person_facts", "create_told_changes"),
     *("expose_sources", "create_views"),
 )
 """The SQL files that make up the schema, in order."""
@@ -106,6 +106,10 @@ def list_providers(_connection: duckdb.DuckDBPyConnection) -> None:
     """The table of providers and their prices is made; the next run fills it."""
 
 
+def ask_about_changes(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The table of what providers have told of changes is made; nothing has been asked yet."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
@@ -114,6 +118,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     name_providers_of_uids,
     verify_addresses,
     list_providers,
+    ask_about_changes,
 )
 
 

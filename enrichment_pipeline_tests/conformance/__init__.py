@@ -126,6 +126,36 @@ class VerifierCase:
     samples: tuple[bytes, ...]
 
 
+@dataclass(frozen=True)
+class Telling:
+    """What a stand-in is told to do, and what its changelog then says of the first person."""
+
+    name: str
+    outcome: Outcome
+    signal: type[Signal] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class FeedCase:
+    """What tells of changes: as `Case` has it of look-ups.
+
+    `uid` is the n-th person's at the release `known`, after which `release` comes. `limited` are
+    the settings of a stand-in that takes so many questions in so many seconds.
+    """
+
+    uid: Callable[[int], str]
+    known: str
+    release: str
+    limited: Callable[[Rates], Mapping[str, Any]]
+    tellings: tuple[Telling, ...]
+    documented: frozenset[int]
+    samples: tuple[bytes, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A provider as these tests know it.
@@ -135,7 +165,7 @@ class Case:
     keeps to these rates. `goes_by` are the identifiers that the n-th person's answer gives.
     `documented` are the HTTP statuses whose meaning is known; any other may have been charged.
     `samples` are bodies of which some must be readable. `verifier`: its verifications, where it
-    makes any.
+    makes any. `feed`: likewise what it tells of changes.
     """
 
     facts: ProviderFacts
@@ -152,6 +182,7 @@ class Case:
     price: float = 1
     item_kind: str = "email"
     verifier: VerifierCase | None = None
+    feed: FeedCase | None = None
 
     def __str__(self) -> str:
         return self.facts.name

@@ -13,22 +13,35 @@ from typing import Any
 
 from enrichment_pipeline.providers.base import (
     NO_REPLY,
+    NO_SUCH_RELEASE,
+    Changed,
     Failing,
     Halt,
+    LegalStop,
     Matched,
     NoMatch,
+    Outcome,
     OutOfCredits,
     Refused,
     Rejected,
     Retriable,
+    Signal,
     SlowDown,
+    Unchanged,
     Unconfirmed,
 )
 from enrichment_pipeline.providers.items import row_key
 from enrichment_pipeline.providers.peopledatalabs.facts import PEOPLE_DATA_LABS
 from enrichment_pipeline.sandbox.directory import read_people
-from enrichment_pipeline.sandbox.peopledatalabs.profiles import pdl_id
-from enrichment_pipeline_tests.conformance import Case, Rates, Situation, StandIn
+from enrichment_pipeline.sandbox.peopledatalabs.changelog import id_after
+from enrichment_pipeline_tests.conformance import (
+    Case,
+    FeedCase,
+    Rates,
+    Situation,
+    StandIn,
+    Telling,
+)
 from enrichment_pipeline_tests.conformance.crowd import (
     ADA,
     BOB,
@@ -59,6 +72,55 @@ def limited(rates: Rates) -> Mapping[str, Any]:
     return {"per_minute": units, "minute_seconds": seconds}
 
 
+def limited_changes(rates: Rates) -> Mapping[str, Any]:
+    [(units, seconds)] = rates
+    return {"changes_per_minute": units, "minute_seconds": seconds, "release": "33.1"}
+
+
+def telling(name: str, outcome: Outcome, signal: type[Signal] | None = None, **config: Any) -> Any:
+    """By the release 33.1, by which nothing happens but what is said."""
+    nothing = dict.fromkeys(("updated", "touched", "merged", "deleted", "opted_out"), 0.0)
+    return Telling(name, outcome, signal, {"release": "33.1", **nothing, **config})
+
+
+FEED = FeedCase(
+    uid=lambda number: id_after(uid(number)),
+    known="33.0",
+    release="33.1",
+    limited=limited_changes,
+    tellings=(
+        telling("unchanged", Unchanged()),
+        telling("changed in what is not read", Unchanged(), touched=1.0),
+        telling("changed", Changed(), updated=1.0),
+        telling("merged", Changed(), merged=1.0),
+        telling("merged, told as a text", Changed(), merged=1.0, merged_to="text"),
+        telling("deleted", LegalStop("deleted"), deleted=1.0),
+        telling("opted out", LegalStop("opted_out"), opted_out=1.0),
+        telling("a release to come", Retriable(NO_SUCH_RELEASE), Halt, release="33.0"),
+        telling("a release of long ago", Retriable(NO_SUCH_RELEASE), Halt, release="35.1"),
+        telling("401", Retriable("wrong_key"), Halt, api_key="another one"),
+        telling("403", Retriable("no_access"), Halt, changelog_allowed=False),
+        telling("429", Retriable("rate_limited"), SlowDown, changes_per_minute=0),
+        telling("500", Retriable("http_other"), Failing, faults={"error_500": 1.0}),
+        telling("torn", Retriable("no_reply"), Failing, faults={"torn": 1.0}),
+    ),
+    documented=frozenset({200, 301, 302, 307, 308, 400, 401, 403, 404, 405, 429}),
+    samples=(
+        json.dumps(
+            {
+                "status": 200,
+                "data": {
+                    "origin_version": "33.0",
+                    "current_version": "33.1",
+                    "updated": [{"id": id_after(uid(0)), "additional_metadata": None}],
+                    "opted_out": [{"id": id_after(uid(1))}],
+                },
+            }
+        ).encode(),
+    ),
+)
+
+
 PEOPLE_DATA_LABS_CASE = Case(
     facts=PEOPLE_DATA_LABS,
     key="sandbox",
@@ -66,7 +128,7 @@ PEOPLE_DATA_LABS_CASE = Case(
     item=item,
     unknown=NOBODY,
     goes_by=lambda number: {
-        ("uid", pdl_id(uid(number))),
+        ("uid", id_after(uid(number))),
         ("linkedin", f"linkedin.com/in/person-{number}"),
         ("email", item(number)),
         ("phone", f"+491512345{number:04d}"),
@@ -187,4 +249,5 @@ PEOPLE_DATA_LABS_CASE = Case(
         ).encode(),
     ),
     price=0.28,
+    feed=FEED,
 )

@@ -37,6 +37,7 @@ from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.ask_changes import ask_changes
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import copy_answers
@@ -445,8 +446,9 @@ def steps_here(
     try:
         load_accounts(context)
         load_contacts(context)
-        select_work(context, lanes)
         progress = LoggedProgress(logging.getLogger(__name__))
+        ask_changes(context, progress)
+        select_work(context, lanes)
         search_profiles(context, lanes, progress)
         report = buy_lookups(context, lanes, progress).report
         copy_answers(context)

@@ -18,6 +18,7 @@ from enrichment_pipeline.providers.base import (
     VerificationReading,
 )
 from enrichment_pipeline.providers.hunter import faults as hunter
+from enrichment_pipeline.providers.peopledatalabs import change_faults
 from enrichment_pipeline.providers.peopledatalabs import faults as peopledatalabs
 from enrichment_pipeline.providers.prospeo import faults as prospeo
 from enrichment_pipeline.providers.signalhire import faults as signalhire
@@ -27,6 +28,7 @@ TABLES = {
     "": signalhire.FAULTS,
     "prospeo:": prospeo.FAULTS,
     "peopledatalabs:": peopledatalabs.FAULTS,
+    "peopledatalabs_changes:": change_faults.CHANGE_FAULTS,
     "hunter:": hunter.FAULTS,
     "hunter_verifier:": hunter.VERIFICATION_FAULTS,
 }

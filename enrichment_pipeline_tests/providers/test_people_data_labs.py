@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 
+from enrichment_pipeline.providers import peopledatalabs
 from enrichment_pipeline.providers.base import (
     Balance,
+    Changed,
     Failing,
     Halt,
     ItemReading,
+    LegalStop,
     Matched,
     NoMatch,
     OutOfCredits,
@@ -27,12 +33,19 @@ from enrichment_pipeline.providers.base import (
     Refused,
     Retriable,
     SlowDown,
+    Unchanged,
     Unconfirmed,
     WrongKeyError,
 )
 from enrichment_pipeline.providers.items import row_key
 from enrichment_pipeline.providers.joining import join_list
 from enrichment_pipeline.providers.peopledatalabs.answers import REQUIRED, question, read_reply
+from enrichment_pipeline.providers.peopledatalabs.changes import (
+    READ_FIELDS,
+    changes_question,
+    next_release,
+    read_changes_reply,
+)
 from enrichment_pipeline.providers.peopledatalabs.client import (
     PeopleDataLabsClient,
     cost_told,
@@ -440,3 +453,135 @@ def test_a_request_bears_the_least_likelihood_and_a_reply_what_it_cost():
     assert (request.method, request.url.path) == ("POST", "/v5/person/bulk")
     assert "gzip" in request.headers["accept-encoding"]
     assert json.loads(request.content) == question([ADA], 3)
+
+
+# --- what has changed ----------------------------------------------------------------------
+
+OLD, NEW = "qEnOZ5Oh0poWnQ1luFBfVw_0000", "tMJIEibzvrMffGkZaDUXbA_0000"
+
+
+def log(**lists: object) -> bytes:
+    data = {"type": None, "origin_version": "33.0", "current_version": "33.1", **lists}
+    return json.dumps({"status": 200, "data": data}).encode()
+
+
+def about(uid: str, **told: object) -> dict[str, object]:
+    return {"id": uid, "additional_metadata": told or None}
+
+
+def changed(body: bytes, *uids: str) -> list[object]:
+    return outcomes(read_changes_reply(200, body, uids or (OLD,)))
+
+
+def test_releases_follow_each_other_month_by_month_and_quarter_by_quarter():
+    assert [next_release(each) for each in ("33.0", "33.1", "33.2", "v33.2", " 33.0")] == [
+        *("33.1", "33.2", "34.0", "34.0", "33.1")
+    ]
+    for none in ("", "33", "33.3", "3.10", "x.1", "33.0.1"):
+        assert next_release(none) is None
+
+
+def test_it_is_asked_what_a_release_has_done_since_the_one_before():
+    assert changes_question((OLD, NEW, OLD), "34.0") == {
+        "origin_version": "33.2",
+        "current_version": "34.0",
+        "ids": [OLD, NEW],
+    }
+
+
+@pytest.mark.parametrize(
+    ("lists", "outcome"),
+    [
+        ({}, Unchanged()),
+        ({"updated": []}, Unchanged()),
+        ({"updated": [about(NEW)]}, Unchanged()),
+        ({"updated": [about(OLD.lower())]}, Unchanged()),  # another one: case counts
+        ({"updated": [about(OLD)]}, Changed()),
+        ({"updated": [about(OLD, fields_updated=[])]}, Changed()),
+        ({"updated": [about(OLD, fields_updated="skills")]}, Changed()),
+        ({"updated": [about(OLD, fields_updated=["skills", "num_sources"])]}, Unchanged()),
+        ({"updated": [about(OLD, fields_updated=["skills", "job_title"])]}, Changed()),
+        ({"updated": [about(OLD, fields_updated=["experience.title"])]}, Changed()),
+        ({"added": [about(OLD)]}, Changed()),
+        ({"merged": [about(OLD, to=[NEW])]}, Changed()),
+        ({"deleted": [about(OLD)]}, LegalStop("deleted")),
+        ({"opted_out": [{"id": OLD}]}, LegalStop("opted_out")),
+        ({"updated": [about(OLD)], "opted_out": [about(OLD)]}, LegalStop("opted_out")),
+    ],
+)
+def test_what_the_changelog_says_of_a_profile(lists: dict[str, object], outcome: object):
+    assert changed(log(**lists)) == [outcome]
+
+
+def test_who_opted_out_never_passes_for_unchanged_in_what_cannot_be_read():
+    for lists in (
+        {"opted_out": {"id": OLD}},
+        {"opted_out": [OLD]},
+        {"opted_out": [{"person": OLD}]},
+        {"opted_out": [about(NEW)], "deleted": "none"},
+    ):
+        assert changed(log(**lists)) == [Retriable("malformed_body")]
+    for body in (b"", b"[]", b"{}", b'{"status": 200}', b'{"data": {}}', b'{"data": []}'):
+        assert changed(body) == [Retriable("malformed_body")]
+
+
+def test_a_reply_that_is_cut_off_tells_nothing_of_those_who_are_not_in_it():
+    many = [about(str(number)) for number in range(1000)]
+    assert changed(log(updated=many, scroll_token="more"), "7", OLD) == [
+        Changed(),
+        Retriable("cut_off"),
+    ]
+    assert changed(log(updated=many, scroll_token=None), OLD) == [Unchanged()]
+    assert changed(log(updated=many[:9], scroll_token="more"), OLD) == [Unchanged()]
+
+
+def test_who_was_merged_is_known_by_the_new_id():
+    for to, known_by in (([NEW], (("uid", NEW),)), (NEW, (("uid", NEW),)), ([NEW, OLD], ())):
+        [item] = read_changes_reply(200, log(merged=[about(OLD, to=to)]), (OLD,)).items
+        assert item.identifiers == known_by
+
+
+def test_the_sql_reads_the_new_ids_off_the_same_replies():
+    sql = (files(peopledatalabs) / "read_changes.sql").read_text()
+    merges = [
+        about(OLD, to=[NEW]),
+        about("2", to=NEW),
+        about("3", to=[NEW, OLD]),
+        about("4"),
+        {"id": "5"},
+        about("6", to=[]),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute("create temp table unread_changes (reply_id varchar, body varchar)")
+        for number, body in enumerate((log(merged=merges), log(), b"no JSON", b"[]", b"{}")):
+            connection.execute("insert into unread_changes values (?, ?)", [number, body.decode()])
+        connection.execute(sql)
+        rows = connection.execute("from read_changes order by uid").fetchall()
+    moved = {"2": NEW, OLD: NEW}
+    assert rows == [("0", uid, moved.get(uid)) for uid in ("2", "3", "4", "5", "6", OLD)]
+
+
+def test_what_is_read_of_a_profile_is_what_counts_as_its_change():
+    sql = (files(peopledatalabs) / "read_profiles.sql").read_text()
+    shape = re.search(r"macro peopledatalabs_answer\(\) as '(.*?)';", sql, re.DOTALL)
+    assert shape is not None
+    assert set(json.loads(shape[1])["data"]) - {"dataset_version"} == READ_FIELDS
+
+
+def test_a_question_about_changes_draws_on_nobodys_credits():
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v5/person/changelog"
+        headers = {"x-totallimit-remaining": "5", "x-call-credits-spent": "0"}
+        return httpx.Response(200, content=log(), headers=headers)
+
+    async def ask() -> Any:
+        client = PeopleDataLabsClient(
+            "http://unused.invalid/v5", "key", transport=httpx.MockTransport(answer)
+        )
+        try:
+            return await client.changes([OLD], "33.1")
+        finally:
+            await client.close()
+
+    reply = asyncio.run(ask())
+    assert (reply.http_status, reply.credits_left, reply.units_told) == (200, None, None)

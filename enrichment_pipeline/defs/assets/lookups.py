@@ -32,6 +32,7 @@ from enrichment_pipeline.defs.runs import begin
 from enrichment_pipeline.dispatch.progress import DispatchReport
 from enrichment_pipeline.ledger.questions import Totals
 from enrichment_pipeline.settings import policy_table
+from enrichment_pipeline.steps.ask_changes import ask_changes
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.copy_answers import copy_answers
 from enrichment_pipeline.steps.search_profiles import search_profiles
@@ -51,9 +52,15 @@ from enrichment_pipeline.steps.select_work import select_work
 def worklist(
     context: dg.AssetExecutionContext,
     runs: dg.ResourceParam[Runs],
+    progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
-    """What is due in this run's lanes, one row per person; other lanes' rows stay."""
-    selected = select_work(begin(context, runs), lanes_of(context))
+    """What is due in this run's lanes, one row per person; other lanes' rows stay.
+
+    A provider that tells for nothing which profiles have changed is asked that first.
+    """
+    run = begin(context, runs)
+    told = ask_changes(run, progress(context.log))
+    selected = select_work(run, lanes_of(context))
     work = selected.due
     for lane in work.lanes:
         add_lane_metadata(
@@ -75,6 +82,7 @@ def worklist(
             "searches": work.searches,
             "person_cache_hits": work.cache_hits.person,
             "miss_cache_hits": work.cache_hits.miss,
+            **({} if told is None else _changes(told)),
         },
     )
     return dg.MaterializeResult(check_results=[unique_key("worklist", selected.table)])
@@ -244,6 +252,14 @@ def provider_responses(
             match_rate_holds(copied.match_rate),
         ],
     )
+
+
+def _changes(told: DispatchReport) -> "dict[str, dg.RawMetadataValue]":
+    return {
+        "profiles_unchanged": told.unchanged,
+        "profiles_changed": told.changed,
+        "profiles_stopped": told.refused,
+    }
 
 
 def _halted(report: DispatchReport) -> "dict[str, dg.RawMetadataValue]":

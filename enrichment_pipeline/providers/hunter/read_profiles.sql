@@ -115,5 +115,6 @@ select
         'company_employee_count': null,
         'started': null,
         'is_current': true
-    }] end as positions
+    }] end as positions,
+    null as release
 from told_answers;

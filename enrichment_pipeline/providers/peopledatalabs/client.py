@@ -6,6 +6,7 @@ Here: URLs, headers, and what of a reply's headers counts. Not here: what a repl
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -16,6 +17,10 @@ from enrichment_pipeline.providers.base import (
     Reply,
 )
 from enrichment_pipeline.providers.peopledatalabs.answers import question, read_reply
+from enrichment_pipeline.providers.peopledatalabs.changes import (
+    changes_question,
+    read_changes_reply,
+)
 from enrichment_pipeline.providers.peopledatalabs.facts import (
     ANSWER_SECONDS,
     MAX_BATCH,
@@ -89,6 +94,15 @@ class PeopleDataLabsClient:
                 retry_after=pause_told(response.headers, datetime.now(UTC)),
                 units_told=cost_told(response.headers),
             )
+
+    async def changes(self, uids: Sequence[str], release: str) -> Reply:
+        """See `ChangeFeed.changes`. It draws on no credits, whatever a header says of others'."""
+        body = json.dumps(changes_question(uids, release)).encode()
+        reply = await ask_once(lambda: self._post("person/changelog", body), ANSWER_SECONDS)
+        return replace(reply, credits_left=None, units_told=None)
+
+    def read_changes(self, http_status: int, body: bytes, uids: Sequence[str]) -> Reading:
+        return read_changes_reply(http_status, body, uids)
 
     def read(
         self, http_status: int, body: bytes, items: Sequence[str], units_told: int | None = None

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
 from enrichment_pipeline.providers.joining import join_list
+from enrichment_pipeline.providers.peopledatalabs.changes import next_release
 from enrichment_pipeline.providers.time_limits import longest_seconds
-from enrichment_pipeline.vocabulary import LOOKUP
+from enrichment_pipeline.vocabulary import CHANGES, LOOKUP
 
 if TYPE_CHECKING:
     from enrichment_pipeline.providers.peopledatalabs.client import PeopleDataLabsClient
@@ -18,11 +19,14 @@ MAX_BATCH = 50
 """Half of what its documentation allows: an answer of more than 1 MB fails."""
 ANSWER_SECONDS = 60.0
 """How long an answer may take in all; People Data Labs documents no limit."""
+MAX_CHANGES = 500
+"""Half of what the changelog lists in a reply: no reply is cut off, whatever has changed."""
 UNITS_OF_A_MATCH = 1
 MIN_LIKELIHOOD = 8
 """Where the policy names none. The provider's own default is told as 0 and as 2."""
 FREE_PLAN_RATES = ((100, 60.0),)
-"""Requests in a minute on the free plan; others have ten times as many, for the policy."""
+"""Requests in a minute on the free plan; others have ten times as many, for the policy. The
+changelog has as many of its own."""
 
 
 def _connect(
@@ -49,8 +53,19 @@ PEOPLE_DATA_LABS = ProviderFacts(
             # a moment more than the client itself takes to give up
             longest_seconds=longest_seconds(ANSWER_SECONDS) + 15,
         ),
+        CHANGES: CallFacts(
+            identities=frozenset({"uid"}),
+            max_batch=MAX_CHANGES,
+            unit="nothing",
+            worst_units=0,
+            counts_requests=True,
+            rates=FREE_PLAN_RATES,
+            is_repeat_free=True,
+            longest_seconds=longest_seconds(ANSWER_SECONDS) + 15,
+        ),
     },
     connect=_connect,
     join_answers=join_list,
     options=frozenset({"min_likelihood"}),
+    next_release=next_release,
 )

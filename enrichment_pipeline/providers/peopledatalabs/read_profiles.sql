@@ -1,12 +1,13 @@
 -- How People Data Labs' answers read into the common profile (`staging.profiles` says what it
 -- holds).
--- version: 1 (another number has all answers read anew)
+-- version: 2 (another number has all answers read anew)
 --
 -- It verifies nothing, so nothing is verified. An address is likely where its domain is that of
 -- the company at which the answer has the person work, and the answer is at least as likely the
 -- person's as was asked for (which the answer repeats); any other value is unverified. On plans
 -- without contact data `true` stands where there is a value that is not shown: it is none. An
--- address of a former job is none of the person's now, and is left out.
+-- address of a former job is none of the person's now, and is left out. The release of its data
+-- that a profile is of is where the changelog goes on from.
 --
 -- reads: unread_answers
 -- makes: read_profiles
@@ -32,6 +33,7 @@ create or replace temp macro peopledatalabs_answer() as '{
         "job_company_industry": "VARCHAR",
         "job_company_size": "VARCHAR",
         "job_start_date": "VARCHAR",
+        "dataset_version": "VARCHAR",
         "experience": [{
             "title": {"name": "VARCHAR"},
             "company": {
@@ -92,7 +94,7 @@ create or replace temp macro peopledatalabs_unreadable_part(answer) as list_tran
         'of_texts': json_type(answer, [
             '$.data.id', '$.data.full_name', '$.data.linkedin_url', '$.data.work_email',
             '$.data.mobile_phone', '$.data.job_title', '$.data.job_company_name',
-            '$.data.job_company_website'
+            '$.data.job_company_website', '$.data.dataset_version'
         ]),
         'of_lists': json_type(answer, [
             '$.data.personal_emails', '$.data.emails', '$.data.phone_numbers', '$.data.experience'
@@ -205,5 +207,6 @@ select
             'started': job.start_date,
             'is_current': job.is_primary
         }
-    ) as positions
+    ) as positions,
+    peopledatalabs_shown(person.dataset_version) as release
 from told_persons;

@@ -156,5 +156,6 @@ select
             end,
             'is_current': job.current
         }
-    ) as positions
+    ) as positions,
+    null as release
 from told_persons;

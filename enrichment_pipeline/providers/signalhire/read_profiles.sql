@@ -184,5 +184,6 @@ select
             'started': each.started,
             'is_current': each.current
         }
-    ) as positions
+    ) as positions,
+    null as release
 from told_profiles;

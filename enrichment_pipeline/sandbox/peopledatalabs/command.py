@@ -38,6 +38,18 @@ OPTIONS = {
     "stale_employer": typer.Option(help="Share of recent changes of job that it has not heard of."),
     "wrong_person": typer.Option(help="Share of people in whose place it gives another."),
     "doubtful": typer.Option(help="Share of people that are matched with a low likelihood."),
+    "release": typer.Option(help="Of the data that is served: 33.0, 33.1, 33.2, 34.0 …"),
+    "first_release": typer.Option(help="With which all are as the directory has them."),
+    "updated": typer.Option(help="Share with another headline by each later release."),
+    "touched": typer.Option(help="Share of which only the count of sources is new by it."),
+    "merged": typer.Option(help="Share that gets another id by it."),
+    "deleted": typer.Option(help="Share that it deletes."),
+    "opted_out": typer.Option(help="Share that opts out by it."),
+    "tells_release": typer.Option(help="A profile says of which release it is."),
+    "changelog_allowed": typer.Option(help="The account may ask what has changed."),
+    "changes_per_minute": typer.Option(min=0, help="Questions about changes."),
+    "most_changes": typer.Option(min=0, help="Listed in a reply."),
+    "merged_to": typer.Option(help="How the new id is told."),
 }
 """By setting; those of every stand-in come of themselves."""
 

@@ -8,6 +8,7 @@ here: reading files, and anything that acts on a setting.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,13 @@ ShortOfCredits = Literal["refused", "elements"]
 RecordOrder = Literal["kept", "shuffled"]
 ResetForm = Literal["instant", "epoch"]
 ErrorType = Literal["text", "list"]
+MergedTo = Literal["list", "text"]
 Fault = Literal["error_500", "torn", "slow_down", "missing"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 """What each of them does stands in docs/sandbox.md."""
+
+
+_RELEASE = re.compile(r"[1-9]\d*\.[012]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +130,43 @@ class PeopleDataLabsConfig:
     """The share of people that are matched with a low likelihood: by name and company from 2 to 7,
     by phone 6 or 7."""
 
+    release: str = "33.0"
+    """The release of the data that is served: 33.0, 33.1, 33.2, 34.0, one a month."""
+
+    first_release: str = "33.0"
+    """The one with which all are as the directory has them. Each later one changes some: the five
+    shares below are of those that are known."""
+
+    updated: float = 0.2
+    """The share that gets another headline."""
+
+    touched: float = 0.3
+    """The share of which nothing has changed but how many sources it has."""
+
+    merged: float = 0.01
+    """The share that gets another id, since it is one with another profile."""
+
+    deleted: float = 0.005
+    """The share that is deleted."""
+
+    opted_out: float = 0.005
+    """The share that opts out."""
+
+    tells_release: bool = True
+    """Whether a profile says by `dataset_version` of which release it is."""
+
+    changelog_allowed: bool = True
+    """Whether the account may ask what has changed; else it is answered with 403."""
+
+    changes_per_minute: int = 100
+    """Questions about changes that may be asked in a minute, apart from the other requests."""
+
+    most_changes: int = 1000
+    """How many changes a reply lists; the rest is had by its `scroll_token`."""
+
+    merged_to: MergedTo = "list"
+    """Whether the id that a profile has become is told in a list, or as a text, as it once was."""
+
     faults: Mapping[str, float] = field(default_factory=dict)
     """The share of requests (of records, for `missing`) that each fault hits, from 0 to 1; 0 where
     it is not named."""
@@ -135,6 +177,7 @@ class PeopleDataLabsConfig:
 
     def __post_init__(self) -> None:
         least = ("credits", "per_minute", "default_min_likelihood", "most_answer_bytes")
+        least += ("changes_per_minute", "most_changes")
         check_ranges(
             self,
             at_least=dict.fromkeys((*least, "latency_ms"), 0),
@@ -146,9 +189,14 @@ class PeopleDataLabsConfig:
                 "short_of_credits": get_args(ShortOfCredits),
                 "error_type": get_args(ErrorType),
                 "record_order": get_args(RecordOrder),
+                "merged_to": get_args(MergedTo),
             },
         )
-        check_share_settings(self, ("has_work_email", "doubtful", *SHARES))
+        of_a_release = ("updated", "touched", "merged", "deleted", "opted_out")
+        check_share_settings(self, ("has_work_email", "doubtful", *of_a_release, *SHARES))
+        for name in ("release", "first_release"):
+            if not _RELEASE.fullmatch(getattr(self, name)):
+                raise ValueError(f"{name} must be a release such as 33.0, 33.1 or 33.2")
         if not self.api_key:
             raise ValueError("api_key must not be empty")
         check_shares(self.faults, FAULTS)

@@ -7,12 +7,12 @@ a match costs.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from enrichment_pipeline.sandbox.directory import Person, identify
 from enrichment_pipeline.sandbox.known_people import Draws, KnownPeople, KnownPerson, text_in
+from enrichment_pipeline.sandbox.peopledatalabs.changelog import Changelog
 from enrichment_pipeline.sandbox.peopledatalabs.config import PeopleDataLabsConfig
 
 _PLACES = ("company", "school", "location", "locality", "region", "country", "postal_code")
@@ -46,10 +46,15 @@ class Profiles:
         # as it knows others than another provider does, of the same seed
         self._draws = Draws(f"peopledatalabs {config.seed}")
         self._known = KnownPeople(people, config, self._draws)
-        self._by_id = {pdl_id(person.uid): person for person in self._known}
+        self.changelog = Changelog(config, self._draws, (person.uid for person in self._known))
+        self._by_id = {self.changelog.id_of(person.uid): person for person in self._known}
 
     def find(self, params: Mapping[str, Any]) -> Match | None:
         """The person that the parameters name, or the one that is given instead."""
+        match = self._match(params)
+        return None if match is None or self.changelog.is_gone(match.uid) else match
+
+    def _match(self, params: Mapping[str, Any]) -> Match | None:
         if text := text_in(params, "pdl_id"):
             person = self._by_id.get(text)
             return None if person is None else Match(person.uid, self._record(person), 10)
@@ -82,12 +87,12 @@ class Profiles:
         row = person.row
         has_email = self._draws.hits(person.uid, "work email", self._config.has_work_email)
         record = _record_of(person, person.email if has_email else None, row)
+        record["id"] = self.changelog.id_of(person.uid)
+        if updates := self.changelog.updates_of(person.uid):
+            record["headline"] = f"{record['headline'] or 'at work'}, {updates} times new"
+        if self._config.tells_release:
+            record["dataset_version"] = self._config.release
         return {name: _lower_case(value) for name, value in record.items()}
-
-
-def pdl_id(uid: str) -> str:
-    """People Data Labs' own id of the person with that one in the directory."""
-    return hashlib.sha256(f"peopledatalabs {uid}".encode()).hexdigest()[:22] + "_0000"
 
 
 def name_in(params: Mapping[str, Any]) -> str | None:
@@ -152,7 +157,6 @@ def _record_of(person: KnownPerson, work_email: str | None, row: Mapping[str, st
     jobs = _jobs(row)
     job = jobs[0] if jobs else None
     return {
-        "id": pdl_id(person.uid),
         "full_name": row["full_name"],
         "first_name": first_name or None,
         "last_name": last_name,

@@ -1,12 +1,12 @@
-"""People Data Labs' stand-in as a web application: `POST /person/bulk`, `HEAD /person/enrich`.
+"""People Data Labs' stand-in as a web application: its endpoints, `BASE_PATH` before each.
 
 Belongs here: the endpoints, the order in which a request is refused, what a match costs, and the
 headers. Does not belong here: which people are known (`profiles.py`), the account
 (`sandbox/account.py`), and which faults hit (`sandbox/fates.py`).
 
-An answer is a list of elements, each with a status of its own: a miss is a 404 in it. A match costs
-a credit each time. Of `/person/enrich` there are the headers alone, which is how an account asks
-what is left.
+`POST /person/bulk` is answered with a list of elements, each with a status of its own: a miss is a
+404 in it. A match costs a credit each time. `POST /person/changelog` costs nothing. Of
+`/person/enrich` there are the headers alone, which is how an account asks what is left.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from enrichment_pipeline.sandbox.account import Account, Charge
 from enrichment_pipeline.sandbox.directory import Person
 from enrichment_pipeline.sandbox.fates import Fates, RequestFate
 from enrichment_pipeline.sandbox.meter import ItemMeter
+from enrichment_pipeline.sandbox.peopledatalabs.changelog import LISTS
 from enrichment_pipeline.sandbox.peopledatalabs.config import PeopleDataLabsConfig
 from enrichment_pipeline.sandbox.peopledatalabs.profiles import (
     Match,
@@ -46,11 +47,13 @@ from enrichment_pipeline.sandbox.tearing import TornConnection
 
 BASE_PATH = "/v5"
 RECORDS_PER_REQUEST = 100
+MOST_IDS = 60_000
 POOL = "enrich"
 _ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
     402: "payment_required",
+    403: "forbidden",
     404: "not_found",
     405: "invalid_request_error",
     429: "rate_limit_error",
@@ -79,6 +82,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route(f"{BASE_PATH}/person/bulk", stand_in.person_bulk, methods=["POST"]),
+            Route(f"{BASE_PATH}/person/changelog", stand_in.person_changelog, methods=["POST"]),
             Route(f"{BASE_PATH}/person/enrich", stand_in.person_enrich, methods=["GET", "HEAD"]),
         ],
         exception_handlers={
@@ -94,10 +98,11 @@ def create_app(
 class _Refusal(Exception):
     """A request that is not processed, and its status code."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, **more: object) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.more = more
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,9 @@ class _StandIn:
     ) -> None:
         self._config = config
         self._profiles = Profiles(people, config)
-        self._meter = ItemMeter(config.per_minute, config.minute_seconds, config.window_kind, clock)
+        window = (config.minute_seconds, config.window_kind, clock)
+        self._meter = ItemMeter(config.per_minute, *window)
+        self._changes_meter = ItemMeter(config.changes_per_minute, *window)
         self._wall_clock = wall_clock
         self._account = Account(
             {POOL: config.credits},
@@ -155,24 +162,35 @@ class _StandIn:
         """POST /person/bulk."""
         content = await request.body()
         try:
-            self._check_key(request)
-            if not self._meter.admits(1):
-                raise _Refusal(429, "An error occurred due to requests hitting the API too quick")
-            document = _parse(content)
+            document = self._let_in(request, content, self._meter)
             records = self._read(document)
-            fate = self._fates.next([document])
-            if fate.hits("slow_down"):
-                raise _Refusal(429, "An error occurred due to requests hitting the API too quick")
+            fate = self._fate_of(document)
             if fate.fails_unprocessed:
                 self._meter.count(1)
                 return await self._fail(fate)
             answer = self._look_up(records, fate)
         except _Refusal as refusal:
-            if self._config.refused_counts and refusal.status not in (401, 429):
-                self._meter.count(1)
-            return self._error(refusal)
+            return self._refuse(refusal, self._meter)
         self._meter.count(1)
         return await self._answer(answer, fate)
+
+    async def person_changelog(self, request: Request) -> Response:
+        """POST /person/changelog."""
+        content = await request.body()
+        try:
+            document = self._let_in(request, content, self._changes_meter)
+            if not self._config.changelog_allowed:
+                raise _Refusal(403, "This key has no access to this endpoint")
+            told = self._changes(document)
+            fate = self._fate_of(document)
+        except _Refusal as refusal:
+            return self._refuse(refusal, self._changes_meter)
+        self._changes_meter.count(1)
+        if fate.failure:
+            return await self._fail(fate)
+        await self._delay()
+        content = json.dumps({"status": 200, "data": told}).encode()
+        return Response(content, 200, media_type="application/json")
 
     async def no_such_endpoint(self, _request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
@@ -186,6 +204,23 @@ class _StandIn:
         return self._error(_Refusal(400, "The request ended too early"))
 
     # Refusing
+
+    def _let_in(self, request: Request, content: bytes, meter: ItemMeter) -> dict[str, Any]:
+        self._check_key(request)
+        if not meter.admits(1):
+            raise _Refusal(429, "An error occurred due to requests hitting the API too quick")
+        return _parse(content)
+
+    def _fate_of(self, document: Mapping[str, Any]) -> RequestFate:
+        fate = self._fates.next([document])
+        if fate.hits("slow_down"):
+            raise _Refusal(429, "An error occurred due to requests hitting the API too quick")
+        return fate
+
+    def _refuse(self, refusal: _Refusal, meter: ItemMeter) -> Response:
+        if self._config.refused_counts and refusal.status not in (401, 429):
+            meter.count(1)
+        return self._error(refusal)
 
     def _check_key(self, request: Request) -> None:
         sent = request.headers.get("x-api-key", "").encode()
@@ -210,6 +245,46 @@ class _StandIn:
         if not is_right or not (required is None or isinstance(required, str)):
             raise _Refusal(400, "min_likelihood, required or titlecase is wrong")
         return _Record(params, one.get("metadata"), least, required, titlecase)
+
+    # Telling of changes
+
+    def _changes(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """The changes between two releases, a page of them. Raises `_Refusal` for a wrong one."""
+        log = self._profiles.changelog
+        origin, current = document.get("origin_version"), document.get("current_version")
+        ids, kind = document.get("ids"), document.get("type")
+        if not log.may_be_asked(origin, current):
+            raise _Refusal(
+                400,
+                "origin_version and current_version must be consecutive releases",
+                valid_versions=log.valid_releases,
+            )
+        if kind not in (None, *LISTS):
+            raise _Refusal(400, "type is not supported", valid_types=list(LISTS))
+        is_list = isinstance(ids, list) and all(isinstance(each, str) for each in ids)
+        if ids is not None and not (is_list and 1 <= len(ids) <= MOST_IDS):
+            raise _Refusal(400, f"ids must hold 1 to {MOST_IDS} of them")
+        if ids is None and kind is None:
+            raise _Refusal(400, "type is required without ids", valid_types=list(LISTS))
+        changes = log.changes(str(origin), str(current), ids)
+        changes = [change for change in changes if kind in (None, change[0])]
+        token = str(document.get("scroll_token") or 0)
+        if not token.isdecimal():
+            raise _Refusal(400, "scroll_token is not one of ours")
+        start = int(token)
+        end = start + self._config.most_changes
+        lists: dict[str, list[dict[str, Any]]] = {
+            name: [] for name in LISTS if kind in (None, name)
+        }
+        for name, change in changes[start:end]:
+            lists[name].append(change)
+        return {
+            "type": kind,
+            "origin_version": str(origin),
+            "current_version": str(current),
+            "scroll_token": str(end) if end < len(changes) else None,
+            **lists,
+        }
 
     # Looking up
 
@@ -308,14 +383,15 @@ class _StandIn:
         if self._config.latency_ms:
             await asyncio.sleep(self._config.latency_ms / 1000)
 
-    def _told(self, status: int, message: str) -> dict[str, Any]:
+    def _told(self, status: int, message: str, **more: object) -> dict[str, Any]:
         """The documented envelope of an error."""
         kind = _ERROR_TYPES.get(status, "api_error")
         error_type = [kind] if self._config.error_type == "list" else kind
-        return {"status": status, "error": {"type": error_type, "message": message}}
+        return {"status": status, "error": {"type": error_type, "message": message, **more}}
 
     def _error(self, refusal: _Refusal) -> Response:
-        content = json.dumps(self._told(refusal.status, refusal.message)).encode()
+        told = self._told(refusal.status, refusal.message, **refusal.more)
+        content = json.dumps(told).encode()
         return self._reply(refusal.status, content)
 
     def _reply(

@@ -12,6 +12,7 @@ come from input.
 - `planning/`: where each contact stands, and the work list.
 - `search/`: finding profiles by name and company, and how much speaks for each.
 - `verification/`: which addresses are verified, and what that changes.
+- `changes/`: which profiles providers' releases have changed.
 - `feedback/`: what became of mail to each address.
 - `answers/`: what the ledger knows, copied.
 - `facts/`: what answers and decisions say of a contact.

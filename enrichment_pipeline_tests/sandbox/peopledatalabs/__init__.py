@@ -38,6 +38,11 @@ class PeopleDataLabs(Api):
         body = {"requests": requests, **document}
         return self.request("POST", f"{BASE_PATH}/person/bulk", json=body)
 
+    def changelog(self, **document: Any) -> httpx.Response:
+        """What has changed, by default by the release after the first one."""
+        document = {"origin_version": "33.0", "current_version": "33.1", **document}
+        return self.request("POST", f"{BASE_PATH}/person/changelog", json=document)
+
     def credits(self) -> int:
         told = self.request("HEAD", f"{BASE_PATH}/person/enrich")
         return int(told.headers["x-totallimit-remaining"])

@@ -9,8 +9,9 @@ import pytest
 
 from enrichment_pipeline.sandbox.directory import Person
 from enrichment_pipeline.sandbox.known_people import Draws, KnownPeople
+from enrichment_pipeline.sandbox.peopledatalabs.changelog import id_after
 from enrichment_pipeline.sandbox.peopledatalabs.config import PeopleDataLabsConfig
-from enrichment_pipeline.sandbox.peopledatalabs.profiles import Profiles, pdl_id
+from enrichment_pipeline.sandbox.peopledatalabs.profiles import Profiles
 from enrichment_pipeline.sandbox.peopledatalabs.stand_in import BASE_PATH
 from enrichment_pipeline_tests.sandbox import ADA, BOB, Clock, journal_lines, people_in
 from enrichment_pipeline_tests.sandbox.peopledatalabs import (
@@ -317,7 +318,7 @@ def test_it_knows_others_than_another_provider_of_the_same_seed() -> None:
     settings: dict[str, Any] = {**KNOWS_ALL, "known": 0.5}
     config = PeopleDataLabsConfig(**settings)
     profiles = Profiles(people, config)
-    known = {n for n in range(400) if profiles.find({"pdl_id": pdl_id(f"{n:032x}")})}
+    known = {n for n in range(400) if profiles.find({"pdl_id": id_after(f"{n:032x}")})}
     elsewhere = {int(each.uid, 16) for each in KnownPeople(people, config, Draws("0"))}
     assert 150 < len(known) < 250
     assert 60 < len(known & elsewhere) < 140
@@ -350,3 +351,101 @@ def test_some_work_emails_it_does_not_have(tmp_path: Path) -> None:
 def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         PeopleDataLabsConfig(**settings)
+
+
+# --- what has changed ----------------------------------------------------------------------
+
+NOTHING_HAPPENS = dict.fromkeys(("updated", "touched", "merged", "deleted", "opted_out"), 0.0)
+
+
+def first_id(people: list[Person]) -> str:
+    """By which the first one, Ada, is known up to the first release."""
+    return id_after(people[0].uid)
+
+
+def by_release(people: list[Person], release: str, **settings: float) -> Any:
+    return start(people, release=release, **{**NOTHING_HAPPENS, **settings})
+
+
+def test_a_profile_says_of_which_release_it_is(people: list[Person]) -> None:
+    told = by_release(people, "33.1").bulk(BY_EMAIL).json()[0]["data"]
+    assert (told["id"], told["dataset_version"]) == (first_id(people), "33.1")
+    api = start(people, tells_release=False)
+    assert "dataset_version" not in api.bulk(BY_EMAIL).json()[0]["data"]
+
+
+def test_what_a_release_has_done_stands_in_the_changelog_and_in_the_profile(
+    people: list[Person],
+) -> None:
+    api = by_release(people, "33.1", updated=1.0)
+    [told] = api.changelog(ids=[first_id(people)]).json()["data"]["updated"]
+    assert told["id"] == first_id(people)
+    assert "headline" in told["additional_metadata"]["fields_updated"]
+    assert "1 times new" in api.bulk(BY_EMAIL).json()[0]["data"]["headline"]
+
+    api = by_release(people, "33.1", touched=1.0)
+    [told] = api.changelog(ids=[first_id(people)]).json()["data"]["updated"]
+    assert told["additional_metadata"]["fields_updated"] == ["num_sources"]
+    assert api.bulk(BY_EMAIL).json()[0]["data"].get("headline") == ADA.get("headline")
+
+    api = by_release(people, "33.1", merged=1.0)
+    [told] = api.changelog(ids=[first_id(people)]).json()["data"]["merged"]
+    [new_id] = told["additional_metadata"]["to"]
+    assert api.bulk(BY_EMAIL).json()[0]["data"]["id"] == new_id != first_id(people)
+
+    for gone in ("deleted", "opted_out"):
+        api = by_release(people, "33.1", **{gone: 1.0})
+        assert [
+            each["id"] for each in api.changelog(ids=[first_id(people)]).json()["data"][gone]
+        ] == [first_id(people)]
+        assert statuses(api.bulk(BY_EMAIL)) == [404]
+
+
+def test_a_later_release_is_asked_about_by_the_id_of_the_one_before(people: list[Person]) -> None:
+    api = by_release(people, "33.2", merged=1.0)
+    second = id_after(people[0].uid, 1)
+    later = {"origin_version": "33.1", "current_version": "33.2"}
+    assert api.changelog(ids=[first_id(people)], **later).json()["data"]["merged"] == []
+    [told] = api.changelog(ids=[second], **later).json()["data"]["merged"]
+    assert told["additional_metadata"]["to"] == [id_after(people[0].uid, 2)]
+
+
+def test_only_releases_in_a_row_that_are_not_too_old_can_be_asked_about(
+    people: list[Person],
+) -> None:
+    api = by_release(people, "34.1")
+    for origin, current, status in (
+        *(("34.0", "34.1", 200), ("33.2", "34.0", 200), ("33.1", "33.2", 200)),
+        *(("33.0", "34.0", 200), ("32.0", "33.0", 200)),
+        *(("33.0", "33.1", 200), ("34.1", "34.2", 400), ("34.0", "34.0", 400)),
+        *(("33.2", "34.1", 400), ("34.1", "34.0", 400), ("32.2", "33.0", 400), (1, None, 400)),
+    ):
+        told = api.changelog(origin_version=origin, current_version=current, ids=[first_id(people)])
+        assert told.status_code == status, (origin, current)
+        if status == 400:
+            assert "34.1" in told.json()["error"]["valid_versions"]
+
+
+def test_without_ids_it_tells_of_all_page_by_page(people: list[Person]) -> None:
+    api = by_release(people, "33.1", most_changes=2, updated=1.0)
+    assert api.changelog().status_code == 400
+    assert api.changelog(type="nonsense").status_code == 400
+    first = api.changelog(type="updated").json()["data"]
+    second = api.changelog(type="updated", scroll_token=first["scroll_token"]).json()["data"]
+    seen = [each["id"] for page in (first, second) for each in page["updated"]]
+    assert sorted(seen) == sorted(id_after(person.uid) for person in people)
+    assert second["scroll_token"] is None
+    assert api.changelog(type="deleted").json()["data"]["deleted"] == []
+
+
+def test_it_costs_nothing_and_has_a_minute_of_its_own(people: list[Person]) -> None:
+    api = start(people, release="33.1", changes_per_minute=1, per_minute=1)
+    assert api.changelog(ids=[first_id(people)]).status_code == 200
+    assert api.changelog(ids=[first_id(people)]).status_code == 429
+    assert statuses(api.bulk(BY_EMAIL)) == [200]
+    assert api.credits() == 99_999
+
+
+def test_an_account_may_have_no_access_to_it(people: list[Person]) -> None:
+    api = start(people, changelog_allowed=False)
+    assert api.changelog(ids=[first_id(people)]).status_code == 403

@@ -6,5 +6,6 @@
 insert into staging.profiles by name
 select
     call_id, call_kind, position, $provider as provider, answered_at, path, unreadable_part, uid,
-    full_name, headline, location, profile_urls, contact_points, positions, $reading as reading
+    full_name, headline, location, profile_urls, contact_points, positions, release,
+    $reading as reading
 from read_profiles;

@@ -2,16 +2,18 @@
 -- their status, read from the look-ups, and by their date of expiry, read from the facts.
 --
 -- reads: enrichment.contact_status, enrichment.enriched_contacts, enrichment.person_facts,
---        raw.lookups, raw.searches, staging.contact_persons
+--        raw.lookups, raw.searches, staging.contact_persons, staging.told_changes
 
 with
 -- a person may be missed by a look-up or, before there is anything to look up, by a search
 answers as (
-    select person_key, outcome, answered_at
-    from raw.lookups
-    where state = 'answered'
+    select
+        lookup.person_key, lookup.outcome, greatest(lookup.answered_at, told.renewed_at) as said_at
+    from raw.lookups as lookup
+    left join staging.told_changes as told on told.lookup_id = lookup.lookup_id
+    where lookup.state = 'answered'
     union all
-    select person_key, 'no_match' as outcome, answered_at
+    select person_key, 'no_match' as outcome, answered_at as said_at
     from raw.searches
     where state = 'answered'
 ),
@@ -19,8 +21,8 @@ answers as (
 last_answers as (
     select
         assigned.contact_id,
-        max(answer.answered_at) filter (answer.outcome = 'matched') as found_at,
-        max(answer.answered_at) filter (answer.outcome = 'no_match') as missed_at
+        max(answer.said_at) filter (answer.outcome = 'matched') as found_at,
+        max(answer.said_at) filter (answer.outcome = 'no_match') as missed_at
     from answers as answer
     join staging.contact_persons as assigned on assigned.person_key = answer.person_key
     group by assigned.contact_id
@@ -28,10 +30,13 @@ last_answers as (
 
 -- a person's own value is an observation as well
 last_observations as (
-    select contact_id, person_key, max(observed_at) as observed_at
-    from enrichment.person_facts
-    where field <> 'lookup_outcome' or value = 'matched'
-    group by contact_id, person_key
+    select
+        fact.contact_id, fact.person_key,
+        max(greatest(fact.observed_at, told.renewed_at)) as observed_at
+    from enrichment.person_facts as fact
+    left join staging.told_changes as told on told.lookup_id = fact.lookup_id
+    where fact.field <> 'lookup_outcome' or fact.value = 'matched'
+    group by fact.contact_id, fact.person_key
 )
 
 select state.contact_id, 'fresh' as shown_as

@@ -8,7 +8,7 @@
 -- reads: enrichment.company_facts, enrichment.person_facts, raw.review_decisions,
 --        staging.agreed_addresses, staging.checked_addresses, staging.checked_judgements,
 --        staging.company_names, staging.contact_parts, staging.contact_persons, staging.contacts,
---        staging.judgements
+--        staging.judgements, staging.told_changes
 -- makes: best_values, chosen_values, contested_contacts, disputed_employers, known_companies,
 --        past_positions
 
@@ -58,7 +58,8 @@ select newest.contact_id, list_sort(list(newest.provider)) as providers
 from newest
 join past_positions as past
     on past.contact_id = newest.contact_id and past.lookup_id = newest.lookup_id
-where newest.answered_at + to_days($max_age_days) > $as_of
+left join staging.told_changes as told on told.lookup_id = newest.lookup_id
+where expiry(newest.answered_at, told, $max_age_days) > $as_of
 group by newest.contact_id;
 
 -- Of one answer the first of each field is the best; only between several is there a choice.

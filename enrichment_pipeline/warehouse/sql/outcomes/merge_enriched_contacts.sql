@@ -1,7 +1,7 @@
 -- The chosen values of every contact that has an accepted answer. A column that
 -- `choose_values.sql` makes comes along by itself.
 --
--- reads: chosen_values, judged_contacts
+-- reads: chosen_values, judged_contacts, staging.told_changes
 -- makes: changed_enriched_contacts, enrichment.enriched_contacts
 
 delete from enrichment.enriched_contacts
@@ -21,12 +21,13 @@ from (
         ),
         judged.provider,
         judged.enriched_at,
-        judged.enriched_at + to_days($max_age_days) as expires_at,
+        expiry(judged.enriched_at, told, $max_age_days) as expires_at,
         judged.lookup_id,
         judged.run_id,
         judged.reason is not null as needs_manual_enrichment
     from judged_contacts as judged
     join chosen_values as chosen on chosen.contact_id = judged.contact_id
+    left join staging.told_changes as told on told.lookup_id = judged.lookup_id
     where judged.enriched_at is not null
 ) as fresh
 left join enrichment.enriched_contacts as known on known.contact_id = fresh.contact_id

@@ -8,10 +8,10 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.undone_runs, raw.verifications, staging.accounts, staging.agreed_addresses,
+--        raw.profile_changes, raw.undone_runs, raw.verifications, staging.accounts, staging.agreed_addresses,
 --        staging.bounced_persons, staging.checked_judgements, staging.contact_identities,
 --        staging.contact_persons, staging.entered_contacts, staging.ineligible_contacts,
---        staging.person_lookups, staging.suppressed_contacts
+--        staging.person_lookups, staging.suppressed_contacts, staging.told_changes
 -- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
 --        stopped_persons
 
@@ -101,8 +101,11 @@ decided_lookups as (
             as is_asked_again,
         bounced.bounced_at,
         coalesce(bounced.bounced_at > lookup.answered_at and lookup.outcome = 'matched', false)
-            as has_bounced_since
+            as has_bounced_since,
+        { 'renewed_at': told.renewed_at, 'changed_at': told.changed_at } as told,
+        told.changed_at is not null as has_changed_since
     from staging.person_lookups as lookup
+    left join staging.told_changes as told on told.lookup_id = lookup.lookup_id
     left join staging.bounced_persons as bounced on bounced.person_key = lookup.person_key
     -- a reviewer's word is about the provider whose look-up they saw
     left join decided_persons as decided
@@ -120,14 +123,16 @@ select
     -- are spread over the days before the age limit, by a draw that is each look-up's own
     -- and the same every time: never later than the limit. Misses are not: that would be
     -- asking sooner than the policy allows.
-    -- An answer is not good enough any more once mail to one of the person's addresses came back.
+    -- An answer is not good enough any more once mail to one of the person's addresses came back,
+    -- or the provider says that it has changed; where it says that it has not, it is as new.
     case
         when state = 'unconfirmed'
             then requested_at + to_days(getvariable('aging').unconfirmed_days)
         when outcome = 'matched'
             then least(
-                answered_at + to_days(getvariable('aging').max_age_days)
+                expiry(answered_at, told, getvariable('aging').max_age_days)
                 - to_seconds(getvariable('aging').spread_days * 86400 * spread_draw),
+                told.changed_at,
                 case when has_bounced_since then bounced_at end
             )
         when outcome = 'no_match'
@@ -210,12 +215,22 @@ from told
 join accepted on accepted.contact_id = told.contact_id
 group by told.contact_id;
 
--- Persons of whose address a verifier may say nothing, for legal reasons: that holds for all.
+-- Persons of whose address a verifier may say nothing, for legal reasons, or whose profile a
+-- provider has given up for such: that holds for all.
 create or replace temp table stopped_persons as
-select distinct assigned.person_key
+select assigned.person_key
 from raw.verifications as verification
 join staging.contact_persons as assigned on assigned.contact_id = verification.contact_id
-where verification.outcome = 'legal_stop';
+where verification.outcome = 'legal_stop'
+union
+select person_key
+from raw.profile_changes
+where outcome = 'legal_stop'
+union
+select assigned.person_key
+from raw.profile_changes as told
+join staging.contact_persons as assigned on assigned.contact_id = told.contact_id
+where told.outcome = 'legal_stop';
 
 create or replace temp view provider_states as
 with
@@ -295,6 +310,7 @@ reasoned as (
             when lookup.has_failed_since then 'attempt_failed'
             when lookup.outcome = 'no_match' then 'miss_is_old'
             when lookup.has_bounced_since then 'address_bounced'
+            when lookup.has_changed_since then 'profile_changed'
             else 'answer_is_old'
         end as freshness_reason,
         case

@@ -342,6 +342,12 @@ create or replace temp macro seconds_to_retry(failed_runs, aging) as case
     )
 end;
 
+-- When an answer is too old: its age counts from when the provider last said that it still holds,
+-- and ends when that says that it does not.
+create or replace temp macro expiry(answered_at, told, days) as least(
+    greatest(answered_at, told.renewed_at) + to_days(days), told.changed_at
+);
+
 -- The first of a field's e-mails or phones in an answer; null for none.
 create or replace temp macro best_point(points, wanted_field) as list_filter(
     points, lambda point: point.field = wanted_field and point.position = 1

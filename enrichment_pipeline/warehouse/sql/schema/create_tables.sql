@@ -5,7 +5,7 @@
 -- makes: enrichment, enrichment.company_facts, enrichment.contact_changes,
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
 --        enrichment.providers, enrichment.search_results, enrichment.worklist, raw, raw.lookups,
---        raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
+--        raw.profile_changes, raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
 --        raw.undone_runs, raw.verifications, staging, staging.accounts, staging.address_feedback,
 --        staging.agreed_addresses, staging.bounced_persons, staging.checked_addresses,
 --        staging.checked_points, staging.company_names, staging.contact_identities,
@@ -405,6 +405,41 @@ comment on column raw.verifications.outcome is 'checked, refused or legal_stop w
 comment on column raw.verifications.answer
 is 'As the provider gave it; null where nothing definite was said';
 
+create table if not exists raw.profile_changes (
+    change_id varchar,
+    provider varchar,
+    release varchar,
+    person_key varchar,
+    uid varchar,
+    supersedes varchar,
+    contact_id varchar,
+    freshness varchar,
+    priority varchar,
+    run_id varchar,
+    state varchar,
+    outcome varchar,
+    reason varchar,
+    reply_id varchar,
+    requested_at timestamptz,
+    answered_at timestamptz,
+    revision bigint,
+    moved_to varchar,
+    reading integer
+);
+comment on table raw.profile_changes
+is 'A copy of the ledger''s questions whether a release has changed a profile, as of the last run';
+comment on column raw.profile_changes.release
+is 'The release of the provider''s data that was asked about, the one before it being known';
+comment on column raw.profile_changes.uid is 'The profile that was asked about';
+comment on column raw.profile_changes.contact_id is 'A contact of the person';
+comment on column raw.profile_changes.state is 'open, answered or released';
+comment on column raw.profile_changes.outcome
+is 'unchanged, changed or legal_stop where answered';
+comment on column raw.profile_changes.moved_to
+is 'The profile that it has become by this release; null for none';
+comment on column raw.profile_changes.reading
+is 'The number of the SQL that read moved_to; null until it is read';
+
 create table if not exists staging.verification_readings (
     verification_id varchar,
     provider varchar,
@@ -506,6 +541,7 @@ create table if not exists staging.profiles (
     )[],
     reading integer
 );
+alter table staging.profiles add column if not exists release varchar;
 comment on table staging.profiles
 is 'The common profile: what an answer says of a person, one row for each answer that does and each profile that a search gave, read by the SQL file of its provider';
 comment on column staging.profiles.call_id is 'The look-up or the search in the ledger';
@@ -525,6 +561,8 @@ comment on column staging.profiles.contact_points
 is 'E-mails and phones in the order given: kind email or phone, the field that it is for, the value and the rating as given, and the rating mapped (verified, likely, unverified)';
 comment on column staging.profiles.positions
 is 'Where the person works or worked, in the order given; is_current is null where it is not said';
+comment on column staging.profiles.release
+is 'The release of the provider''s data that it is of; null where the answer does not say';
 comment on column staging.profiles.reading
 is 'The version of the provider''s reading: an answer that was read by another one is read anew';
 

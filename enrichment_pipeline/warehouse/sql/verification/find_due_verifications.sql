@@ -11,7 +11,7 @@
 -- reads: chosen_values, contact_states, decided_contacts, enrichment.worklist, past_positions,
 --        raw.verifications, staging.checked_addresses, staging.contact_parts,
 --        staging.contact_persons, staging.hosts, staging.judgements, staging.person_aliases,
---        stopped_persons
+--        staging.told_changes, stopped_persons
 -- makes: asked_addresses, staging.due_verifications
 
 -- How the verifications of each address have gone, and until when it is left alone.
@@ -86,7 +86,7 @@ with wanting as (
     left join decided_contacts as decided on decided.contact_id = state.contact_id
     where state.freshness <> 'suppressed'
         -- is looked up again first
-        and state.freshness_reason <> 'address_bounced'
+        and state.freshness_reason not in ('address_bounced', 'profile_changed')
         and state.person_key not in (select person_key from stopped_persons)
         and decided.is_settled is not true
         and len(required) > 0
@@ -101,9 +101,10 @@ given as (
     from staging.judgements as judged
     join staging.contact_persons as assigned
         on assigned.contact_id = judged.contact_id and assigned.person_key = judged.person_key
+    left join staging.told_changes as told on told.lookup_id = judged.lookup_id
     where judged.judgement = 'matched'
         and judged.contact_id in (select contact_id from wanting)
-        and judged.answered_at + to_days(getvariable('aging').max_age_days)
+        and expiry(judged.answered_at, told, getvariable('aging').max_age_days)
         > getvariable('aging').as_of
 ),
 

@@ -26,5 +26,6 @@ select
         'given_type': null,
         'given_sub_type': null
     }] as contact_points,
-    null as positions
+    null as positions,
+    null as release
 from unread_answers;
