@@ -14,7 +14,7 @@ BENCHMARKS = (
     *("identity", "resolving", "applying", "planning", "idle", "sniffio", "entry"),
     "waterfall",
 )
-LONG = ("kills", "chain_kills", "entry_kills", "readers", "year", "daemon")
+LONG = ("kills", "chain_kills", "entry_kills", "readers", "year", "waterfall_year", "daemon")
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""
 
 

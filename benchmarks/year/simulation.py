@@ -30,6 +30,7 @@ from enrichment_pipeline.providers.registry import FIRST
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.ask_changes import ask_changes
 from enrichment_pipeline.steps.buy_lookups import buy_lookups
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import copy_answers
@@ -181,7 +182,7 @@ class _Play:
     ) -> None:
         self._crm.write_source()
         run = Run(run_id, as_of, is_simulated=True)
-        report = _carry_out(RunContext(Stores(self._settings), run), lanes)
+        report = carry_out(RunContext(Stores(self._settings), run), lanes)
         self._played.runs += 1
         self._played.rows |= self._crm.contacts.keys()
         self._played.days_without_budget.update(report.exhausted.keys())
@@ -247,12 +248,13 @@ class _Play:
             return [Known(*row) for row in connection.execute(KNOWN).fetchall()]
 
 
-def _carry_out(context: RunContext, lanes: Sequence[Lane]) -> DispatchReport:
+def carry_out(context: RunContext, lanes: Sequence[Lane]) -> DispatchReport:
     """The steps of the job `daily_refresh`, in this process."""
     try:
         prepare(context)
         load_accounts(context)
         load_contacts(context)
+        ask_changes(context, Silence())
         select_work(context, lanes)
         report = buy_lookups(context, lanes, Silence()).report
         copy_answers(context)
