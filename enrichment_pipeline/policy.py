@@ -107,8 +107,8 @@ class ProviderPolicy(_Section):
     """Whether people known by name and company only are searched for there."""
 
     changelog: Literal["off", "on"] = "off"
-    """Whether a provider that tells which profiles have changed is asked that, so that only these are
-    bought again."""
+    """Whether a provider that tells which profiles have changed is asked that, so that only these
+    are bought again."""
 
     searches_per_day: int = Field(300, ge=0)
     """The quota of searches, of which the floors of `[budget]` leave shares untouched."""
