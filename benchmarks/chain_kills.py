@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -315,7 +315,7 @@ def _asked(item: str) -> str:
     return item.removeprefix("address ")
 
 
-def _wrong_budgets(rows: list[sa.Row], booked: list[sa.Row]) -> int:
+def _wrong_budgets(rows: Sequence[sa.Row], booked: Sequence[sa.Row]) -> int:
     expected: Counter[str] = Counter()
     for row in rows:
         amount = row.units_charged * row.unit_cost
@@ -326,7 +326,7 @@ def _wrong_budgets(rows: list[sa.Row], booked: list[sa.Row]) -> int:
     return sum(drawn.get(period, 0) != amount for period, amount in expected.items())
 
 
-def _tables(here: Scene, rows: list[sa.Row]) -> tuple[int, int]:
+def _tables(here: Scene, rows: Sequence[sa.Row]) -> tuple[int, int]:
     """Answers to look-ups that are missing from the warehouse, and contacts from contact_status."""
     answered = {row.call_id for row in rows if row.kind == "lookup" and row.state in ENDED}
     with duckdb.connect(here.settings.warehouse_url, read_only=True) as connection:

@@ -227,7 +227,7 @@ def _sources_in(folder: Path) -> list[str]:
     return [
         entry.name
         for entry in sorted(folder.iterdir())
-        if entry.is_file() and (table_of(entry) or entry.suffix.lower() in DATABASE_ENDINGS)
+        if entry.is_file() and (table_of(str(entry)) or entry.suffix.lower() in DATABASE_ENDINGS)
     ]
 
 

@@ -52,7 +52,7 @@ class ReadReplies:
     signals: list[Signal] = field(default_factory=list)
 
 
-_ANSWERS = {
+_ANSWERS: dict[type, str] = {
     Matched: MATCHED,
     Checked: CHECKED,
     Unchanged: UNCHANGED,

@@ -63,13 +63,13 @@ def tables_in(folder: Path, *, without: Path | None = None) -> list[Table]:
     return tables_among(str(folder), str(folder), _files_in(folder, without))
 
 
-def tables_among(place: str, label: str, files: Iterable[Sequence[str]]) -> list[Table]:
+def tables_among(place: str, label: str, files: Iterable[tuple[str, ...]]) -> list[Table]:
     """The tables that the files below a place are.
 
     Each file is the names of its folders below `place`, and its own; `label` is what may be shown
     of the place. Raises ConfigurationError as `tables_in` does.
     """
-    entries: dict[tuple[str, bool], list[Sequence[str]]] = {}
+    entries: dict[tuple[str, bool], list[tuple[str, ...]]] = {}
     for names in sorted(files):
         if _is_of_a_table(names):
             entries.setdefault((names[0], len(names) > 1), []).append(names)

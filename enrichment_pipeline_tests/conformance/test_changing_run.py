@@ -34,7 +34,13 @@ from enrichment_pipeline_tests.support import (
 
 PEOPLE = 24
 RELEASES = ("33.0", "33.1", "33.2")
-SHARES = {"updated": 0.2, "touched": 0.2, "merged": 0.15, "deleted": 0.1, "opted_out": 0.1}
+SHARES: dict[str, Any] = {
+    "updated": 0.2,
+    "touched": 0.2,
+    "merged": 0.15,
+    "deleted": 0.1,
+    "opted_out": 0.1,
+}
 MONTH = timedelta(days=31)
 
 

@@ -355,7 +355,9 @@ def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any], wor
 
 # --- what has changed ----------------------------------------------------------------------
 
-NOTHING_HAPPENS = dict.fromkeys(("updated", "touched", "merged", "deleted", "opted_out"), 0.0)
+NOTHING_HAPPENS: dict[str, Any] = dict.fromkeys(
+    ("updated", "touched", "merged", "deleted", "opted_out"), 0.0
+)
 
 
 def first_id(people: list[Person]) -> str:
@@ -363,7 +365,7 @@ def first_id(people: list[Person]) -> str:
     return id_after(people[0].uid)
 
 
-def by_release(people: list[Person], release: str, **settings: float) -> Any:
+def by_release(people: list[Person], release: str, **settings: Any) -> Any:
     return start(people, release=release, **{**NOTHING_HAPPENS, **settings})
 
 
