@@ -8,10 +8,11 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.profile_changes, raw.undone_runs, raw.verifications, staging.accounts, staging.agreed_addresses,
---        staging.bounced_persons, staging.checked_judgements, staging.contact_identities,
---        staging.contact_persons, staging.entered_contacts, staging.ineligible_contacts,
---        staging.person_lookups, staging.suppressed_contacts, staging.told_changes
+--        raw.profile_changes, raw.undone_runs, raw.verifications, staging.accounts,
+--        staging.agreed_addresses, staging.bounced_persons, staging.checked_judgements,
+--        staging.contact_identities, staging.contact_persons, staging.entered_contacts,
+--        staging.ineligible_contacts, staging.person_lookups, staging.suppressed_contacts,
+--        staging.told_changes
 -- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
 --        stopped_persons
 

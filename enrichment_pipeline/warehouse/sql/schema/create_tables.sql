@@ -5,17 +5,17 @@
 -- makes: enrichment, enrichment.company_facts, enrichment.contact_changes,
 --        enrichment.contact_status, enrichment.enriched_contacts, enrichment.needs_review,
 --        enrichment.providers, enrichment.search_results, enrichment.worklist, raw, raw.lookups,
---        raw.profile_changes, raw.provider_responses, raw.review_decisions, raw.search_profiles, raw.searches,
---        raw.undone_runs, raw.verifications, staging, staging.accounts, staging.address_feedback,
---        staging.agreed_addresses, staging.bounced_persons, staging.checked_addresses,
---        staging.checked_points, staging.company_names, staging.contact_identities,
---        staging.contact_parts, staging.contact_persons, staging.contacts,
---        staging.contacts_left_dirty, staging.due_verifications, staging.entered_contacts,
---        staging.hosts, staging.ineligible_contacts, staging.judgements, staging.latin_names,
---        staging.person_aliases, staging.person_lookups, staging.phones, staging.profiles,
---        staging.retired_entries, staging.shared_identifiers, staging.shown_contacts,
---        staging.source_contact_ids, staging.stamp, staging.suppressed_contacts,
---        staging.suppressions, staging.verification_readings
+--        raw.profile_changes, raw.provider_responses, raw.review_decisions, raw.search_profiles,
+--        raw.searches, raw.undone_runs, raw.verifications, staging, staging.accounts,
+--        staging.address_feedback, staging.agreed_addresses, staging.bounced_persons,
+--        staging.checked_addresses, staging.checked_points, staging.company_names,
+--        staging.contact_identities, staging.contact_parts, staging.contact_persons,
+--        staging.contacts, staging.contacts_left_dirty, staging.due_verifications,
+--        staging.entered_contacts, staging.hosts, staging.ineligible_contacts, staging.judgements,
+--        staging.latin_names, staging.person_aliases, staging.person_lookups, staging.phones,
+--        staging.profiles, staging.retired_entries, staging.shared_identifiers,
+--        staging.shown_contacts, staging.source_contact_ids, staging.stamp,
+--        staging.suppressed_contacts, staging.suppressions, staging.verification_readings
 
 create schema if not exists staging;
 create schema if not exists raw;
