@@ -152,7 +152,7 @@ def main(kills: int = 100, at_once: int = 4) -> bool:
     with scene(people=PEOPLE_FOR_A_KILL * kills) as here:
         on_the_wire = kill(here, kills, at_once)
         status = finish(here)
-        print(f"  {kills} of {at_once} runs at once killed, {time.monotonic() - began_at:.0f} s")
+        print(f"  {kills} kills, {at_once} at once, {time.monotonic() - began_at:.0f} s")
         return report(here, on_the_wire, status)
 
 
@@ -268,7 +268,7 @@ def report(here: Scene, on_the_wire: int, status: int) -> bool:
         )
     wrong = Counter[str]()
     for provider in (*ORDER, VERIFIER):
-        wrong += _compare(here, provider, [row for row in rows if row.provider == provider])
+        wrong.update(_compare(here, provider, [row for row in rows if row.provider == provider]))
     wrong["requests beyond a limit"] = len(refused)
     wrong["budgets that are not what the calls add up to"] = _wrong_budgets(rows, booked)
     wrong["calls still open"] = sum(row.state in ("reserved", "sent") for row in rows)
@@ -281,7 +281,7 @@ def report(here: Scene, on_the_wire: int, status: int) -> bool:
     return not any(wrong.values())
 
 
-def _compare(here: Scene, provider: str, rows: list[sa.Row]) -> Counter[str]:
+def _compare(here: Scene, provider: str, rows: Sequence[sa.Row]) -> Counter[str]:
     """Its journal against the ledger."""
     charges = here.charges(provider)
     credits: Counter[str] = Counter()
@@ -307,7 +307,7 @@ def _compare(here: Scene, provider: str, rows: list[sa.Row]) -> Counter[str]:
     )
     if provider == VERIFIER:
         found["addresses verified twice"] = sum(count > 1 for count in addresses.values())
-    return Counter({name: count for name, count in found.items() if count}) or Counter()
+    return found
 
 
 def _asked(item: str) -> str:
