@@ -382,6 +382,11 @@ FILES: tuple[Files, ...] = (
     Files("known/*", _ANYTHING, "what the point of entry knows of contacts, as of the last run"),
     Files("spilled/*", (Holds.TEXT,), "replies that the ledger could not take, as they came"),
     Files("sandbox_journal*.jsonl", (Holds.VALUE,), "what the local stand-ins charged for"),
+    Files(
+        "*handed_in.duckdb*",
+        (Holds.CONTACT_ID, Holds.VALUE, Holds.COMPANY, Holds.TEXT),
+        "what a Dagster asset has handed in as the contacts, with whatever columns it has",
+    ),
     Files("sample_source.duckdb*", (Holds.VALUE, Holds.COMPANY), "the sample; made-up people"),
     Files("dagster/*", (Holds.CONTACT_ID,), "runs, events and logs: contacts by id only"),
     Files("runs/*", (), "a lock for each run"),

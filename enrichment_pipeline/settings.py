@@ -38,6 +38,7 @@ from enrichment_pipeline.waterfall import Turn
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 POLICY_FILE = "enrichment.toml"
 """The policy file's name in the state folder."""
+HANDED_IN_FILE = "handed_in.duckdb"
 SANDBOX_KEY = "sandbox"
 LEAST_SECRET_LENGTH = 16
 LEAST_TOKEN_LENGTH = 24
@@ -149,7 +150,8 @@ class Account:
 class Settings:
     """Everything that a process needs to know; made by `load_settings`, or by a test.
 
-    `accounts` holds how each provider is reached, by its name.
+    `accounts` holds how each provider is reached, by its name. With `takes_handed_in` the contacts
+    are those that somebody's Dagster asset has handed in.
     """
 
     home: Path
@@ -165,6 +167,7 @@ class Settings:
     callback_keys: CallbackKeys | None = None
     api_tokens: tuple[SecretStr, ...] = ()
     webhook_secret: SecretStr | None = None
+    takes_handed_in: bool = False
 
     def account(self, provider: str) -> Account | None:
         """How this provider is reached; None where the environment does not tell."""
@@ -221,12 +224,26 @@ class Settings:
     def source_label(self) -> str:
         """What the state folder is stamped with: where its contacts come from."""
         source = self.policy.source
-        return source.name or ("sample" if source.attach is None else str(self.source))
+        if source.name is not None:
+            return source.name
+        if source.attach is not None:
+            return str(self.source)
+        return "handed in" if self.takes_handed_in else "sample"
 
     @property
     def sample_source(self) -> Path:
         """The sample as a database: the source where the policy attaches none."""
         return self.home / "sample_source.duckdb"
+
+    @property
+    def handed_in_source(self) -> Path:
+        """What a Dagster asset has handed in as the contacts, as a database."""
+        return self.home / HANDED_IN_FILE
+
+    @property
+    def reads_sample(self) -> bool:
+        """Whether the sample is the source."""
+        return self.policy.source.attach is None and not self.takes_handed_in
 
     @cached_property
     def source(self) -> Attachment:
@@ -235,7 +252,9 @@ class Settings:
         Raises ConfigurationError where the policy names a variable that is not set.
         """
         attach = self.policy.source.attach
-        return self.sample_source if attach is None else self._attached("[source]", attach)
+        if attach is not None:
+            return self._attached("[source]", attach)
+        return self.handed_in_source if self.takes_handed_in else self.sample_source
 
     @cached_property
     def review_source(self) -> Attachment:
@@ -394,6 +413,7 @@ def load_settings(*, needs_key: bool = True, draft: str | None = None) -> Settin
         callback_keys=_callback_keys(env),
         api_tokens=_api_tokens(env),
         webhook_secret=_webhook_secret(env),
+        takes_handed_in=policy.source.attach is None and (home / HANDED_IN_FILE).is_file(),
     )
     _refuse_sources_as_warehouse(settings)
     return settings

@@ -398,7 +398,7 @@ def _check_state(settings: Settings) -> None:
 
 
 def _create_sample(settings: Settings) -> None:
-    if settings.policy.source.attach is not None:
+    if not settings.reads_sample:
         return
     from enrichment_pipeline.sandbox.sample_warehouse import create_sample_warehouse
 

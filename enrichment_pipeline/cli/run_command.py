@@ -21,7 +21,7 @@ from enrichment_pipeline.cli.event_log import with_open_event_log
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.planned import why_not_asked
 from enrichment_pipeline.cli.terminal import ProgressBar, table
-from enrichment_pipeline.definitions import build_definitions, range_tags
+from enrichment_pipeline.definitions import own_definitions, range_tags
 from enrichment_pipeline.dispatch.progress import is_unconfirmed_too_often
 from enrichment_pipeline.errors import DISK_FULL, PipelineError, is_disk_full
 from enrichment_pipeline.lanes import LaneBlock
@@ -69,7 +69,7 @@ def refresh(
     stopped_by: str | None = None
     warnings: dict[str, str] = {}
     bar = ProgressBar(console)
-    definitions = build_definitions(settings, progress=lambda _log: bar)
+    definitions = own_definitions(settings, progress=lambda _log: bar)
     with _open_instance(settings) as instance, bar.shown():
         for block in blocks:
             run = Run(

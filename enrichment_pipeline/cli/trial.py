@@ -25,6 +25,7 @@ def begin_trial(settings: Settings) -> bool:
     is_trial = (
         settings.provider == "sandbox"
         and settings.policy_path is None
+        and settings.reads_sample
         and not any(account.base_url for account in settings.accounts.values())
     )
     if not is_trial or is_used(settings):

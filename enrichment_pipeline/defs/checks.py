@@ -1,8 +1,9 @@
 """Asset checks: what must hold before anybody reads the tables, and what is worth a look.
 
-Here: the checks of each asset, and their results from what the asset's step has found. An asset's
-own step makes them: as steps of their own they would take ten times as long, and open the
-warehouse once more each. That no key stands twice is checked of every table in
+Here: the checks of each asset, and their results from what the asset's step has found. A result
+does not say of which asset it is, whose key may have a prefix: that follows from where it is given.
+An asset's own step makes them: as steps of their own they would take ten times as long, and open
+the warehouse once more each. That no key stands twice is checked of every table in
 `table_figures.SHOWN`. Not here: which asset has which check (`defs/assets/`), the queries
 (`warehouse/findings.py`, `warehouse/table_figures.py`), and mending what they find.
 """
@@ -39,10 +40,9 @@ def unique_key_spec(asset: str) -> dg.AssetCheckSpec:
     )
 
 
-def unique_key(asset: str, figures: TableFigures) -> dg.AssetCheckResult:
+def unique_key(figures: TableFigures) -> dg.AssetCheckResult:
     """Whether what `unique_key_spec` promises of the asset's table holds."""
     return dg.AssetCheckResult(
-        asset_key=asset,
         check_name="unique_key",
         passed=figures.doubled_keys == 0,
         metadata={"doubled_keys": figures.doubled_keys},
@@ -318,7 +318,6 @@ def _result(
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed,
         severity=severity,

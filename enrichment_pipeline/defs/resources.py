@@ -1,12 +1,13 @@
 """Resources that assets and sensors are given.
 
 Here: the state folder's runs as Dagster knows them, the warehouse for assets of a project's own,
-and the progress that a run reports. Not here: what a run does (`steps/`).
+and the progress that a run reports. Their names begin with `enrichment_`, since they stand beside
+those of whatever project they are merged into. Not here: what a run does (`steps/`).
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -24,10 +25,14 @@ ProgressFactory = Callable[[logging.Logger], Progress]
 
 
 class Runs:
-    """The runs of this process over one state folder. Each is prepared once."""
+    """The runs of this process over one state folder. Each is prepared once.
 
-    def __init__(self, stores: Stores) -> None:
+    `jobs` are the names of our own jobs, each run of which is one process.
+    """
+
+    def __init__(self, stores: Stores, jobs: Collection[str] = ()) -> None:
         self.stores = stores
+        self.jobs = frozenset(jobs)
         self.prepared: dict[str, RunContext] = {}
 
     @property

@@ -33,7 +33,8 @@ def begin(context: dg.AssetExecutionContext, runs: Runs) -> RunContext:
         return runs.prepared[run_id]
     run_context = RunContext(runs.stores, run_of(context.instance, context.run))
     for dead_run_id in prepare(run_context):
-        _mark_failed(context.instance, dead_run_id)
+        if is_over(context.instance, dead_run_id, runs):
+            _mark_failed(context.instance, dead_run_id)
         forget_dead_run(runs.settings.home, dead_run_id)
     mark_runs_that_never_began(context.instance, runs.settings)
     runs.prepared[run_id] = run_context
@@ -71,6 +72,18 @@ def run_of(instance: DagsterInstance, dagster_run: DagsterRun) -> Run:
     return Run.from_tags(
         dagster_run.run_id, dagster_run.tags, record.create_timestamp, tuple(sorted(earlier))
     )
+
+
+def is_over(instance: DagsterInstance, run_id: str, runs: Runs) -> bool:
+    """Whether a run is over whose process is gone.
+
+    Another project's run may have a process for each step, and be between two of them: whether it
+    lives, the project's own Dagster knows.
+    """
+    if runs.settings.owns_dagster_home:
+        return True
+    run = instance.get_run_by_id(run_id)
+    return run is not None and run.job_name in runs.jobs
 
 
 def _mark_failed(instance: DagsterInstance, run_id: str) -> None:

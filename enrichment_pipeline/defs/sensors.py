@@ -7,8 +7,8 @@ import hashlib
 
 import dagster as dg
 
-from enrichment_pipeline.defs.jobs import daily_refresh, range_tags
-from enrichment_pipeline.defs.jobs import late_answers as late_answers_job
+from enrichment_pipeline.defs.jobs import Jobs, range_tags
+from enrichment_pipeline.defs.naming import Naming
 from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began, never_began
 from enrichment_pipeline.errors import PipelineError
@@ -31,48 +31,59 @@ UNDER_WAY = [
 ]
 
 
-@dg.sensor(
-    name="late_answers",
-    job=late_answers_job,
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Settles what came by callback after its run had ended. Spends nothing, so it is "
-    "on from the start.",
-)
-def late_answers(
-    context: dg.SensorEvaluationContext, runs: dg.ResourceParam[Runs]
+def build_sensors(
+    naming: Naming, jobs: Jobs, *, reads_late_answers: bool
+) -> list[dg.SensorDefinition]:
+    """The sensors, which start these jobs.
+
+    All are off until they are switched on, but in pages of our own the one that spends nothing.
+    """
+    of_late_answers = dg.sensor(
+        name=naming.name("late_answers"),
+        job=jobs.late_answers,
+        minimum_interval_seconds=60,
+        default_status=(
+            dg.DefaultSensorStatus.RUNNING if reads_late_answers else dg.DefaultSensorStatus.STOPPED
+        ),
+        description="Settles what came by callback after its run had ended. Spends nothing.",
+    )
+    of_new_contacts = dg.sensor(
+        name=naming.name("new_contacts"),
+        job=jobs.daily_refresh,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Looks whether the source's contacts changed, and has the new ones looked up. "
+        "Spends money; off until you switch it on.",
+    )
+    return [of_late_answers(look_for_late_answers), of_new_contacts(look_for_new_contacts)]
+
+
+def look_for_late_answers(
+    context: dg.SensorEvaluationContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.RunRequest | dg.SkipReason:
     """One run, while there are unread callbacks and no such run is under way."""
-    # the one sensor that is always on
-    mark_runs_that_never_began(context.instance, runs.settings)
-    waiting = count_late_answers(runs.stores)
+    # the one sensor that is always on where the pages are ours
+    mark_runs_that_never_began(context.instance, enrichment_runs.settings)
+    waiting = count_late_answers(enrichment_runs.stores)
     if not waiting:
         return dg.SkipReason("every callback that came has been read")
-    if _under_way(context, runs.settings):
+    if _under_way(context, enrichment_runs.settings):
         return dg.SkipReason(f"{waiting} callbacks wait, and a run is on its way to them")
     return dg.RunRequest()
 
 
-@dg.sensor(
-    name="new_contacts",
-    job=daily_refresh,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Looks whether the source's contacts changed, and has the new ones looked up. "
-    "Spends money; off until you switch it on.",
-)
-def new_contacts(
-    context: dg.SensorEvaluationContext, runs: dg.ResourceParam[Runs]
+def look_for_new_contacts(
+    context: dg.SensorEvaluationContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.RunRequest | dg.SkipReason:
     """One run of the lanes `new` for each change of the source; the first look is one."""
     try:
-        found = source_fingerprint(runs.settings)
+        found = source_fingerprint(enrichment_runs.settings)
     except PipelineError as error:
         return dg.SkipReason(str(error))
     before = context.cursor or ""
     if before.rpartition(":")[2] == found:
         return dg.SkipReason("the source's contacts have not changed")
-    if _under_way(context, runs.settings) >= MOST_AT_ONCE:
+    if _under_way(context, enrichment_runs.settings) >= MOST_AT_ONCE:
         return dg.SkipReason("the source's contacts have changed; a run follows when one has ended")
     # The key carries all changes before it: a source that is again as it once was is a change,
     # and Dagster would start no second run for a key that it knows.

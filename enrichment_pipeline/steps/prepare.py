@@ -162,6 +162,10 @@ def refuse_wrong_clock(now: datetime, provider_now: datetime | None) -> None:
 
 def _check_source(settings: Settings) -> None:
     """Refuse a source that is not there, before anything is stamped with its name."""
+    if settings.takes_handed_in and not settings.handed_in_source.exists():
+        raise ConfigurationError(
+            "no contacts have been handed in yet: materialise the asset handed_in_contacts first"
+        )
     with attached_source(settings.source):
         pass
 

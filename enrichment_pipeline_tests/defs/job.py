@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from enrichment_pipeline.definitions import build_definitions, range_tags
+from enrichment_pipeline.definitions import own_definitions, range_tags
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.settings import Settings
 
@@ -27,7 +27,7 @@ def execute(
     instance: DagsterInstance | None = None,
 ) -> ExecuteInProcessResult:
     """One run of `daily_refresh`, of a range of lanes or of a single one; it may fail."""
-    job = build_definitions(settings).resolve_job_def("daily_refresh")
+    job = own_definitions(settings).resolve_job_def("daily_refresh")
     with instance or DagsterInstance.ephemeral() as used:
         return job.execute_in_process(
             instance=used,

@@ -255,10 +255,10 @@ def test_a_key_that_stands_twice_is_found(copied: Settings, asset: str) -> None:
     with duckdb.connect(copied.warehouse_url) as connection:
         if asset in {"review_decisions", "search_results"}:  # empty after that run
             connection.execute(f"insert into {table} ({key}) values ('one')")
-        assert unique_key(asset, read_table_figures(connection, asset)).passed
+        assert unique_key(read_table_figures(connection, asset)).passed
         stored = "staging.judgements" if asset == "person_facts" else table
         connection.execute(f"insert into {stored} from (from {stored} order by all limit 1)")
-        found = unique_key(asset, read_table_figures(connection, asset))
+        found = unique_key(read_table_figures(connection, asset))
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.ERROR
     doubled = dict(found.metadata)["doubled_keys"].value

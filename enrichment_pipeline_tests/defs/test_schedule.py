@@ -34,7 +34,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.definitions import own_definitions
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline.run import AS_OF_TAG, Run
 from enrichment_pipeline_tests.defs.job import ALL_LANES, execute, failure, materialized
@@ -57,7 +57,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Property .ScheduleDefinition.env
 
 def schedule_of(home: Path, *, hour: int = 5, time_zone: str = "UTC") -> dg.ScheduleDefinition:
     policy = Policy.model_validate({"schedule": {"hour": hour, "time_zone": time_zone}})
-    return build_definitions(settings_for(home, policy, None)).resolve_schedule_def("daily_refresh")
+    return own_definitions(settings_for(home, policy, None)).resolve_schedule_def("daily_refresh")
 
 
 def requests(schedule: dg.ScheduleDefinition, tick: datetime) -> list[dg.RunRequest]:

@@ -15,7 +15,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from pydantic import SecretStr
 
 from enrichment_pipeline.clock import Clock
-from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.definitions import own_definitions
 from enrichment_pipeline.defs.resources import Runs
 from enrichment_pipeline.defs.runs import mark_runs_that_never_began
 from enrichment_pipeline.ledger.calls import Receipt
@@ -59,7 +59,7 @@ def tick(
     started_at: datetime | None = None,
 ) -> dg.SensorExecutionData:
     """One look of a sensor, where Dagster knows of these runs."""
-    definitions = build_definitions(settings)
+    definitions = own_definitions(settings)
     sensor = definitions.resolve_sensor_def(name)
     with DagsterInstance.ephemeral() as instance:
         for run in runs:
@@ -71,7 +71,7 @@ def tick(
             instance=instance,
             cursor=cursor,
             repository_def=definitions.get_repository_def(),
-            resources={"runs": Runs(Stores(settings))},
+            resources={"enrichment_runs": Runs(Stores(settings))},
             sensor_name=name,
         )
         return sensor.evaluate_tick(context)
@@ -107,7 +107,7 @@ def test_the_sensors_job_settles_a_late_answer_and_leaves_nothing_to_do(
         assert ledger.keep_callback(batch.request_id, body) is Receipt.KEPT
         [request] = tick(settings).run_requests or []
         assert request.run_key is None
-        job = build_definitions(settings).resolve_job_def("late_answers")
+        job = own_definitions(settings).resolve_job_def("late_answers")
         with DagsterInstance.ephemeral() as instance:
             assert job.execute_in_process(instance=instance, run_config=QUIET).success
         assert ledger_rows(settings, "select state, outcome from lookups") == [
@@ -148,7 +148,7 @@ def test_what_comes_after_the_run_is_settled_by_the_sensors_job(
             assert count_late_answers(stores) > 0
             [request] = tick(settings).run_requests or []
             assert request.run_key is None
-            job = build_definitions(settings).resolve_job_def("late_answers")
+            job = own_definitions(settings).resolve_job_def("late_answers")
             with DagsterInstance.ephemeral() as instance:
                 assert job.execute_in_process(instance=instance, run_config=QUIET).success
             assert count_late_answers(stores) == 0
@@ -198,7 +198,7 @@ def refusal(settings: Settings, cursor: str | None = None) -> str:
 def test_new_contacts_is_off_until_somebody_switches_it_on_and_looks_twice_a_minute(
     tmp_path: Path,
 ) -> None:
-    sensor = build_definitions(source_of(tmp_path, ADA)).resolve_sensor_def("new_contacts")
+    sensor = own_definitions(source_of(tmp_path, ADA)).resolve_sensor_def("new_contacts")
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
     assert sensor.minimum_interval_seconds == 30
     assert sensor.job.name == "daily_refresh"

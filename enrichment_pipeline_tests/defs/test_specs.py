@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from enrichment_pipeline.definitions import build_definitions
+from enrichment_pipeline.definitions import own_definitions
 from enrichment_pipeline.policy import Policy
 from enrichment_pipeline_tests.end_to_end.world import PROJECT, environment
 from enrichment_pipeline_tests.support import settings_for
@@ -134,7 +134,7 @@ PUBLISHED = ("enriched_contacts", "needs_review", "contact_status")
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     home = tmp_path_factory.mktemp("definitions")
-    return build_definitions(settings_for(home, Policy(), None))
+    return own_definitions(settings_for(home, Policy(), None))
 
 
 def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:

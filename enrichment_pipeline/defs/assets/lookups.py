@@ -51,15 +51,15 @@ from enrichment_pipeline.steps.select_work import select_work
 )
 def worklist(
     context: dg.AssetExecutionContext,
-    runs: dg.ResourceParam[Runs],
-    progress: dg.ResourceParam[ProgressFactory],
+    enrichment_runs: dg.ResourceParam[Runs],
+    enrichment_progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
     """What is due in this run's lanes, one row per person; other lanes' rows stay.
 
     A provider that tells for nothing which profiles have changed is asked that first.
     """
-    run = begin(context, runs)
-    told = ask_changes(run, progress(context.log))
+    run = begin(context, enrichment_runs)
+    told = ask_changes(run, enrichment_progress(context.log))
     selected = select_work(run, lanes_of(context))
     work = selected.due
     for lane in work.lanes:
@@ -85,7 +85,7 @@ def worklist(
             **({} if told is None else _changes(told)),
         },
     )
-    return dg.MaterializeResult(check_results=[unique_key("worklist", selected.table)])
+    return dg.MaterializeResult(check_results=[unique_key(selected.table)])
 
 
 @dg.asset(
@@ -100,8 +100,8 @@ def worklist(
 )
 def search_results(
     context: dg.AssetExecutionContext,
-    runs: dg.ResourceParam[Runs],
-    progress: dg.ResourceParam[ProgressFactory],
+    enrichment_runs: dg.ResourceParam[Runs],
+    enrichment_progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
     """Which profile it is, for those who are known by name and company only.
 
@@ -109,9 +109,9 @@ def search_results(
     the profile's UID; several who are too close to call are for a person to choose from.
     """
     lanes = lanes_of(context)
-    run = begin(context, runs)
-    searched = search_profiles(run, lanes, progress(context.log))
-    report, is_unique = searched.report, unique_key("search_results", searched.table)
+    run = begin(context, enrichment_runs)
+    searched = search_profiles(run, lanes, enrichment_progress(context.log))
+    report, is_unique = searched.report, unique_key(searched.table)
     if report is None:
         return dg.MaterializeResult(
             metadata={
@@ -161,8 +161,8 @@ def search_results(
 )
 def provider_lookups(
     context: dg.AssetExecutionContext,
-    runs: dg.ResourceParam[Runs],
-    progress: dg.ResourceParam[ProgressFactory],
+    enrichment_runs: dg.ResourceParam[Runs],
+    enrichment_progress: dg.ResourceParam[ProgressFactory],
 ) -> dg.MaterializeResult:
     """Buys the work list, in order of priority, inside the rate limit and the budgets.
 
@@ -170,8 +170,8 @@ def provider_lookups(
     is read. Where credits or the budget run out, the rest stays queued.
     """
     lanes = lanes_of(context)
-    run = begin(context, runs)
-    bought = buy_lookups(run, lanes, progress(context.log))
+    run = begin(context, enrichment_runs)
+    bought = buy_lookups(run, lanes, enrichment_progress(context.log))
     report = bought.report
     for lane in lanes:
         of_lane = bought.by_lane.get((lane.freshness, lane.priority), Totals())
@@ -236,10 +236,10 @@ def provider_lookups(
 )
 def provider_responses(
     context: dg.AssetExecutionContext,
-    runs: dg.ResourceParam[Runs],
+    enrichment_runs: dg.ResourceParam[Runs],
 ) -> dg.MaterializeResult:
     """Every paid answer as it came, copied out of the ledger; facts can be derived anew from it."""
-    copied = copy_answers(begin(context, runs))
+    copied = copy_answers(begin(context, enrichment_runs))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": copied.table.rows,
@@ -248,7 +248,7 @@ def provider_responses(
             "preview": preview(copied.table.excerpt),
         },
         check_results=[
-            unique_key("provider_responses", copied.table),
+            unique_key(copied.table),
             match_rate_holds(copied.match_rate),
         ],
     )

@@ -55,6 +55,7 @@ def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
 
 
 @dg.multi_asset(
+    name="enrichment_facts",
     specs=[
         _spec(
             "person_facts",
@@ -74,20 +75,22 @@ def _spec(table: str, deps: list[str], description: str) -> dg.AssetSpec:
     ],
 )
 def facts(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> Iterator[dg.MaterializeResult]:
     """Read new answers into facts, in one transaction."""
-    derived = derive_facts(begin(context, runs))
+    derived = derive_facts(begin(context, enrichment_runs))
     yield _result(
+        context,
         "person_facts",
         derived.person_facts,
         {},
         [verified_share_holds(derived.verified_share)],
     )
-    yield _result("company_facts", derived.company_facts, {}, [])
+    yield _result(context, "company_facts", derived.company_facts, {}, [])
 
 
 @dg.multi_asset(
+    name="enrichment_outcomes",
     specs=[
         _spec(
             "enriched_contacts",
@@ -116,12 +119,13 @@ def facts(
     ],
 )
 def outcomes(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> Iterator[dg.MaterializeResult]:
     """Judge every contact of the source, in one transaction."""
-    derived = derive_outcomes(begin(context, runs))
+    derived = derive_outcomes(begin(context, enrichment_runs))
     found = derived.findings
     yield _result(
+        context,
         "enriched_contacts",
         derived.enriched_contacts,
         {"ages": ages_chart(derived.ages)},
@@ -131,12 +135,14 @@ def outcomes(
         ],
     )
     yield _result(
+        context,
         "needs_review",
         derived.needs_review,
         {"reasons": count_chart("reason", derived.reasons)},
         [reviews_are_read(found.unread_reviews)],
     )
     yield _result(
+        context,
         "contact_status",
         derived.contact_status,
         {
@@ -155,18 +161,21 @@ def outcomes(
 
 
 def _result(
+    context: dg.AssetExecutionContext,
     table: str,
     figures: TableFigures,
     metadata: "Mapping[str, dg.RawMetadataValue]",
     checked: list[dg.AssetCheckResult],
 ) -> dg.MaterializeResult:
     """One of the tables: its rows and first rows, what else is shown of it, and its checks."""
+    key = context.asset_key_for_output(table)
+    checked = [unique_key(figures), *checked]
     return dg.MaterializeResult(
-        asset_key=table,
+        asset_key=key,
         metadata={
             "dagster/row_count": figures.rows,
             **metadata,
             "preview": preview(figures.excerpt),
         },
-        check_results=[unique_key(table, figures), *checked],
+        check_results=[check._replace(asset_key=key) for check in checked],
     )

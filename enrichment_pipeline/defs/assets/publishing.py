@@ -23,15 +23,15 @@ from enrichment_pipeline.warehouse.publish import OUTCOME_TABLES
     owners=OWNERS,
 )
 def published(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """`published/warehouse.duckdb` and Parquet beside it, replaced whole or not at all."""
-    rows = publish_tables(begin(context, runs))
-    forgotten = prune_old_runs(context.instance, runs.settings, datetime.now(UTC))
+    rows = publish_tables(begin(context, enrichment_runs))
+    forgotten = prune_old_runs(context.instance, enrichment_runs.settings, datetime.now(UTC))
     return dg.MaterializeResult(
         metadata={
             **{f"rows_{table}": count for table, count in rows.items()},
             "old_runs_forgotten": forgotten,
-            "folder": dg.MetadataValue.path(str(runs.settings.published_dir)),
+            "folder": dg.MetadataValue.path(str(enrichment_runs.settings.published_dir)),
         }
     )

@@ -33,17 +33,17 @@ SHOWN_TIERS = 100
     check_specs=[unique_key_spec("accounts")],
 )
 def accounts(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """Accounts of the source, new or changed since the last load: they give the priority."""
-    loaded = load_accounts(begin(context, runs))
+    loaded = load_accounts(begin(context, enrichment_runs))
     return dg.MaterializeResult(
         metadata={
             **_counts(loaded.counts),
             "unknown_tiers": list(loaded.counts.unknown_tiers[:SHOWN_TIERS]),
             "preview": preview(loaded.table.excerpt),
         },
-        check_results=[unique_key("accounts", loaded.table)],
+        check_results=[unique_key(loaded.table)],
     )
 
 
@@ -56,10 +56,10 @@ def accounts(
     check_specs=[unique_key_spec("contacts"), SOURCE_IDS_ARE_UNIQUE],
 )
 def contacts(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """Contacts of the source, and what applications entered: new or changed, and who is who."""
-    loaded = load_contacts(begin(context, runs))
+    loaded = load_contacts(begin(context, enrichment_runs))
     return dg.MaterializeResult(
         metadata={
             **_counts(loaded.counts),
@@ -71,7 +71,7 @@ def contacts(
             "preview": preview(loaded.table.excerpt),
         },
         check_results=[
-            unique_key("contacts", loaded.table),
+            unique_key(loaded.table),
             source_ids_are_unique(loaded.repeated_ids),
         ],
     )
@@ -86,10 +86,10 @@ def contacts(
     check_specs=[unique_key_spec("review_decisions"), ROWS_CAN_BE_TAKEN],
 )
 def review_decisions(
-    context: dg.AssetExecutionContext, runs: dg.ResourceParam[Runs]
+    context: dg.AssetExecutionContext, enrichment_runs: dg.ResourceParam[Runs]
 ) -> dg.MaterializeResult:
     """What reviewers decided: the log, and what is new in another tool's table of decisions."""
-    taken = take_decisions(begin(context, runs))
+    taken = take_decisions(begin(context, enrichment_runs))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": taken.table.rows,
@@ -97,7 +97,7 @@ def review_decisions(
             "preview": preview(taken.table.excerpt),
         },
         check_results=[
-            unique_key("review_decisions", taken.table),
+            unique_key(taken.table),
             rows_can_be_taken(taken.recorded),
         ],
     )
