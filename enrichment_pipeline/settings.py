@@ -533,13 +533,25 @@ def is_host_of(facts: ProviderFacts, url: str) -> bool:
     return host == domain or host.endswith(f".{domain}")
 
 
-def _default_home() -> Path:
-    root = PROJECT_ROOT if (PROJECT_ROOT / "pyproject.toml").is_file() else Path.cwd()
-    return root / "data" / "state"
+def _default_home(answers: Answers) -> Path:
+    """The project's `data/state`, or that of the working folder where the package is installed.
+
+    What was bought must not depend on where a command is given: there the state of live providers
+    has to be named.
+    """
+    if (PROJECT_ROOT / "pyproject.toml").is_file():
+        return PROJECT_ROOT / "data" / "state"
+    if answers == "live":
+        raise ConfigurationError(
+            "ENRICHMENT_HOME: not set; name the folder of all state, since with "
+            "ENRICHMENT_PROVIDER=live a command in another folder would not know what was bought, "
+            "and buy it again"
+        )
+    return Path.cwd() / "data" / "state"
 
 
 def _home(env: Environment) -> Path:
-    return _resolved("ENRICHMENT_HOME", env.home or _default_home())
+    return _resolved("ENRICHMENT_HOME", env.home or _default_home(env.provider))
 
 
 def _place_of_policy(named: Path | None, home: Path) -> Path:

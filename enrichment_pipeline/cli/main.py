@@ -43,9 +43,7 @@ from enrichment_pipeline.errors import (
 )
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, lane_blocks, parse_choice
 from enrichment_pipeline.privacy import OWNER_ONLY
-from enrichment_pipeline.settings import PROJECT_ROOT, Settings, load_settings
-
-SAMPLE_FOLDER = PROJECT_ROOT / "data" / "sample"
+from enrichment_pipeline.settings import Settings, load_settings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _out = Console(highlight=False, soft_wrap=True)
@@ -400,10 +398,11 @@ def _check_state(settings: Settings) -> None:
 def _create_sample(settings: Settings) -> None:
     if not settings.reads_sample:
         return
+    from enrichment_pipeline.sandbox.sample_folder import SAMPLE
     from enrichment_pipeline.sandbox.sample_warehouse import create_sample_warehouse
 
     try:
-        create_sample_warehouse(SAMPLE_FOLDER, settings.sample_source)
+        create_sample_warehouse(SAMPLE, settings.sample_source)
     except FileNotFoundError as error:
         raise ConfigurationError(
             f"the sample's {error.args[0]} is missing; name a source of your own in [source] attach"

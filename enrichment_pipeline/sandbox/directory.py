@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
-SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
+from enrichment_pipeline.sandbox.sample_folder import SAMPLE
+
 UID = re.compile(r"[0-9a-z]{32}", re.IGNORECASE | re.ASCII)
 _PHONE = re.compile(r"\+[0-9\s().\-/]+")
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")

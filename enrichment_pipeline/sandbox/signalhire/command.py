@@ -8,10 +8,11 @@ from pathlib import Path
 
 import typer
 
+from enrichment_pipeline.sandbox.sample_folder import SAMPLE
 from enrichment_pipeline.sandbox.signalhire.config import FAULTS, SandboxConfig
 from enrichment_pipeline.sandbox.stand_in_command import StandInApp, served_by_command
 
-SAMPLE_PEOPLE = Path(__file__).resolve().parents[3] / "data" / "sample" / "people.csv"
+SAMPLE_PEOPLE = SAMPLE / "people.csv"
 
 OPTIONS = {
     "items_per_window": typer.Option(min=1, help="Items that a window takes."),
