@@ -64,7 +64,7 @@ test-long: $(DEV) ## The long ones: kills, whole runs, a year, many examples of 
 	@exec $(BIN)/python -m pytest -m "long or property" --hypothesis-profile long $(ARGS)
 
 .PHONY: lint
-lint: $(DEV) ## Linters, formatter, types, SQL, import rules, spelling, links of the docs
+lint: $(DEV) ## Linters, formatter, types, SQL, import rules, container file, spelling, links
 	@status=0; \
 	check() { echo "lint: $$*"; $(BIN)/"$$@" || status=1; }; \
 	check ruff check --quiet --output-format concise; \
@@ -72,6 +72,7 @@ lint: $(DEV) ## Linters, formatter, types, SQL, import rules, spelling, links of
 	check ty check --no-progress --output-format concise; \
 	check sqlfluff lint --nocolor --disable-progress-bar enrichment_pipeline; \
 	check lint-imports --no-logo; \
+	check hadolint deploy/Dockerfile; \
 	check typos; \
 	check zensical build --strict --clean; \
 	exit $$status
