@@ -4,6 +4,7 @@ Here: its id, its instant and its caps, and how they stand in the tags of a Dags
 here: what a run does (`steps/`).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from enrichment_pipeline.errors import ConfigurationError
 AS_OF_TAG = "enrichment/as_of"
 SIMULATE_TAG = "enrichment/simulate"
 MAX_CREDITS_TAG = "enrichment/max_credits"
+MAX_LOOKUPS_TAG = "enrichment/max_lookups"
+CONTACTS_TAG = "enrichment/contacts"
 SHARES_CAP_TAG = "enrichment/shares_cap_with"
 ACCEPT_SHRINK_TAG = "enrichment/accept_shrink"
 ACCEPT_ROLLBACK_TAG = "enrichment/accept_rollback"
@@ -26,7 +29,9 @@ class Run:
 
     `earlier_run_ids` are the runs that it is one more try of, or the next part of: they share
     its caps. `accepts_shrink` lets it go on though the source has lost many contacts,
-    `accepts_rollback` with a ledger that is an older copy; see `rollback.py`.
+    `accepts_rollback` with a ledger that is an older copy; see `rollback.py`. `max_lookups` caps
+    look-ups, the persons who are searched for, and verifications, each for themselves. `contacts`
+    are the only ones that it is about, by their ids; None: all.
     """
 
     run_id: str
@@ -36,6 +41,8 @@ class Run:
     earlier_run_ids: tuple[str, ...] = ()
     accepts_shrink: bool = False
     accepts_rollback: bool = False
+    max_lookups: int | None = None
+    contacts: tuple[str, ...] | None = None
 
     @classmethod
     def none(cls) -> "Run":
@@ -54,6 +61,10 @@ class Run:
             tags[SIMULATE_TAG] = "true"
         if self.max_credits is not None:
             tags[MAX_CREDITS_TAG] = str(self.max_credits)
+        if self.max_lookups is not None:
+            tags[MAX_LOOKUPS_TAG] = str(self.max_lookups)
+        if self.contacts is not None:
+            tags[CONTACTS_TAG] = json.dumps(self.contacts)
         if self.earlier_run_ids:
             tags[SHARES_CAP_TAG] = ",".join(self.earlier_run_ids)
         if self.accepts_shrink:
@@ -75,21 +86,40 @@ class Run:
         So a run that is tried again selects the same work. Raises ConfigurationError.
         """
         as_of = tags.get(AS_OF_TAG)
-        max_credits = tags.get(MAX_CREDITS_TAG)
-        if max_credits is not None and not max_credits.isdecimal():
-            raise ConfigurationError(f"{MAX_CREDITS_TAG}: {max_credits!r} is no number of credits")
         return cls(
             run_id=run_id,
             as_of=created_at if as_of is None else parse_instant(as_of, AS_OF_TAG),
             is_simulated=tags.get(SIMULATE_TAG) == "true",
-            max_credits=None if max_credits is None else int(max_credits),
+            max_credits=_number(tags, MAX_CREDITS_TAG),
             earlier_run_ids=(
                 *earlier_run_ids,
                 *filter(None, tags.get(SHARES_CAP_TAG, "").split(",")),
             ),
             accepts_shrink=tags.get(ACCEPT_SHRINK_TAG) == "true",
             accepts_rollback=tags.get(ACCEPT_ROLLBACK_TAG) == "true",
+            max_lookups=_number(tags, MAX_LOOKUPS_TAG),
+            contacts=_contacts(tags),
         )
+
+
+def _number(tags: Mapping[str, str], tag: str) -> int | None:
+    text = tags.get(tag)
+    if text is not None and not text.isdecimal():
+        raise ConfigurationError(f"{tag}: {text!r} is no number")
+    return None if text is None else int(text)
+
+
+def _contacts(tags: Mapping[str, str]) -> tuple[str, ...] | None:
+    text = tags.get(CONTACTS_TAG)
+    if text is None:
+        return None
+    try:
+        ids = json.loads(text)
+    except ValueError:
+        ids = None
+    if not isinstance(ids, list):
+        raise ConfigurationError(f"{CONTACTS_TAG}: is no list of ids in JSON")
+    return tuple(map(str, ids))
 
 
 def parse_instant(text: str, option: str = "--as-of") -> datetime:

@@ -312,5 +312,5 @@ def _next_steps(text: str, *, is_sample: bool) -> str:
     return (
         "next: read it, and correct what is wrong\n"
         "      enrichment plan    what a run would buy; spends nothing\n"
-        f"      ENRICHMENT_PROVIDER=live {keys} enrichment run --max-credits 50"
+        f"      ENRICHMENT_PROVIDER=live {keys} enrichment run --limit 50"
     )

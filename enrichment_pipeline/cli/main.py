@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -91,6 +91,18 @@ def run(
         int | None,
         typer.Option(min=0, help="Spend at most this many credits, those perhaps billed included."),
     ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, help="Make at most this many look-ups, the most important first."),
+    ] = None,
+    contact: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Only this contact; may be given several times."),
+    ] = None,
+    is_dry: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check everything and show what would be bought, no more."),
+    ] = False,
     accept_shrink: Annotated[
         bool, typer.Option(help="Go on though the source has lost more than [source] max_shrink.")
     ] = False,
@@ -115,7 +127,22 @@ def run(
         parse_choice("--priority", priority, PRIORITIES),
     )
     instant = _instant(as_of)
+    contacts = None if contact is None else tuple(dict.fromkeys(contact))
     with _ready_settings(brings_receiver=callbacks) as settings:
+        if is_dry:
+            from enrichment_pipeline.cli.dry_run import dry_run
+            from enrichment_pipeline.run import Run
+
+            planned = Run(
+                uuid4().hex,
+                instant,
+                simulate,
+                accepts_shrink=accept_shrink,
+                max_lookups=limit,
+                contacts=contacts,
+            )
+            dry_run(settings, _lanes(*chosen), planned, _out)
+            return
         from enrichment_pipeline.cli.run_command import refresh
 
         _write_dagster_yaml(settings)
@@ -125,6 +152,8 @@ def run(
             as_of=instant,
             is_simulated=simulate,
             max_credits=max_credits,
+            max_lookups=limit,
+            contacts=contacts,
             accepts_shrink=accept_shrink,
             accepts_rollback=accept_rollback,
             console=_out,
@@ -145,11 +174,10 @@ def plan(
     from enrichment_pipeline.steps.plan import plan as plan_run
     from enrichment_pipeline.stores import Stores
 
-    lanes = [
-        Lane(f, p)
-        for p in parse_choice("--priority", priority, PRIORITIES)
-        for f in parse_choice("--freshness", freshness, FRESHNESS)
-    ]
+    lanes = _lanes(
+        parse_choice("--freshness", freshness, FRESHNESS),
+        parse_choice("--priority", priority, PRIORITIES),
+    )
     settings = _sampled_settings(needs_key=False)
     if settings.stand_ins_to_start:
         settings = settings.with_own_sandbox_limits()
@@ -435,6 +463,10 @@ def _refuse_taken_port(host: str, port: int) -> None:
         raise ConfigurationError(
             f"{host}:{port}: {error.strerror}; choose another --port"
         ) from None
+
+
+def _lanes(freshness: Sequence[str], priorities: Sequence[str]) -> list[Lane]:
+    return [Lane(f, p) for p in priorities for f in freshness]
 
 
 def _instant(text: str | None) -> datetime:

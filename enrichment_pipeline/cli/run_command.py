@@ -51,6 +51,8 @@ def refresh(
     as_of: datetime,
     is_simulated: bool,
     max_credits: int | None,
+    max_lookups: int | None = None,
+    contacts: tuple[str, ...] | None = None,
     accepts_shrink: bool = False,
     console: Console,
     accepts_rollback: bool = False,
@@ -80,6 +82,8 @@ def refresh(
                 tuple(run_ids),
                 accepts_shrink=accepts_shrink,
                 accepts_rollback=accepts_rollback,
+                max_lookups=max_lookups,
+                contacts=contacts,
             )
             run_ids.append(run.run_id)
             try:

@@ -18,7 +18,7 @@ from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
 from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
-from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.context import RunContext, narrowing
 from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline.steps.provider import ask_balance, buy
 from enrichment_pipeline.steps.verify_addresses import verify_addresses
@@ -83,6 +83,7 @@ def _select_open(
                 as_of=context.run.as_of,
                 run_id=context.run.run_id,
                 passed_over=passed_over,
+                narrowing=narrowing(context),
             )
 
 

@@ -5,6 +5,8 @@ Not here: who is due (`select_work.py`), those figures (`warehouse/rates_so_far.
 any of it (`cli/`).
 """
 
+import math
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,13 +43,16 @@ def forecast(
     rates: Mapping[str, RatesSoFar],
     worst_units: Mapping[str, int],
     useless: frozenset[str] = frozenset(),
+    most: int | None = None,
 ) -> list[Forecast]:
     """One for each provider, in their order.
 
     `due` counts persons by provider and priority, `worst_units` is what a look-up there costs at
-    worst, `useless` are the providers that can give nothing of what is required.
+    worst, `useless` are the providers that can give nothing of what is required. `most`: of how
+    many look-ups the run makes no more, at all providers together.
     """
     forecasts = []
+    left_at_worst, left = (sys.maxsize, math.inf) if most is None else (most, float(most))
     at_worst: Counter[str] = Counter()
     expected: defaultdict[str, float] = defaultdict(float)
     for turn in waterfall:
@@ -62,8 +67,9 @@ def forecast(
         for priority in turn.priorities:
             at_worst[priority] += due_here.get(priority, 0)
             expected[priority] += due_here.get(priority, 0)
-        most_lookups = sum(at_worst[priority] for priority in turn.priorities)
-        lookups = sum(expected[priority] for priority in turn.priorities)
+        most_lookups = min(sum(at_worst[each] for each in turn.priorities), left_at_worst)
+        lookups = min(sum(expected[each] for each in turn.priorities), left)
+        left_at_worst, left = left_at_worst - most_lookups, left - lookups
         forecasts.append(
             Forecast(
                 turn.provider,

@@ -11,15 +11,16 @@ from functools import partial
 
 import duckdb
 
-from enrichment_pipeline.errors import redact_unexpected_errors
+from enrichment_pipeline.errors import ConfigurationError, redact_unexpected_errors
 from enrichment_pipeline.ledger.entries import note_person, standing
 from enrichment_pipeline.ledger.store import LedgerStore, Transaction
 from enrichment_pipeline.ledger.suppressions import BY_SOURCE
+from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups
 from enrichment_pipeline.warehouse import load
-from enrichment_pipeline.warehouse.attached_source import read_suppressions
+from enrichment_pipeline.warehouse.attached_source import SHOWN_CHARACTERS, read_suppressions
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.entered_contacts import entered_table, unnoted_persons
 from enrichment_pipeline.warehouse.feedback import load_feedback
@@ -89,6 +90,7 @@ def load_contacts(context: RunContext) -> LoadedContacts:
                 accepts_shrink=context.run.accepts_shrink,
                 entered=entered,
             )
+            refuse_unknown_contacts(connection, context.run)
             suppressed = suppressed_by_source(connection, context.settings)
             complaints = load_feedback(connection, context.policy.feedback, context.settings.source)
         note_persons(ledger, unnoted_persons(connection))
@@ -99,6 +101,18 @@ def load_contacts(context: RunContext) -> LoadedContacts:
     suppressions.take_over(suppressed, BY_SOURCE)
     suppressions.add_complaints(complaints)
     return LoadedContacts(counts, table, persons, identified, repeated_ids)
+
+
+def refuse_unknown_contacts(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Raise ConfigurationError where a run is to be about a contact that is not there."""
+    chosen = list(run.contacts or ())
+    unknown = execute(connection, "find_unknown_contacts", contacts=chosen).fetchall()
+    if unknown:
+        first = unknown[0][0][:SHOWN_CHARACTERS]
+        others = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise ConfigurationError(
+            f"--contact {first}{others}: no such contact; ids are the source's contact_id"
+        )
 
 
 def note_persons(ledger: LedgerStore, persons: Sequence[tuple[str, int, str]]) -> None:

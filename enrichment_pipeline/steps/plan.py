@@ -15,7 +15,7 @@ from enrichment_pipeline.ledger.entries import standing
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
 from enrichment_pipeline.steps.forecast import Forecast, forecast
-from enrichment_pipeline.steps.load_source import suppressed_by_source
+from enrichment_pipeline.steps.load_source import refuse_unknown_contacts, suppressed_by_source
 from enrichment_pipeline.steps.prepare import check_run, open_state
 from enrichment_pipeline.steps.select_work import select_due
 from enrichment_pipeline.vocabulary import SEARCH
@@ -71,8 +71,10 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
                 phone_region=policy.identity.phone_region,
                 loaded_at=loaded_at,
                 eligibility=policy.eligibility,
+                accepts_shrink=context.run.accepts_shrink,
                 entered=entered_table(standing(stores.ledger)),
             )
+            refuse_unknown_contacts(connection, context.run)
             review_log.record_table(
                 connection,
                 policy,
@@ -98,6 +100,7 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
         rates,
         {provider: each.limits.budget.worst_units for provider, each in calls.items()},
         frozenset(each for each in calls if not requirements_it_can_give(each, policy)),
+        most=context.run.max_lookups,
     )
     prices = {provider: settings.limits(provider).price for provider in calls}
     per_day, per_month = policy.budget.per_day, policy.budget.per_month

@@ -56,12 +56,7 @@ def prepare(context: RunContext) -> list[str]:
     RolledBack for a ledger that is an older copy.
     """
     settings, run = context.settings, context.run
-    check_run(settings, run)
-    check_stamp(settings, is_first_use=False)
-    balances = _ask_balances(settings)
-    if not run.is_simulated:
-        for balance in balances.values():
-            refuse_wrong_clock(run.clock.now(), balance.dated_at)
+    balances = ask_providers(settings, run)
     open_state(context.stores, run)
     hold_run_lock(settings.home, run.run_id)
     dead = dead_runs(settings.home)
@@ -76,6 +71,20 @@ def prepare(context: RunContext) -> list[str]:
             # two runs too, in which others may have spent.
             questions.observe_balance(run.run_id, balance.credits_left)
     return dead
+
+
+def ask_providers(settings: Settings, run: Run) -> dict[str, Balance]:
+    """Refuse what cannot work before anything is opened, and ask for the balances.
+
+    Raises ConfigurationError and PipelineError as `prepare` does.
+    """
+    check_run(settings, run)
+    check_stamp(settings, is_first_use=False)
+    balances = _ask_balances(settings)
+    if not run.is_simulated:
+        for balance in balances.values():
+            refuse_wrong_clock(run.clock.now(), balance.dated_at)
+    return balances
 
 
 def _ask_balances(settings: Settings) -> dict[str, Balance]:

@@ -12,7 +12,7 @@ import duckdb
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.suppressions import BY_REVIEW
-from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.steps.context import RunContext, narrowing
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
 from enrichment_pipeline.vocabulary import VERIFICATION
 from enrichment_pipeline.warehouse import review_log
@@ -87,4 +87,5 @@ def select_due(
         waterfall=context.settings.waterfall,
         as_of=context.run.as_of,
         run_id=context.run.run_id,
+        narrowing=narrowing(context),
     )

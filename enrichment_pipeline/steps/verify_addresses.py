@@ -10,7 +10,8 @@ from enrichment_pipeline.candidates import verification_candidate_of
 from enrichment_pipeline.dispatch.progress import DispatchReport, Progress
 from enrichment_pipeline.lanes import Lane
 from enrichment_pipeline.ledger.admission import Candidate
-from enrichment_pipeline.steps.context import RunContext
+from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.steps.context import RunContext, calls_left
 from enrichment_pipeline.steps.copy_answers import take_over_answers
 from enrichment_pipeline.steps.provider import buy
 from enrichment_pipeline.vocabulary import VERIFICATION
@@ -32,7 +33,7 @@ def verify_addresses(
     """
     calls = context.stores.calls(context.clock, VERIFICATION, provider=verifier)
     report = DispatchReport()
-    while report.halted is None and (due := _due(context, lanes)):
+    while report.halted is None and (due := _due(context, lanes, calls)):
         told = buy(context, calls, [due], progress, batch_size=1)
         report = report.plus(told)
         if not told.answered:
@@ -40,8 +41,10 @@ def verify_addresses(
     return report
 
 
-def _due(context: RunContext, lanes: Sequence[Lane]) -> list[Candidate]:
+def _due(context: RunContext, lanes: Sequence[Lane], calls: Calls) -> list[Candidate]:
     """What is due now, by all that was answered so far."""
+    left = calls_left(context, VERIFICATION, [calls.provider])
+    at_once = AT_ONCE if left is None else min(AT_ONCE, left)
     with context.stores.open_warehouse() as connection:
         take_over_answers(connection, context.stores.ledger)
         with transaction(connection):
@@ -51,5 +54,5 @@ def _due(context: RunContext, lanes: Sequence[Lane]) -> list[Candidate]:
             )
         return [
             verification_candidate_of(each)
-            for each in due_verifications(connection, lanes, AT_ONCE)
+            for each in due_verifications(connection, lanes, at_once, contacts=context.run.contacts)
         ]

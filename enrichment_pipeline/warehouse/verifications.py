@@ -172,10 +172,20 @@ def address_keys(connection: duckdb.DuckDBPyConnection, person_keys: Iterable[st
 
 
 def due_verifications(
-    connection: duckdb.DuckDBPyConnection, lanes: Sequence[Lane], limit: int
+    connection: duckdb.DuckDBPyConnection,
+    lanes: Sequence[Lane],
+    limit: int,
+    *,
+    contacts: Sequence[str] | None = None,
 ) -> list[DueVerification]:
-    """The addresses that are to be verified in these lanes, highest priority first."""
+    """The addresses that are to be verified in these lanes, highest priority first.
+
+    Only for these contacts' persons, where any are named.
+    """
     execute(connection, "create_hashed_identifiers")
     keys = [lane.key for lane in lanes]
-    rows = execute(connection, "read_due_verifications", lanes=keys, limit=limit).fetchall()
+    chosen = None if contacts is None else list(contacts)
+    rows = execute(
+        connection, "read_due_verifications", lanes=keys, limit=limit, contacts=chosen
+    ).fetchall()
     return [DueVerification(*row[:6], frozenset(row[6] or ()), row[7]) for row in rows]

@@ -7,7 +7,7 @@ Here: the table `enrichment.worklist`. Not here: buying what stands in it
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -100,6 +100,24 @@ class DueWork:
         return counts
 
 
+@dataclass(frozen=True)
+class Narrowing:
+    """What of the due work is listed: of these contacts' persons, and at most so many look-ups.
+
+    None: of all, and all.
+    """
+
+    contacts: tuple[str, ...] | None = None
+    lookups: int | None = None
+
+    def less(self, lookups: int) -> "Narrowing":
+        """What is left of it once so many are made."""
+        return self if self.lookups is None else replace(self, lookups=self.lookups - lookups)
+
+
+WIDE = Narrowing()
+
+
 class OpensWarehouse(Protocol):
     """Something that opens the warehouse for a moment."""
 
@@ -114,14 +132,19 @@ def select_worklist(
     waterfall: Waterfall,
     as_of: datetime,
     run_id: str,
+    narrowing: Narrowing = WIDE,
 ) -> DueWork:
     """Replace the rows of these lanes by what is due at each provider; what each lane holds now."""
     hits = CacheHits(0, 0)
     due: dict[str, list[LaneWork]] = {}
     for turn in waterfall:
         due[turn.provider] = select_turn(
-            connection, policy, lanes, waterfall, turn, as_of=as_of, run_id=run_id
+            *(connection, policy, lanes, waterfall, turn),
+            as_of=as_of,
+            run_id=run_id,
+            narrowing=narrowing,
         )
+        narrowing = narrowing.less(sum(each.lookups for each in due[turn.provider]))
         if turn == waterfall[0]:
             hits = _cache_hits(connection, lanes)
     return DueWork(
@@ -141,10 +164,12 @@ def select_turn(
     as_of: datetime,
     run_id: str,
     passed_over: Collection[str] = (),
+    narrowing: Narrowing = WIDE,
 ) -> list[LaneWork]:
     """The same at the one whose turn it is, those in `passed_over` not being waited for."""
     derive_contact_states(connection, policy, waterfall, as_of, turn=turn, passed_over=passed_over)
     list_due(connection, lanes, waterfall, turn, run_id=run_id)
+    _narrow(connection, lanes, turn.provider, narrowing)
     counted = execute(
         connection, "count_worklist", lanes=_keys(lanes), provider=turn.provider
     ).fetchall()
@@ -171,6 +196,20 @@ def list_due(
         asked=[each.provider for each in waterfall],
         run_id=run_id,
     )
+
+
+def _narrow(
+    connection: duckdb.DuckDBPyConnection,
+    lanes: Sequence[Lane],
+    provider: str,
+    narrowing: Narrowing,
+) -> None:
+    """Take off this provider's rows of these lanes what a careful run leaves alone."""
+    of = {"lanes": _keys(lanes), "provider": provider}
+    if narrowing.contacts is not None:
+        execute(connection, "keep_chosen_work", **of, contacts=list(narrowing.contacts))
+    if narrowing.lookups is not None:
+        execute(connection, "keep_first_work", **of, lookups=max(0, narrowing.lookups))
 
 
 def _added(lane: Lane, due: Iterable[Sequence[LaneWork]]) -> LaneWork:

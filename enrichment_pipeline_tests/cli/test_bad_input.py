@@ -354,6 +354,8 @@ def test_a_dagster_home_that_cannot_be_written_is_refused(
         (["plan", "--as-of", "soon"], ["--as-of", "soon"]),
         (["run", "--max-credits", "-1"], ["--max-credits"]),
         (["run", "--max-credits", "many"], ["--max-credits"]),
+        (["run", "--limit", "-1"], ["--limit"]),
+        (["run", "--contact"], ["--contact"]),
         (["run", "--nonsense"], ["--nonsense", "--help"]),
         (["enrich"], ["enrich"]),
         (["sandbox", "--port", "70000"], ["--port"]),

@@ -241,3 +241,29 @@ def test_a_plan_tells_what_is_expected_of_each_provider_and_who_is_not_asked(
         "\nPeople Data Labs is not asked: it never says verified, and [acceptance] requires "
         "verified_email\n"
     ) in said.out
+
+
+def test_a_dry_run_checks_all_that_a_run_does_and_changes_nothing(
+    enrichment: Command, variables: dict[str, object], tmp_path: Path
+) -> None:
+    said = enrichment("run", "--dry-run", "--limit", "5", **variables)
+    assert (said.status, said.err) == (0, "")
+    assert figures(said.out)["all"] == ["5", "5", "0"]
+    assert "credits, at worst: 5 " in said.out
+    assert "credits left at SignalHire: 100,000\n" in said.out
+    assert said.out.endswith("a dry run: nothing was bought, and no table was changed\n")
+    home = tmp_path / "state"
+    assert {table for table, found in contents(home).items() if found} == {"staging.stamp"}
+    assert ledger_rows(home, "select count(*) from lookups") == [(0,)]
+    assert not (home / "published").exists()
+
+    chosen = enrichment("run", "--dry-run", "--contact", "by-email", **variables)
+    assert figures(chosen.out)["all"] == ["1", "1", "0"]
+    unknown = enrichment("run", "--dry-run", "--contact", "nobody", "--contact", "no", **variables)
+    assert (unknown.status, unknown.out) == (2, "")
+    assert unknown.err == (
+        "error: --contact no and 1 more: no such contact; ids are the source's contact_id\n"
+    )
+    wrong = enrichment("run", "--dry-run", **{**variables, "SIGNALHIRE_API_KEY": "wrong"})
+    assert (wrong.status, wrong.out) == (2, "")
+    assert "does not accept the key" in wrong.err

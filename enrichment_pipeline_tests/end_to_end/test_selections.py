@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from enrichment_pipeline.defs.resources import LoggedProgress
 from enrichment_pipeline.dispatch.progress import DispatchReport
-from enrichment_pipeline.errors import PipelineError
+from enrichment_pipeline.errors import ConfigurationError, PipelineError
 from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, LaneBlock
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
@@ -288,3 +288,29 @@ def test_credits_that_run_out_leave_the_rest_for_the_next_run(tmp_path: Path) ->
         steps_here(small_settings(tmp_path, sandbox.base_url))
         assert charges(sandbox) == CREDITS - 10
     assert outcomes(settings.home) == EXPECTED
+
+
+def test_a_limited_run_looks_up_the_most_important_and_the_next_one_goes_on(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    assert steps_here(settings, max_lookups=3).sent == 3
+    assert bought(settings.home) == {"strategic": 3}
+    # what is asked for by id, and nobody else; two of them are one person
+    chosen = ("by-email", "same-profile", "by-profile", "nothing")
+    asked_before = {row[0] for row in ledger_rows(settings.home, "select contact_id from lookups")}
+    steps_here(settings, contacts=chosen)
+    asked = {row[0] for row in ledger_rows(settings.home, "select contact_id from lookups")}
+    assert asked - asked_before == {"by-email", "by-profile"} - asked_before
+    assert steps_here(settings).sent == LOOKUPS - len(asked)
+    assert sum(bought(settings.home).values()) == LOOKUPS
+
+
+def test_a_contact_that_is_not_there_is_refused_before_anything_changes(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    settings = small_settings(tmp_path, sandbox.base_url)
+    with pytest.raises(ConfigurationError, match="--contact nobody: no such contact"):
+        steps_here(settings, contacts=("by-email", "nobody"))
+    assert rows(settings, "select count(*) from staging.contacts") == [(0,)]
+    assert bought(settings.home) == {}

@@ -432,6 +432,8 @@ def steps_here(
     priorities: Sequence[str] = PRIORITIES,
     as_of: datetime | None = None,
     max_credits: int | None = None,
+    max_lookups: int | None = None,
+    contacts: tuple[str, ...] | None = None,
 ) -> DispatchReport:
     """A run's steps up to the tables, without Dagster and its seconds; what buying came to.
 
@@ -439,7 +441,14 @@ def steps_here(
     """
     make_state(settings)
     instant = as_of or datetime.now(UTC)
-    run = Run(uuid4().hex, instant, is_simulated=as_of is not None, max_credits=max_credits)
+    run = Run(
+        uuid4().hex,
+        instant,
+        is_simulated=as_of is not None,
+        max_credits=max_credits,
+        max_lookups=max_lookups,
+        contacts=contacts,
+    )
     context = RunContext(Stores(settings), run)
     lanes = LaneBlock(tuple(freshness), tuple(priorities)).lanes
     prepare(context)

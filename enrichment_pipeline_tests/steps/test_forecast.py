@@ -23,8 +23,10 @@ def reckoned(
     turns: Waterfall = TURNS,
     rates: dict[str, RatesSoFar] = RATES,
     useless: frozenset[str] = frozenset(),
+    most: int | None = None,
 ) -> dict[str, Forecast]:
-    return {each.provider: each for each in forecast(turns, DUE, rates, UNITS, useless)}
+    found = forecast(turns, DUE, rates, UNITS, useless, most)
+    return {each.provider: each for each in found}
 
 
 def test_each_is_expected_to_be_asked_for_the_share_that_those_before_leave_open() -> None:
@@ -65,3 +67,10 @@ def test_one_that_can_give_nothing_is_not_asked_and_in_no_ones_way() -> None:
     found = reckoned(useless=frozenset({"second"}))
     assert found["second"] == Forecast("second", is_asked=False)
     assert (found["third"].most_lookups, found["third"].expected_lookups) == (100, 50)
+
+
+def test_a_run_that_makes_so_many_lookups_makes_them_at_the_first_providers() -> None:
+    first, second, third = reckoned(most=110).values()
+    assert [each.most_lookups for each in (first, second, third)] == [100, 10, 0]
+    assert [each.expected_lookups for each in (first, second, third)] == [100, 10, 0]
+    assert second.most_credits == 20

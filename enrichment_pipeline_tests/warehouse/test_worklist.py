@@ -12,9 +12,11 @@ from enrichment_pipeline.lanes import FRESHNESS, PRIORITIES, Lane, LaneBlock
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.suppressed_identifiers import hash_identifiers
 from enrichment_pipeline.warehouse.worklist import (
+    WIDE,
     CacheHits,
     DueWork,
     LaneWork,
+    Narrowing,
     WorkItem,
     select_worklist,
     worklist_pages,
@@ -47,6 +49,7 @@ def select_all(
     at: datetime = START,
     run_id: str = "run-1",
     provider: str = FIRST,
+    narrowing: Narrowing = WIDE,
 ) -> DueWork:
     with transaction(world.connection):
         return select_worklist(
@@ -56,6 +59,7 @@ def select_all(
             waterfall=alone(provider),
             as_of=at,
             run_id=run_id,
+            narrowing=narrowing,
         )
 
 
@@ -388,3 +392,26 @@ def test_hits_are_counted_for_the_priorities_of_the_lanes(world: World) -> None:
     strategic, bulk = Lane("new", "strategic"), Lane("new", "bulk")
     assert select_all(world, [strategic]).cache_hits.person == 1
     assert select_all(world, [bulk]).cache_hits.person == 0
+
+
+def test_a_careful_run_lists_chosen_persons_and_the_most_important_of_them(world: World) -> None:
+    people = [
+        {"contact_id": f"C{index}", "email": f"p{index}@acme.com", "account_id": tier}
+        for index, tier in enumerate(reversed(PRIORITIES))
+    ]
+    # whose person is carried by the row of the more important account
+    people.append({**people[0], "contact_id": "C0 again", "account_id": "strategic"})
+    world.load(people, ACCOUNTS)
+
+    def listed(narrowing: Narrowing) -> list[str]:
+        work = select_all(world, narrowing=narrowing)
+        [items] = pages(world)
+        assert work.lookups == len(items)
+        return [item.contact_id for item in items]
+
+    assert listed(WIDE) == ["C0 again", "C3", "C2", "C1"]
+    assert listed(Narrowing(lookups=2)) == ["C0 again", "C3"]
+    assert listed(Narrowing(contacts=("C0", "C2"))) == ["C0 again", "C2"]
+    assert listed(Narrowing(contacts=("C0", "C2"), lookups=1)) == ["C0 again"]
+    assert select_all(world, narrowing=Narrowing(lookups=0)).lookups == 0
+    assert select_all(world, narrowing=Narrowing(contacts=())).lookups == 0
