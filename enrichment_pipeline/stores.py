@@ -13,7 +13,9 @@ from uuid import uuid4
 import duckdb
 
 from enrichment_pipeline.clock import Clock
+from enrichment_pipeline.errors import PipelineError
 from enrichment_pipeline.ledger.calls import Calls
+from enrichment_pipeline.ledger.copying import sqlite_path
 from enrichment_pipeline.ledger.questions import Questions
 from enrichment_pipeline.ledger.store import LedgerStore, open_store
 from enrichment_pipeline.ledger.suppressions import Suppressions
@@ -70,6 +72,16 @@ class Stores:
         calls = self.calls(clock, kind, provider=provider)
         return self.ledger.transact(
             lambda transaction: calls.release_unconfirmed(transaction, asked_about)
+        )
+
+
+def refuse_missing_ledger(settings: Settings) -> None:
+    """Raise PipelineError where the ledger's file is gone: a question must not make one."""
+    file = sqlite_path(settings.ledger_url.get_secret_value())
+    if file is not None and not file.exists():
+        raise PipelineError(
+            f"ledger {file}: is not there; restore it (`enrichment restore FOLDER`), or see "
+            "ENRICHMENT_LEDGER_URL"
         )
 
 

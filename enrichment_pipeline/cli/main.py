@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, NoReturn
 from uuid import uuid4
@@ -26,7 +27,11 @@ from rich.console import Console
 from rich.text import Text
 
 from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
+from enrichment_pipeline.cli.doctor_command import doctor_command
+from enrichment_pipeline.cli.explain_command import explain_command
+from enrichment_pipeline.cli.history_command import history_command
 from enrichment_pipeline.cli.init_command import init_command
+from enrichment_pipeline.cli.json_output import JsonOption, print_json
 from enrichment_pipeline.cli.own_servers import start_receiver, start_stand_ins
 from enrichment_pipeline.cli.printable import printable
 from enrichment_pipeline.cli.receiver import receiver
@@ -166,9 +171,10 @@ def plan(
     priority: PriorityOption = None,
     as_of: AsOfOption = None,
     simulate: SimulateOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a run would look up, by lane. Spends nothing, and changes no table."""
-    from enrichment_pipeline.cli.planned import print_plan
+    from enrichment_pipeline.cli.planned import as_document, print_plan
     from enrichment_pipeline.run import Run
     from enrichment_pipeline.steps.context import RunContext
     from enrichment_pipeline.steps.plan import plan as plan_run
@@ -183,7 +189,10 @@ def plan(
         settings = settings.with_own_sandbox_limits()
     planned = Run(run_id=uuid4().hex, as_of=_instant(as_of), is_simulated=simulate)
     result = plan_run(RunContext(Stores(settings), planned), lanes)
-    print_plan(result, settings, _out)
+    if as_json:
+        print_json(as_document(result))
+    else:
+        print_plan(result, settings, _out)
 
 
 @app.command("ask-again")
@@ -208,14 +217,18 @@ def ask_again(
 
 
 @app.command()
-def status() -> None:
+def status(as_json: JsonOption = False) -> None:
     """Show what is in the tables, in the lanes and in the ledger."""
-    from enrichment_pipeline.cli.status import print_status
+    from enrichment_pipeline.cli import status as showing
 
     settings = load_settings(needs_key=False)
     if settings.stand_ins_to_start:
         settings = settings.with_own_sandbox_limits()
-    print_status(settings, _out)
+    found = showing.read_status(settings)
+    if as_json:
+        print_json(showing.as_document(found, settings))
+    else:
+        showing.print_status(found, settings, _out)
 
 
 @app.command()
@@ -316,6 +329,9 @@ def ui_services(
 
 
 app.command("init")(init_command)
+app.command("explain")(explain_command)
+app.command("history")(history_command)
+app.command("doctor")(doctor_command)
 app.command("suppress")(suppress_command)
 app.command("replay")(replay_command)
 app.command("undo")(undo_command)
@@ -330,6 +346,9 @@ def main() -> None:
     """Run the command; 0 for done, 2 for a mistake in arguments or configuration, else 1."""
     os.umask(OWNER_ONLY)
     end_as_by_ctrl_c()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what an encoding has no sign for is spelt out
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UsageError as error:

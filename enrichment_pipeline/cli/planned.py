@@ -4,6 +4,7 @@ Here: showing a plan. Not here: making it (`steps/plan.py`), and its arguments (
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -17,6 +18,24 @@ from enrichment_pipeline.steps.forecast import LEAST_LOOKUPS, Forecast
 from enrichment_pipeline.steps.plan import Plan
 
 SHOWN_TIERS = 10
+
+
+def as_document(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON has it."""
+    work = plan.work
+    return {
+        "contacts": work.contacts,
+        "lookups": work.lookups,
+        "searches": work.searches,
+        "cache_hits": work.cache_hits,
+        "lanes": [
+            {**vars(each.lane), **vars(each), "lane": each.lane.key}
+            for each in work.lanes
+            if each.contacts
+        ],
+        "providers": plan.forecasts,
+        **{name: value for name, value in vars(plan).items() if name not in ("work", "forecasts")},
+    }
 
 
 def print_plan(plan: Plan, settings: Settings, console: Console) -> None:

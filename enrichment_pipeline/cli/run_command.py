@@ -11,13 +11,11 @@ from uuid import uuid4
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError, DagsterInstance
-from dagster._core.instance.ref import InstanceRef
-from filelock import FileLock
 from rich.console import Console
 from sqlalchemy.exc import DatabaseError
 
 from enrichment_pipeline.cli.dagster_home import refuse_damage
-from enrichment_pipeline.cli.event_log import with_open_event_log
+from enrichment_pipeline.cli.dagster_instance import open_instance
 from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
 from enrichment_pipeline.cli.planned import why_not_asked
 from enrichment_pipeline.cli.terminal import ProgressBar, table
@@ -72,7 +70,7 @@ def refresh(
     warnings: dict[str, str] = {}
     bar = ProgressBar(console)
     definitions = own_definitions(settings, progress=lambda _log: bar)
-    with _open_instance(settings) as instance, bar.shown():
+    with open_instance(settings.dagster_home) as instance, bar.shown():
         for block in blocks:
             run = Run(
                 str(uuid4()),
@@ -115,20 +113,6 @@ def refresh(
             f"{settings.policy.freshness.unconfirmed_days} days, unless `enrichment ask-again` "
             "says so"
         )
-
-
-def _open_instance(settings: Settings) -> DagsterInstance:
-    """Dagster's instance; one process at a time, since the first one creates its tables.
-
-    Two that create them at once leave a home behind that Dagster cannot open any more.
-    """
-    with FileLock(settings.dagster_home / ".enrichment.lock"):
-        try:
-            reference = InstanceRef.from_dir(str(settings.dagster_home))
-            return DagsterInstance.from_ref(with_open_event_log(reference))
-        except DatabaseError:
-            refuse_damage(settings.dagster_home)
-            raise
 
 
 def _execute(

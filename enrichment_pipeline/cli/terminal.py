@@ -87,11 +87,14 @@ class ProgressBar:
             self._console.print(Text.assemble(("·", "yellow"), " ", printable(message)))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table whose columns but the first are numbers, aligned to the right."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, texts: int = 1
+) -> Table:
+    """A table whose first columns, so many, are text; the others are numbers, to the right."""
     shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for index, column in enumerate(columns):
-        shown.add_column(column, justify="left" if index == 0 else "right")
+        # where it is too narrow, nothing is cut off
+        shown.add_column(column, justify="left" if index < texts else "right", overflow="fold")
     for row in rows:
         shown.add_row(
             *(

@@ -6,7 +6,7 @@ warehouse copies (`kept.py`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -255,6 +255,33 @@ class Questions:
             requests.c.run_id == run_id,
         )
         return calls.c.request_id.in_(its_requests)
+
+
+@dataclass(frozen=True)
+class RunCalls:
+    """A run's calls of a kind at a provider, and what they cost in the unit of the budget."""
+
+    run_id: str
+    kind: str
+    provider: str
+    totals: Totals
+    cost: Decimal
+
+
+def calls_of_runs(store: LedgerStore, run_ids: Collection[str]) -> list[RunCalls]:
+    """What each of these runs has called, kind by kind and provider by provider."""
+    whose = (requests.c.run_id, calls.c.kind, calls.c.provider)
+    cost = func.coalesce(func.sum(calls.c.units_charged * calls.c.unit_cost), 0)
+    query = (
+        select(*whose, cost, *_TOTALS)
+        .join(requests, requests.c.request_id == calls.c.request_id)
+        .where(requests.c.run_id.in_(run_ids))
+        .group_by(*whose)
+    )
+    return [
+        RunCalls(*row[:3], Totals(*map(int, row[4:])), Decimal(int(row[3])) / MILLIONTHS)
+        for row in store.read_all(query)
+    ]
 
 
 def _amounts(reserved: int, charged: int) -> tuple[Decimal, Decimal]:

@@ -18,6 +18,7 @@ come from input.
 - `facts/`: what answers and decisions say of a contact.
 - `outcomes/`: the values and the state that people see.
 - `review/`: the review queue, and what reviewers decide.
+- `explaining/`: one contact's whole story.
 - `replay/`: what a replay or an undo changes.
 - `publish/`, `report/`, `checks/`: the snapshot, the figures, and what must hold.
 """
