@@ -36,7 +36,10 @@ _out = Console(highlight=False, soft_wrap=True)
 
 
 def explain_command(
-    contact_id: Annotated[str, typer.Argument(metavar="CONTACT_ID", show_default=False)],
+    contact_id: Annotated[
+        str,
+        typer.Argument(metavar="CONTACT_ID", show_default=False, help="Its id in the source."),
+    ],
     as_json: JsonOption = False,
 ) -> None:
     """Show one contact's whole story: source, identity, calls and costs, values, decisions, next.

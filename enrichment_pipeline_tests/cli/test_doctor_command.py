@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -75,7 +76,7 @@ def test_everything_that_is_wrong_is_told_at_once(ours: Command, tmp_path: Path)
     assert said.out.endswith("3 things are wrong\n")
 
 
-def findings(check: checkup.Check, **changes: object) -> list[Finding]:
+def findings(check: checkup.Check, **changes: Any) -> list[Finding]:
     folder = Path(str(changes.pop("folder", NOWHERE)))
     settings = settings_for(folder, Policy(), "http://127.0.0.1:9/api", **changes)
     return list(checkup._found_by("it", check, settings))

@@ -20,7 +20,7 @@ from enrichment_pipeline.cli.main import app
 from enrichment_pipeline_tests.cli.conftest import Command, Said
 from enrichment_pipeline_tests.end_to_end.world import contents
 
-COMMANDS = sorted(get_command(app).commands)  # ty: ignore[unresolved-attribute]
+COMMANDS = sorted(get_command(app).commands)  # ty: ignore[missing-attribute]
 ASKING = (["status"], ["history"], ["explain", "by-email"], ["doctor"], ["plan"])
 """Commands that change nothing and have `--json`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -103,7 +104,7 @@ def test_what_a_terminal_would_obey_is_spelt_out(ours: Command, tmp_path: Path) 
 
 
 def test_a_value_is_shown_with_the_rivals_that_it_beat() -> None:
-    rival = {"field": "work_email", "value": "old@one.com", "is_shown": False}
+    rival: dict[str, Any] = {"field": "work_email", "value": "old@one.com", "is_shown": False}
     rival |= {"provider": "human", "status": "likely", "observed_at": START}
     shown = {**rival, "value": "new@one.com", "is_shown": True, "provider": "signalhire"}
     told = _value_row([shown, {**shown, "provider": "prospeo"}, rival])

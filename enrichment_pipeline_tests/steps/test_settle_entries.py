@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 from rich.console import Console
 
-from enrichment_pipeline.cli.status import print_status
+from enrichment_pipeline.cli.status import print_status, read_status
 from enrichment_pipeline.entry.contact import EnteredContact
 from enrichment_pipeline.entry.enrichment import Enrichment, as_answer, from_answer
 from enrichment_pipeline.ledger import entries
@@ -178,7 +178,7 @@ def test_what_waits_for_the_budget_is_open_with_that_reason(settings: Settings) 
     assert derived(thrifty) == SettledEntries(0, 1, ("found",))
     assert stores.ledger.read_all(notifications.select()) == []
     shown = io.StringIO()
-    print_status(thrifty, Console(file=shown, width=200))
+    print_status(read_status(thrifty), thrifty, Console(file=shown, width=200))
     assert "entries that are still open: 1, 1 after their deadline" in shown.getvalue()
     steps_here(settings)
     assert told(stores, "found").status == "enriched"
