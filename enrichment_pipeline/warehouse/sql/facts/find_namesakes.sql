@@ -1,5 +1,5 @@
--- Answers that may well be a namesake's who works at the same company. Of $repeaters an answer bears
--- the name that was asked for, whoever was found, and the company by whose domain was asked: that
+-- Answers that may well be a namesake's who works at the same company. An answer of $repeaters
+-- bears the name that it was asked by, whoever was found, and the company by whose domain: that
 -- both agree tells nothing. So such an answer is doubtful where it bears another profile than ours,
 -- or a numbered address: `ada.example2@` is given to a second person of that name. Unless something
 -- agrees that was no part of the question: our profile, e-mail or phone, or the job title.

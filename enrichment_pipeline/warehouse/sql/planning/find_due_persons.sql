@@ -1,7 +1,7 @@
 -- Everybody who is due, in whichever lane, one row per person, and the contacts of which cache hits
--- are counted. These rows are kept: where a contact stands takes several joins to work out, and each
--- of the questions would work it out anew. Most persons have one contact and are read off as they
--- stand; the others have to be put in order.
+-- are counted. These rows are kept: where a contact stands takes several joins to work out, and
+-- each of the questions would work it out anew. Most persons have one contact and are read off as
+-- they stand; the others have to be put in order.
 --
 -- reads: contact_states
 -- makes: due_persons, planned_contacts

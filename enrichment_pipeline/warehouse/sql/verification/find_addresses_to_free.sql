@@ -1,12 +1,18 @@
 -- The addresses, as verifications are keyed, of which $provider has never answered, and whose
--- person a reviewer has wanted asked about again since. `current_decisions` must have been selected.
+-- person a reviewer has wanted asked about again since. `current_decisions` must have been
+-- selected.
 --
 -- reads: current_decisions, raw.verifications, staging.contact_persons, staging.judgements
 
-with given as (
-    select distinct assigned.contact_id, point.value as email
-    from (select person_key, unnest(points) as point from staging.judgements) as judged
-    join staging.contact_persons as assigned on assigned.person_key = judged.person_key
+with addresses as (
+    select person_key, point.value as email
+    from (select person_key, unnest(points) as point from staging.judgements)
+),
+
+given as (
+    select distinct assigned.contact_id, addresses.email
+    from addresses
+    join staging.contact_persons as assigned on assigned.person_key = addresses.person_key
     where assigned.contact_id in (
         select contact_id from current_decisions where decision = 'retry'
     )
