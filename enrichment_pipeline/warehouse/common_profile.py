@@ -20,7 +20,6 @@ from enrichment_pipeline.warehouse.statements import execute, execute_text, regi
 
 _VERSION = re.compile(r"^-- version: (\d+)\b", re.MULTILINE)
 _VERIFIED = re.compile(r"^-- verified: (.+)$", re.MULTILINE)
-_REPEATS = re.compile(r"^-- repeats: (.+)$", re.MULTILINE)
 _FAILED_BY_ITEM = re.compile(r"^-- failed by item: (.+)$", re.MULTILINE)
 
 
@@ -30,8 +29,7 @@ class Reading:
 
     `version`: the number of it. `verified`: the ratings, as given, that are proof of it; none
     where the provider verifies nothing. `failed_by_item`: the reasons of released look-ups that
-    are about the item itself, and not about the request, the account or the provider. `repeats`:
-    what of the question its answers repeat, whoever was found: `name`, or nothing.
+    are about the item itself, and not about the request, the account or the provider.
     """
 
     provider: str
@@ -41,7 +39,6 @@ class Reading:
     profiles: str
     pages: str | None
     failed_by_item: tuple[str, ...] = ()
-    repeats: tuple[str, ...] = ()
 
 
 @cache
@@ -66,13 +63,7 @@ def reading_in(folder: Traversable) -> Reading:
         profiles,
         pages.read_text(encoding="utf-8") if pages.is_file() else None,
         failures_by_item(profiles),
-        _listed(_REPEATS, profiles),
     )
-
-
-def name_repeaters() -> list[str]:
-    """The providers whose answers bear the name that was asked for, whoever was found."""
-    return [each.provider for each in readings() if "name" in each.repeats]
 
 
 def insert_cut_answers(

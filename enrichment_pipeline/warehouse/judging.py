@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 
 from enrichment_pipeline.policy import Policy
-from enrichment_pipeline.warehouse.common_profile import name_repeaters, read_answers
+from enrichment_pipeline.warehouse.common_profile import read_answers
 from enrichment_pipeline.warehouse.derived import (
     leave_contacts_dirty,
     move_persons,
@@ -83,7 +83,7 @@ def _judge_answers(
         execute(connection, "compare_companies", **rules)
         transliterate_names(connection, "find_foreign_names")
         execute(connection, "compare_names", **rules)
-        execute(connection, "find_namesakes", repeaters=name_repeaters())
+        execute(connection, "find_namesakes")
         execute(connection, "judge_new_answers", **rules)
         execute(connection, "insert_judgements", loaded_at=loaded_at)
         execute(connection, "join_known_persons")

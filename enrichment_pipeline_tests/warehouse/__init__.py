@@ -221,6 +221,7 @@ class World:
         provider: str = FIRST,
         person_key: str | None = None,
         answer_index: int = 1,
+        item_kind: str = "email",
     ) -> Row:
         """A look-up as the ledger has it, which takes its number and its place among the others."""
         person_key = person_key or self.persons()[contact_id]
@@ -241,7 +242,7 @@ class World:
             "supersedes": supersedes,
             "contact_id": contact_id,
             "item": "ours",
-            "item_kind": "email",
+            "item_kind": item_kind,
             "freshness": "new",
             "priority": "bulk",
             "run_id": run_id,

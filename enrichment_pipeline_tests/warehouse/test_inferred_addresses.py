@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from enrichment_pipeline.providers.hunter.facts import HUNTER
-from enrichment_pipeline_tests.warehouse import World, candidate, person
+from enrichment_pipeline_tests.warehouse import World, person
 
 PAGE = {"domain": "acme.com", "uri": "https://acme.com/team"}
 PROFILE = "https://www.linkedin.com/in/"
@@ -32,6 +32,7 @@ class Case(NamedTuple):
     known: Mapping[str, str] = {}
 
 
+FOUND = {"outcome": "matched", "provider": HUNTER.name, "answer_index": 0}
 CASES = {
     "Ada Example": Case({}, ENRICHED, ("ada@acme.com", "verified")),
     "Bob Other": Case({"first_name": "Eve", "last_name": "Fox"}, ANOTHERS, None),
@@ -84,12 +85,22 @@ CASES = {
         ("lou@acme.com", "verified"),
         {"linkedin_url": f"{PROFILE}lou-twelfth", "job_title": "Head of IT"},
     ),
-    # one profile alone contradicts nothing, and neither does another title
-    "Max Last": Case(
-        {"linkedin_url": f"{PROFILE}max-last", "position": "Head of IT"},
+    # a profile alone contradicts nothing, and neither does a longer title
+    "Max Thirteenth": Case(
+        {"linkedin_url": f"{PROFILE}max-thirteenth", "position": "Sales Director, EMEA"},
         ENRICHED,
         ("max@acme.com", "verified"),
-        {"job_title": "Head of Sales"},
+        {"job_title": "Director Sales"},
+    ),
+    # another title does
+    "Ned Fourteenth": Case(
+        {"position": "Head of IT"}, ANOTHERS, None, {"job_title": "Head of Sales"}
+    ),
+    "Ola Last": Case(
+        {"position": "Head of IT"},
+        ENRICHED,
+        ("ola@acme.com", "verified"),
+        {"job_title": "Head of Sales", "email": "ola@acme.com"},
     ),
 }
 """By the name that was asked for."""
@@ -116,7 +127,7 @@ def test_what_may_be_a_namesakes_is_for_review_and_a_guess_is_not_verified(world
     world.load(
         {**person(name), "full_name": name, **unknown, **case.known} for name, case in CASES.items()
     )
-    told = {"outcome": "matched", "provider": HUNTER.name, "answer_index": 0}
+    told = {**FOUND, "item_kind": "name"}
     world.look_up_each(
         (name, {**told, "body": answered(name, case.answer)}) for name, case in CASES.items()
     )
@@ -133,9 +144,10 @@ def test_what_may_be_a_namesakes_is_for_review_and_a_guess_is_not_verified(world
     assert "another person's of that name" in review["detail"]
 
 
-def test_a_provider_that_tells_the_name_by_itself_may_give_a_numbered_address(world: World) -> None:
-    world.load([person("C1")])
-    found = candidate(emails=[("ada.example2@acme.com", 100, "work")])
-    world.look_up("C1", candidate=found)
+def test_who_was_asked_for_by_more_than_a_name_has_nothing_to_show_beyond_it(world: World) -> None:
+    kinds = ("email", "linkedin", "phone", "name")
+    world.load({**person(kind), "full_name": "Ada Example"} for kind in kinds)
+    answer = answered("Ada Example", {"email": "ada2@acme.com"})
+    world.look_up_each((kind, {**FOUND, "item_kind": kind, "body": answer}) for kind in kinds)
     world.derive()
-    assert world.status("C1") == ENRICHED
+    assert {kind for kind in kinds if world.status(kind) == ENRICHED} == {*kinds} - {"name"}

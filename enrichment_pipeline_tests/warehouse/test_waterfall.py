@@ -261,6 +261,50 @@ def test_each_is_asked_by_the_best_that_it_takes(missed: World) -> None:
     assert asked_by(missed, "uid") is None
 
 
+def test_who_was_not_found_has_the_answer_to_another_contact_that_bears_their_profile(
+    world: World,
+) -> None:
+    """One human being under two identifiers, of whom the first knew neither."""
+    profile = "https://www.linkedin.com/in/ada-example"
+    said: dict[str, Row | None] = {
+        "missed": MISS,
+        "never asked": None,
+        "failed": FAILED,
+        "refused": REFUSED,
+        "stopped": STOPPED,
+        "open": OPEN,
+        "unconfirmed": UNCONFIRMED,
+        "found": DOUBTFUL,
+    }
+    world.waterfall = TURNS
+    world.load(
+        {"contact_id": f"{each} {place}", "full_name": "Ada Example", **identifier}
+        for each in said
+        for place, identifier in enumerate(
+            (
+                {"email": f"{each.replace(' ', '.')}@home.net"},
+                {"linkedin_url": f"{profile}-{each.replace(' ', '-')}"},
+            )
+        )
+    )
+    for each, last in said.items():
+        found = candidate(
+            emails=[(f"{each.replace(' ', '.')}@acme.com", 100, "work")],
+            social=[{"type": "li", "link": f"{profile}-{each.replace(' ', '-')}"}],
+            uid=each,
+        )
+        world.look_up(f"{each} 0", **MISS)
+        if last is not None:
+            world.look_up(f"{each} 1", **last)
+        world.look_up(f"{each} 0", provider=OTHER, candidate=found)
+    world.derive()
+    persons = world.persons()
+    joined = {each for each in said if persons[f"{each} 0"] == persons[f"{each} 1"]}
+    assert joined == {"missed", "never asked", "failed"}
+    assert {world.status(f"{each} 1") for each in joined} == {("enriched", None)}
+    assert not {f"{each} 1" for each in joined} & {*due(world)[FIRST], *due(world)[OTHER]}
+
+
 def test_what_an_accepted_answer_taught_is_what_the_next_is_asked_by(world: World) -> None:
     """A profile, a fuller name and the company's domain; of a stranger's answer nothing."""
     world.load([{**ADA, "linkedin_url": "", "company_name": ""}])

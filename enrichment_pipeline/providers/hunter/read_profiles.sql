@@ -1,7 +1,6 @@
 -- How the finder's answers read into the common profile (`staging.profiles` says what it holds).
--- version: 2 (another number has all answers read anew)
+-- version: 1 (another number has all answers read anew)
 -- verified: valid
--- repeats: name
 --
 -- An address is inferred from the name and the domain that were asked for. Verified is what Hunter
 -- calls valid. At a host that takes every address it is likely only where Hunter is sure, and has

@@ -1,7 +1,8 @@
--- Persons that an accepted answer has just shown to be known ones: never looked up, and all of
+-- Persons that an accepted answer has just shown to be known ones: never found so far, and all of
 -- their contacts bear a name like the one that was found. They become that person
--- (`move_persons.sql`): what is in hand is theirs too, and is not bought again. A person that was
--- looked up before stays apart: its look-ups, and what was said of it for good, are its own.
+-- (`move_persons.sql`): what is in hand is theirs too, and is not bought again. A person of whom
+-- anything but a miss is known, or not known yet, stays apart: its answers, and what was said of it
+-- for good, are its own.
 --
 -- reads: answered_aliases, name_agreements, raw.lookups, staging.contact_parts,
 --        staging.contact_persons, staging.person_aliases
@@ -15,6 +16,10 @@ join staging.person_aliases as owned
     on owned.alias = told.alias and owned.person_key <> told.person_key
 join staging.contact_persons as assigned on assigned.person_key = owned.person_key
 join staging.contact_parts as part on part.contact_id = assigned.contact_id
-where owned.person_key not in (select person_key from raw.lookups where state <> 'released')
+where owned.person_key not in (
+    select person_key
+    from raw.lookups
+    where state <> 'released' and outcome is distinct from 'no_match'
+)
 group by owned.person_key
 having bool_and(names_alike(part.name_key, names.their_key));

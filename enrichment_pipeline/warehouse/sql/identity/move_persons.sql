@@ -1,5 +1,5 @@
 -- Make persons one with others: each old_key of $relation, which the caller has made, with its
--- new_key. Contacts move, with what they are known by. Who was looked up under the old key stays:
+-- new_key. Contacts move, with what they are known by. Who was found under the old key stays:
 -- what was bought is kept under it, so the caller has left those out.
 --
 -- reads: staging.person_aliases
