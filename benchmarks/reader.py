@@ -26,6 +26,7 @@ VIEWS = (
     "spend_by_day",
     "refresh_debt",
     "provider_scorecard",
+    "lookup_costs",
 )
 
 

@@ -217,6 +217,9 @@ WAREHOUSE: Mapping[str, Table] = {
         companies="name domain annual_revenue employee_count open_pipeline",
         nothing="account_id tier",
     ),
+    "enrichment.bounces": _table(
+        contact_ids="contact_id", digests="person_key", nothing="provider lookup_id bounced_at"
+    ),
     "enrichment.company_facts": _table(
         companies="company_domain value",
         nothing="field provider observed_at lookup_id run_id valid_from valid_to",
@@ -255,6 +258,7 @@ WAREHOUSE: Mapping[str, Table] = {
         "mobile_phone_status provider job_changed enriched_at expires_at lookup_id run_id "
         "needs_manual_enrichment agreed_by employer_disputed_by",
     ),
+    "enrichment.lookup_costs": _table(nothing="lookup_id provider verification_cost cost"),
     "enrichment.lookups": _table(
         contact_ids="contact_id",
         digests="person_key",
@@ -277,14 +281,16 @@ WAREHOUSE: Mapping[str, Table] = {
         "valid_from valid_to given_type given_sub_type",
     ),
     "enrichment.provider_scorecard": _table(
-        nothing="provider place priority asked matched accepted verified_usable added cost "
-        "cost_per_verified_usable no_match refused unconfirmed match_rate credits_charged "
-        "enriched_contacts verified_contacts credits_per_match credits_per_verified_contact "
-        "last_answer_at lookups with_verified_email credits_per_verified_email"
+        nothing="provider place priority asked matched accepted verified_usable added bounced "
+        "cost verification_cost cost_per_verified_usable no_match refused unconfirmed match_rate "
+        "credits_charged enriched_contacts verified_contacts credits_per_match "
+        "credits_per_verified_contact last_answer_at lookups with_verified_email "
+        "credits_per_verified_email"
     ),
     "enrichment.providers": _table(nothing="provider place price"),
     "enrichment.refresh_debt": _table(
-        nothing="week_starts_on iso_week contacts lookups expected_credits worst_case_credits"
+        nothing="week_starts_on iso_week contacts lookups expected_credits worst_case_credits "
+        "expected_cost worst_case_cost"
     ),
     "enrichment.search_results": _table(
         contact_ids="contact_id",
@@ -300,7 +306,7 @@ WAREHOUSE: Mapping[str, Table] = {
     "enrichment.verifications": _table(
         contact_ids="contact_id",
         nothing="verification_id provider freshness priority run_id state outcome reason "
-        "credits_charged requested_at answered_at",
+        "credits_charged requested_at answered_at lookup_id",
     ),
     "enrichment.worklist": _table(
         contact_ids="contact_id",

@@ -58,17 +58,18 @@ def print_plan(plan: Plan, settings: Settings, console: Console) -> None:
             f"to be searched for by name and company first: {work.searches:,} persons "
             f"({plan.searches_left_today:,} searches left today)"
         )
-    if len(plan.forecasts) > 1:
-        _print_forecasts(plan.forecasts, settings, console)
+    if len(plan.forecasts) > 1 or plan.verifications is not None:
+        _print_forecasts(plan, settings, console)
     is_other = plan.worst_case_cost != plan.worst_case_credits
     cost = f", which cost {plan.worst_case_cost:,}" if is_other else ""
+    credits = f"{plan.worst_case_credits:,.1f}".removesuffix(".0")
     console.print(
-        f"credits, at worst: {plan.worst_case_credits:,}{cost} "
+        f"credits, at worst: {credits}{cost} "
         f"(left in the budget: {plan.budget_left_today:,} today, "
         f"{plan.budget_left_this_month:,} this month)"
     )
     at = f"the limit of {rates_of(settings, settings.asked_provider)}"
-    if len(plan.forecasts) > 1:
+    if len(plan.forecasts) > 1 or plan.verifications is not None:
         at = "the rate limits, at worst"
     console.print(f"time at {at}: {duration(plan.seconds_at_limit)}")
     if plan.unread_columns:
@@ -92,9 +93,9 @@ def why_not_asked(provider: str, settings: Settings) -> str:
     return f"{title} is not asked: it never says verified, and [acceptance] requires {require}"
 
 
-def _print_forecasts(forecasts: Sequence[Forecast], settings: Settings, console: Console) -> None:
+def _print_forecasts(plan: Plan, settings: Settings, console: Console) -> None:
     rows = []
-    for each in forecasts:
+    for each in plan.forecasts:
         price = settings.limits(each.provider).price
         rows.append(
             (
@@ -107,10 +108,23 @@ def _print_forecasts(forecasts: Sequence[Forecast], settings: Settings, console:
                 each.most_credits,
             )
         )
+    verifier, verified = settings.verifying_provider, plan.verifications
+    if verifier is not None and verified is not None:
+        rows.append(
+            (
+                f"{PROVIDERS[verifier].title}, verifying",
+                0,
+                round(verified.expected),
+                round(verified.expected_credits),
+                round(verified.expected_credits * float(settings.limits(verifier).price)),
+                verified.most,
+                round(verified.most_credits),
+            )
+        )
     rows.append(("all providers", *(sum(column) for column in list(zip(*rows, strict=True))[1:])))
-    columns = ("provider", "due now", "look-ups", "credits", "cost", "at worst", "credits")
+    columns = ("provider", "due now", "calls", "credits", "cost", "at worst", "credits")
     console.print(table("What is expected of each provider", columns, rows))
-    for line in _notes(forecasts, settings):
+    for line in _notes(plan.forecasts, settings):
         console.print(line, markup=False)
 
 
@@ -134,4 +148,7 @@ def _notes(forecasts: Sequence[Forecast], settings: Settings) -> Iterator[str]:
         if not each.is_asked:
             yield why_not_asked(each.provider, settings)
     if (verifier := settings.verifying_provider) is not None:
-        yield f"what {PROVIDERS[verifier].title} verifies comes on top of that"
+        yield (
+            f"{PROVIDERS[verifier].title} verifies addresses by how many answered look-ups have "
+            "led to so far; at worst one for each look-up"
+        )

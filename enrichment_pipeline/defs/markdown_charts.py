@@ -40,6 +40,6 @@ def spend_chart(spend: Sequence[DaySpend]) -> dg.MarkdownMetadataValue:
 
 
 def debt_chart(debt: Sequence[WeekDebt]) -> dg.MarkdownMetadataValue:
-    """Credits that refreshes are expected to cost, by the week in which they fall due."""
-    rows = [(one.name, one.expected_credits) for one in debt]
-    return markdown_bars(("week of", "credits expected"), rows)
+    """What refreshes are expected to cost, by the week in which they fall due."""
+    rows = [(one.name, one.expected_cost) for one in debt]
+    return markdown_bars(("week of", "cost expected"), rows)

@@ -49,5 +49,5 @@ def _pictures(figures: Figures, per_day: float) -> dict[str, Callable[[Layout], 
         "spend": partial(pictures.spend_picture, figures.spend, per_day, figures.unit),
         "places": partial(pictures.places_picture, figures.places),
         "reasons": partial(pictures.reasons_picture, figures.reasons),
-        "debt": partial(pictures.debt_picture, figures.debt),
+        "debt": partial(pictures.debt_picture, figures.debt, figures.unit),
     }

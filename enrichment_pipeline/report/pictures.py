@@ -86,15 +86,15 @@ def reasons_picture(reasons: Mapping[str, int], layout: Layout) -> Markup:
     return bars(title, list(reasons), series, unit="contacts", layout=layout)
 
 
-def debt_picture(debt: Sequence[WeekDebt], layout: Layout) -> Markup:
-    """Credits that refreshes will cost week by week: expected, and what may come on top."""
-    expected = [one.expected_credits for one in debt]
-    above = [max(0.0, one.worst_case_credits - one.expected_credits) for one in debt]
+def debt_picture(debt: Sequence[WeekDebt], unit: str, layout: Layout) -> Markup:
+    """What refreshes will cost week by week: expected, and what may come on top."""
+    expected = [one.expected_cost for one in debt]
+    above = [max(0.0, one.worst_case_cost - one.expected_cost) for one in debt]
     return columns(
-        "Credits for refreshes, by the week they fall due",
+        f"{unit[0].upper()}{unit[1:]} for refreshes, by the week they fall due",
         [one.name for one in debt],
         [Series("expected", "good", expected), Series("more, at worst", "faint", above)],
-        unit="credits",
+        unit=unit,
         below="week, by its Monday",
         layout=layout,
     )

@@ -1,6 +1,7 @@
 """What a run is likely to look up at each provider, one after the other, and what at worst.
 
-Here: reckoning how many each leaves for the next, by what look-ups have cost and settled so far.
+Here: reckoning how many each leaves for the next, by what look-ups have cost and settled so far,
+and how many addresses are verified after them.
 Not here: who is due (`select_work.py`), those figures (`warehouse/rates_so_far.py`), and showing
 any of it (`cli/`).
 """
@@ -8,7 +9,7 @@ any of it (`cli/`).
 import math
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from enrichment_pipeline.warehouse.rates_so_far import RatesSoFar
@@ -35,6 +36,33 @@ class Forecast:
     expected_lookups: float = 0.0
     expected_credits: float = 0.0
     based_on: int = 0
+
+
+@dataclass(frozen=True)
+class VerificationForecast:
+    """How many addresses are verified after the look-ups that are expected, for so many credits.
+
+    `most` of them if each look-up that is made at worst gives one address to verify.
+    """
+
+    expected: float
+    expected_credits: float
+    most: int
+    most_credits: float
+
+
+def forecast_verifications(
+    forecasts: Sequence[Forecast], rates: Mapping[str, RatesSoFar], credits: float
+) -> VerificationForecast:
+    """What is verified after these look-ups, each verification costing so many credits at worst."""
+    expected = expected_credits = 0.0
+    for each in forecasts:
+        worst = RatesSoFar(0, 0.0, 1.0, verifications=1.0, verification_credits=credits)
+        rate = rates[each.provider] if each.based_on else worst
+        expected += each.expected_lookups * rate.verifications
+        expected_credits += each.expected_lookups * rate.verification_credits
+    most = sum(each.most_lookups for each in forecasts)
+    return VerificationForecast(expected, expected_credits, most, most * credits)
 
 
 def forecast(

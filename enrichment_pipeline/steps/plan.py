@@ -14,11 +14,16 @@ from enrichment_pipeline.ledger.calls import Calls
 from enrichment_pipeline.ledger.entries import standing
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.copy_answers import take_over_lookups, take_over_searches
-from enrichment_pipeline.steps.forecast import Forecast, forecast
+from enrichment_pipeline.steps.forecast import (
+    Forecast,
+    VerificationForecast,
+    forecast,
+    forecast_verifications,
+)
 from enrichment_pipeline.steps.load_source import refuse_unknown_contacts, suppressed_by_source
 from enrichment_pipeline.steps.prepare import check_run, open_state
 from enrichment_pipeline.steps.select_work import select_due
-from enrichment_pipeline.vocabulary import SEARCH
+from enrichment_pipeline.vocabulary import SEARCH, VERIFICATION
 from enrichment_pipeline.warehouse import review_log
 from enrichment_pipeline.warehouse.connection import rolled_back
 from enrichment_pipeline.warehouse.entered_contacts import entered_table
@@ -39,7 +44,9 @@ class Plan:
     work: DueWork
     forecasts: list[Forecast]
     """What is likely, provider by provider."""
-    worst_case_credits: int
+    verifications: VerificationForecast | None
+    """What is verified after that; None where nothing is. Part of the sums."""
+    worst_case_credits: float
     worst_case_cost: Decimal
     expected_cost: float
     seconds_at_limit: float
@@ -103,20 +110,30 @@ def plan(context: RunContext, lanes: Sequence[Lane]) -> Plan:
         most=context.run.max_lookups,
     )
     prices = {provider: settings.limits(provider).price for provider in calls}
+    verified, seconds_to_verify = None, 0.0
+    worst_credits: float = sum(each.most_credits for each in forecasts)
+    worst_cost = sum((each.most_credits * prices[each.provider] for each in forecasts), Decimal(0))
+    expected_cost = sum(each.expected_credits * float(prices[each.provider]) for each in forecasts)
+    if (verifier := settings.verifying_provider) is not None:
+        of_verifier = stores.calls(context.clock, VERIFICATION, provider=verifier)
+        budget, price = of_verifier.limits.budget, settings.limits(verifier).price
+        verified = forecast_verifications(
+            forecasts, rates, float(budget.worst_units * budget.credits_per_unit)
+        )
+        worst_credits += verified.most_credits
+        worst_cost += Decimal(verified.most_credits) * price
+        expected_cost += verified.expected_credits * float(price)
+        seconds_to_verify = _seconds_at_limit(of_verifier, verified.most)
     per_day, per_month = policy.budget.per_day, policy.budget.per_month
     return Plan(
         work=work,
         forecasts=forecasts,
-        worst_case_credits=sum(each.most_credits for each in forecasts),
-        worst_case_cost=sum(
-            (each.most_credits * prices[each.provider] for each in forecasts), Decimal(0)
-        ),
-        expected_cost=sum(
-            each.expected_credits * float(prices[each.provider]) for each in forecasts
-        ),
-        seconds_at_limit=sum(
-            _seconds_at_limit(calls[each.provider], each.most_lookups) for each in forecasts
-        ),
+        verifications=verified,
+        worst_case_credits=worst_credits,
+        worst_case_cost=worst_cost,
+        expected_cost=expected_cost,
+        seconds_at_limit=seconds_to_verify
+        + sum(_seconds_at_limit(calls[each.provider], each.most_lookups) for each in forecasts),
         budget_left_today=per_day - sum(questions.budget_used(f"day:{today}")),
         budget_left_this_month=per_month - sum(questions.budget_used(f"month:{today[:7]}")),
         searches_left_today=_searches_left(context),

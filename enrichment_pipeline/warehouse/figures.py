@@ -65,7 +65,7 @@ class DaySpend:
 
 @dataclass(frozen=True)
 class WeekDebt:
-    """Look-ups that fall due in a week, and the credits that they will cost.
+    """Look-ups that fall due in a week, and what they will cost in the unit of the budget.
 
     `name` is `overdue` for everything before the first week that is shown, and
     `later` for everything after the last one.
@@ -73,15 +73,15 @@ class WeekDebt:
 
     name: str
     lookups: int
-    expected_credits: float
-    worst_case_credits: int
+    expected_cost: float
+    worst_case_cost: float
 
-    def plus(self, lookups: int, expected_credits: float, worst_case_credits: int) -> "WeekDebt":
+    def plus(self, lookups: int, expected_cost: float, worst_case_cost: float) -> "WeekDebt":
         return WeekDebt(
             self.name,
             self.lookups + lookups,
-            self.expected_credits + expected_credits,
-            self.worst_case_credits + worst_case_credits,
+            self.expected_cost + expected_cost,
+            self.worst_case_cost + worst_case_cost,
         )
 
 
@@ -117,6 +117,7 @@ class PlaceInChain:
     accepted: int
     verified_usable: int
     added: int
+    bounced: int
     cost: float
 
     @property
@@ -294,7 +295,7 @@ def read_debt(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> list[We
     this_week = as_of.date() - timedelta(days=as_of.weekday())
     weeks = [this_week + timedelta(weeks=ahead) for ahead in range(DEBT_WEEKS)]
     names = ["overdue", *(f"{week:%d %b}" for week in weeks), "later"]
-    debt = [WeekDebt(name, 0, 0.0, 0) for name in names]
+    debt = [WeekDebt(name, 0, 0.0, 0.0) for name in names]
     for week, *due in execute(connection, "read_refresh_debt").fetchall():
         ahead = (week - this_week).days // 7
         place = min(max(ahead, -1), DEBT_WEEKS) + 1

@@ -110,6 +110,17 @@ def ask_about_changes(_connection: duckdb.DuckDBPyConnection) -> None:
     """The table of what providers have told of changes is made; nothing has been asked yet."""
 
 
+def judge_answers_to_names(connection: duckdb.DuckDBPyConnection) -> None:
+    """Answers to a question by a name are judged anew: they may be a namesake's.
+
+    The views of bounces, and of what verifications cost, are declared.
+    """
+    connection.execute(
+        "update staging.judgements set basis = '' where lookup_id in"
+        " (select lookup_id from raw.lookups where item_kind = 'name')"
+    )
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
@@ -119,6 +130,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     verify_addresses,
     list_providers,
     ask_about_changes,
+    judge_answers_to_names,
 )
 
 

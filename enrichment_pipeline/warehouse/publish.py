@@ -36,6 +36,7 @@ PUBLISHED_TABLES: dict[str, str] = {
     "person_facts": "contact_id, observed_at, lookup_id, field, position, value",
     "lookups": "requested_at, lookup_id",
     "verifications": "requested_at, verification_id",
+    "bounces": "bounced_at, contact_id, provider, lookup_id",
     "accounts": "account_id",
     "providers": "place, provider",
 }

@@ -16,12 +16,15 @@ from enrichment_pipeline.warehouse.statements import execute
 class RatesSoFar:
     """By so many answered look-ups: the credits that one costs on average.
 
-    `open_share` of them have left the contact without what is required.
+    `open_share` of them have left the contact without what is required. To each belong so many
+    `verifications` of addresses on average, which have cost so many credits at who verifies.
     """
 
     lookups: int
     credits: float
     open_share: float
+    verifications: float = 0.0
+    verification_credits: float = 0.0
 
 
 def read_rates_so_far(

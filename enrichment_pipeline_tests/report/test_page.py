@@ -39,8 +39,8 @@ FIGURES = Figures(
     waiting_reviews=[WaitingReview("C-7", "no_match", "strategic", START - timedelta(days=20))],
     cost_of_the_month=1_234,
     places=[
-        PlaceInChain("signalhire", 1, 400, 300, 290, 240, 239, 300.0),
-        PlaceInChain("elsewhere", 2, 160, 80, 70, 0, 0, 40.0),
+        PlaceInChain("signalhire", 1, 400, 300, 290, 240, 239, 3, 300.0),
+        PlaceInChain("elsewhere", 2, 160, 80, 70, 0, 0, 0, 40.0),
     ],
     orders=Orders(("signalhire",), [], [BroughtNothing("elsewhere", 160, 40.0)]),
     unit="credits",
@@ -126,8 +126,8 @@ def test_every_figure_is_on_it() -> None:
         "C-7 no_match strategic 2026-02-10",
         "7 look-ups are overdue",
         "signalhire 400 300 75% 300 1.00 1.25",
-        "1. signalhire 400 300 290 240 239 300 1.25",
-        "2. elsewhere 160 80 70 0 0 40 –",
+        "1. signalhire 400 300 290 240 239 3 300 1.25",
+        "2. elsewhere 160 80 70 0 0 0 40 –",
         "added What added means",
     ):
         assert figure in told, figure

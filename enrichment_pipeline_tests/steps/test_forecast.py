@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from enrichment_pipeline.steps.forecast import Forecast, forecast
+from enrichment_pipeline.steps.forecast import (
+    Forecast,
+    VerificationForecast,
+    forecast,
+    forecast_verifications,
+)
 from enrichment_pipeline.warehouse.rates_so_far import RatesSoFar
 from enrichment_pipeline.waterfall import EVERY_IDENTIFIER, Turn, Waterfall
 
@@ -74,3 +79,18 @@ def test_a_run_that_makes_so_many_lookups_makes_them_at_the_first_providers() ->
     assert [each.most_lookups for each in (first, second, third)] == [100, 10, 0]
     assert [each.expected_lookups for each in (first, second, third)] == [100, 10, 0]
     assert second.most_credits == 20
+
+
+def test_addresses_are_verified_as_often_as_look_ups_have_led_to_it_so_far() -> None:
+    rates = {
+        "first": replace(RATES["first"], verifications=0.2, verification_credits=0.1),
+        "second": replace(RATES["second"], verifications=0.5, verification_credits=0.2),
+    }
+    found = [*reckoned(rates=rates).values()]
+    # 100, 70 and 56 look-ups; of the third nothing is known, so that each is taken to lead to one
+    assert forecast_verifications(found, rates, 0.5) == VerificationForecast(
+        expected=pytest.approx(20 + 35 + 56),
+        expected_credits=pytest.approx(10 + 14 + 28),
+        most=100 + 120 + 120,
+        most_credits=170,
+    )

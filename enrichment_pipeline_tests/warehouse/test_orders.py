@@ -30,6 +30,9 @@ def published() -> Iterator[duckdb.DuckDBPyConnection]:
             "create table enrichment.person_facts (lookup_id varchar, field varchar,"
             " status varchar);"
             "create table enrichment.providers (provider varchar, place integer, price decimal);"
+            "create view enrichment.lookup_costs as"
+            " select lookup_id, credits_charged * price as cost"
+            " from enrichment.lookups join enrichment.providers using (provider);"
             "insert into enrichment.providers values ('a', 1, 1), ('b', 2, 2), ('c', 3, 1)"
         )
         yield connection

@@ -84,6 +84,7 @@ def test_the_snapshot_has_the_rows_of_the_warehouse(full: World, folder: Path) -
         "contact_changes": 6,
         "person_facts": 6,
         "verifications": 1,
+        "bounces": 0,
         "providers": 1,
     }
     assert files(folder) == sorted(EXPECTED)

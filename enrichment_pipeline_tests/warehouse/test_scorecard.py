@@ -138,6 +138,53 @@ def test_verifications_are_part_of_what_a_day_costs(chain: World) -> None:
     assert figures.read_month(chain.connection, START) == 6
 
 
+def test_verifying_an_address_is_part_of_what_the_look_up_that_gave_it_cost(chain: World) -> None:
+    """The last one before it that gave it; one that no answer gives costs none of them anything."""
+    later = START + timedelta(hours=2)
+    for email, at in (("p2@acme.com", later), ("p4@acme.com", later), ("p2@acme.com", START)):
+        chain.verify(email, "fine", contact_id=f"P{email[1]}", at=at)
+    chain.verify("gone@acme.com", "fine", contact_id="P1", at=later)
+    cards = {
+        (row["provider"], row["place"]): row for row in chain.rows("enrichment.provider_scorecard")
+    }
+    costs = {place: (row["verification_cost"], row["cost"]) for place, row in cards.items()}
+    assert costs == {
+        (OTHER, 1): (0, Decimal("0.5")),
+        (FIRST, 1): (Decimal("0.5"), Decimal("3.5")),
+        (OTHER, 2): (1, 3),
+    }
+    assert {each.provider: each.cost for each in figures.read_scorecards(chain.connection)} == {
+        FIRST: 3.5,
+        OTHER: 3.5,
+    }
+
+
+def test_mail_that_came_back_counts_against_each_provider_that_gave_the_address(
+    chain: World,
+) -> None:
+    """Once, for the first of its look-ups that did, however many of them there are."""
+    again = START + timedelta(days=100)
+    chain.look_up("P2", at=again, **found("P2"))
+    chain.derive_facts(at=again)
+    chain.connection.execute(
+        "insert into staging.address_feedback (email, bounced_at)"
+        " values ('p2@acme.com', now()), ('p4@acme.com', null), ('nobody@acme.com', now())"
+    )
+    bounced = {
+        (row["provider"], row["place"]): row["bounced"]
+        for row in chain.rows("enrichment.provider_scorecard")
+    }
+    assert bounced == {(OTHER, 1): 0, (FIRST, 1): 1, (OTHER, 2): 1}
+    assert {row["contact_id"] for row in chain.rows("enrichment.bounces")} == {"P2"}
+
+
+def test_what_falls_due_is_priced_at_each_provider_that_has_answered(chain: World) -> None:
+    """P4 is asked again by both; P6's look-up at the first was never answered."""
+    [week] = chain.rows("enrichment.refresh_debt", "week_starts_on < '2026-05-01'")
+    assert (week["lookups"], week["worst_case_credits"]) == (2, 3)
+    assert week["worst_case_cost"] == 1 + 2 * Decimal("0.5")
+
+
 def test_the_figures_add_up_priorities_and_places(chain: World) -> None:
     cards = {each.provider: each for each in figures.read_scorecards(chain.connection)}
     assert (cards[OTHER].asked, cards[OTHER].matched, cards[OTHER].cost) == (6, 5, 2.5)
@@ -169,10 +216,15 @@ def test_rates_so_far_tell_what_a_look_up_costs_and_how_often_it_settles_nothing
 ) -> None:
     # with a verified e-mail P1 and P7 are settled by the first, P2, P4, P5 and P7 by the other
     found = read_rates_so_far(chain.connection, ["verified_email"])
-    assert astuple(found[FIRST]) == pytest.approx((5, 3 / 5, 3 / 5))
-    assert astuple(found[OTHER]) == pytest.approx((6, 5 / 6, 2 / 6))
+    assert astuple(found[FIRST]) == pytest.approx((5, 3 / 5, 3 / 5, 0, 0))
+    assert astuple(found[OTHER]) == pytest.approx((6, 5 / 6, 2 / 6, 0, 0))
     # a likely one is enough for P2, a phone is given to none
     found = read_rates_so_far(chain.connection, ["any_email"])
     assert found[FIRST].open_share == pytest.approx(0.4)
+    assert {each.verifications for each in found.values()} == {0}
+    for email, credited in (("p2@acme.com", "fine"), ("p4@acme.com", None)):
+        chain.verify(email, credited, contact_id=f"P{email[1]}", at=START + timedelta(hours=2))
+    told = read_rates_so_far(chain.connection, ["any_email"])[OTHER]
+    assert (told.verifications, told.verification_credits) == pytest.approx((2 / 6, 0.5 / 6))
     both = read_rates_so_far(chain.connection, ["verified_email", "any_phone"])
     assert {each.open_share for each in both.values()} == {1}

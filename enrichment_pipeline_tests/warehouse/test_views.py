@@ -10,7 +10,10 @@ from enrichment_pipeline_tests.support import START
 from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, Row, World, candidate
 from enrichment_pipeline_tests.warehouse.prepared import prepared
 
-EMPTY = ("coverage_by_account", "spend_by_day", "refresh_debt", "provider_scorecard")
+EMPTY = (
+    *("coverage_by_account", "spend_by_day", "refresh_debt", "provider_scorecard"),
+    "lookup_costs",
+)
 
 
 def view(world: World, name: str) -> list[Row]:
@@ -249,7 +252,9 @@ def test_a_scorecard_says_what_a_verified_contact_costs(covered: World) -> None:
         "accepted": 3,
         "verified_usable": 1,
         "added": 1,
+        "bounced": 0,
         "cost": 3,
+        "verification_cost": 0,
         "cost_per_verified_usable": 3.0,
         "no_match": 1,
         "refused": 0,

@@ -1,10 +1,11 @@
 -- What asking the providers in each possible order costs, for each person that is asked about, and
--- the share of them for whom it brings a verified e-mail: by what each cost and brought when it was
--- asked after the same others, from $since on. An order is known where each of its steps was made
--- for $least_people at least; else the first step is named that was not. Of providers that brought
--- no verified e-mail there is no order, since all is the same without them.
+-- the share of them for whom it brings a verified e-mail: by what each cost, with verifying its
+-- addresses, and brought when it was asked after the same others, from $since on. An order is known
+-- where each of its steps was made for $least_people at least; else the first step is named that
+-- was not. Of providers that brought no verified e-mail there is no order, since all is the same
+-- without them.
 --
--- reads: enrichment.lookups, enrichment.person_facts, enrichment.providers
+-- reads: enrichment.lookup_costs, enrichment.lookups, enrichment.person_facts
 
 with recursive
 rounds as (
@@ -29,10 +30,10 @@ steps as (
         list_sort(coalesce(list(asked.provider) over earlier, [])) as asked_before,
         coalesce(bool_or(bringing.lookup_id is not null) over earlier, false) as is_settled,
         bringing.lookup_id is not null as brings,
-        cast(asked.credits_charged * coalesce(provider.price, 1) as double) as cost
+        cast(priced.cost as double) as cost
     from rounds as asked
+    join enrichment.lookup_costs as priced on priced.lookup_id = asked.lookup_id
     left join bringing on bringing.lookup_id = asked.lookup_id
-    left join enrichment.providers as provider on provider.provider = asked.provider
     window earlier as (
         partition by asked.person_key, asked.round
         order by asked.requested_at, asked.lookup_id

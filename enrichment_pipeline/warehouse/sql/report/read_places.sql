@@ -10,6 +10,7 @@ select
     cast(sum(accepted) as bigint) as accepted,
     cast(sum(verified_usable) as bigint) as verified_usable,
     cast(sum(added) as bigint) as added,
+    cast(sum(bounced) as bigint) as bounced,
     cast(sum(cost) as double) as cost
 from enrichment.provider_scorecard
 group by provider, place

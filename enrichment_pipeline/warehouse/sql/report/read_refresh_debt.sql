@@ -2,5 +2,5 @@
 --
 -- reads: enrichment.refresh_debt
 
-select week_starts_on, lookups, expected_credits, worst_case_credits
+select week_starts_on, lookups, expected_cost, cast(worst_case_cost as double) as worst_case_cost
 from enrichment.refresh_debt;

@@ -5,10 +5,10 @@
 -- them is published. A new one also needs a step in `migrations.py` and a row in
 -- `personal_data.py`.
 --
--- reads: enrichment.accounts, enrichment.contact_status, enrichment.enriched_contacts,
---        enrichment.lookups, enrichment.person_facts, enrichment.providers,
---        enrichment.verifications
--- makes: enrichment.coverage_by_account, enrichment.coverage_by_priority,
+-- reads: enrichment.accounts, enrichment.bounces, enrichment.contact_status,
+--        enrichment.enriched_contacts, enrichment.lookups, enrichment.person_facts,
+--        enrichment.providers, enrichment.verifications
+-- makes: enrichment.coverage_by_account, enrichment.coverage_by_priority, enrichment.lookup_costs,
 --        enrichment.provider_scorecard, enrichment.refresh_debt, enrichment.spend_by_day
 
 create or replace view enrichment.coverage_by_account as
@@ -184,30 +184,33 @@ with
 answered as (
     select
         person_key,
+        provider,
         outcome,
         credits_charged,
         lag(outcome) over newer as outcome_before,
         lead(outcome) over newer is null as is_last
     from enrichment.lookups
     where state = 'answered'
-    window newer as (partition by person_key order by answered_at, lookup_id)
+    window newer as (partition by person_key, provider order by answered_at, lookup_id)
 ),
 
 -- A person found once is found again far more often than one that was not: what a
--- look-up costs on average is told by the answer before it, once there are enough of them.
--- Until then a person that was found is taken to be found again.
+-- look-up costs on average is told by the provider's answer before it, once there are enough of
+-- them. Until then a person that was found is taken to be found again.
 costs as (
-    select outcome_before, avg(credits_charged) as credits
+    select provider, outcome_before, avg(credits_charged) as credits
     from answered
-    group by outcome_before
+    group by provider, outcome_before
     having count(*) >= 30
 ),
 
-average as (
+averages as (
     select
+        provider,
         avg(credits_charged) as credits,
         avg(credits_charged) filter (outcome = 'matched') as credits_of_a_match
     from answered
+    group by provider
 ),
 
 -- several contacts that are one person are one look-up
@@ -219,6 +222,51 @@ due as (
     from enrichment.contact_status
     where next_lookup_at is not null and person_key is not null
     group by person_key
+),
+
+-- Those that have answered about a person are asked again, unless they are asked no more; about one
+-- of whom none has, the first.
+asked_again as (
+    select
+        due.person_key,
+        coalesce(latest.provider, (
+            select arg_min(provider, place) from enrichment.providers where place is not null
+        )) as provider,
+        latest.outcome
+    from due
+    left join (
+        select answered.*
+        from answered
+        left join enrichment.providers as listed on listed.provider = answered.provider
+        where answered.is_last and (listed.provider is null or listed.place is not null)
+    ) as latest on latest.person_key = due.person_key
+),
+
+expected as (
+    select
+        person_key,
+        sum(credits) as credits,
+        sum(credits * price) as cost,
+        count(*) as worst_credits,
+        sum(price) as worst_cost
+    from (
+        select
+            asked.person_key,
+            coalesce(
+                cost.credits,
+                case when asked.outcome = 'matched' then average.credits_of_a_match end,
+                average.credits,
+                1
+            ) as credits,
+            coalesce(listed.price, 1) as price
+        from asked_again as asked
+        left join costs as cost
+            on cost.provider = asked.provider
+            and cost.outcome_before is not distinct from asked.outcome
+        left join averages as average on average.provider = asked.provider
+        left join enrichment.providers as listed on listed.provider = asked.provider
+    )
+    group by person_key
 )
 
 select
@@ -226,17 +274,12 @@ select
     strftime(due.due_at, '%G-W%V') as iso_week,
     cast(sum(due.contacts) as bigint) as contacts,
     count(*) as lookups,
-    round(sum(coalesce(
-        cost.credits,
-        case when latest.outcome = 'matched' then average.credits_of_a_match end,
-        average.credits,
-        1
-    )), 1) as expected_credits,
-    count(*) as worst_case_credits
+    round(sum(expected.credits), 1) as expected_credits,
+    cast(sum(expected.worst_credits) as bigint) as worst_case_credits,
+    round(cast(sum(expected.cost) as double), 2) as expected_cost,
+    cast(sum(expected.worst_cost) as decimal(18, 6)) as worst_case_cost
 from due
-cross join average
-left join answered as latest on latest.person_key = due.person_key and latest.is_last
-left join costs as cost on cost.outcome_before is not distinct from latest.outcome
+join expected on expected.person_key = due.person_key
 group by week_starts_on, iso_week
 order by week_starts_on;
 comment on view enrichment.refresh_debt
@@ -245,11 +288,46 @@ comment on column enrichment.refresh_debt.week_starts_on is 'The week''s Monday,
 comment on column enrichment.refresh_debt.iso_week is 'The week as ISO 8601 names it: 2026-W10';
 comment on column enrichment.refresh_debt.contacts is 'Contacts that fall due';
 comment on column enrichment.refresh_debt.lookups
-is 'People that they are: each is looked up once, however many contacts it has';
+is 'People that they are: each is looked up once at each provider, however many contacts it has';
 comment on column enrichment.refresh_debt.expected_credits
-is 'What that costs at the average of look-ups so far, by what each person''s last answer was: those found once are mostly found again. 1 each before the first answer';
+is 'What that costs at the average of look-ups so far, by what each provider''s last answer about the person was: those found once are mostly found again. 1 each before the first answer';
 comment on column enrichment.refresh_debt.worst_case_credits
-is 'What it costs if everybody is found: a credit each';
+is 'What it costs if everybody is found by each provider that has answered about them: a credit each';
+comment on column enrichment.refresh_debt.expected_cost
+is 'expected_credits at the price of each provider, in the unit of [budget]';
+comment on column enrichment.refresh_debt.worst_case_cost
+is 'worst_case_credits at the price of each provider, in the unit of [budget]';
+
+create or replace view enrichment.lookup_costs as
+with verified as (
+    select
+        verification.lookup_id,
+        sum(verification.credits_charged * coalesce(verifier.price, 1)) as cost
+    from enrichment.verifications as verification
+    left join enrichment.providers as verifier on verifier.provider = verification.provider
+    group by verification.lookup_id
+)
+
+select
+    lookup.lookup_id,
+    lookup.provider,
+    cast(coalesce(verified.cost, 0) as decimal(18, 6)) as verification_cost,
+    cast(
+        coalesce(lookup.credits_charged, 0) * coalesce(provider.price, 1)
+        + coalesce(verified.cost, 0)
+        as decimal(18, 6)
+    ) as cost
+from enrichment.lookups as lookup
+left join enrichment.providers as provider on provider.provider = lookup.provider
+left join verified on verified.lookup_id = lookup.lookup_id;
+comment on view enrichment.lookup_costs
+is 'What each look-up cost in the unit of [budget], with what verifying the addresses that it gave cost';
+comment on column enrichment.lookup_costs.lookup_id is 'The look-up in the ledger';
+comment on column enrichment.lookup_costs.provider is 'Who was asked';
+comment on column enrichment.lookup_costs.verification_cost
+is 'What was paid for verifying addresses that it gave, to whoever verified them';
+comment on column enrichment.lookup_costs.cost
+is 'Its credits at their price, and verification_cost';
 
 create or replace view enrichment.provider_scorecard as
 with
@@ -335,6 +413,12 @@ usable as (
     group by lookup_id
 ),
 
+bounced as (
+    select lookup_id, count(*) as addresses
+    from enrichment.bounces
+    group by lookup_id
+),
+
 brought as (
     select
         asked.provider,
@@ -349,7 +433,10 @@ brought as (
         count(accepted.lookup_id) as accepted,
         cast(coalesce(sum(usable.contacts), 0) as bigint) as verified_usable,
         cast(coalesce(sum(usable.added), 0) as bigint) as added,
+        cast(coalesce(sum(bounced.addresses), 0) as bigint) as bounced,
         cast(coalesce(sum(asked.credits_charged), 0) as bigint) as credits_charged,
+        cast(sum(priced.verification_cost) as decimal(18, 6)) as verification_cost,
+        cast(sum(priced.cost) as decimal(18, 6)) as cost,
         cast(coalesce(sum(shown.contacts), 0) as bigint) as enriched_contacts,
         cast(coalesce(sum(shown.verified_contacts), 0) as bigint) as verified_contacts,
         max(asked.answered_at) as last_answer_at
@@ -357,15 +444,9 @@ brought as (
     left join accepted on accepted.lookup_id = asked.lookup_id
     left join usable on usable.lookup_id = asked.lookup_id
     left join shown on shown.lookup_id = asked.lookup_id
+    left join bounced on bounced.lookup_id = asked.lookup_id
+    join enrichment.lookup_costs as priced on priced.lookup_id = asked.lookup_id
     group by asked.provider, asked.place, asked.priority
-),
-
-priced as (
-    select
-        brought.*,
-        cast(brought.credits_charged * coalesce(provider.price, 1) as decimal(18, 6)) as cost
-    from brought
-    left join enrichment.providers as provider on provider.provider = brought.provider
 )
 
 select
@@ -377,7 +458,9 @@ select
     accepted,
     verified_usable,
     added,
+    bounced,
     cost,
+    verification_cost,
     round(cast(cost as double) / nullif(verified_usable, 0), 4) as cost_per_verified_usable,
     no_match,
     refused,
@@ -392,7 +475,7 @@ select
     asked as lookups,
     verified_usable as with_verified_email,
     round(credits_charged / nullif(verified_usable, 0), 4) as credits_per_verified_email
-from priced
+from brought
 order by place, provider, list_position(['strategic', 'target', 'standard', 'bulk'], priority);
 comment on view enrichment.provider_scorecard
 is 'What each provider brought and cost so far, one row per provider, place in the chain and priority';
@@ -410,8 +493,12 @@ comment on column enrichment.provider_scorecard.verified_usable
 is 'Contacts that show a verified e-mail, at work or personal, which one of these look-ups gave';
 comment on column enrichment.provider_scorecard.added
 is 'Of these, contacts to which no provider before it had given a verified e-mail';
+comment on column enrichment.provider_scorecard.bounced
+is 'Addresses that these look-ups were the first of the provider''s to give for the person, and from which mail came back';
 comment on column enrichment.provider_scorecard.cost
-is 'What all of them cost, refreshes included: credits at their price, in the unit of [budget]';
+is 'What all of them cost, refreshes included, and verifying the addresses that they gave: credits at their price, in the unit of [budget]';
+comment on column enrichment.provider_scorecard.verification_cost
+is 'What of cost was paid for verifying addresses, to whoever verified them';
 comment on column enrichment.provider_scorecard.cost_per_verified_usable
 is 'cost ÷ verified_usable';
 comment on column enrichment.provider_scorecard.no_match is 'Look-ups that did not find the person';

@@ -1,8 +1,9 @@
 -- What readers are given of the schemas `raw` and `staging`, under the names that it bears
 -- in the published file, where these are tables. Nothing by which a person could be told.
 --
--- reads: raw.lookups, raw.verifications, staging.accounts
--- makes: enrichment.accounts, enrichment.lookups, enrichment.verifications
+-- reads: raw.lookups, raw.verifications, staging.accounts, staging.address_feedback,
+--        staging.judgements
+-- makes: enrichment.accounts, enrichment.bounces, enrichment.lookups, enrichment.verifications
 
 create or replace view enrichment.lookups as
 select
@@ -27,10 +28,32 @@ comment on column enrichment.lookups.requested_at is 'When it was asked for';
 comment on column enrichment.lookups.answered_at is 'When the answer came';
 
 create or replace view enrichment.verifications as
+with given as (
+    select contact_id, lookup_id, answered_at, unnest(points).value as email
+    from staging.judgements
+    where judgement = 'matched'
+        and contact_id in (select contact_id from raw.verifications)
+),
+
+givers as (
+    select
+        verification.verification_id,
+        arg_max(given.lookup_id, (given.answered_at, given.lookup_id)) as lookup_id
+    from raw.verifications as verification
+    join given
+        on given.contact_id = verification.contact_id
+        and given.email = verification.email
+        and given.answered_at <= verification.requested_at
+    group by verification.verification_id
+)
+
 select
-    verification_id, provider, contact_id, freshness, priority, run_id, state, outcome, reason,
-    credits_charged, requested_at, answered_at
-from raw.verifications;
+    verification.verification_id, verification.provider, verification.contact_id,
+    verification.freshness, verification.priority, verification.run_id, verification.state,
+    verification.outcome, verification.reason, verification.credits_charged,
+    verification.requested_at, verification.answered_at, givers.lookup_id
+from raw.verifications as verification
+left join givers on givers.verification_id = verification.verification_id;
 comment on view enrichment.verifications
 is 'Every verification of an address, without the address: its outcome and its cost';
 comment on column enrichment.verifications.verification_id is 'The verification in the ledger';
@@ -47,6 +70,35 @@ comment on column enrichment.verifications.reason is 'What the provider or the l
 comment on column enrichment.verifications.credits_charged is 'What it cost; may be half a credit';
 comment on column enrichment.verifications.requested_at is 'When it was asked for';
 comment on column enrichment.verifications.answered_at is 'When the answer came';
+comment on column enrichment.verifications.lookup_id
+is 'The last look-up before it whose accepted answer gave the address; null where none does any more';
+
+create or replace view enrichment.bounces as
+with given as (
+    select
+        person_key, contact_id, provider, lookup_id, answered_at, unnest(points).value as email
+    from staging.judgements
+    where judgement = 'matched'
+        and exists (select 1 from staging.address_feedback where bounced_at is not null)
+)
+
+select
+    min(given.contact_id) as contact_id,
+    given.person_key,
+    given.provider,
+    arg_min(given.lookup_id, (given.answered_at, given.lookup_id)) as lookup_id,
+    feedback.bounced_at
+from given
+join staging.address_feedback as feedback on feedback.email = given.email
+where feedback.bounced_at is not null
+group by given.person_key, given.provider, given.email, feedback.bounced_at;
+comment on view enrichment.bounces
+is 'Addresses that a provider gave for a person and from which mail came back, without the address: one row for each person, provider and address';
+comment on column enrichment.bounces.contact_id is 'One of the person''s contacts';
+comment on column enrichment.bounces.person_key is 'Whose address it was taken for';
+comment on column enrichment.bounces.provider is 'Who gave it';
+comment on column enrichment.bounces.lookup_id is 'The first of its look-ups that gave it';
+comment on column enrichment.bounces.bounced_at is 'When mail came back last';
 
 create or replace view enrichment.accounts as
 select account_id, name, domain, tier, annual_revenue, employee_count, open_pipeline
