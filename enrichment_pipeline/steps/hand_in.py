@@ -25,9 +25,11 @@ def hand_in(settings: Settings, contacts: object) -> int:
     """Keep these contacts in the place of those that were handed in before; how many rows.
 
     `contacts` is a pandas frame, or whatever gives Arrow data. Raises ConfigurationError for
-    anything else, and for a state folder of another source.
+    anything else, for a frame without columns, and for a state folder of another source.
     """
     rows = as_arrow(contacts)
+    if not rows.column_names:
+        raise ConfigurationError("the contacts that are handed in: the frame has no columns")
     ensure_state_folder(settings)
     check_stamp(settings)
     target = settings.handed_in_source

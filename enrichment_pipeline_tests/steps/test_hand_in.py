@@ -64,6 +64,14 @@ def test_what_is_no_frame_is_refused_by_its_type(tmp_path: Path, given: object) 
     assert not settings.home.exists()
 
 
+def test_a_frame_without_columns_is_refused_and_the_last_one_stays(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    hand_in(settings, pd.DataFrame(ROWS))
+    with pytest.raises(ConfigurationError, match="has no columns"):
+        hand_in(settings, pd.DataFrame())
+    assert len(kept(settings)) == 2
+
+
 def test_the_state_of_another_source_is_left_alone(tmp_path: Path) -> None:
     sample = settings_for(tmp_path / "state", Policy(), None)
     sample.home.mkdir()
