@@ -162,6 +162,7 @@ WAREHOUSE: Mapping[str, Table] = {
     "staging.retired_entries": _table(contact_ids="contact_id entered_as"),
     "staging.shared_identifiers": _table(values="alias"),
     "staging.source_contact_ids": _table(contact_ids="contact_id", nothing="source_rows"),
+    "staging.source_watermark": _table(nothing="read_from newest compared_at blank"),
     "staging.stamp": _table(nothing="key value"),
     "staging.suppressed_contacts": _table(contact_ids="contact_id"),
     "staging.suppressions": _table(digests="identifier"),

@@ -70,6 +70,10 @@ class SourcePolicy(_Section):
     """Where a larger share of the contacts has left the source since the last load, and at least
     20, a run stops."""
 
+    incremental: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """A column of `contacts` that grows with each change: only rows are read in which it is at
+    least the greatest of the last load, but once a day, when all are."""
+
 
 class RatePolicy(_Section):
     """So many units (items or requests, whatever the provider counts) in any such window."""

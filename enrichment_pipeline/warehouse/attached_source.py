@@ -1,16 +1,15 @@
 """The user's source: reading contacts and accounts from it, confined to it.
 
-Here: what the SQL in the sections `[source]` and `[eligibility]` of the policy gives, and every
-mistake that can be made in it. Not here: which attachments there are (`attaching.py`), and what
-becomes of the rows (`load.py`).
+Here: what the SQL in the sections `[source]` and `[eligibility]` of the policy gives, and what it
+has to give. Not here: which attachments there are (`attaching.py`), what that SQL may do, and
+mistakes in it (`source_sql.py`), and what becomes of the rows (`load.py`).
 
 The user's SQL, that of the views in an attached database included, runs in a DuckDB of its
 own that may read nothing but the attachment and its folder: elsewhere a view could read any
 file of this machine into our tables. What it gives is streamed into the warehouse.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
@@ -22,8 +21,9 @@ from enrichment_pipeline.attachment import Attachment
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse.attaching import ALIAS, attach, confine
-from enrichment_pipeline.warehouse.connection import first_line
+from enrichment_pipeline.warehouse.source_sql import mistake, name_query
 from enrichment_pipeline.warehouse.statements import execute, literal, registered, text_of
+from enrichment_pipeline.warehouse.watermark import MARK, Increment, Mark
 
 DEFAULT_ACCOUNTS = "select * from crm.accounts"
 BATCH_ROWS = 100_000
@@ -58,6 +58,7 @@ def attached_source(
     with duckdb.connect(":memory:") as reading:
         reading.execute("set timezone = 'UTC'")  # as in the warehouse, and before the lock
         reading.execute("set enable_progress_bar = false")
+        reading.execute("set autoinstall_known_extensions = false")  # nothing is downloaded
         if own_file is not None:
             reading.execute(f"set temp_directory = {literal(f'{own_file}{SPILL_FOLDER}')}")
         confine(reading, attach(reading, source, own_file, key))
@@ -66,18 +67,27 @@ def attached_source(
 
 
 def read_contacts(
-    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, source: SourcePolicy
+    reading: duckdb.DuckDBPyConnection,
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    increment: Increment | None = None,
 ) -> tuple[str, ...]:
     """Read the source's contacts into the connection's temporary table `incoming_contacts`.
 
-    The names of those columns that nothing here reads. Raises ConfigurationError
+    All of them, or those that an increment is about, which takes note of what is read. Gives the
+    names of those columns that nothing here reads. Raises ConfigurationError
     for SQL that fails, a missing `contact_id` column, and rows without an id or with one that
     no ledger can hold.
     """
     key = "[source] contacts"
     columns = select_rows(reading, key, source.contacts, required="contact_id")
+    note = None
+    if increment is not None:
+        _mark_rows(reading, key, source.contacts, increment)
+        columns = [name for name in columns if name != increment.mark.column.lower()]
+        note = increment.note
     execute(reading, "shape_contacts")
-    with streamed(reading, connection, "shaped_contacts", key):
+    with streamed(reading, connection, "shaped_contacts", key, note=note):
         execute(connection, "read_contacts")
     nameless = execute(connection, "count_nameless_contacts").fetchall()[0][0]
     if nameless:
@@ -94,6 +104,40 @@ def read_contacts(
             "id, or leave it out in [source] contacts"
         )
     return _besides(reading, "shaped_contacts", columns)
+
+
+def find_mark(reading: duckdb.DuckDBPyConnection, source: SourcePolicy, column: str) -> Mark:
+    """The column by which contacts are newer, in the letters in which it is given.
+
+    Raises ConfigurationError where `[source] contacts` does not give it, and where it holds
+    nothing that grows.
+    """
+    select_rows(reading, "[source] contacts", source.contacts, required="contact_id")
+    given = {row[0]: row[1] for row in reading.execute("describe source_rows").fetchall()}
+    name = next((name for name in given if name.lower() == column.lower()), None)
+    if name is None:
+        raise ConfigurationError(
+            f"[source] incremental: [source] contacts gives no column {column}; it gives "
+            f"{', '.join(given)}"
+        )
+    mark = Mark(name, given[name])
+    if not mark.can_be_compared:
+        raise ConfigurationError(
+            f"[source] incremental: the column {name} is {mark.type}; it must be an instant, a "
+            "date or a whole number that grows with each change"
+        )
+    return mark
+
+
+def _mark_rows(
+    reading: duckdb.DuckDBPyConnection, key: str, query: str, increment: Increment
+) -> None:
+    """Have `source_rows` be the rows of the query that are to be read, with their mark."""
+    name_query(reading, key, query, "given_rows")
+    reading.execute(
+        f"create or replace temp view source_rows as select *, {increment.mark.value} as {MARK} "
+        f"from given_rows where {increment.condition}"
+    )
 
 
 def read_accounts(
@@ -129,14 +173,12 @@ def read_eligible(
     key, query = "[eligibility] contacts", eligibility.contacts
     if query is None:
         key = "[eligibility] where"
-        _name_query(reading, "[source] contacts", source.contacts, "given_contacts")
+        name_query(reading, "[source] contacts", source.contacts, "given_contacts")
         if entered is not None and entered.num_rows:
-            _name_query(reading, "[source] contacts", source.contacts, "sourced_contacts")
+            name_query(reading, "[source] contacts", source.contacts, "sourced_contacts")
             reading.register("entered_contacts", entered)
             _add_entered(reading, entered.column_names)
-        _name_query(
-            reading, "[source] accounts", _accounts_query(reading, source), "given_accounts"
-        )
+        name_query(reading, "[source] accounts", _accounts_query(reading, source), "given_accounts")
         condition = f"({eligibility.where}\n)"
         query = Template(text_of("select_eligible_contacts")).substitute(condition=condition)
     select_rows(reading, key, query, required="contact_id")
@@ -210,23 +252,29 @@ def read_suppressions(
             query = "select cast(identifier as varchar) from source_rows"
             return [text for (text,) in reading.execute(query).fetchall()]
         except duckdb.Error as error:
-            raise _mistake(key, error) from None
+            raise mistake(key, error) from None
 
 
 def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
     """A short value that changes with any contact that is added, changed or removed.
 
-    One pass over the source, of which nothing is kept. Raises ConfigurationError
-    as `read_contacts` does, but does not look for rows without an id.
+    One pass over the source, of which nothing is kept: of all its columns, or of the one by which
+    rows are newer, where a load reads by that, too. Raises ConfigurationError as `read_contacts`
+    does, but does not look for rows without an id.
     """
     key = "[source] contacts"
-    select_rows(reading, key, source.contacts, required="contact_id")
-    execute(reading, "shape_contacts")
     try:
-        [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
+        if source.incremental is None:
+            select_rows(reading, key, source.contacts, required="contact_id")
+            execute(reading, "shape_contacts")
+            [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
+            return f"{contacts}-{row_hashes:x}"
+        mark = find_mark(reading, source, source.incremental)
+        _mark_rows(reading, key, source.contacts, Increment(mark, read_from=""))
+        [(contacts, marks)] = execute(reading, "fingerprint_marks").fetchall()
+        return f"{contacts}-{marks}"
     except duckdb.Error as error:
-        raise _mistake(key, error) from None
-    return f"{contacts}-{row_hashes:x}"
+        raise mistake(key, error) from None
 
 
 def select_rows(
@@ -237,38 +285,16 @@ def select_rows(
     Raises ConfigurationError, naming the policy's `key`, for anything but one select
     statement, and where it has no column `required`.
     """
-    _name_query(reading, key, query, "source_rows")
+    name_query(reading, key, query, "source_rows")
     try:
         columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
     except duckdb.Error as error:
-        raise _mistake(key, error) from None
+        raise mistake(key, error) from None
     if required not in columns:
         raise ConfigurationError(
             f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
         )
     return columns
-
-
-def _as_one_select(reading: duckdb.DuckDBPyConnection, key: str, query: str) -> str:
-    try:
-        statements = reading.extract_statements(query)
-    except duckdb.Error as error:
-        raise _mistake(key, error) from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ConfigurationError(
-            f"{key}: must be one select statement; the source is only ever read"
-        )
-    return statements[0].query.strip().rstrip(";")
-
-
-def _name_query(reading: duckdb.DuckDBPyConnection, key: str, query: str, name: str) -> None:
-    """Make a query of the policy's a temporary view of this name."""
-    text = _as_one_select(reading, key, query)
-    try:
-        _refuse_unconfined_functions(reading, key, text)
-        reading.execute(f"create or replace temp view {name} as {text}")
-    except duckdb.Error as error:
-        raise _mistake(key, error) from None
 
 
 def _accounts_query(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
@@ -283,18 +309,23 @@ def streamed(
     connection: duckdb.DuckDBPyConnection,
     view: str,
     key: str,
+    *,
+    note: Callable[[pa.RecordBatch], None] | None = None,
 ) -> Iterator[None]:
     """A view of the source's, as a table of the same name for one statement in the body.
 
-    Its rows come as Arrow batches while that statement runs. Raises ConfigurationError,
-    naming the policy's `key`, where the view's SQL fails on a row.
+    Its rows come as Arrow batches while that statement runs, each of which is told to `note`.
+    Raises ConfigurationError, naming the policy's `key`, where the view's SQL fails on a row.
     """
     failure: Exception | None = None
 
     def batches(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         nonlocal failure
         try:
-            yield from rows
+            for batch in rows:
+                if note is not None:
+                    note(batch)
+                yield batch
         except (duckdb.Error, OSError, pa.ArrowException) as error:
             failure = error
             raise
@@ -305,7 +336,7 @@ def streamed(
         with registered(connection, view, page):
             yield
     except duckdb.Error as error:
-        raise _mistake(key, _cause(reading, view, failure or error)) from None
+        raise mistake(key, _cause(reading, view, failure or error)) from None
 
 
 def _cause(reading: duckdb.DuckDBPyConnection, view: str, failure: Exception) -> Exception:
@@ -330,40 +361,6 @@ def _besides(
     reading: duckdb.DuckDBPyConnection, view: str, columns: Sequence[str]
 ) -> tuple[str, ...]:
     return tuple(sorted(set(columns).difference(reading.table(view).columns)))
-
-
-def _mistake(key: str, error: Exception) -> ConfigurationError:
-    advice = ""
-    if "file system operations are disabled" in str(error):
-        advice = (
-            "; only the attachment and the files in its folder are read (a folder that holds "
-            "our own state is not)"
-        )
-    return ConfigurationError(f"{key}: {first_line(error)}{advice}")
-
-
-def _refuse_unconfined_functions(reading: duckdb.DuckDBPyConnection, key: str, text: str) -> None:
-    """Refuse what reads past the attachment: extensions' functions, and `query`, which hides them.
-
-    `postgres_…` would ask another server, `sqlite_…` read another file.
-    """
-    [(tree,)] = reading.execute("select json_serialize_sql(?)", [text]).fetchall()
-    for name in _function_names(json.loads(tree)):
-        if name == "query" or name.startswith(("postgres_", "sqlite_")):
-            raise ConfigurationError(
-                f"{key}: the function {name} is not allowed here; the source is attached by "
-                "[source] attach, and only ever read"
-            )
-
-
-def _function_names(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        if isinstance(node.get("function_name"), str):
-            yield node["function_name"].lower()
-        node = list(node.values())
-    if isinstance(node, list):
-        for each in node:
-            yield from _function_names(each)
 
 
 def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:

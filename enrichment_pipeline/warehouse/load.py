@@ -7,6 +7,7 @@ Here: the order of the steps from source rows to person keys. Not here: reading 
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -17,6 +18,7 @@ from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
 from enrichment_pipeline.warehouse import entered_contacts
 from enrichment_pipeline.warehouse.attached_source import (
     attached_source,
+    find_mark,
     read_accounts,
     read_contacts,
     read_eligible,
@@ -28,6 +30,7 @@ from enrichment_pipeline.warehouse.normalise import (
     learn_phones,
 )
 from enrichment_pipeline.warehouse.statements import execute
+from enrichment_pipeline.warehouse.watermark import begin_increment, keep_increment
 
 MAX_SPREADING_STEPS = 100
 MAX_RETIRING_STEPS = 10
@@ -44,6 +47,7 @@ class LoadCounts:
     have for a tier that no priority is named after, the most frequent first. `not_eligible`
     counts the contacts that [eligibility] does not let anybody ask about, `entered` what
     applications entered, of which `retired` stand under the source's contact of the same person.
+    `read` is how many rows were read where only newer ones were; None where all were compared.
     """
 
     present: int
@@ -54,6 +58,7 @@ class LoadCounts:
     not_eligible: int = 0
     entered: int = 0
     retired: int = 0
+    read: int | None = None
 
 
 def load_contacts(
@@ -74,8 +79,9 @@ def load_contacts(
     PipelineError where it has lost many contacts all of a sudden and the run does not accept that.
     Call it in a transaction.
     """
-    with attached_source(attachment, warehouse=connection) as reading:
-        unread = read_contacts(reading, connection, source)
+    unread, read = _read_contacts(
+        connection, source, attachment, loaded_at=loaded_at, reads_all=accepts_shrink
+    )
     if not accepts_shrink:
         refuse_sudden_shrink(connection, source.max_shrink)
     relation = "incoming_contacts"
@@ -95,9 +101,43 @@ def load_contacts(
     counts = _counted(connection, "count_loaded_contacts", loaded_at, changed, unread)
     given = entered_contacts.given_rows(connection) if with_entries else None
     counts = replace(
-        counts, not_eligible=load_eligibility(connection, source, eligibility, attachment, given)
+        counts,
+        not_eligible=load_eligibility(connection, source, eligibility, attachment, given),
+        read=read,
     )
     return replace(counts, **entered_contacts.count_entries(connection)) if with_entries else counts
+
+
+def _read_contacts(
+    connection: duckdb.DuckDBPyConnection,
+    source: SourcePolicy,
+    attachment: Attachment,
+    *,
+    loaded_at: datetime,
+    reads_all: bool,
+) -> tuple[tuple[str, ...], int | None]:
+    """Make `incoming_contacts` of what the source has now.
+
+    Gives the columns that nothing reads, and how many rows were read where not all were.
+    """
+    with attached_source(attachment, warehouse=connection) as reading:
+        if source.incremental is None:
+            return read_contacts(reading, connection, source), None
+        increment = begin_increment(
+            connection,
+            find_mark(reading, source, source.incremental),
+            place=str(attachment),
+            query=source.contacts,
+            loaded_at=loaded_at,
+            reads_all=reads_all,
+            is_far=not isinstance(attachment, Path),
+        )
+        unread = read_contacts(reading, connection, source, increment)
+    keep_increment(connection, increment, loaded_at)
+    if increment.reads_all:
+        return unread, None
+    execute(connection, "complete_incoming_contacts")
+    return unread, increment.rows
 
 
 def load_accounts(

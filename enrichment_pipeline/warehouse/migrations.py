@@ -121,6 +121,10 @@ def judge_answers_to_names(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def keep_watermarks(_connection: duckdb.DuckDBPyConnection) -> None:
+    """The table of how far a source was read is made; without a row all of it is read."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
@@ -131,6 +135,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     list_providers,
     ask_about_changes,
     judge_answers_to_names,
+    keep_watermarks,
 )
 
 

@@ -393,9 +393,16 @@ SQL_MISTAKES = {
     "SQL that cannot be parsed": ("selec 1", "contacts: Parser Error"),
     "SQL over a table that is not there": (
         "select * from leads",
-        "contacts: Catalog Error: .*leads",
+        "contacts: Catalog Error: .*leads does not exist!; there are contacts$",
     ),
-    "SQL over a column that is not there": ("select nope from contacts", "contacts: Binder Error"),
+    "SQL over a column that is not there": (
+        "select nope from contacts",
+        'contacts: Binder Error: .*"nope" not found .*; contacts has contact_id, account_id, ',
+    ),
+    "SQL over a column of a table that lacks it": (
+        "with c as (select * from contacts) select c.nope from c join contacts as d using (email)",
+        'contacts: Binder Error: .*"nope".*; contacts has contact_id, account_id, email, ',
+    ),
     "SQL that fails on a row": (
         "select contact_id::integer as contact_id from contacts",
         "contacts: Conversion Error",

@@ -46,8 +46,10 @@ def test_each_temporary_relation_is_made_in_one_file(files: list[Path]):
         for name in by_head(file.read_text()).makes:
             makers.setdefault(name, []).append(file.stem)
     several = {name: made for name, made in makers.items() if len(made) > 1 and "." not in name}
-    # labels spread step by step, over what they have reached so far; turns follow each other
+    # labels spread step by step, over what they have reached so far; turns follow each other; to
+    # contacts that were read are added those that were not, where only newer ones are
     assert several == {
+        "incoming_contacts": ["complete_incoming_contacts", "read_contacts"],
         "person_labels": ["spread_person_labels", "start_person_labels"],
         "turn_states": ["add_turn", "start_turns"],
     }

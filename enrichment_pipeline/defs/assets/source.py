@@ -63,6 +63,7 @@ def contacts(
     return dg.MaterializeResult(
         metadata={
             **_counts(loaded.counts),
+            **_read(loaded.counts),
             "persons": loaded.persons,
             "contacts_without_identity": loaded.counts.present - loaded.identified,
             "contacts_not_eligible": loaded.counts.not_eligible,
@@ -110,3 +111,8 @@ def _counts(counts: LoadCounts) -> dict[str, int | list[str]]:
         "rows_left": counts.left,
         "columns_not_read": list(counts.unread),
     }
+
+
+def _read(counts: LoadCounts) -> dict[str, int]:
+    """How many rows were read, where not all of them were compared."""
+    return {} if counts.read is None else {"newer_rows_read": counts.read}

@@ -14,8 +14,9 @@
 --        staging.entered_contacts, staging.hosts, staging.ineligible_contacts, staging.judgements,
 --        staging.latin_names, staging.person_aliases, staging.person_lookups, staging.phones,
 --        staging.profiles, staging.retired_entries, staging.shared_identifiers,
---        staging.shown_contacts, staging.source_contact_ids, staging.stamp,
---        staging.suppressed_contacts, staging.suppressions, staging.verification_readings
+--        staging.shown_contacts, staging.source_contact_ids, staging.source_watermark,
+--        staging.stamp, staging.suppressed_contacts, staging.suppressions,
+--        staging.verification_readings
 
 create schema if not exists staging;
 create schema if not exists raw;
@@ -97,6 +98,19 @@ is 'When the account was missing from the source; null while it is there';
 create table if not exists staging.source_contact_ids (contact_id varchar, source_rows bigint);
 comment on table staging.source_contact_ids
 is 'Every contact_id of the source and of entries as the last load saw it, and how many rows of the source bore it';
+
+create table if not exists staging.source_watermark (
+    read_from varchar, newest varchar, compared_at timestamptz, blank bigint
+);
+comment on table staging.source_watermark
+is 'How far the last load has read the contacts, where only newer ones are read';
+comment on column staging.source_watermark.read_from
+is 'Digest of the source, the query and the column by which rows are newer';
+comment on column staging.source_watermark.newest is 'The greatest value of that column, as text';
+comment on column staging.source_watermark.compared_at
+is 'When all contacts of the source were last read';
+comment on column staging.source_watermark.blank
+is 'How many rows had no value in that column then';
 
 create table if not exists staging.hosts (
     host varchar, registrable_domain varchar, is_free_mail boolean, is_disposable boolean

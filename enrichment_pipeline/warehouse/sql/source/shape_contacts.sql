@@ -1,5 +1,6 @@
 -- The source's contacts as text, with the columns of the contract and no other: one that is
--- missing is null. `source_rows` holds the user's own query.
+-- missing is null. `source_rows` holds the user's own query, with the mark by which rows are newer
+-- where the load reads by one.
 --
 -- reads: source_rows
 -- makes: shaped_contacts
@@ -19,7 +20,8 @@ with shaped as (
         cast(null as varchar) as company_domain,
         cast(null as varchar) as job_title,
         cast(null as varchar) as created_at,
-        cast(null as varchar) as updated_at
+        cast(null as varchar) as updated_at,
+        null as enrichment_watermark
     where false
     union all by name
     from source_rows
@@ -38,5 +40,6 @@ select
     company_domain,
     job_title,
     created_at,
-    updated_at
+    updated_at,
+    enrichment_watermark
 from shaped;
