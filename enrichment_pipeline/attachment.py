@@ -16,6 +16,7 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.storage_access import StorageAccess, read_storage_access
 
 POSTGRES = "postgres"
+_POSTGRES = {"postgres", "postgresql"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+]+):")
 _SECRET = re.compile(
     r"(?P<password>\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)"
@@ -56,7 +57,19 @@ class Bucket:
         return self.label
 
 
-Attachment = Path | Database | Bucket
+@dataclass(frozen=True)
+class Lake:
+    """A DuckLake: its catalogue, and how its files are reached if they are in object storage."""
+
+    catalogue: Path | Database
+    access: StorageAccess
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+
+Attachment = Path | Database | Bucket | Lake
 
 
 class UnsetVariableError(ConfigurationError):
@@ -77,15 +90,36 @@ def read_attachment(
         return _path(written, base, key)
     scheme, rest = found[1].lower(), written[found.end() :]
     label = _without_secrets(text)
-    if scheme in {"postgres", "postgresql"}:
-        address = f"postgresql:{rest}" if rest.startswith("//") else rest
-        return Database(POSTGRES, SecretStr(address), label)
+    if scheme in _POSTGRES:
+        return _postgres(rest, label)
     if scheme == "s3":
         return _bucket(rest, label, environment, key)
+    if scheme == "ducklake":
+        return _lake(rest, label, base, environment, key)
     raise ConfigurationError(
-        f"{key}: {scheme}: cannot be read; there are postgres:, s3:, a DuckDB or SQLite file, and "
-        "CSV, JSON Lines or Parquet, as one file or in a folder"
+        f"{key}: {scheme}: cannot be read; there are postgres:, s3:, ducklake:, a DuckDB or SQLite "
+        "file, and CSV, JSON Lines or Parquet, as one file or in a folder"
     )
+
+
+def _postgres(rest: str, label: str) -> Database:
+    address = f"postgresql:{rest}" if rest.startswith("//") else rest
+    return Database(POSTGRES, SecretStr(address), label)
+
+
+def _lake(rest: str, label: str, base: Path, environment: Mapping[str, str], key: str) -> Lake:
+    """What follows `ducklake:`: where the catalogue is, a DuckDB file or a Postgres database."""
+    found = _SCHEME.match(rest)
+    access = read_storage_access({}, environment, key=key)
+    if found is None or (base / rest).exists():
+        return Lake(_path(rest, base, key), access, label)
+    scheme = found[1].lower()
+    if scheme not in _POSTGRES:
+        raise ConfigurationError(
+            f"{key}: ducklake:{scheme}: cannot be read; the catalogue must be a DuckDB file, or "
+            "postgres:"
+        )
+    return Lake(_postgres(rest[found.end() :], label), access, label)
 
 
 def _bucket(rest: str, label: str, environment: Mapping[str, str], key: str) -> Bucket:

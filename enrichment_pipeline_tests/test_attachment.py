@@ -10,6 +10,7 @@ from enrichment_pipeline.attachment import (
     Attachment,
     Bucket,
     Database,
+    Lake,
     UnsetVariableError,
     read_attachment,
 )
@@ -93,6 +94,10 @@ def test_no_password_is_shown_and_a_variable_by_its_name_only(text: str, label: 
             "mysql:host=db",
             r"\[source\] attach: mysql: cannot be read; there are postgres:, ",
         ),
+        (
+            "ducklake:mysql:db",
+            r"ducklake:mysql: cannot be read; the catalogue must be",
+        ),
         ("s3:bucket/x", r"\[source\] attach: must name a bucket, as in s3://bucket/prefix"),
         ("s3:///x", r"\[source\] attach: must name a bucket"),
         ("s3://bucket/*.csv", r"\[source\] attach: must be a prefix or an object, without \* and"),
@@ -160,3 +165,29 @@ def test_no_key_of_a_bucket_is_shown(text: str, label: str) -> None:
     found = bucket(text)
     assert str(found) == label
     assert "gehe" not in repr(found)
+
+
+# --- DuckLake --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "catalogue"),
+    [
+        ("ducklake:crm.ducklake", Path("/base/crm.ducklake")),
+        ("ducklake:/lakes/${LAKE}", Path("/lakes/lake")),
+    ],
+)
+def test_the_catalogue_of_a_ducklake_may_be_a_file(text: str, catalogue: Path) -> None:
+    found = attached(text)
+    assert isinstance(found, Lake)
+    assert (found.catalogue, found.label) == (catalogue, text)
+    assert found.access.region == "eu-central-1"
+
+
+def test_the_catalogue_of_a_ducklake_may_be_in_postgres_whose_password_is_not_shown() -> None:
+    found = attached("ducklake:postgres://joe:geheim@db/lake")
+    assert isinstance(found, Lake)
+    assert isinstance(found.catalogue, Database)
+    assert found.catalogue.address.get_secret_value() == "postgresql://joe:geheim@db/lake"
+    assert str(found) == "ducklake:postgres://joe:…@db/lake"
+    assert "geheim" not in repr(found)
