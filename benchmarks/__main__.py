@@ -14,7 +14,10 @@ BENCHMARKS = (
     *("identity", "resolving", "applying", "planning", "idle", "sniffio", "entry"),
     "waterfall",
 )
-LONG = ("kills", "chain_kills", "entry_kills", "readers", "year", "waterfall_year", "daemon")
+LONG = (
+    *("kills", "chain_kills", "entry_kills", "readers", "sinks", "year", "waterfall_year"),
+    "daemon",
+)
 """What `soak` runs: minutes to hours. Each can be named by itself, too."""
 
 

@@ -41,7 +41,7 @@ ASSETS = [
     publishing.published,
 ]
 
-OUTPUTS = frozenset({"enriched_contacts", "needs_review", "contact_status", "published"})
+OUTPUTS = frozenset({"enriched_contacts", "needs_review", "contact_status", "published", "sinks"})
 """What people read. The refresh is daily: two hours late is worth a look, a missed day is bad."""
 DAILY = dg.FreshnessPolicy.time_window(
     warn_window=timedelta(hours=26), fail_window=timedelta(hours=48)
@@ -74,7 +74,7 @@ def build_definitions(
     before = None if contacts is None else dg.AssetKey.from_coercible(contacts)
     if before is not None and settings.policy.source.attach is None:
         settings = replace(settings, takes_handed_in=True)
-    assets = _assets(naming, before, is_handed_in=settings.takes_handed_in)
+    assets = _assets(settings, naming, before)
     jobs = build_jobs(naming, assets)
     definitions = dg.Definitions(assets=assets, resources=_resources(settings, jobs))
     if not include_jobs:
@@ -89,7 +89,7 @@ def own_definitions(
 ) -> dg.Definitions:
     """Everything that our own commands and pages run; `progress` is told how far buying is."""
     naming = Naming()
-    assets = _assets(naming)
+    assets = _assets(settings, naming)
     jobs = build_jobs(naming, assets)
     return dg.Definitions.merge(
         dg.Definitions(
@@ -102,10 +102,12 @@ def own_definitions(
 
 
 def _assets(
-    naming: Naming, before: dg.AssetKey | None = None, *, is_handed_in: bool = False
+    settings: Settings, naming: Naming, before: dg.AssetKey | None = None
 ) -> list[dg.AssetsDefinition]:
     """Our assets; those that read the source come after `before`, another project's asset."""
-    named = naming.apply(dg.map_asset_specs(_expect_daily, ASSETS))
+    is_handed_in = settings.takes_handed_in
+    sinks = [publishing.sinks] if settings.policy.sinks else []
+    named = naming.apply(dg.map_asset_specs(_expect_daily, [*ASSETS, *sinks]))
     if before is None:
         return named
     taken = naming.apply([handed_in.taken_from(before)]) if is_handed_in else []

@@ -387,6 +387,7 @@ FILES: tuple[Files, ...] = (
     Files(".restoring-*", _ANYTHING, "drafts of a restore that was killed"),
     Files("published/*", _ANYTHING, "snapshots of `enrichment`, in DuckDB and in Parquet"),
     Files("known/*", _ANYTHING, "what the point of entry knows of contacts, as of the last run"),
+    Files("sinks/*", _ANYTHING, "which publication each sink has; what filling one spilled"),
     Files("spilled/*", (Holds.TEXT,), "replies that the ledger could not take, as they came"),
     Files("sandbox_journal*.jsonl", (Holds.VALUE,), "what the local stand-ins charged for"),
     Files(
@@ -409,6 +410,7 @@ ELSEWHERE: tuple[str, ...] = (
     "the folders that `enrichment backup` has written: copies of the stores and of spilled/",
     "the files that `enrichment review export` has written: what was found, readable",
     "the page that `enrichment report --out` has written: sums only",
+    "the sinks that [[sinks]] in the policy file names: copies of published tables",
     "the source, which is only ever read, and the table that [review] decisions reads",
 )
 """Where a person can stand outside the state folder: only users know these places."""

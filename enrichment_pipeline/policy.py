@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from enrichment_pipeline.errors import ConfigurationError
+from enrichment_pipeline.published_names import FOR_SINKS, KEYS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -529,6 +530,38 @@ class EntryPolicy(_Section):
         return value
 
 
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
+
+
+class SinkPolicy(_Section):
+    """A place that published tables go to: `postgres:…`, `ducklake:…`, or a folder for Parquet.
+
+    `schema` is where they stand in a database; it is made where it is missing.
+    """
+
+    name: str
+    attach: str
+    schema_: str = Field("enrichment", alias="schema")
+    tables: tuple[str, ...] = Field(FOR_SINKS, min_length=1, strict=False)
+
+    @field_validator("name", "schema_")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("should be small letters, digits and _, at most 48, such as crm")
+        return value
+
+    @field_validator("tables")
+    @classmethod
+    def _published(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for table in value:
+            if table not in KEYS:
+                raise ValueError(
+                    f"no table named {table} is published; there are {', '.join(KEYS)}"
+                )
+        return tuple(dict.fromkeys(value))
+
+
 class Policy(_Section):
     """The whole policy file; every key has a default."""
 
@@ -551,6 +584,14 @@ class Policy(_Section):
     ui: UiPolicy = UiPolicy()
     eligibility: EligibilityPolicy = EligibilityPolicy()
     entry: EntryPolicy = EntryPolicy()
+    sinks: tuple[SinkPolicy, ...] = Field((), strict=False)
+
+    @field_validator("sinks")
+    @classmethod
+    def _named_once(cls, value: tuple[SinkPolicy, ...]) -> tuple[SinkPolicy, ...]:
+        if len({sink.name for sink in value}) < len(value):
+            raise ValueError("should each have a name of its own")
+        return value
 
     def provider(self, name: str) -> ProviderPolicy:
         """How a provider is asked."""

@@ -32,6 +32,7 @@ from enrichment_pipeline.policy import (
 )
 from enrichment_pipeline.providers.base import CallFacts, ProviderFacts
 from enrichment_pipeline.providers.registry import FIRST, PROVIDERS
+from enrichment_pipeline.sink import Sink
 from enrichment_pipeline.vocabulary import CHANGES, LOOKUP, PRIORITIES, SEARCH, VERIFICATION
 from enrichment_pipeline.waterfall import Turn
 
@@ -261,6 +262,40 @@ class Settings:
         """Where the decisions of another tool come from; the source, where none is named."""
         attach = self.policy.review.attach
         return self.source if attach is None else self._attached("[review]", attach)
+
+    @cached_property
+    def sinks(self) -> tuple[Sink, ...]:
+        """Where published tables go.
+
+        Raises ConfigurationError where the policy names a variable that is not set.
+        """
+        return tuple(
+            Sink(
+                sink.name,
+                self._attached(f"[[sinks]] {sink.name}", sink.attach),
+                sink.schema_,
+                sink.tables,
+            )
+            for sink in self.policy.sinks
+        )
+
+    def check_sinks(self) -> None:
+        """Raise ConfigurationError for a sink that is no place to write to."""
+        for sink in self.sinks:
+            if not isinstance(sink.place, Path):
+                continue
+            wrong = None
+            if sink.place.is_relative_to(self.home):
+                wrong = "lies in the state folder; name a folder of its own"
+            elif sink.place.is_file():
+                wrong = "is a file; a sink is postgres:…, ducklake:…, s3://… or a folder"
+            if wrong is not None:
+                raise ConfigurationError(f"[[sinks]] {sink.name} attach: {sink.place} {wrong}")
+
+    @property
+    def sinks_dir(self) -> Path:
+        """What is known here of each sink: which publication it has."""
+        return self.home / "sinks"
 
     @property
     def asked_providers(self) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ COMMANDS = """
 | 2 | a mistake in arguments, configuration or source, told in a line (for a file of decisions in \
 one each); no contact, fact or decision was changed |
 | 1 | anything else, also where a provider that refuses or fails ended the run early, or left more \
-than a tenth of its look-ups `unconfirmed` |
+than a tenth of its look-ups `unconfirmed`, or where a sink could not be filled |
 
 Ctrl+C (likewise SIGTERM, and a terminal that is closed) waits for the answers that are on the \
 wire, and keeps them.

@@ -7,7 +7,7 @@ its result (`run_command.py`).
 from collections.abc import Mapping
 
 import dagster as dg
-from dagster import DagsterInstance
+from dagster import DagsterEvent, DagsterInstance
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 from dagster._core.execution.job_execution_result import JobExecutionResult
@@ -15,7 +15,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 
 from enrichment_pipeline.cli.code_location import location_name
 
-__all__ = ["JobExecutionResult", "execute_job"]
+__all__ = ["JobExecutionResult", "execute_job", "told_by"]
 
 
 def execute_job(
@@ -43,3 +43,9 @@ def execute_job(
         remote_job_origin=repository.get_job_origin(job_name),
     )
     return execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
+
+
+def told_by(instance: DagsterInstance, run_id: str) -> list[DagsterEvent]:
+    """The events of a run that has failed, of which nothing is given back."""
+    entries = instance.all_logs(run_id)
+    return [entry.dagster_event for entry in entries if entry.dagster_event is not None]

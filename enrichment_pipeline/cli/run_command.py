@@ -4,19 +4,25 @@ Here: one Dagster run per block of lanes, and the closing table. Not here: the
 assets (`defs/`), and arguments (`main.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
 import dagster as dg
-from dagster import DagsterExecutionInterruptedError, DagsterInstance
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+)
 from rich.console import Console
 from sqlalchemy.exc import DatabaseError
 
 from enrichment_pipeline.cli.dagster_home import refuse_damage
 from enrichment_pipeline.cli.dagster_instance import open_instance
-from enrichment_pipeline.cli.launching import JobExecutionResult, execute_job
+from enrichment_pipeline.cli.launching import execute_job, told_by
 from enrichment_pipeline.cli.planned import why_not_asked
 from enrichment_pipeline.cli.terminal import ProgressBar, table
 from enrichment_pipeline.definitions import own_definitions, range_tags
@@ -28,6 +34,7 @@ from enrichment_pipeline.providers.registry import PROVIDERS
 from enrichment_pipeline.run import Run
 from enrichment_pipeline.settings import Settings
 from enrichment_pipeline.state import release_run_lock
+from enrichment_pipeline.steps.fill_sinks import SinksBehindError
 from enrichment_pipeline.steps.prepare import check_run
 from enrichment_pipeline.stores import Stores
 from enrichment_pipeline.terms import credits_per_unit
@@ -58,7 +65,8 @@ def refresh(
     """Run every block in turn, highest priority first, and print what came of it.
 
     Raises ConfigurationError or PipelineError with the cause of a failed run, and, once all
-    is printed, PipelineError where the provider ended one early or left too much unanswered.
+    is printed, PipelineError where the provider ended one early or left too much unanswered, or
+    where a sink could not be filled.
     """
     stores = Stores(settings)
     check_run(settings, Run("", as_of, is_simulated))
@@ -67,7 +75,9 @@ def refresh(
     run_ids: list[str] = []
     bought_by: list[str] = []
     stopped_by: str | None = None
+    behind: SinksBehindError | None = None
     warnings: dict[str, str] = {}
+    to_sinks: Counter[str] = Counter()
     bar = ProgressBar(console)
     definitions = own_definitions(settings, progress=lambda _log: bar)
     with open_instance(settings.dagster_home) as instance, bar.shown():
@@ -85,11 +95,12 @@ def refresh(
             )
             run_ids.append(run.run_id)
             try:
-                result = _execute(settings, definitions, instance, block, run)
+                told, behind = _execute(settings, definitions, instance, block, run)
             finally:
                 release_run_lock(settings.home, run.run_id)
-            stopped_by = stopped_by or _stopped_by(result)
-            warnings |= _warnings(result)
+            stopped_by = stopped_by or _stopped_by(told)
+            warnings |= _warnings(told)
+            to_sinks.update(_numbers_of("sinks", told))
             for provider, so_far in brought.items():
                 questions = stores.questions(run.clock, provider=provider)
                 totals = questions.run_totals(run.run_id)
@@ -100,10 +111,15 @@ def refresh(
     print_summary(stores, run, run_ids, brought, verified, console)
     for run_id in bought_by:
         console.print(f"to take back what it bought: enrichment undo {run_id}")
+    for line in sink_lines(settings, to_sinks):
+        console.print(line, markup=False)
     for check, numbers in warnings.items():
         console.print(f"warning: the check {check} failed: {numbers or 'see `enrichment ui`'}")
     if stopped_by is not None:
-        raise PipelineError(f"{stopped_by}. What is left stays queued for the next run")
+        also = "" if behind is None else f". Also: {behind}"
+        raise PipelineError(f"{stopped_by}. What is left stays queued for the next run{also}")
+    if behind is not None:
+        raise behind
     asked = sum(map(_asked, brought.values()))
     unconfirmed = sum(totals.unconfirmed for totals in brought.values())
     if is_unconfirmed_too_often(unconfirmed, asked):
@@ -121,7 +137,11 @@ def _execute(
     instance: DagsterInstance,
     block: LaneBlock,
     run: Run,
-) -> JobExecutionResult:
+) -> tuple[Sequence[DagsterEvent], SinksBehindError | None]:
+    """Execute a run; its events, and what is said where nothing but sinks failed.
+
+    Sinks come last: then all else is done. Raises the cause of any other failure.
+    """
     try:
         result = execute_job(
             definitions,
@@ -137,20 +157,23 @@ def _execute(
         refuse_damage(settings.dagster_home)
         raise _cause(error, run.run_id) from error
     except Exception as error:
-        raise _cause(error, run.run_id) from error
+        cause = _cause(error, run.run_id)
+        if isinstance(cause, SinksBehindError):
+            return told_by(instance, run.run_id), cause
+        raise cause from error
     if not result.success:
         raise PipelineError(f"run {run.run_id} failed; see `enrichment ui`")
-    return result
+    return result.all_events, None
 
 
-def _warnings(result: JobExecutionResult) -> dict[str, str]:
+def _warnings(told: Sequence[DagsterEvent]) -> dict[str, str]:
     """The checks that warn, with the numbers that they give.
 
     Unconfirmed look-ups, whose check fails without stopping the run, are told for all blocks
     together.
     """
     failed = {}
-    for check in result.get_asset_check_evaluations():
+    for check in (event.asset_check_evaluation_data for event in told if _is_check(event)):
         if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             counts = [
                 f"{name.replace('_', ' ')} {told.value:,}"
@@ -164,16 +187,57 @@ def _warnings(result: JobExecutionResult) -> dict[str, str]:
 _AS_GOOD_AS_A_BUDGET = {"out_of_credits", "rate_used_up"}
 
 
-def _stopped_by(result: JobExecutionResult) -> str | None:
+def _is_check(event: DagsterEvent) -> bool:
+    return event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+
+
+def _observed(asset: str, told: Sequence[DagsterEvent]) -> Iterator[dict[str, object]]:
+    """What was observed of an asset as a whole."""
+    for event in told:
+        is_observation = event.event_type is DagsterEventType.ASSET_OBSERVATION
+        if is_observation and event.asset_key == dg.AssetKey(asset):
+            observation = event.asset_observation_data.asset_observation
+            yield {name: shown.value for name, shown in observation.metadata.items()}
+
+
+def _numbers_of(asset: str, told: Sequence[DagsterEvent]) -> dict[str, int]:
+    return {
+        name: value
+        for observed in _observed(asset, told)
+        for name, value in observed.items()
+        if isinstance(value, int)
+    }
+
+
+def sink_lines(settings: Settings, to_sinks: Mapping[str, int]) -> list[str]:
+    """What went to each sink, one line each; none for a sink that could not be filled."""
+    lines = []
+    for sink in settings.policy.sinks:
+        if f"{sink.name}/merged" not in to_sinks:
+            continue
+        parts = [
+            f"{table} {_rows(to_sinks, f'{sink.name}/{table}')}"
+            for table in sink.tables
+            if f"{sink.name}/{table}/merged" in to_sinks
+        ]
+        lines.append(f"sink {sink.name}: {'; '.join(parts) or 'nothing had changed'}")
+    return lines
+
+
+def _rows(to_sinks: Mapping[str, int], of: str) -> str:
+    counts = ((what, to_sinks[f"{of}/{what}"]) for what in ("merged", "deleted"))
+    return ", ".join(f"{rows:,} {what}" for what, rows in counts if rows) or "emptied"
+
+
+def _stopped_by(told: Sequence[DagsterEvent]) -> str | None:
     """What of the provider's ended the buying early, if something did.
 
     That the credits ran out, or a limit of the provider's for the day, is as good as a budget that
     did: what they paid for is there.
     """
-    for bought in result.asset_observations_for_node("provider_lookups"):
-        told = {name: value.value for name, value in bought.metadata.items()}
-        if "halted" in told and told["halted_by"] not in _AS_GOOD_AS_A_BUDGET:
-            return str(told["halted"])
+    for bought in _observed("provider_lookups", told):
+        if "halted" in bought and bought["halted_by"] not in _AS_GOOD_AS_A_BUDGET:
+            return str(bought["halted"])
     return None
 
 

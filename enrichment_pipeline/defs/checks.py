@@ -16,6 +16,7 @@ import dagster as dg
 from enrichment_pipeline.defs.metadata import markdown_table
 from enrichment_pipeline.dispatch.progress import MOST_UNCONFIRMED, is_unconfirmed_too_often
 from enrichment_pipeline.ledger.questions import BalanceGap, Totals
+from enrichment_pipeline.steps.fill_sinks import SinkReport
 from enrichment_pipeline.steps.settle_entries import SettledEntries
 from enrichment_pipeline.warehouse.figures import WaitingReview
 from enrichment_pipeline.warehouse.findings import EARLIER_RUNS, UNREAD_AFTER, RunComparison
@@ -307,6 +308,23 @@ def entries_are_settled(entries: SettledEntries) -> dg.AssetCheckResult:
             "overdue": len(entries.overdue),
             "longest_overdue": list(entries.overdue[:SHOWN_ENTRIES]),
         },
+        dg.AssetCheckSeverity.WARN,
+    )
+
+
+SINKS_ARE_UP_TO_DATE = dg.AssetCheckSpec(
+    "sinks_are_up_to_date",
+    asset="sinks",
+    description="Every sink of the policy file has what was published last.",
+)
+
+
+def sinks_are_up_to_date(report: SinkReport) -> dg.AssetCheckResult:
+    """From what went to each sink, and why some got nothing."""
+    return _result(
+        SINKS_ARE_UP_TO_DATE,
+        not report.behind,
+        {"sinks": len(report.filled) + len(report.behind), "behind": list(report.behind.values())},
         dg.AssetCheckSeverity.WARN,
     )
 

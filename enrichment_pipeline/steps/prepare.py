@@ -104,7 +104,11 @@ def _ask_balances(settings: Settings) -> dict[str, Balance]:
 
 
 def check_run(settings: Settings, run: Run) -> None:
-    """Refuse an instant or a simulation that is not allowed. Raises ConfigurationError."""
+    """Refuse an instant or a simulation that is not allowed, and sinks that cannot be understood.
+
+    Raises ConfigurationError.
+    """
+    settings.check_sinks()
     if run.is_simulated and settings.asks_real_provider:
         title = PROVIDERS[settings.asked_provider].title
         raise ConfigurationError(

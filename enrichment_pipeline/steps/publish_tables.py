@@ -9,6 +9,7 @@ from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.known_contacts import write_known
 from enrichment_pipeline.warehouse.publish import publish, record_changes
+from enrichment_pipeline.warehouse.sinks.filling import publications_of_sinks
 
 
 @redact_unexpected_errors
@@ -31,4 +32,5 @@ def publish_tables(context: RunContext) -> dict[str, int]:
             run_id=context.run.run_id,
             published_at=now,
             group=context.policy.publish.group,
+            keep=publications_of_sinks(settings.sinks_dir, settings.sinks),
         )

@@ -12,7 +12,7 @@ readers use lead through it: one rename replaces them all.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,6 +45,8 @@ PUBLISHED_TABLES: dict[str, str] = {
 KEPT_SNAPSHOTS = 3
 """The newest and those before it, for readers that take a folder's files one after another."""
 DATABASE = "warehouse.duckdb"
+CURRENT = "current"
+SNAPSHOTS = "snapshots"
 
 
 def record_changes(
@@ -65,14 +67,15 @@ def publish(
     run_id: str,
     published_at: datetime,
     group: str = "",
+    keep: Collection[str] = (),
 ) -> dict[str, int]:
     """Write a snapshot of its own, then let `current` lead to it; rows by table.
 
     A reader that has an old file open keeps it. Whatever fails before the
     link is replaced leaves the last good snapshot in place. Only the owner may read it, and
-    the Unix group that is named.
+    the Unix group that is named. Older snapshots are removed, but for a few and those to `keep`.
     """
-    snapshots = folder / "snapshots"
+    snapshots = folder / SNAPSHOTS
     snapshots.mkdir(parents=True, exist_ok=True)
     _remove_drafts(folder)  # of a run that was killed: there is one writer at a time
     name = f"{published_at:%Y%m%dT%H%M%SZ}-{uuid4().hex[:8]}"
@@ -90,13 +93,24 @@ def publish(
         if group:
             share(folder, group)
         draft.rename(snapshots / name)
-        _link(folder / "current", Path("snapshots", name))
+        _link(folder / CURRENT, Path(SNAPSHOTS, name))
     finally:
         _remove_drafts(folder)
     for file in sorted((snapshots / name).iterdir()):
-        _link(folder / file.name, Path("current", file.name))
-    _remove_old(snapshots, newest=name)
+        _link(folder / file.name, Path(CURRENT, file.name))
+    _remove_old(snapshots, keep={name, *keep})
     return rows
+
+
+def newest_snapshot(folder: Path) -> str | None:
+    """The name of the snapshot that readers are led to; None where nothing is published."""
+    link = folder / CURRENT
+    return link.readlink().name if link.is_symlink() and link.exists() else None
+
+
+def snapshot_database(folder: Path, name: str) -> Path:
+    """The database of a snapshot, which may be gone; it is never written to."""
+    return folder / SNAPSHOTS / name / DATABASE
 
 
 @dataclass(frozen=True)
@@ -171,12 +185,18 @@ def _write_parquet(snapshot: duckdb.DuckDBPyConnection, draft: Path, **state: st
     """Every table and view of the snapshot as a file, which says itself which state it is."""
     for table, comment in table_comments(snapshot).items():
         path = draft / f"{table.removeprefix('enrichment.')}.parquet"
-        pairs = {**state, "comment": comment}.items()
-        metadata = ", ".join(f"{key}: {literal(value)}" for key, value in pairs)
-        snapshot.execute(
-            f"copy (select * from {table}) to {literal(str(path))} "
-            f"(format parquet, compression zstd, kv_metadata {{{metadata}}})"
-        )
+        copy_to_parquet(snapshot, table, str(path), **state, comment=comment)
+
+
+def copy_to_parquet(
+    connection: duckdb.DuckDBPyConnection, relation: str, file: str, **metadata: str
+) -> None:
+    """Write a relation's rows as one file, with this in its footer."""
+    pairs = ", ".join(f"{key}: {literal(value)}" for key, value in metadata.items())
+    connection.execute(
+        f"copy (select * from {relation}) to {literal(file)} "
+        f"(format parquet, compression zstd, kv_metadata {{{pairs}}})"
+    )
 
 
 def _flush(folder: Path) -> None:
@@ -197,15 +217,15 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _remove_drafts(folder: Path) -> None:
-    for draft in (*folder.glob(".draft-*"), *folder.glob("snapshots/.draft-*")):
+    for draft in (*folder.glob(".draft-*"), *folder.glob(f"{SNAPSHOTS}/.draft-*")):
         if draft.is_dir() and not draft.is_symlink():
             shutil.rmtree(draft)
         else:
             draft.unlink()
 
 
-def _remove_old(snapshots: Path, *, newest: str) -> None:
-    others = [path for path in snapshots.iterdir() if path.name != newest]
+def _remove_old(snapshots: Path, *, keep: Collection[str]) -> None:
+    others = [path for path in snapshots.iterdir() if path.name not in keep]
     others.sort(key=os.path.getmtime, reverse=True)
     for path in others[KEPT_SNAPSHOTS - 1 :]:
         shutil.rmtree(path)

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.reader import VIEWS
+from enrichment_pipeline.published_names import KEYS
 from enrichment_pipeline.warehouse import publish as publishing
 from enrichment_pipeline.warehouse.connection import transaction
 from enrichment_pipeline.warehouse.price_list import replace_providers
@@ -91,6 +92,10 @@ def test_the_snapshot_has_the_rows_of_the_warehouse(full: World, folder: Path) -
     for relation in (*PUBLISHED_TABLES, *VIEWS):
         query = f"select * from enrichment.{relation} order by all"
         assert read(folder / "warehouse.duckdb", query) == full.connection.execute(query).fetchall()
+
+
+def test_the_list_of_published_names_is_complete() -> None:
+    assert sorted(KEYS) == sorted(RELATIONS)
 
 
 def test_it_says_which_state_it_is(full: World, folder: Path) -> None:

@@ -20,5 +20,6 @@ come from input.
 - `review/`: the review queue, and what reviewers decide.
 - `explaining/`: one contact's whole story.
 - `replay/`: what a replay or an undo changes.
+- `sinks/`: what differs between a publication and what a sink has, and the sink's own state.
 - `publish/`, `report/`, `checks/`: the snapshot, the figures, and what must hold.
 """

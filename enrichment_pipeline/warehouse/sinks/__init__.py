@@ -1,0 +1,1 @@
+"""Sinks: published tables merged into other databases, or written as Parquet elsewhere."""

@@ -1,0 +1,9 @@
+-- How many rows are to be written, how many are gone, and whether anything differs.
+--
+-- reads: differing_rows, row_changes
+
+select
+    count(*) filter (not is_gone) as merged,
+    count(*) filter (is_gone) as deleted,
+    exists (select 1 from differing_rows) as differs
+from row_changes;
