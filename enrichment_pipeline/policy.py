@@ -534,15 +534,19 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,47}")
 
 
 class SinkPolicy(_Section):
-    """A place that published tables go to: `postgres:…`, `ducklake:…`, or a folder for Parquet.
-
-    `schema` is where they stand in a database; it is made where it is missing.
-    """
+    """A place that published tables are merged into after each run; any number."""
 
     name: str
+    """What it is called here and in a run's closing lines."""
+
     attach: str
+    """Where it is: `postgres:…`, `ducklake:…`, or `s3://…` or a folder for Parquet."""
+
     schema_: str = Field("enrichment", alias="schema")
+    """Where the tables stand in a database; made where it is missing."""
+
     tables: tuple[str, ...] = Field(FOR_SINKS, min_length=1, strict=False)
+    """Which published tables and views go there."""
 
     @field_validator("name", "schema_")
     @classmethod

@@ -219,6 +219,8 @@ def policy_keys() -> str:
             continue  # the first provider's table has the keys of any provider's
         if kind is ProviderPolicy:
             title = f"[{FIRST}], {title}"
+        if get_origin(field.annotation) is tuple:
+            title = f"[{title}]"
         blocks += [f"## {title}", _paragraph(kind.__doc__ or "")]
         blocks.append(_table(("key", "takes", "default", "is"), _keys(kind)))
     return _page(blocks)
@@ -228,18 +230,22 @@ def _keys(section: type[BaseModel], prefix: str = "") -> Iterator[Sequence[str]]
     told = _attribute_docstrings(section)
     for name, field in section.model_fields.items():
         kind = _section(field.annotation)
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and field.default is not None:
+        is_table = inspect.isclass(field.annotation) and issubclass(kind, BaseModel)
+        if is_table:
             yield from _keys(kind, f"{prefix}{name}.")
         else:
             default = field.get_default(call_default_factory=True, validated_data={})
             shown = "" if default is PydanticUndefined or default is None else _toml(default)
-            yield f"`{prefix}{name}`", _takes(field), shown, told.get(name, "")
+            key = f"`{prefix}{field.alias or name}`"
+            yield key, _takes(field), shown, told.get(name, "")
 
 
 def _section(annotation: Any) -> Any:
-    """The model that a field holds, alone or by name; else its type."""
+    """The model that a field holds, alone, by name or several; else its type."""
     if get_origin(annotation) is dict:
         return get_args(annotation)[1]
+    if get_origin(annotation) is tuple:
+        return get_args(annotation)[0]
     return annotation
 
 

@@ -94,7 +94,9 @@ def _what_is_there(reading: duckdb.DuckDBPyConnection, error: Exception, tree: o
     if not _NO_COLUMN.match(line):
         return ""
     tables = dict.fromkeys(
-        ".".join(quoted(node[part]) for part in ("schema_name", "table_name") if node.get(part))
+        ".".join(
+            quoted(str(node[part])) for part in ("schema_name", "table_name") if node.get(part)
+        )
         for node in _nodes(tree)
         if node.get("type") == "BASE_TABLE"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -36,7 +37,7 @@ class Crm:
         *,
         kind: str = "timestamptz",
         accepts_shrink: bool = False,
-        **changes: object,
+        **changes: Any,
     ) -> LoadCounts:
         """Load contacts that are an id, an e-mail and when they were changed."""
         with duckdb.connect(str(self.path)) as connection:
@@ -153,7 +154,7 @@ def test_a_load_that_is_taken_back_leaves_the_mark_as_it_was(crm: Crm) -> None:
 
 def test_where_an_id_repeats_the_latest_row_wins_whichever_is_read(crm: Crm) -> None:
     query = "select contact_id, email, changed as updated_at from contacts"
-    changes = {"contacts": query, "incremental": "updated_at"}
+    changes: dict[str, Any] = {"contacts": query, "incremental": "updated_at"}
     rows = [("a", "dated", OLD), ("a", "blank", None), ("b", "1", NEW)]
     crm.load(rows, MORNING, **changes)
     assert crm.load(rows, NOON, **changes).changed == 0
@@ -184,7 +185,7 @@ def test_a_contact_that_comes_back_is_there_again(crm: Crm) -> None:
     ],
 )
 def test_a_column_that_is_no_mark_is_told(
-    crm: Crm, changes: dict[str, object], kind: str, words: str
+    crm: Crm, changes: dict[str, Any], kind: str, words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         crm.load([("a", "1", None)], MORNING, kind=kind, **changes)
