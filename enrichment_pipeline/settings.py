@@ -293,6 +293,11 @@ class Settings:
                 raise ConfigurationError(f"[[sinks]] {sink.name} attach: {sink.place} {wrong}")
 
     @property
+    def exports_dir(self) -> Path:
+        """What `enrichment export` has given to each place."""
+        return self.home / "exports"
+
+    @property
     def sinks_dir(self) -> Path:
         """What is known here of each sink: which publication it has."""
         return self.home / "sinks"

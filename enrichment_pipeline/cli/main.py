@@ -29,6 +29,7 @@ from rich.text import Text
 from enrichment_pipeline.cli.backup_commands import backup_command, restore_command
 from enrichment_pipeline.cli.doctor_command import doctor_command
 from enrichment_pipeline.cli.explain_command import explain_command
+from enrichment_pipeline.cli.export_command import export_command
 from enrichment_pipeline.cli.history_command import history_command
 from enrichment_pipeline.cli.init_command import init_command
 from enrichment_pipeline.cli.json_output import JsonOption, print_json
@@ -335,6 +336,7 @@ app.command("doctor")(doctor_command)
 app.command("suppress")(suppress_command)
 app.command("replay")(replay_command)
 app.command("undo")(undo_command)
+app.command("export")(export_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.add_typer(sandbox)

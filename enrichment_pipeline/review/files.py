@@ -6,10 +6,8 @@ wrong with a file. Not here: what the columns mean (`columns.py`, `decisions.py`
 
 import csv
 import io
-import os
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
@@ -33,6 +31,7 @@ from enrichment_pipeline.review.columns import (
 )
 from enrichment_pipeline.review.problems import Problem
 from enrichment_pipeline.vocabulary import REVIEW_DECISIONS
+from enrichment_pipeline.whole_files import write_whole
 
 Format = Literal["csv", "xlsx"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -82,35 +81,12 @@ def write_file(
     where it cannot be written.
     """
     if kind == "xlsx":
-        _write_whole(path, partial(_write_xlsx, rows=rows), overwrites=overwrites)
+        write_whole(path, partial(_write_xlsx, rows=rows), overwrites=overwrites)
         return
-    _write_whole(path, partial(_write_csv, rows=rows), overwrites=overwrites)
+    write_whole(path, partial(_write_csv, rows=rows), overwrites=overwrites)
     legend = legend_path(path)
     if overwrites or not legend.exists():
-        _write_whole(legend, _write_legend, overwrites=overwrites)
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], None], *, overwrites: bool) -> None:
-    """Write a file for its owner's eyes only; whole or not at all."""
-    if not overwrites and path.exists():
-        raise ConfigurationError(f"{path}: exists; name another file, or overwrite it with --force")
-    draft: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        draft = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        if overwrites:
-            draft.replace(path)
-        else:
-            os.link(draft, path)
-    except FileExistsError:
-        raise ConfigurationError(f"{path}: has just been made by another process") from None
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
+        write_whole(legend, _write_legend, overwrites=overwrites)
 
 
 def read_file(path: Path) -> tuple[list[SheetRow], list[Problem]]:

@@ -21,5 +21,6 @@ come from input.
 - `explaining/`: one contact's whole story.
 - `replay/`: what a replay or an undo changes.
 - `sinks/`: what differs between a publication and what a sink has, and the sink's own state.
+- `export/`: what a CRM's import is given.
 - `publish/`, `report/`, `checks/`: the snapshot, the figures, and what must hold.
 """
