@@ -193,9 +193,10 @@ def copy_to_parquet(
 ) -> None:
     """Write a relation's rows as one file, with this in its footer."""
     pairs = ", ".join(f"{key}: {literal(value)}" for key, value in metadata.items())
+    footer = f", kv_metadata {{{pairs}}}" if pairs else ""
     connection.execute(
         f"copy (select * from {relation}) to {literal(file)} "
-        f"(format parquet, compression zstd, kv_metadata {{{pairs}}})"
+        f"(format parquet, compression zstd{footer})"
     )
 
 
