@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pytest
+import sqlalchemy as sa
 
+from enrichment_pipeline.attachment import read_attachment
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse import proposed_mapping
@@ -30,6 +33,7 @@ from enrichment_pipeline.warehouse.proposed_mapping import (
     tables_of,
 )
 from enrichment_pipeline.warehouse.source_preview import preview_contacts
+from enrichment_pipeline_tests import databases
 
 
 def write_files(folder: Path, **tables: str) -> Path:
@@ -456,3 +460,30 @@ def test_no_name_stands_for_two_of_our_columns() -> None:
         assert {pair: both for pair, both in shared.items() if both} == {}
     every = chain(*names.contacts.values(), *names.accounts.values(), *names.left_out.values())
     assert all(every)
+
+
+# --- other databases -------------------------------------------------------------------
+
+
+def test_the_tables_of_a_postgres_database_are_found_with_their_schemas(
+    macros: duckdb.DuckDBPyConnection, postgres_server: sa.URL
+) -> None:
+    url = sa.make_url(databases.new_postgres(postgres_server)).set(drivername="postgresql")
+    address = url.render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("create schema salesforce")
+        connection.execute(
+            "create table salesforce.contact (id text, email text, is_deleted bool, last_name text)"
+        )
+        connection.execute(
+            "insert into salesforce.contact values ('003A', 'a@one.com', false, 'A'),"
+            " ('003B', 'b@one.com', true, 'B')"
+        )
+    source = read_attachment(address, Path("/"), {}, key="[source] attach")
+    with attached_source(source) as reading:
+        proposal = propose(tables_of(reading))
+        read_contacts(reading, macros, SourcePolicy(contacts=proposal.contacts_query))
+    assert [each.table.label for each in proposal.contacts] == ["salesforce.contact"]
+    assert _by_id(macros, "incoming_contacts", "contact_id") == {
+        "003A": {"email": "a@one.com", "last_name": "A"}
+    }
