@@ -134,9 +134,9 @@ def _mark_rows(
 ) -> None:
     """Have `source_rows` be the rows of the query that are to be read, with their mark."""
     name_query(reading, key, query, "given_rows")
+    marked = f"select *, {increment.mark.value} as {MARK} from given_rows"
     reading.execute(
-        f"create or replace temp view source_rows as select *, {increment.mark.value} as {MARK} "
-        f"from given_rows where {increment.condition}"
+        f"create or replace temp view source_rows as {marked} where {increment.condition}"
     )
 
 

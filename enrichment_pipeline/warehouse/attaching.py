@@ -217,9 +217,7 @@ def _files_of_lake(reading: duckdb.DuckDBPyConnection) -> list[str]:
     tables = "select schema_name, table_name from duckdb_tables() where database_name = ?"
     for schema, table in reading.execute(tables, [ALIAS]).fetchall():
         names = ", ".join(map(literal, (ALIAS, table)))
-        found = reading.execute(
-            "select unnest([data_file, delete_file]) as file "
-            f"from ducklake_list_files({names}, schema => {literal(schema)})"
-        )
+        listed = f"ducklake_list_files({names}, schema => {literal(schema)})"
+        found = reading.execute(f"select unnest([data_file, delete_file]) as file from {listed}")
         files += [file for (file,) in found.fetchall() if file]
     return files

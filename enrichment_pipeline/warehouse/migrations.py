@@ -115,10 +115,8 @@ def judge_answers_to_names(connection: duckdb.DuckDBPyConnection) -> None:
 
     The views of bounces, and of what verifications cost, are declared.
     """
-    connection.execute(
-        "update staging.judgements set basis = '' where lookup_id in"
-        " (select lookup_id from raw.lookups where item_kind = 'name')"
-    )
+    by_name = "select lookup_id from raw.lookups where item_kind = 'name'"
+    connection.execute(f"update staging.judgements set basis = '' where lookup_id in ({by_name})")
 
 
 def keep_watermarks(_connection: duckdb.DuckDBPyConnection) -> None:

@@ -46,10 +46,8 @@ def learn_phones(
     Leaves the temporary table `phone_regions`: by which country each number of
     the statement was read. New results are added to `staging.phones`.
     """
-    connection.execute(
-        "create or replace temp table phone_regions "
-        "(phone_text varchar, company_domain varchar, region varchar)"
-    )
+    columns = "phone_text varchar, company_domain varchar, region varchar"
+    connection.execute(f"create or replace temp table phone_regions ({columns})")
     for texts, domains in _portions(connection, phones_statement):
         regions = [region_of(domain) or default_region or NO_REGION for domain in domains]
         page = {
@@ -111,15 +109,12 @@ def _portions(connection: duckdb.DuckDBPyConnection, statement: str) -> Iterator
     has no place in its table by which it could be found.
     """
     query = text_of(statement).rstrip().removesuffix(";")
-    execute_text(
-        connection,
-        "create or replace temp table values_to_read as "
-        f"select row_number() over () as value_number, * from ({query}\n)",
-    )
+    numbered = f"select row_number() over () as value_number, * from ({query}\n)"
+    execute_text(connection, f"create or replace temp table values_to_read as {numbered}")
+    portion = "value_number between ? and ?"
     for start in count(1, PORTION):
         found = connection.execute(
-            "select * exclude (value_number) from values_to_read "
-            "where value_number between ? and ?",
+            f"select * exclude (value_number) from values_to_read where {portion}",
             [start, start + PORTION - 1],
         ).to_arrow_table()
         if found.num_rows == 0:
