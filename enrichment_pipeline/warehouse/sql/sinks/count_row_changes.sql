@@ -5,5 +5,5 @@
 select
     count(*) filter (not is_gone) as merged,
     count(*) filter (is_gone) as deleted,
-    exists (select 1 from differing_rows) as differs
+    (select count(*) from differing_rows) > 0 as differs
 from row_changes;
