@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -16,12 +17,15 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.storage_access import StorageAccess, read_storage_access
 
 POSTGRES = "postgres"
+SNOWFLAKE = "snowflake"
 _POSTGRES = {"postgres", "postgresql"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+]+):")
 _SECRET = re.compile(
     r"(?P<password>\bpassword\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)"
+    r"|(?P<session>^snowflake:(?://)?[^:/@\s]*:)\S*(?=@)"
     r"|(?P<user>//[^:/@\s]*:)[^@/\s]*(?=@)"
-    r"|(?P<option>\b(?:access_key_id|secret_access_key|session_token)=)[^&]*",
+    r"|(?P<option>\b(?:access_key_id|secret_access_key|session_token|token|privatekey|passcode)=)"
+    r"[^&]*",
     re.IGNORECASE,
 )
 """Each with what stands before it, which may be shown."""
@@ -84,6 +88,8 @@ def read_attachment(
     Raises ConfigurationError, naming the policy's `key`, for a variable that is not set and for a
     scheme that nothing here can read.
     """
+    if text.lower().startswith(f"{SNOWFLAKE}:"):  # its driver takes a URL
+        environment = {name: quote(value, safe="") for name, value in environment.items()}
     written = _filled_in(text, environment, key)
     found = _SCHEME.match(written)
     if found is None or (base / written).exists():
@@ -96,9 +102,11 @@ def read_attachment(
         return _bucket(rest, label, environment, key)
     if scheme == "ducklake":
         return _lake(rest, label, base, environment, key)
+    if scheme == SNOWFLAKE:
+        return Database(SNOWFLAKE, SecretStr(rest.removeprefix("//")), label)
     raise ConfigurationError(
-        f"{key}: {scheme}: cannot be read; there are postgres:, s3:, ducklake:, a DuckDB or SQLite "
-        "file, and CSV, JSON Lines or Parquet, as one file or in a folder"
+        f"{key}: {scheme}: cannot be read; there are postgres:, s3:, ducklake:, snowflake:, a "
+        "DuckDB or SQLite file, and CSV, JSON Lines or Parquet, as one file or in a folder"
     )
 
 
@@ -178,7 +186,7 @@ def _without_secrets(text: str) -> str:
     """The text as it is written, variables as their names, without a secret that stands there."""
 
     def hidden(found: re.Match[str]) -> str:
-        shown = found["password"] or found["user"] or found["option"]
+        shown = found["password"] or found["session"] or found["user"] or found["option"]
         return found[0] if "${" in found[0] else f"{shown}…"
 
     return _SECRET.sub(hidden, text)

@@ -191,3 +191,32 @@ def test_the_catalogue_of_a_ducklake_may_be_in_postgres_whose_password_is_not_sh
     assert found.catalogue.address.get_secret_value() == "postgresql://joe:geheim@db/lake"
     assert str(found) == "ducklake:postgres://joe:…@db/lake"
     assert "geheim" not in repr(found)
+
+
+# --- Snowflake -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "label"),
+    [
+        ("snowflake:joe@acc/db/crm", "joe@acc/db/crm", "snowflake:joe@acc/db/crm"),
+        (
+            "snowflake://joe:${CRM_PASSWORD}@acc/db?warehouse=w",
+            "joe:gehe%20im@acc/db?warehouse=w",
+            "snowflake://joe:${CRM_PASSWORD}@acc/db?warehouse=w",
+        ),
+        ("snowflake:joe:ge@he/im@acc/db", "joe:ge@he/im@acc/db", "snowflake:joe:…@acc/db"),
+        (
+            "snowflake:joe@acc/db?authenticator=oauth&token=geheim&role=r",
+            "joe@acc/db?authenticator=oauth&token=geheim&role=r",
+            "snowflake:joe@acc/db?authenticator=oauth&token=…&role=r",
+        ),
+    ],
+)
+def test_the_address_of_a_snowflake_is_its_drivers_and_a_variable_in_it_is_encoded(
+    text: str, address: str, label: str
+) -> None:
+    found = database(text)
+    assert found.scheme == "snowflake"
+    assert found.address.get_secret_value() == address
+    assert str(found) == label

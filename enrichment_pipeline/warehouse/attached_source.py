@@ -10,18 +10,25 @@ file of this machine into our tables. What it gives is streamed into the warehou
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from string import Template
 
 import duckdb
 import pyarrow as pa
 
-from enrichment_pipeline.attachment import Attachment
+from enrichment_pipeline.attachment import SNOWFLAKE, Attachment, Database
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import EligibilityPolicy, SourcePolicy
-from enrichment_pipeline.warehouse.attaching import ALIAS, attach, confine
-from enrichment_pipeline.warehouse.source_sql import mistake, name_query
+from enrichment_pipeline.warehouse.attaching import ALIAS, Readable, attach, confine
+from enrichment_pipeline.warehouse.snowflake import connected
+from enrichment_pipeline.warehouse.source_sql import (
+    Reading,
+    columns_of,
+    has_table,
+    mistake,
+    name_query,
+)
 from enrichment_pipeline.warehouse.statements import execute, literal, registered, text_of
 from enrichment_pipeline.warehouse.watermark import MARK, Increment, Mark
 
@@ -42,7 +49,7 @@ def attached_source(
     *,
     key: str = "[source] attach",
     warehouse: duckdb.DuckDBPyConnection | None = None,
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> Iterator[Reading]:
     """A DuckDB of its own, with the source as its default catalogue, to read only.
 
     Nothing that runs there can read another file than those in the source's folder, or reach
@@ -55,19 +62,23 @@ def attached_source(
     missing or cannot be read; `key` is where the policy file names it.
     """
     own_file = None if warehouse is None else _file_of(warehouse)
-    with duckdb.connect(":memory:") as reading:
-        reading.execute("set timezone = 'UTC'")  # as in the warehouse, and before the lock
-        reading.execute("set enable_progress_bar = false")
-        reading.execute("set autoinstall_known_extensions = false")  # nothing is downloaded
+    with duckdb.connect(":memory:") as connection, ExitStack() as session:
+        connection.execute("set timezone = 'UTC'")  # as in the warehouse, and before the lock
+        connection.execute("set enable_progress_bar = false")
+        connection.execute("set autoinstall_known_extensions = false")  # nothing is downloaded
         if own_file is not None:
-            reading.execute(f"set temp_directory = {literal(f'{own_file}{SPILL_FOLDER}')}")
-        confine(reading, attach(reading, source, own_file, key))
-        reading.execute(f"use {ALIAS}")
-        yield reading
+            connection.execute(f"set temp_directory = {literal(f'{own_file}{SPILL_FOLDER}')}")
+        if isinstance(source, Database) and source.scheme == SNOWFLAKE:
+            confine(connection, Readable())
+            yield Reading(connection, session.enter_context(connected(source, key)))
+            return
+        confine(connection, attach(connection, source, own_file, key))
+        connection.execute(f"use {ALIAS}")
+        yield Reading(connection)
 
 
 def read_contacts(
-    reading: duckdb.DuckDBPyConnection,
+    reading: Reading,
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
     increment: Increment | None = None,
@@ -80,13 +91,9 @@ def read_contacts(
     no ledger can hold.
     """
     key = "[source] contacts"
-    columns = select_rows(reading, key, source.contacts, required="contact_id")
-    note = None
-    if increment is not None:
-        _mark_rows(reading, key, source.contacts, increment)
-        columns = [name for name in columns if name != increment.mark.column.lower()]
-        note = increment.note
-    execute(reading, "shape_contacts")
+    columns = select_rows(reading, key, source.contacts, required="contact_id", increment=increment)
+    note = None if increment is None else increment.note
+    execute(reading.connection, "shape_contacts")
     with streamed(reading, connection, "shaped_contacts", key, note=note):
         execute(connection, "read_contacts")
     nameless = execute(connection, "count_nameless_contacts").fetchall()[0][0]
@@ -106,14 +113,13 @@ def read_contacts(
     return _besides(reading, "shaped_contacts", columns)
 
 
-def find_mark(reading: duckdb.DuckDBPyConnection, source: SourcePolicy, column: str) -> Mark:
+def find_mark(reading: Reading, source: SourcePolicy, column: str) -> Mark:
     """The column by which contacts are newer, in the letters in which it is given.
 
     Raises ConfigurationError where `[source] contacts` does not give it, and where it holds
     nothing that grows.
     """
-    select_rows(reading, "[source] contacts", source.contacts, required="contact_id")
-    given = {row[0]: row[1] for row in reading.execute("describe source_rows").fetchall()}
+    given = columns_of(reading, "[source] contacts", source.contacts)
     name = next((name for name in given if name.lower() == column.lower()), None)
     if name is None:
         raise ConfigurationError(
@@ -129,19 +135,8 @@ def find_mark(reading: duckdb.DuckDBPyConnection, source: SourcePolicy, column: 
     return mark
 
 
-def _mark_rows(
-    reading: duckdb.DuckDBPyConnection, key: str, query: str, increment: Increment
-) -> None:
-    """Have `source_rows` be the rows of the query that are to be read, with their mark."""
-    name_query(reading, key, query, "given_rows")
-    marked = f"select *, {increment.mark.value} as {MARK} from given_rows"
-    reading.execute(
-        f"create or replace temp view source_rows as {marked} where {increment.condition}"
-    )
-
-
 def read_accounts(
-    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, source: SourcePolicy
+    reading: Reading, connection: duckdb.DuckDBPyConnection, source: SourcePolicy
 ) -> tuple[str, ...]:
     """Read the source's accounts into the connection's temporary table `incoming_accounts`.
 
@@ -151,14 +146,14 @@ def read_accounts(
     """
     key = "[source] accounts"
     columns = select_rows(reading, key, _accounts_query(reading, source), required="account_id")
-    execute(reading, "shape_accounts")
+    execute(reading.connection, "shape_accounts")
     with streamed(reading, connection, "shaped_accounts", key):
         execute(connection, "read_accounts")
     return _besides(reading, "shaped_accounts", columns)
 
 
 def read_eligible(
-    reading: duckdb.DuckDBPyConnection,
+    reading: Reading,
     connection: duckdb.DuckDBPyConnection,
     source: SourcePolicy,
     eligibility: EligibilityPolicy,
@@ -176,7 +171,7 @@ def read_eligible(
         name_query(reading, "[source] contacts", source.contacts, "given_contacts")
         if entered is not None and entered.num_rows:
             name_query(reading, "[source] contacts", source.contacts, "sourced_contacts")
-            reading.register("entered_contacts", entered)
+            reading.connection.register("entered_contacts", entered)
             _add_entered(reading, entered.column_names)
         name_query(reading, "[source] accounts", _accounts_query(reading, source), "given_accounts")
         condition = f"({eligibility.where}\n)"
@@ -186,7 +181,7 @@ def read_eligible(
         execute(connection, "read_eligible_contacts")
 
 
-def _add_entered(reading: duckdb.DuckDBPyConnection, names: Sequence[str]) -> None:
+def _add_entered(reading: Reading, names: Sequence[str]) -> None:
     """Add what was entered to `given_contacts`, as far as the source's contacts have the columns.
 
     In the source's own types, so that a condition means the same; what does not fit is null.
@@ -203,23 +198,19 @@ def _add_entered(reading: duckdb.DuckDBPyConnection, names: Sequence[str]) -> No
     reading.execute(f"create or replace temp view given_contacts as {query}")
 
 
-def read_decisions(
-    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, query: str
-) -> None:
+def read_decisions(reading: Reading, connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Read another tool's decisions into the connection's temporary table `incoming_decisions`.
 
     Raises ConfigurationError for SQL that fails or a missing `contact_id` column.
     """
     key = "[review] decisions"
     select_rows(reading, key, query, required="contact_id")
-    execute(reading, "shape_review_decisions")
+    execute(reading.connection, "shape_review_decisions")
     with streamed(reading, connection, "shaped_decisions", key):
         execute(connection, "read_review_decisions")
 
 
-def read_bounces(
-    reading: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, query: str
-) -> None:
+def read_bounces(reading: Reading, connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Read what became of mail into the connection's temporary table `incoming_bounces`.
 
     Raises ConfigurationError for SQL that fails or a missing column.
@@ -231,7 +222,7 @@ def read_bounces(
         raise ConfigurationError(
             f"{key}: the required column {missing[0]} is missing; it gives {', '.join(columns)}"
         )
-    execute(reading, "shape_bounces")
+    execute(reading.connection, "shape_bounces")
     with streamed(reading, connection, "shaped_bounces", key):
         execute(connection, "read_bounces")
 
@@ -255,7 +246,7 @@ def read_suppressions(
             raise mistake(key, error) from None
 
 
-def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
+def fingerprint_contacts(reading: Reading, source: SourcePolicy) -> str:
     """A short value that changes with any contact that is added, changed or removed.
 
     One pass over the source, of which nothing is kept: of all its columns, or of the one by which
@@ -266,46 +257,66 @@ def fingerprint_contacts(reading: duckdb.DuckDBPyConnection, source: SourcePolic
     try:
         if source.incremental is None:
             select_rows(reading, key, source.contacts, required="contact_id")
-            execute(reading, "shape_contacts")
-            [(contacts, row_hashes)] = execute(reading, "fingerprint_contacts").fetchall()
+            execute(reading.connection, "shape_contacts")
+            [(contacts, row_hashes)] = execute(
+                reading.connection, "fingerprint_contacts"
+            ).fetchall()
             return f"{contacts}-{row_hashes:x}"
-        mark = find_mark(reading, source, source.incremental)
-        _mark_rows(reading, key, source.contacts, Increment(mark, read_from=""))
-        [(contacts, marks)] = execute(reading, "fingerprint_marks").fetchall()
+        everything = Increment(find_mark(reading, source, source.incremental), read_from="")
+        select_rows(reading, key, source.contacts, required="contact_id", increment=everything)
+        [(contacts, marks)] = execute(reading.connection, "fingerprint_marks").fetchall()
         return f"{contacts}-{marks}"
     except duckdb.Error as error:
         raise mistake(key, error) from None
 
 
 def select_rows(
-    reading: duckdb.DuckDBPyConnection, key: str, query: str, *, required: str
+    reading: Reading,
+    key: str,
+    query: str,
+    *,
+    required: str,
+    increment: Increment | None = None,
 ) -> list[str]:
     """Make the policy's query the temporary view `source_rows`; the names of its columns.
 
+    Or those of its rows that an increment is about, with the mark of each, besides whose column.
     Raises ConfigurationError, naming the policy's `key`, for anything but one select
     statement, and where it has no column `required`.
     """
-    name_query(reading, key, query, "source_rows")
+    by_name = "source_rows"
+    if increment is None:
+        name_query(reading, key, query, by_name)
+    else:
+        by_name = "given_rows"
+        is_in_snowflake = reading.snowflake is not None
+        name_query(reading, key, query, by_name, where=increment.condition(is_in_snowflake))
+        reading.execute(
+            f"create or replace temp view source_rows as select *, {increment.mark.value} as {MARK}"
+            f" from {by_name}"
+        )
     try:
-        columns = [row[0].lower() for row in reading.execute("describe source_rows").fetchall()]
+        described = reading.execute(f"describe {by_name}").fetchall()
     except duckdb.Error as error:
         raise mistake(key, error) from None
+    columns = [row[0].lower() for row in described]
     if required not in columns:
         raise ConfigurationError(
             f"{key}: the required column {required} is missing; it gives {', '.join(columns)}"
         )
-    return columns
+    read = None if increment is None else increment.mark.column.lower()
+    return [name for name in columns if name != read]
 
 
-def _accounts_query(reading: duckdb.DuckDBPyConnection, source: SourcePolicy) -> str:
-    if source.accounts is None and not _has_default_accounts(reading):
+def _accounts_query(reading: Reading, source: SourcePolicy) -> str:
+    if source.accounts is None and not has_table(reading, "crm", "accounts"):
         return "select null::varchar as account_id where false"
     return source.accounts or DEFAULT_ACCOUNTS
 
 
 @contextmanager
 def streamed(
-    reading: duckdb.DuckDBPyConnection,
+    reading: Reading,
     connection: duckdb.DuckDBPyConnection,
     view: str,
     key: str,
@@ -339,7 +350,7 @@ def streamed(
         raise mistake(key, _cause(reading, view, failure or error)) from None
 
 
-def _cause(reading: duckdb.DuckDBPyConnection, view: str, failure: Exception) -> Exception:
+def _cause(reading: Reading, view: str, failure: Exception) -> Exception:
     """The mistake in a row that made reading a view fail.
 
     DuckDB reads with several threads. Where a row fails in one of them it interrupts the others,
@@ -357,10 +368,8 @@ def _cause(reading: duckdb.DuckDBPyConnection, view: str, failure: Exception) ->
     return failure
 
 
-def _besides(
-    reading: duckdb.DuckDBPyConnection, view: str, columns: Sequence[str]
-) -> tuple[str, ...]:
-    return tuple(sorted(set(columns).difference(reading.table(view).columns)))
+def _besides(reading: Reading, view: str, columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(columns).difference(reading.connection.table(view).columns)))
 
 
 def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
@@ -372,11 +381,6 @@ def _file_of(connection: duckdb.DuckDBPyConnection) -> Path | None:
     return None if file is None else Path(file).resolve()
 
 
-def _has_default_accounts(reading: duckdb.DuckDBPyConnection) -> bool:
-    columns = execute(reading, "describe_columns", schema="crm", name="accounts").fetchall()
-    return bool(columns)
-
-
-def _scalar(reading: duckdb.DuckDBPyConnection, query: str):  # noqa: ANN202 - any SQL value
-    row = reading.execute(query).fetchone()
+def _scalar(connection: duckdb.DuckDBPyConnection, query: str):  # noqa: ANN202 - any SQL value
+    row = connection.execute(query).fetchone()
     return row[0] if row else None

@@ -7,12 +7,15 @@ what is there in place of what it misses. Not here: what it has to give (`attach
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.warehouse.attaching import ALIAS
 from enrichment_pipeline.warehouse.connection import first_line
+from enrichment_pipeline.warehouse.snowflake import Snowflake, SnowflakeError, is_one_select
 from enrichment_pipeline.warehouse.statements import execute, quoted
 
 UNCONFINED = ("postgres_", "sqlite_", "ducklake_")
@@ -25,20 +28,72 @@ _NO_COLUMN = re.compile(
 )
 
 
-def name_query(reading: duckdb.DuckDBPyConnection, key: str, query: str, name: str) -> None:
-    """Make a query of the policy's a temporary view of this name.
+@dataclass(frozen=True)
+class Reading:
+    """A DuckDB of its own with a source attached; Snowflake is asked for what its queries give."""
+
+    connection: duckdb.DuckDBPyConnection
+    snowflake: Snowflake | None = None
+
+    def execute(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """Run a statement of ours, or of a test's, in DuckDB."""
+        return self.connection.execute(statement)
+
+
+def name_query(
+    reading: Reading, key: str, query: str, name: str, *, where: str | None = None
+) -> None:
+    """Make a query of the policy's a view of this name, or those of its rows that `where` names.
 
     Raises ConfigurationError, naming the policy's `key`, for anything but one select statement over
     what is there.
     """
-    text = _as_one_select(reading, key, query)
+    if reading.snowflake is not None:
+        rows = _ask(reading.snowflake, key, query, where)
+        reading.connection.register(name, rows)
+        return
+    connection = reading.connection
+    text = _as_one_select(connection, key, query)
     tree: object = None
     try:
-        tree = _tree(reading, text)
+        tree = _tree(connection, text)
         _refuse_unconfined_functions(key, tree)
-        reading.execute(f"create or replace temp view {name} as {text}")
+        if where is not None:
+            text = f"select * from ({text}\n) where {where}"
+        connection.execute(f"create or replace temp view {name} as {text}")
     except duckdb.Error as error:
-        raise mistake(key, error, _what_is_there(reading, error, tree)) from None
+        raise mistake(key, error, _what_is_there(connection, error, tree)) from None
+
+
+def columns_of(reading: Reading, key: str, query: str) -> dict[str, str]:
+    """The columns that a query of the policy's gives, each with its type in DuckDB."""
+    name_query(reading, key, query, "described_rows", where="false")
+    try:
+        described = reading.execute("describe described_rows").fetchall()
+    except duckdb.Error as error:
+        raise mistake(key, error) from None
+    return {row[0]: row[1] for row in described}
+
+
+def has_table(reading: Reading, schema: str, name: str) -> bool:
+    """Whether the source has this table or view."""
+    if reading.snowflake is not None:
+        return f"{schema}.{name}".lower() in map(str.lower, reading.snowflake.tables())
+    found = execute(reading.connection, "describe_columns", schema=schema, name=name)
+    return bool(found.fetchall())
+
+
+def _ask(snowflake: Snowflake, key: str, query: str, where: str | None) -> pa.RecordBatchReader:
+    text = query.strip().rstrip(";")
+    if not is_one_select(text):
+        raise _no_select(key)
+    if where is not None:
+        text = f"select * from ({text}\n) where {where}"
+    try:
+        return snowflake.rows(text)
+    except SnowflakeError as error:
+        advice = f"; there are {_some(snowflake.tables())}" if error.is_about_a_name else ""
+        raise ConfigurationError(f"{key}: {error}{advice}") from None
 
 
 def mistake(key: str, error: Exception, advice: str = "") -> ConfigurationError:
@@ -57,10 +112,12 @@ def _as_one_select(reading: duckdb.DuckDBPyConnection, key: str, query: str) -> 
     except duckdb.Error as error:
         raise mistake(key, error) from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ConfigurationError(
-            f"{key}: must be one select statement; the source is only ever read"
-        )
+        raise _no_select(key)
     return statements[0].query.strip().rstrip(";")
+
+
+def _no_select(key: str) -> ConfigurationError:
+    return ConfigurationError(f"{key}: must be one select statement; the source is only ever read")
 
 
 def _tree(reading: duckdb.DuckDBPyConnection, text: str) -> object:

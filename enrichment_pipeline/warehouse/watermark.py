@@ -65,6 +65,20 @@ class Mark:
             mark = newest.removesuffix("+00")
         return f"{name} >= cast({literal(mark)} as {kind})"
 
+    def is_as_new_in_snowflake_as(self, newest: str) -> str:
+        """The same in Snowflake's SQL, with the rows without a mark: there they are found."""
+        name = quoted(self.column)
+        value = name
+        if self.type == _TEXT:
+            value = f"try_to_timestamp_tz({name})"
+        if self.is_number:
+            mark = newest
+        elif self.type in {_TEXT, "TIMESTAMP WITH TIME ZONE"}:
+            mark = f"cast({literal(newest.replace('+00', '+00:00'))} as timestamp_tz)"
+        else:
+            mark = f"cast({literal(newest.removesuffix('+00'))} as timestamp_ntz)"
+        return f"({value} >= {mark} or {value} is null)"
+
 
 @dataclass
 class Increment:
@@ -87,11 +101,12 @@ class Increment:
     def reads_all(self) -> bool:
         return self.newest is None
 
-    @property
-    def condition(self) -> str:
-        """Which rows are read, in SQL."""
+    def condition(self, is_in_snowflake: bool = False) -> str:
+        """Which rows are read, in DuckDB's SQL or in Snowflake's."""
         if self.newest is None:
             return "true"
+        if is_in_snowflake:
+            return self.mark.is_as_new_in_snowflake_as(self.newest)
         newer = self.mark.is_as_new_as(self.newest)
         return f"({newer} or {self.mark.value} is null)" if self.reads_blank else newer
 

@@ -13,6 +13,7 @@ import pytest
 
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.warehouse.attached_source import attached_source
+from enrichment_pipeline.warehouse.source_sql import Reading
 
 CSV = "contact_id,full_name\n007,Ada Example\n"
 JSON_LINES = (
@@ -37,7 +38,7 @@ def write_parquet(path: Path, query: str) -> None:
 
 
 @contextmanager
-def source(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def source(path: Path) -> Iterator[Reading]:
     with attached_source(path) as reading:
         yield reading
 
