@@ -27,10 +27,9 @@ from enrichment_pipeline.settings import Settings, key_variable, load_settings, 
 from enrichment_pipeline.state import check_stamp, ensure_state_folder, is_used, write_new
 
 if TYPE_CHECKING:  # importing them at run time would have every command import DuckDB
-    import duckdb
-
     from enrichment_pipeline.warehouse.proposed_mapping import Proposal, SourceTable
     from enrichment_pipeline.warehouse.source_preview import ContactsPreview
+    from enrichment_pipeline.warehouse.source_sql import Reading
 
 T = TypeVar("T")
 SHOWN_ROWS = 10
@@ -152,7 +151,7 @@ def _text_for_source(
 
 
 def _that_can_be_read(
-    reading: "duckdb.DuckDBPyConnection", proposal: "Proposal", *, is_chosen: bool
+    reading: "Reading", proposal: "Proposal", *, is_chosen: bool
 ) -> "tuple[Proposal, ContactsPreview]":
     """The proposal without what a load would refuse or mix up, and what its contacts are like."""
     preview = _preview(reading, proposal)
@@ -171,7 +170,7 @@ def _that_can_be_read(
     return proposal, preview
 
 
-def _preview(reading: "duckdb.DuckDBPyConnection", proposal: "Proposal") -> "ContactsPreview":
+def _preview(reading: "Reading", proposal: "Proposal") -> "ContactsPreview":
     from enrichment_pipeline.policy import SourcePolicy
     from enrichment_pipeline.warehouse.source_preview import preview_contacts
 

@@ -291,10 +291,8 @@ def select_rows(
         by_name = "given_rows"
         is_in_snowflake = reading.snowflake is not None
         name_query(reading, key, query, by_name, where=increment.condition(is_in_snowflake))
-        reading.execute(
-            f"create or replace temp view source_rows as select *, {increment.mark.value} as {MARK}"
-            f" from {by_name}"
-        )
+        marked = f"select *, {increment.mark.value} as {MARK} from {by_name}"
+        reading.execute(f"create or replace temp view source_rows as {marked}")
     try:
         described = reading.execute(f"describe {by_name}").fetchall()
     except duckdb.Error as error:

@@ -15,11 +15,10 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-import duckdb
-
 from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.warehouse.attaching import ALIAS
 from enrichment_pipeline.warehouse.data_files import quoted
+from enrichment_pipeline.warehouse.source_sql import Reading
 from enrichment_pipeline.warehouse.statements import execute
 
 MADE_OF = ("linkedin_url", "email", "full_name", "first_name", "last_name", "company_name")
@@ -134,9 +133,17 @@ class Proposal:
         return missing
 
 
-def tables_of(reading: duckdb.DuckDBPyConnection) -> list[SourceTable]:
-    """Every table and view of the attached source."""
-    rows = execute(reading, "list_source_columns", catalogue=ALIAS).fetchall()
+def tables_of(reading: Reading) -> list[SourceTable]:
+    """Every table and view of the attached source.
+
+    Raises ConfigurationError for Snowflake, whose tables are not looked through.
+    """
+    if reading.snowflake is not None:
+        raise ConfigurationError(
+            "init: the tables of Snowflake are not looked through; write [source] contacts into "
+            "the policy file yourself, see docs/sources.md"
+        )
+    rows = execute(reading.connection, "list_source_columns", catalogue=ALIAS).fetchall()
     return [
         SourceTable(schema, name, {column: type_ for *_, column, type_ in of_table})
         for (schema, name), of_table in groupby(rows, lambda row: row[:2])

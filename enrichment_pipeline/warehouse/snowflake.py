@@ -24,12 +24,10 @@ _SAYS_WHICH_NAME = re.compile(r"SQLSTATE: (42|02|08|28)")
 quotes no value."""
 _NO_SUCH_NAME = re.compile(r"SQLSTATE: (42|02)")
 _NUMBER = re.compile(r"\[Snowflake\] (\d+)")
-_TABLES = """
-select table_schema || '.' || table_name
-from information_schema.tables
-where table_schema <> 'INFORMATION_SCHEMA'
-order by 1
-"""
+_OF_USERS = "table_schema <> 'INFORMATION_SCHEMA'"
+_TABLES = (
+    f"select table_schema || '.' || table_name from information_schema.tables where {_OF_USERS}"
+)
 
 
 class SnowflakeError(Exception):

@@ -13,6 +13,7 @@ from enrichment_pipeline.errors import ConfigurationError
 from enrichment_pipeline.policy import SourcePolicy
 from enrichment_pipeline.warehouse.attached_source import select_rows
 from enrichment_pipeline.warehouse.connection import first_line
+from enrichment_pipeline.warehouse.source_sql import Reading
 from enrichment_pipeline.warehouse.statements import execute
 
 KEY = "[source] contacts"
@@ -33,20 +34,19 @@ class ContactsPreview:
     first: Sequence[Mapping[str, str]]
 
 
-def preview_contacts(
-    reading: duckdb.DuckDBPyConnection, source: SourcePolicy, *, rows: int
-) -> ContactsPreview:
+def preview_contacts(reading: Reading, source: SourcePolicy, *, rows: int) -> ContactsPreview:
     """Read all of the source's contacts once, and keep some rows.
 
     Raises ConfigurationError for a query that fails.
     """
     select_rows(reading, KEY, source.contacts, required="contact_id")
-    execute(reading, "shape_contacts")
+    connection = reading.connection
+    execute(connection, "shape_contacts")
     try:
-        counted = execute(reading, "count_filled_contacts")
+        counted = execute(connection, "count_filled_contacts")
         names = [column[0] for column in counted.description or ()]
         counts = dict(zip(names, counted.fetchall()[0], strict=True))
-        first = reading.execute("select * from shaped_contacts limit ?", [rows])
+        first = connection.execute("select * from shaped_contacts limit ?", [rows])
         columns = [column[0] for column in first.description or ()]
         shown = [
             {name: value for name, value in zip(columns, row, strict=True) if value}
