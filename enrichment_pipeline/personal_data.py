@@ -178,7 +178,7 @@ WAREHOUSE: Mapping[str, Table] = {
         values="item",
         digests="person_key",
         texts="answer",
-        nothing="lookup_id provider outcome answered_at run_id",
+        nothing="lookup_id provider outcome answered_at run_id is_erased",
     ),
     "raw.profile_changes": _table(
         contact_ids="contact_id",

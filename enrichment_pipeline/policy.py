@@ -129,6 +129,10 @@ class ProviderPolicy(_Section):
     """How sure a provider that tells it must be that a profile is the person's; others are not
     bought."""
 
+    retain_days: int = Field(0, ge=0, le=3650)
+    """After so many days its raw answers are erased, and what was read from them but for what is
+    shown; 0: they are kept."""
+
     @model_validator(mode="after")
     def _one_form(self) -> "ProviderPolicy":
         if self.rates and not self.model_fields_set.isdisjoint(

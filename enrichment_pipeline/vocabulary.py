@@ -157,6 +157,7 @@ FRESHNESS_REASONS: tuple[FreshnessReason, ...] = (
     FreshnessReason("answer_is_old", STALE, "the answer is older than `max_age_days`"),
     FreshnessReason("address_bounced", STALE, "mail came back from where it had arrived before"),
     FreshnessReason("profile_changed", STALE, "the provider says that the profile has changed"),
+    FreshnessReason("answer_erased", STALE, "the answer was erased, and nothing of it is shown"),
     FreshnessReason("miss_is_old", STALE, "not found, more than `no_match_days` ago"),
     FreshnessReason("answer_is_recent", "fresh", "answered"),
     FreshnessReason("miss_is_recent", "fresh", "not found lately"),

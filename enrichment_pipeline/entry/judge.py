@@ -39,7 +39,12 @@ from enrichment_pipeline.warehouse.entered_contacts import (
     read_entry_answers,
     replace_entries,
 )
-from enrichment_pipeline.warehouse.known_contacts import attach_known, knows_checks, newest_known
+from enrichment_pipeline.warehouse.known_contacts import (
+    attach_known,
+    knows_checks,
+    knows_erased_answers,
+    newest_known,
+)
 from enrichment_pipeline.warehouse.load import find_persons, load_eligibility, read_parts
 from enrichment_pipeline.warehouse.migrations import migrate
 from enrichment_pipeline.warehouse.profile_changes import merge_profile_changes
@@ -120,6 +125,7 @@ class Judge:
     def _attach_known(self, snapshot: Path | None) -> None:
         self._known_as_of = attach_known(self._connection, snapshot)
         self._knows_checks = knows_checks(self._connection)
+        self._knows_erased = knows_erased_answers(self._connection)
         self.known = snapshot
 
     def close(self) -> None:
@@ -236,6 +242,8 @@ class Judge:
         has_answers = bool(self._column("select 1 from raw.provider_responses limit 1"))
         if self._knows_checks:
             execute(connection, "take_stops")
+        if self._knows_erased:
+            execute(connection, "take_erased_judgements")
         if has_answers:
             with transaction(connection):
                 judging.derive_facts(connection, self._policy, loaded_at=now)

@@ -1,8 +1,8 @@
 """The step `derive_outcomes`: the tables that people read, together in one transaction.
 
-Here: the transaction, marking what it took from the ledger as applied, settling entries, and the
-step's figures. Not here: the rules (`warehouse/sql/`), and how an entry is settled
-(`settle_entries.py`).
+Here: the transaction, marking what it took from the ledger as applied, having erased what is too
+old to be kept, settling entries, and the step's figures. Not here: the rules (`warehouse/sql/`),
+and how an entry is settled (`settle_entries.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ import duckdb
 
 from enrichment_pipeline.errors import redact_unexpected_errors
 from enrichment_pipeline.ledger import kept
+from enrichment_pipeline.ledger.erasure import erase_bodies
 from enrichment_pipeline.steps.context import RunContext
 from enrichment_pipeline.steps.settle_entries import (
     NO_ENTRIES,
@@ -30,6 +31,7 @@ from enrichment_pipeline.warehouse.figures import (
     read_coverage,
     read_debt,
 )
+from enrichment_pipeline.warehouse.retention import erase_expired_answers, expiries
 from enrichment_pipeline.warehouse.searches import last_search_revision
 from enrichment_pipeline.warehouse.table_figures import TableFigures, read_table_figures
 
@@ -69,25 +71,35 @@ class DerivedOutcomes:
 def derive_outcomes(context: RunContext) -> DerivedOutcomes:
     """Bring the outcome tables up to date; then the ledger's answers are applied.
 
+    What may not be kept any longer is erased in both.
+
     Last, what applications entered is settled by what the tables say of it.
     """
     with context.stores.open_warehouse() as connection:
         with transaction(connection):
-            company_cache_hits = judging.derive_outcomes(
-                connection,
-                context.policy,
-                waterfall=context.settings.waterfall,
-                as_of=context.run.as_of,
-                flagged_at=context.now,
-            )
+            company_cache_hits = _derive(connection, context)
+            if erase_expired_answers(connection, context.policy, context.run.as_of):
+                company_cache_hits = _derive(connection, context)  # what was erased is no evidence
         copied_up_to = raw_answers.last_revision(connection)
         # look-ups were copied after searches: up to here nothing is missing of either
         known_up_to = max(copied_up_to, last_search_revision(connection))
         unsettled = find_unsettled(connection, context)
         derived = _read_figures(connection, context, company_cache_hits)
     kept.mark_applied(context.stores.ledger, copied_up_to)
+    for provider, before in expiries(context.policy, context.run.as_of):
+        erase_bodies(context.stores.ledger, provider, before, copied_up_to=known_up_to)
     entries = settle_entries(context, unsettled, as_of_revision=known_up_to)
     return replace(derived, entries=entries)
+
+
+def _derive(connection: duckdb.DuckDBPyConnection, context: RunContext) -> int:
+    return judging.derive_outcomes(
+        connection,
+        context.policy,
+        waterfall=context.settings.waterfall,
+        as_of=context.run.as_of,
+        flagged_at=context.now,
+    )
 
 
 def _read_figures(

@@ -51,6 +51,7 @@ def write_known(connection: duckdb.DuckDBPyConnection, folder: Path, *, made_at:
             connection.execute(f"create table known_draft.{table} as {rows}")
         execute(connection, "copy_identities", revision=last_revision(connection))
         execute(connection, "copy_stopped_verifications")
+        execute(connection, "copy_erased_judgements")
         connection.execute("checkpoint known_draft")  # all of it is in the one file then
     finally:
         connection.execute("detach known_draft")
@@ -88,15 +89,25 @@ def attach_known(connection: duckdb.DuckDBPyConnection, path: Path | None) -> in
         connection.execute(f"create table known.{table} as select * from {table} limit 0")
     connection.execute("create table known.staging.identities (alias varchar, contact_id varchar)")
     connection.execute("create table known.raw.verifications as from raw.verifications limit 0")
+    connection.execute("create table known.staging.judgements as from staging.judgements limit 0")
     return 0
 
 
 def knows_checks(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the attached snapshot knows of addresses that were checked.
-
-    One of an older version has no tables for them.
-    """
-    is_there = "from duckdb_tables() where database_name = 'known' and table_name = ?"
-    if not connection.execute(f"select 1 {is_there}", ["checked_addresses"]).fetchall():
+    """Whether the attached snapshot knows of addresses that were checked."""
+    if not _has_table(connection, "checked_addresses"):
         return False
     return execute(connection, "find_known_checks").fetchall() == [(True,)]
+
+
+def knows_erased_answers(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the attached snapshot knows what is left of answers that were erased."""
+    if not _has_table(connection, "judgements"):
+        return False
+    return bool(connection.execute("select 1 from known.staging.judgements limit 1").fetchall())
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """One of an older version may have none."""
+    query = "select 1 from duckdb_tables() where database_name = 'known' and table_name = ?"
+    return bool(connection.execute(query, [name]).fetchall())

@@ -123,6 +123,10 @@ def keep_watermarks(_connection: duckdb.DuckDBPyConnection) -> None:
     """The table of how far a source was read is made; without a row all of it is read."""
 
 
+def mark_erased_answers(_connection: duckdb.DuckDBPyConnection) -> None:
+    """Answers say whether they were erased; none was yet."""
+
+
 MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     derive_what_follows,
     rename_restated_contacts,
@@ -134,6 +138,7 @@ MIGRATIONS: tuple[Callable[[duckdb.DuckDBPyConnection], None], ...] = (
     ask_about_changes,
     judge_answers_to_names,
     keep_watermarks,
+    mark_erased_answers,
 )
 
 

@@ -17,6 +17,7 @@ come from input.
 - `answers/`: what the ledger knows, copied.
 - `facts/`: what answers and decisions say of a contact.
 - `outcomes/`: the values and the state that people see.
+- `retention/`: what is erased after `retain_days`.
 - `review/`: the review queue, and what reviewers decide.
 - `explaining/`: one contact's whole story.
 - `replay/`: what a replay or an undo changes.

@@ -5,13 +5,18 @@
 -- reads: raw.provider_responses, raw.search_profiles, raw.searches
 -- makes: staging.profiles, unread_answers, unread_calls
 
-delete from staging.profiles where provider = $provider and reading <> $reading;
+delete from staging.profiles
+where provider = $provider
+    and reading <> $reading
+    -- what was erased cannot be read again
+    and call_id not in (select lookup_id from raw.provider_responses where is_erased);
 
 create or replace temp table unread_calls as
 select response.lookup_id as call_id, response.answered_at
 from raw.provider_responses as response
 where response.provider = $provider
     and response.outcome = 'matched'
+    and response.is_erased is not true
     and not exists (
         select 1
         from staging.profiles as profile
@@ -22,7 +27,9 @@ select search.search_id, search.answered_at
 from raw.searches as search
 where search.provider = $provider
     and exists (
-        select 1 from raw.search_profiles as found where found.search_id = search.search_id
+        select 1
+        from raw.search_profiles as found
+        where found.search_id = search.search_id and found.profile is not null
     )
     and not exists (
         select 1

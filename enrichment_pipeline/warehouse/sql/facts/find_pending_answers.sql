@@ -21,11 +21,11 @@ select
     response.answered_at,
     response.run_id,
     -- the first version of a reading is left out: what it read before it had a number stands
-    md5(concat_ws(
+    case when response.is_erased then erased.basis else md5(concat_ws(
         '|', assigned.person_key, contact.row_hash, part.phone_region_default, part.account_name,
         part.account_domain, decided.judgement, nullif(profile.reading, 1),
         case when response.outcome = 'matched' and profile.call_id is null then 'unread' end
-    )) as basis
+    )) end as basis
 from raw.provider_responses as response
 left join staging.profiles as profile
     on profile.call_id = response.lookup_id and profile.call_kind = 'lookup'
@@ -35,7 +35,12 @@ join staging.contacts as contact
 join staging.contact_parts as part on part.contact_id = contact.contact_id
 left join decided_answers as decided
     on decided.contact_id = contact.contact_id and decided.lookup_id = response.lookup_id
-where not exists (select 1 from raw.undone_runs as undone where undone.run_id = response.run_id);
+left join staging.judgements as erased
+    on erased.contact_id = contact.contact_id and erased.lookup_id = response.lookup_id
+    and response.is_erased
+-- what is left of an erased answer stands, and cannot be read for another contact
+where (response.is_erased is not true or erased.lookup_id is not null)
+    and not exists (select 1 from raw.undone_runs as undone where undone.run_id = response.run_id);
 
 create or replace temp table withdrawn_answers as
 select read_before.contact_id, read_before.lookup_id

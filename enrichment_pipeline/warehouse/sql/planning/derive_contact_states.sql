@@ -8,13 +8,13 @@
 -- (`select_current_decisions.sql`, `choose_identities.sql`).
 --
 -- reads: asked_identities, decided_contacts, decided_persons, person_searches, raw.lookups,
---        raw.profile_changes, raw.undone_runs, raw.verifications, staging.accounts,
---        staging.agreed_addresses, staging.bounced_persons, staging.checked_judgements,
---        staging.contact_identities, staging.contact_persons, staging.entered_contacts,
---        staging.ineligible_contacts, staging.person_lookups, staging.suppressed_contacts,
---        staging.told_changes
--- makes: account_priorities, aged_lookups, lookups_elsewhere, provider_states, said_elsewhere,
---        stopped_persons
+--        raw.profile_changes, raw.provider_responses, raw.undone_runs, raw.verifications,
+--        staging.accounts, staging.agreed_addresses, staging.bounced_persons,
+--        staging.checked_judgements, staging.contact_identities, staging.contact_persons,
+--        staging.entered_contacts, staging.ineligible_contacts, staging.judgements,
+--        staging.person_lookups, staging.suppressed_contacts, staging.told_changes
+-- makes: account_priorities, aged_lookups, erased_answers, lookups_elsewhere, provider_states,
+--        said_elsewhere, stopped_persons
 
 -- How much each account matters. A tier that a band is named after decides the band;
 -- without one the score does. Every term but the tier is 100 per power of ten, so that weights
@@ -144,6 +144,15 @@ select
     last_failed_at + to_seconds(seconds_to_retry(failed_runs, getvariable('aging'))) as retry_at
 from decided_lookups;
 
+-- The contacts for which nothing is left of an answer to their person, since it was erased.
+create or replace temp table erased_answers as
+select contact.contact_id, response.lookup_id
+from raw.provider_responses as response
+join staging.contact_identities as contact on contact.person_key = response.person_key
+anti join staging.judgements as judged
+    on judged.contact_id = contact.contact_id and judged.lookup_id = response.lookup_id
+where response.is_erased and response.outcome = 'matched';
+
 -- What other providers than the asked one have said: as a table, so that it is known to be empty
 -- where there are none.
 create or replace temp table lookups_elsewhere as
@@ -163,9 +172,12 @@ with told as (
         contact.contact_id,
         lookup.*,
         judged.judgement,
+        erased.lookup_id is not null as is_erased,
         points_by_kind(judged.points, agreed.emails) as points
     from lookups_elsewhere as lookup
     join staging.contact_identities as contact on contact.person_key = lookup.person_key
+    left join erased_answers as erased
+        on erased.contact_id = contact.contact_id and erased.lookup_id = lookup.lookup_id
     left join staging.checked_judgements as judged
         on judged.contact_id = contact.contact_id and judged.lookup_id = lookup.lookup_id
     left join (
@@ -185,7 +197,8 @@ met as (
         told.contact_id,
         required.requirement,
         max(told.due_at) filter (
-            told.outcome = 'matched' and told.is_recent and not told.is_undone
+            told.outcome = 'matched' and told.is_recent
+            and not told.is_undone and not told.is_erased
             and (
                 told.judgement is null
                 or (told.judgement = 'matched' and has_required(told.points, required.requirement))
@@ -303,6 +316,7 @@ reasoned as (
             when lookup.lookup_id is null then 'never_looked_up'
             when lookup.is_recent and lookup.state = 'unconfirmed' then 'perhaps_billed'
             when lookup.is_recent and lookup.outcome = 'no_match' then 'miss_is_recent'
+            when erased.contact_id is not null then 'answer_erased'
             when lookup.is_recent then 'answer_is_recent'
             when contact.lookup_identity is null
                 and (searched.person_key is null or searched.freshness_reason is not null)
@@ -321,6 +335,7 @@ reasoned as (
                 then greatest(lookup.due_at, elsewhere.accepted_until)
             when lookup.lookup_id is null
                 then greatest(contact.assigned_at, lookup.retry_at, searched.due_at)
+            when erased.contact_id is not null then greatest(lookup.answered_at, lookup.retry_at)
             when lookup.due_at is not null then greatest(lookup.due_at, lookup.retry_at)
         end as due_at,
         -- in the lane `retry`, and not due yet
@@ -340,6 +355,8 @@ reasoned as (
     left join decided_persons as decided_person
         on decided_person.person_key = contact.person_key
     left join stopped_persons as stopped on stopped.person_key = contact.person_key
+    left join erased_answers as erased
+        on erased.contact_id = contact.contact_id and erased.lookup_id = lookup.lookup_id
 )
 
 select

@@ -303,6 +303,7 @@ create table if not exists raw.provider_responses (
     answered_at timestamptz,
     run_id varchar
 );
+alter table raw.provider_responses add column if not exists is_erased boolean;
 comment on table raw.provider_responses
 is 'Each paid answer as the provider gave it, one row per look-up; facts are derived from here and can be again';
 comment on column raw.provider_responses.lookup_id is 'The look-up in the ledger';
@@ -311,6 +312,8 @@ comment on column raw.provider_responses.person_key is 'Who was looked up';
 comment on column raw.provider_responses.item is 'What was asked for';
 comment on column raw.provider_responses.answered_at is 'When the answer came';
 comment on column raw.provider_responses.run_id is 'The run that bought it';
+comment on column raw.provider_responses.is_erased
+is 'Whether the answer was erased, being older than retain_days; null where it was not';
 comment on column raw.provider_responses.outcome is 'matched, no_match, refused or legal_stop';
 comment on column raw.provider_responses.answer is 'The provider''s JSON for this one item';
 

@@ -56,7 +56,13 @@ compared as (
 select compared.*
 from compared
 left join enrichment.search_results as result on result.search_id = compared.search_id
-where result.scored_by is distinct from compared.scored_by;
+where result.scored_by is distinct from compared.scored_by
+    -- whose profiles were erased keeps its result
+    and not exists (
+        select 1
+        from raw.search_profiles as erased
+        where erased.search_id = compared.search_id and erased.profile is null
+    );
 
 create or replace temp table found_profiles as
 select

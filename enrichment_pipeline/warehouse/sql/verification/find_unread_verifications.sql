@@ -5,7 +5,11 @@
 -- reads: raw.verifications
 -- makes: staging.verification_readings, unread_verifications
 
-delete from staging.verification_readings where provider = $provider and reading <> $reading;
+delete from staging.verification_readings
+where provider = $provider
+    and reading <> $reading
+    -- what was erased cannot be read again
+    and verification_id not in (select verification_id from raw.verifications where answer = '');
 
 create or replace temp table unread_verifications as
 select verification_id as call_id, answer as body
