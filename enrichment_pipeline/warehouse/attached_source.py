@@ -176,6 +176,7 @@ def read_eligible(
         name_query(reading, "[source] accounts", _accounts_query(reading, source), "given_accounts")
         condition = f"({eligibility.where}\n)"
         query = Template(text_of("select_eligible_contacts")).substitute(condition=condition)
+        reading = Reading(reading.connection)  # the condition is ours, over what the queries gave
     select_rows(reading, key, query, required="contact_id")
     with streamed(reading, connection, "source_rows", key):
         execute(connection, "read_eligible_contacts")
