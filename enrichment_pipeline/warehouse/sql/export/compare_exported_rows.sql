@@ -29,19 +29,25 @@ with upcoming as (
         present.enriched_on
     from crm_rows as present
     full join exported_rows as former on former.contact_id = present.contact_id
+),
+
+unchanged as (
+    select upcoming.contact_id
+    from upcoming
+    join exported_rows as former on former.contact_id = upcoming.contact_id
+    where row(
+        upcoming.email, upcoming.email_status, upcoming.phone, upcoming.phone_status,
+        upcoming.mobile_phone, upcoming.mobile_phone_status, upcoming.job_title,
+        upcoming.company_name, upcoming.linkedin_url, upcoming.job_changed
+    ) is not distinct from row(
+        former.email, former.email_status, former.phone, former.phone_status,
+        former.mobile_phone, former.mobile_phone_status, former.job_title, former.company_name,
+        former.linkedin_url, former.job_changed
+    )
 )
 
 select
     upcoming.*,
-    row(
-        upcoming.email, next.email_status, next.phone, next.phone_status, next.mobile_phone,
-        upcoming.mobile_phone_status, next.job_title, next.company_name, next.linkedin_url,
-        upcoming.job_changed
-    ) is distinct from row(
-        former.email, former.email_status, former.phone, former.phone_status, former.mobile_phone,
-        former.mobile_phone_status, former.job_title, former.company_name, former.linkedin_url,
-        former.job_changed
-    ) or former.contact_id is null as is_new
+    upcoming.contact_id not in (select contact_id from unchanged) as is_new
 from upcoming
-left join exported_rows as former on former.contact_id = upcoming.contact_id
 order by upcoming.contact_id;
