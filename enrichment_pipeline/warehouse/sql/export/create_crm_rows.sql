@@ -1,5 +1,5 @@
--- What a CRM is given of the contacts that are enriched: each e-mail and phone only where its status
--- is one of those asked for, so that no other is imported as if it were.
+-- What a CRM is given of the contacts that are enriched: each e-mail and phone only where its
+-- status is one of those asked for, so that no other is imported as if it were.
 --
 -- reads: enrichment.contact_status, enrichment.enriched_contacts
 -- makes: crm_rows

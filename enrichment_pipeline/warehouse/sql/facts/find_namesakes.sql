@@ -1,9 +1,9 @@
 -- Answers to a question by a name and a company that may well be a namesake's there. Such an answer
 -- bears both, whoever was found, and does not tell how many there are: that they agree says
--- nothing. So it is doubtful where something speaks against it: another job title or another profile than
--- ours, or a numbered address (`ada.example2@` is given to a second person of that name). Unless
--- something agrees that was no part of the question: our profile, e-mail or phone, or, against the
--- last two, the job title.
+-- nothing. So it is doubtful where something speaks against it: another job title or another
+-- profile than ours, or a numbered address (`ada.example2@` is given to a second person of that
+-- name). Unless something agrees that was no part of the question: our profile, e-mail or phone,
+-- or, against the last two, the job title.
 --
 -- reads: new_answers, new_contact_points, new_positions, phone_regions, raw.lookups, staging.phones
 -- makes: namesakes

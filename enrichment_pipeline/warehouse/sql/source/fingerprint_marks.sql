@@ -1,5 +1,5 @@
--- How the source's contacts stand now, by the column in which they are newer: what is added, changed
--- or removed changes the greatest of its values or their number.
+-- How the source's contacts stand now, by the column in which they are newer: what is added,
+-- changed or removed changes the greatest of its values or their number.
 --
 -- reads: source_rows
 
