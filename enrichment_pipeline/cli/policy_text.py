@@ -19,7 +19,7 @@ def policy_text(
     """A policy file with these values; what is not given keeps its default."""
     given = {"attach": attach, "name": name, "contacts": contacts, "accounts": accounts}
     lines = [
-        "# Written by `enrichment init`. It is yours to change; the README lists every key.",
+        "# Written by `enrichment init`. It is yours to change; docs/policy.md lists every key.",
         "",
         "[source]",
         *(f"{key} = {_as_toml(value)}" for key, value in given.items() if value is not None),

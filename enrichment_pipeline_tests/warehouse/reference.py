@@ -1,7 +1,7 @@
 """What facts and tables must be, derived from the log in plain Python: slow, simple, obvious.
 
 Here: a log of answers, decisions and undone runs over a few contacts, and what follows from
-it by the rules as the README has them. Not here: SQL, and the full shape of a profile: the
+it by the rules as docs/ has them. Not here: SQL, and the full shape of a profile: the
 log's answers say only what the reference can read.
 """
 

@@ -610,7 +610,7 @@ comment on column enrichment.worklist.person_key
 is 'One key per human being; contacts that share it share the look-up';
 comment on column enrichment.worklist.freshness is 'new, retry or stale';
 comment on column enrichment.worklist.freshness_reason
-is 'Why it is due, in one of the words listed in the README';
+is 'Why it is due, in one of the words listed in docs/reference/words.md';
 comment on column enrichment.worklist.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.worklist.priority_score is 'Order within the priority, higher first';
 comment on column enrichment.worklist.lookup_identity
@@ -817,7 +817,7 @@ create table if not exists enrichment.needs_review (
 comment on table enrichment.needs_review is 'Contacts that a person must look at, and why';
 comment on column enrichment.needs_review.contact_id is 'The source''s id of the contact';
 comment on column enrichment.needs_review.account_id is 'The source''s id of its account';
-comment on column enrichment.needs_review.reason is 'One of the reasons listed in the README';
+comment on column enrichment.needs_review.reason is 'One of the reasons listed in docs/reference/words.md';
 comment on column enrichment.needs_review.detail is 'The reason in words, with what is wrong or was found, and what to do';
 comment on column enrichment.needs_review.candidate
 is 'What was found and not accepted, as evidence';
@@ -846,7 +846,7 @@ is 'enriched, needs_review, queued, in_flight or suppressed';
 comment on column enrichment.contact_status.freshness
 is 'new, retry, stale, fresh, in_flight, suppressed or unusable';
 comment on column enrichment.contact_status.freshness_reason
-is 'Why it is so, in one of the words listed in the README';
+is 'Why it is so, in one of the words listed in docs/reference/words.md';
 comment on column enrichment.contact_status.priority is 'strategic, target, standard or bulk';
 comment on column enrichment.contact_status.reason
 is 'Why it needs review; not_eligible where [eligibility] leaves it out; entered_as where an entry is a contact of the source, whose status this is; waiting_for_provider where others have been asked and one is still to be; null otherwise';
