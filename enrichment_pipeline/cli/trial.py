@@ -42,8 +42,8 @@ def trial_policy() -> str:
     able = (name for name in names if VERIFICATION in PROVIDERS[name].calls)
     return (
         "# Made since there was no policy file, and no source was named: a trial of the sample,\n"
-        "# with a local stand-in for each provider. It is yours to change; docs/policy.md lists every "
-        "key.\n\n"
+        "# with a local stand-in for each provider. It is yours to change; docs/policy.md "
+        "lists every key.\n\n"
         "[waterfall]\n"
         f"order = {json.dumps(names)}\n"
         f"verify = {json.dumps(next(able, VERIFIES_NOTHING))}\n\n"

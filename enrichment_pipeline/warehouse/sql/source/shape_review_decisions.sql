@@ -1,4 +1,5 @@
--- Another tool's decisions as text, with the columns that docs/review.md names: one that is missing is null.
+-- Another tool's decisions as text, with the columns that docs/review.md names: one that is missing
+-- is null.
 --
 -- reads: source_rows
 -- makes: shaped_decisions
