@@ -14,7 +14,9 @@ from sqlalchemy import Row, select
 from enrichment_pipeline.ledger.budget import MILLIONTHS
 from enrichment_pipeline.ledger.schema import RELEASED_OR_NOT, calls
 from enrichment_pipeline.ledger.store import LedgerStore
+from enrichment_pipeline.vocabulary import RESERVED, SENT, UNCONFIRMED
 
+_UNSETTLED = (RESERVED, SENT, UNCONFIRMED)
 _COLUMNS = (
     calls.c.call_id,
     calls.c.kind,
@@ -79,7 +81,7 @@ def _past_call(row: Row) -> PastCall:
         *told,
         units_charged=units_charged,
         cost=Decimal(units_charged * unit_cost) / MILLIONTHS,
-        may_cost=Decimal(cost_reserved) / MILLIONTHS,
+        may_cost=Decimal(cost_reserved) / MILLIONTHS if row.state in _UNSETTLED else Decimal(0),
         requested_at=requested_at,
         answered_at=answered_at,
     )

@@ -76,8 +76,7 @@ def test_everything_that_is_wrong_is_told_at_once(ours: Command, tmp_path: Path)
     assert said.out.endswith("3 things are wrong\n")
 
 
-def findings(check: checkup.Check, **changes: Any) -> list[Finding]:
-    folder = Path(str(changes.pop("folder", NOWHERE)))
+def findings(check: checkup.Check, folder: Path = Path(NOWHERE), **changes: Any) -> list[Finding]:
     settings = settings_for(folder, Policy(), "http://127.0.0.1:9/api", **changes)
     return list(checkup._found_by("it", check, settings))
 

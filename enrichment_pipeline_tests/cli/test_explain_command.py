@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -104,8 +103,14 @@ def test_what_a_terminal_would_obey_is_spelt_out(ours: Command, tmp_path: Path) 
 
 
 def test_a_value_is_shown_with_the_rivals_that_it_beat() -> None:
-    rival: dict[str, Any] = {"field": "work_email", "value": "old@one.com", "is_shown": False}
-    rival |= {"provider": "human", "status": "likely", "observed_at": START}
+    rival = {
+        "field": "work_email",
+        "value": "old@one.com",
+        "is_shown": False,
+        "provider": "human",
+        "status": "likely",
+        "observed_at": START,
+    }
     shown = {**rival, "value": "new@one.com", "is_shown": True, "provider": "signalhire"}
     told = _value_row([shown, {**shown, "provider": "prospeo"}, rival])
     assert told[:4] == ("work_email", "new@one.com", "likely", "SignalHire, Prospeo")

@@ -85,7 +85,7 @@ def test_a_stand_in_allows_the_rates_that_it_is_told() -> None:
     ]
     # of two it holds the longer one
     assert others.rate_options([(15, 1.0), (500, 60.0)]) == [
-        *("--per-minute", "500", "--minute-seconds", "60.0")
+        *("--per-minute", "500", "--changes-per-minute", "500", "--minute-seconds", "60.0")
     ]
     for stand_in in STAND_INS.values():
         taken = inspect.signature(stand_in.serve).parameters

@@ -139,7 +139,7 @@ select
         'kind': 'email', 'field': 'work_email', 'value': answer ->> '$.mail', 'status': 'verified',
         'rating': 'A+', 'given_type': null, 'given_sub_type': null
     }] as contact_points,
-    null as positions
+    null as positions, null as release
 from unread_answers
 """
 

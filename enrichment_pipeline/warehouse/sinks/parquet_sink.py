@@ -9,7 +9,7 @@ has stands in a file of its own, which is written last: whatever a killed run ha
 again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -119,15 +119,11 @@ def fill_folder(
     """
     there = folder.open(connection)
     kept = _read_states(connection, folder, publication) if STATES in there else {}
+    _refuse_files_of_others(connection, folder, tables.keys() - kept.keys(), there)
     catalogues = attach_publications(connection, publication, set(kept.values()))
     filled = Filled()
     for table in read_tables(connection, PUBLISHED, tables).values():
         name = f"{table.name}.parquet"
-        if name in there and table.name not in kept:
-            raise ConfigurationError(
-                f"{folder.place}/{name} is there already, and was not made by this pipeline; move "
-                "it away, or name another folder for this sink"
-            )
         base = catalogues.get(kept.get(table.name, "")) if name in there else None
         changes = _changes(connection, table, base)
         if changes.differs or base is None:
@@ -162,6 +158,29 @@ def _read_states(
             f"one, or, where that one is given up, empty it, {STATES} with the rest"
         )
     return {table: name for table, _, name in states}
+
+
+def _refuse_files_of_others(
+    connection: duckdb.DuckDBPyConnection, folder: Folder, tables: Set[str], there: Set[str]
+) -> None:
+    """Before anything is written. Ours without a state are those of a first run that was killed."""
+    for table in sorted(tables):
+        name = f"{table}.parquet"
+        if name in there and not _is_ours(connection, f"{folder.place}/{name}"):
+            raise ConfigurationError(
+                f"{folder.place}/{name} is there already, and was not made by this pipeline; move "
+                "it away, or name another folder for this sink"
+            )
+
+
+def _is_ours(connection: duckdb.DuckDBPyConnection, file: str) -> bool:
+    """Whether it says of itself which run has published it."""
+    keys = "select decode(key) from parquet_kv_metadata(?)"
+    try:
+        found = connection.execute(keys, [without_patterns(file)]).fetchall()
+    except duckdb.Error:  # no Parquet
+        return False
+    return {("run_id",), ("published_at",)} <= set(found)
 
 
 def _changes(

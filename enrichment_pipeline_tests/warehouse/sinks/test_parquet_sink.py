@@ -116,6 +116,14 @@ def test_a_folder_that_is_not_ours_is_refused(publisher: Publisher, lake: Path) 
         publisher.fill(sink_of(lake))
 
 
+def test_files_of_a_first_run_that_was_killed_are_written_anew(
+    publisher: Publisher, lake: Path
+) -> None:
+    publisher.fill(sink_of(lake))
+    (lake / STATES).unlink()
+    assert publisher.fill(sink_of(lake))["enriched_contacts"].differs
+
+
 def test_a_folder_that_cannot_be_written_is_told(publisher: Publisher, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PipelineError, match=r"sink lake: could not be filled \(Not a directory\)"):

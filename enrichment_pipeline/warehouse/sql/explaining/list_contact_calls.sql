@@ -1,8 +1,8 @@
 -- By what the ledger's calls about a contact are found: the ids of those that the warehouse knows,
 -- and the keys under which there may be newer ones.
 --
--- reads: enrichment.person_facts, raw.lookups, raw.searches, raw.verifications,
---        staging.contact_persons
+-- reads: enrichment.person_facts, raw.lookups, raw.profile_changes, raw.searches,
+--        raw.verifications, staging.contact_persons
 
 with person as (
     select person_key from staging.contact_persons where contact_id = $contact_id
@@ -26,9 +26,13 @@ select verification_id as call_id, address_key as key
 from raw.verifications
 where email in (select email from addresses)
 union all
+select change_id as call_id, person_key as key
+from raw.profile_changes
+where contact_id = $contact_id or person_key in (select person_key from person)
+union all
 select null as call_id, person_key as key
 from person
 where person_key is not null
 union all
-select null as call_id, sha256('address:' || email) as key
+select null as call_id, address_key(email) as key
 from addresses;
