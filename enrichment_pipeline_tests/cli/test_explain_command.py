@@ -7,7 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
+from enrichment_pipeline.cli import explain_command
 from enrichment_pipeline.cli.explain_command import _rival, _value_row, _when_next
 from enrichment_pipeline_tests.cli.conftest import Command
 from enrichment_pipeline_tests.cli.test_commands import figures
@@ -18,7 +20,8 @@ from enrichment_pipeline_tests.support import START
 def test_a_contacts_whole_story_is_told_and_nothing_changes(
     ours: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "250")
+    # a console reads COLUMNS when it is made, and a worker of the tests has set it by then
+    monkeypatch.setattr(explain_command, "_out", Console(width=250, soft_wrap=True))
     before = contents(tmp_path / "state")
     said = ours("explain", "same-profile")
     assert (said.status, said.err) == (0, "")

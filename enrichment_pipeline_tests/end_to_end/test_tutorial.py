@@ -64,6 +64,7 @@ def is_shown(printed: str, shown: list[str]) -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 def test_the_tutorial_does_as_it_says(tmp_path: Path) -> None:
     session = Session(tmp_path)
     page = PAGE.read_text(encoding="utf-8")

@@ -626,22 +626,23 @@ def test_an_answer_does_not_take_an_identifier_from_its_owner(on_day: OnDay) -> 
 
 
 SHOWN_TO_BE = {
-    "alike": ("EXAMPLE, Ada", False, True),
-    "nameless": ("", False, True),
-    "of another name": ("Bob Other", False, False),
-    "looked up before": ("Ada Example", True, False),
+    "alike": ("EXAMPLE, Ada", None, True),
+    "nameless": ("", None, True),
+    "of another name": ("Bob Other", None, False),
+    "not found before": ("Ada Example", "no_match", True),
+    "refused before": ("Ada Example", "refused", False),
 }
-"""The name of further contacts, whether they were looked up, and whether an answer joins them."""
+"""The name of further contacts, how they were looked up, and whether an answer joins them."""
 SHOWN: dict[str, Case] = {}
-for name, (written, is_looked_up, _) in SHOWN_TO_BE.items():
+for name, (written, outcome, _) in SHOWN_TO_BE.items():
     case = SHOWN[name] = Case(
         f"shown {name}",
         contact("C1", "Ada Example", email="ada@acme.com"),
         contact("C2", written, linkedin_url="linkedin.com/in/ada"),
         contact("C3", written, email="ada@home.com", linkedin_url="linkedin.com/in/ada"),
     )
-    if is_looked_up:
-        timeline.look_up(case.id_of("C2"), 0)
+    if outcome is not None:
+        timeline.look_up(case.id_of("C2"), 0, outcome=outcome)
     link = case.identifier("https://www.linkedin.com/in/ada")
     case.look_up(
         "C1",
@@ -650,7 +651,7 @@ for name, (written, is_looked_up, _) in SHOWN_TO_BE.items():
     )
 
 
-def test_an_answer_joins_who_was_never_looked_up_to_the_person_it_shows_them_to_be(
+def test_an_answer_joins_who_was_never_found_to_the_person_it_shows_them_to_be(
     on_day: OnDay,
 ) -> None:
     for name, (_, _, is_joined) in SHOWN_TO_BE.items():
