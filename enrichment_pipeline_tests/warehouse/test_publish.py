@@ -110,7 +110,8 @@ def test_parquet_equals_duckdb(full: World, folder: Path) -> None:
         inside = f"select * from enrichment.{relation}"
         beside = f"select * from read_parquet('{folder / relation}.parquet')"
         path = folder / "warehouse.duckdb"
-        assert read(path, beside) == read(path, inside) != []
+        assert read(path, beside) == read(path, inside)
+        assert read(path, inside) != [] or relation == "bounces"  # no mail came back here
         shapes = [
             [(name, kind.replace("JSON", "VARCHAR")) for name, kind, *_ in rows]
             for rows in (read(path, f"describe {inside}"), read(path, f"describe {beside}"))
