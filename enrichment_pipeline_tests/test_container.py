@@ -169,6 +169,8 @@ def test_a_command_that_answers_no_more_is_not_healthy(
 @pytest.mark.timeout(1_800)
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_its_steps_make_an_installation_that_a_user_without_rights_runs() -> None:
+    if not python_is_for_everyone():
+        pytest.skip("the interpreter is in a folder that is closed to other users")
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         opt, var, source = (Path(folder, name) for name in ("opt", "var", "src"))
@@ -192,14 +194,13 @@ def test_its_steps_make_an_installation_that_a_user_without_rights_runs() -> Non
             elif step.name == "RUN":
                 subprocess.run(shlex.split(moved(step.text, inside)), check=True)
         settings["PATH"] = settings["PATH"].replace("$PATH", os.environ["PATH"])
-        user = NOBODY if python_is_for_everyone() else os.getuid()
         finished = subprocess.run(
             [*only("ENTRYPOINT").command, "run", "--max-credits", "5", "--priority", "strategic"],
             cwd=var,
             env=settings,
             executable=opt / "bin" / "enrichment",
-            user=user,
-            group=user,
+            user=NOBODY,
+            group=NOBODY,
             extra_groups=[],
             capture_output=True,
             text=True,
@@ -207,7 +208,7 @@ def test_its_steps_make_an_installation_that_a_user_without_rights_runs() -> Non
         assert finished.returncode == 0, finished.stdout + finished.stderr
         assert (var / "published" / "warehouse.duckdb").exists()
         made = [path for path in var.rglob("*") if not path.is_symlink()]
-        assert {path.stat().st_uid for path in made} == {user}
+        assert {path.stat().st_uid for path in made} == {NOBODY}
 
 
 def python_is_for_everyone() -> bool:
