@@ -7,7 +7,6 @@ A reply is `{"data": {…}, "meta": {…}}`, which is one answer; an error is `{
 "code", "details"}]}`, and its status says it all.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from enrichment_pipeline.providers.base import (
     VerificationReading,
     fault_of_status,
 )
+from enrichment_pipeline.providers.data_object import data_in
 from enrichment_pipeline.providers.hunter.facts import MAX_DURATION_SECONDS
 from enrichment_pipeline.providers.hunter.faults import (
     FAULTS,
@@ -50,7 +50,7 @@ def read_reply(http_status: int, body: bytes) -> Reading:
     """The outcome of the one item that was asked for; see `Provider.read`."""
     if http_status != 200:
         return _read(fault_of_status(FAULTS, http_status))
-    data = _data_in(body)
+    data = data_in(body)
     if data is None or "email" not in data:
         return _read(FAULTS["malformed_body"])
     email = data["email"]
@@ -65,7 +65,7 @@ def read_verification(http_status: int, body: bytes) -> VerificationReading:
     """See `EmailVerifier.read_verification`."""
     if http_status != 200:
         return verification_of_http_status(http_status)
-    data = _data_in(body) or {}
+    data = data_in(body) or {}
     status = data.get("status")
     # as `read_verifications.sql` does, which would make nothing of it
     if not isinstance(status, str) or not isinstance(data.get("email"), str):
@@ -77,15 +77,6 @@ def _read(fault: Fault, identifiers: tuple[tuple[str, str], ...] = ()) -> Readin
     is_answer = isinstance(fault.outcome, Matched | NoMatch | LegalStop)
     item = ItemReading(fault.outcome, 0 if is_answer else None, fault.units, identifiers)
     return Reading((item,), fault.signal)
-
-
-def _data_in(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    data = document.get("data") if isinstance(document, dict) else None
-    return data if isinstance(data, dict) else None
 
 
 def _identifiers(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,12 +9,12 @@ A reply holds up to five lists of profiles: `{"data": {"updated": [{"id", "addit
 "opted_out": […], "added": […]}}`. A profile in none of them was left as it was.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from enrichment_pipeline.providers.base import REDIRECTS, Failing, Fault, ItemReading, Reading
+from enrichment_pipeline.providers.data_object import data_in
 from enrichment_pipeline.providers.peopledatalabs.change_faults import CHANGE_FAULTS
 
 RELEASES_OF_A_QUARTER = 3
@@ -68,7 +68,7 @@ def read_changes_reply(http_status: int, body: bytes, uids: Sequence[str]) -> Re
     """The outcome of each profile; see `ChangeFeed.read_changes`."""
     if http_status != 200:
         return _failed_by(_fault_of_status(http_status), uids)
-    data = _decode(body)
+    data = data_in(body)
     listed = None if data is None else _listed(data)
     if data is None or listed is None:
         return _failed_by(CHANGE_FAULTS["malformed_body"], uids)
@@ -90,15 +90,6 @@ def _fault_of_status(http_status: int) -> Fault:
 
 def _failed_by(fault: Fault, uids: Sequence[str]) -> Reading:
     return Reading((ItemReading(fault.outcome),) * len(uids), fault.signal)
-
-
-def _decode(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    data = document.get("data") if isinstance(document, dict) else None
-    return data if isinstance(data, dict) else None
 
 
 def _listed(data: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]] | None:
