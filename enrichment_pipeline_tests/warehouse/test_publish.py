@@ -14,8 +14,6 @@ import sqlalchemy as sa
 from benchmarks.reader import VIEWS
 from enrichment_pipeline.published_names import KEYS
 from enrichment_pipeline.warehouse import publish as publishing
-from enrichment_pipeline.warehouse.connection import transaction
-from enrichment_pipeline.warehouse.price_list import replace_providers
 from enrichment_pipeline.warehouse.publish import (
     KEPT_SNAPSHOTS,
     PUBLISHED_TABLES,
@@ -23,8 +21,9 @@ from enrichment_pipeline.warehouse.publish import (
     record_changes,
 )
 from enrichment_pipeline_tests.support import START
-from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, VERIFIED, World, alone, candidate
-from enrichment_pipeline_tests.warehouse.prepared import prepared
+from enrichment_pipeline_tests.warehouse import ADA, BOB, DAY, World
+from enrichment_pipeline_tests.warehouse.conftest import small_world
+from enrichment_pipeline_tests.warehouse.prepared import prepared_after
 
 RELATIONS = (*PUBLISHED_TABLES, "publication", *VIEWS)
 EXPECTED = ["warehouse.duckdb", *(f"{relation}.parquet" for relation in RELATIONS)]
@@ -35,19 +34,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "published"
 
 
-@prepared
+@prepared_after(small_world)
 def full(world: World) -> None:
-    """A world with an enriched contact, one for review, and one that is waiting."""
-    world.load(
-        [{**ADA, "account_id": "A1"}, BOB, {"contact_id": "C3", "email": "c@it's.com"}],
-        [{"account_id": "A1", "name": "Acme", "tier": "strategic"}],
-    )
-    world.look_up("C1", candidate=VERIFIED)
-    world.look_up("C2", candidate=candidate("Another Name"))
-    world.derive()
+    """The small world, with an address that was verified."""
     world.verify("ada@acme.com", "fine")
-    with transaction(world.connection):
-        replace_providers(world.connection, world.policy, alone())
 
 
 def publish_at(world: World, folder: Path, run_id: str = "run-1") -> dict[str, int]:
